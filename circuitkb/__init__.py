@@ -1,0 +1,1 @@
+"""A graph-database knowledge base of the circuits inside neural networks."""

@@ -1,0 +1,79 @@
+"""Every error that circuitkb raises on purpose, in one tree.
+
+::
+
+    CircuitKBError
+    ├── IdError                  a text that is no id
+    ├── SchemaError              a label, relation or property that does not exist
+    ├── SourceError              something outside that cannot be read
+    │   ├── UnknownSourceError   a SOURCE that names nothing known
+    │   ├── MissingExtraError    an optional package is needed
+    │   ├── CheckpointError      a weights file: unsafe, unreadable, or of another network
+    │   ├── TraceError           a network that cannot be traced
+    │   └── PublishedDataError   a folder of published circuits that breaks its format
+    ├── StoreError
+    │   ├── StoreNotFoundError   no knowledge base at the address
+    │   ├── StoreVersionError    written by another version of the format
+    │   ├── StoreBusyError       another process is writing
+    │   ├── StoreFullError       no room on the disk; nothing was changed
+    │   ├── CapabilityError      this kind of store cannot do it
+    │   └── ModelConflictError   other weights under the same name
+    └── QueryError
+        ├── CypherError          no valid Cypher
+        ├── QueryRefusedError    would write, or read a file
+        ├── QueryTimeoutError    ran longer than allowed
+        ├── UnknownQuestionError no such question in the catalogue
+        └── NotFoundError        no such model, layer, feature or circuit
+
+They are defined in ``schema/errors.py``, below everything that raises them.
+"""
+
+from circuitkb.schema.errors import (
+    CapabilityError,
+    CheckpointError,
+    CircuitKBError,
+    CypherError,
+    IdError,
+    MissingExtraError,
+    ModelConflictError,
+    NotFoundError,
+    PublishedDataError,
+    QueryError,
+    QueryRefusedError,
+    QueryTimeoutError,
+    SchemaError,
+    SourceError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreNotFoundError,
+    StoreVersionError,
+    TraceError,
+    UnknownQuestionError,
+    UnknownSourceError,
+)
+
+__all__ = [
+    "CapabilityError",
+    "CheckpointError",
+    "CircuitKBError",
+    "CypherError",
+    "IdError",
+    "MissingExtraError",
+    "ModelConflictError",
+    "NotFoundError",
+    "PublishedDataError",
+    "QueryError",
+    "QueryRefusedError",
+    "QueryTimeoutError",
+    "SchemaError",
+    "SourceError",
+    "StoreBusyError",
+    "StoreError",
+    "StoreFullError",
+    "StoreNotFoundError",
+    "StoreVersionError",
+    "TraceError",
+    "UnknownQuestionError",
+    "UnknownSourceError",
+]

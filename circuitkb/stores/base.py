@@ -1,0 +1,85 @@
+"""What a knowledge-base store is: five verbs and a list of capabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from circuitkb.schema.kernels import Connection
+from circuitkb.schema.tables import GraphRows
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds that a query may run."""
+
+DEFAULT_LIMIT = 10_000
+"""Rows that a query may return."""
+
+
+class Capability(Enum):
+    """What one engine can do and another cannot; tests ask here instead of skipping."""
+
+    SNAPSHOT_READS = "readers see the state before a write until the write is whole"
+    CONCURRENT_WRITERS = "several processes may write at once"
+    NATIVE_DATES = "dates come back as dates, not as ISO 8601 text"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows that a read gave: ``columns`` in the order asked for, ``rows`` as plain values.
+
+    Nodes and relations come as dictionaries of their properties. ``truncated`` says that the
+    row limit cut more rows off.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    truncated: bool
+    seconds: float
+
+
+class Store(Protocol):
+    """A place that keeps one knowledge base."""
+
+    @property
+    def address(self) -> str:
+        """Path or URL, as the user gave it."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this engine can do."""
+
+    def ensure_schema(self) -> None:
+        """Make the types, constraints and indexes of the schema, if they are not there."""
+
+    def write(self, rows: GraphRows) -> None:
+        """Take all rows and kernels, or none; safe to repeat.
+
+        A node whose id is there already has its given properties set; a relation that is there
+        already (same name, ends and key properties) likewise; others are made.
+        """
+
+    def read(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> Answer:
+        """Run a query that may only read, within a time and a number of rows.
+
+        Raises
+        ------
+        CypherError, QueryRefusedError, QueryTimeoutError
+        """
+
+    def kernels(self, model: str) -> Sequence[Connection]:
+        """Return the kernels of a model, memory-mapped."""
+
+    def export(self) -> Iterator[GraphRows]:
+        """Give everything in the store, in pieces that :meth:`write` takes."""
+
+    def close(self) -> None:
+        """Let go of the engine."""

@@ -1,0 +1,1 @@
+"""The outside world to rows of the graph: network weights, published circuits."""

@@ -1,0 +1,1 @@
+"""Questions as values: the catalogue of Cypher questions, and criteria that compose."""
