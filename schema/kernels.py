@@ -71,7 +71,7 @@ class Connection:
     @property
     def spatial(self) -> bool:
         """Whether a kernel covers more than one position."""
-        return self.kernel.shape[3] * self.kernel.shape[4] > 1
+        return bool(self.kernel.shape[3] * self.kernel.shape[4] > 1)
 
     def find(self, source_unit: int, target_unit: int) -> Floats | None:
         """Return the kernel between two units, axes (row, column), or None.

@@ -1,0 +1,37 @@
+"""What composing a network gives, before it becomes rows of the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from circuitkb.schema.kernels import Connection, Floats
+
+
+@dataclass(frozen=True, eq=False)
+class ComposedLayer:
+    """A set of features: what one nonlinearity puts out, the input, or the output.
+
+    ``bias`` is the constant part of each unit's pre-activation, float32 (channels,); None where
+    the pre-activation was not composed.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    height: int | None
+    width: int | None
+    bias: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """Layers in order of computation, the kernels between them, and what has none.
+
+    ``not_composed`` holds one sentence for each path without a linear edge; ``linearisation``
+    says how gated paths were made linear, or is None where there are none.
+    """
+
+    layers: tuple[ComposedLayer, ...]
+    connections: tuple[Connection, ...]
+    not_composed: tuple[str, ...]
+    linearisation: str | None
