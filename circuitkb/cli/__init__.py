@@ -1,1 +1,5 @@
-"""To be written."""
+"""The command line. It calls the facade and nothing below it."""
+
+from .app import main
+
+__all__ = ["main"]

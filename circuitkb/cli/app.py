@@ -1,0 +1,107 @@
+"""The program: its commands in order, and how it ends when something goes wrong.
+
+Exit codes: 0 done; 1 a defect of circuitkb; 2 something it refuses or cannot do, or a wrong
+option; 130 interrupted; 141 the reader of standard output went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from circuitkb.schema.errors import CircuitKBError
+
+from . import browse, demonstrate, discover, load, question, vocabulary
+from .output import say
+
+DEFECT, REFUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+
+
+class _Group(typer.core.TyperGroup):
+    """Turns what a command raises into a line on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except CircuitKBError as error:
+            say("error", str(error))
+            raise typer.Exit(REFUSED) from None
+        except BrokenPipeError:
+            _drop_output()
+            raise typer.Exit(PIPE_CLOSED) from None
+        except KeyboardInterrupt:
+            say("interrupted", "nothing was changed")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="circuitkb",
+    cls=_Group,
+    help="A knowledge base of the circuits inside neural networks: their weights as a graph, "
+    "and what people and searches found in it.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: circuitkb demo",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from circuitkb import __version__
+
+        typer.echo(f"circuitkb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options that stand before any command."""
+
+
+for _commands in (demonstrate, load, browse, discover, question, vocabulary):
+    _commands.register(app)
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``circuitkb``."""
+    for stream in (sys.stdout, sys.stderr):
+        # An id or a label that the terminal's encoding lacks is shown as its code, not a crash.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except KeyboardInterrupt:
+        say("interrupted", "nothing was changed")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(PIPE_CLOSED)
+    except Exception as error:
+        if os.environ.get("CIRCUITKB_DEBUG") == "1":
+            raise
+        say(
+            "defect",
+            f"{type(error).__name__}: {error}\nThis is a defect of circuitkb. Please report it "
+            "with the command and the traceback that CIRCUITKB_DEBUG=1 shows.",
+        )
+        sys.exit(DEFECT)
+
+
+def _drop_output() -> None:
+    """Point standard output at nothing, so that Python's last flush does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,224 @@
+"""``circuitkb models``, ``features``, ``edges``, ``circuits`` and ``show``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import typer
+
+from .options import Format, Limit, Model, Shape, Store, Wide, add
+from .output import check_format, console_for, print_result
+
+_PANEL = "Look"
+
+
+class CardFormat(StrEnum):
+    """How one thing is printed."""
+
+    table = "table"
+    json = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    add(
+        app,
+        models,
+        panel=_PANEL,
+        examples=(
+            "circuitkb models",
+            "circuitkb models --format json",
+        ),
+    )
+    add(
+        app,
+        features,
+        panel=_PANEL,
+        examples=(
+            "circuitkb features --label curve",
+            "circuitkb features --model inceptionv1 --layer mixed4b --limit 20",
+            "circuitkb features --model efficientnet_lite0 --format csv > features.csv",
+        ),
+    )
+    add(
+        app,
+        edges,
+        panel=_PANEL,
+        examples=(
+            "circuitkb edges --target inceptionv1/mixed4b:418",
+            "circuitkb edges --source inceptionv1/mixed4a:308 --sign negative",
+            "circuitkb edges --model efficientnet_lite0 --max-rank 3 --format arrow > edges.arrow",
+        ),
+    )
+    add(
+        app,
+        circuits,
+        panel=_PANEL,
+        examples=(
+            "circuitkb circuits --motif union",
+            "circuitkb circuits --feature inceptionv1/mixed4b:418 --format json",
+            "circuitkb circuits --origin published",
+        ),
+    )
+    add(
+        app,
+        show,
+        panel=_PANEL,
+        examples=(
+            "circuitkb show inceptionv1/mixed4b:418",
+            "circuitkb show inceptionv1/mixed4b",
+            "circuitkb show efficientnet_lite0 --format json",
+        ),
+    )
+
+
+def models(
+    model: Model = None,
+    limit: Limit = None,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """List the models: what was loaded, from where, and how much of it the graph keeps."""
+    import circuitkb as ckb
+
+    check_format(format_)
+    with ckb.open(kb, create=False) as base:
+        rows = base.models(limit=format_.limit(limit))
+        if model is not None:
+            rows = rows.where("id", "=", model)
+        result = rows.run()
+    print_result(result, format_, wide=wide)
+
+
+def features(
+    model: Model = None,
+    layer: Annotated[
+        str | None, typer.Option("--layer", metavar="NAME", help="Only this layer.")
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="TEXT", help="Only features with this text in a label."),
+    ] = None,
+    limit: Limit = None,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """List features with their labels."""
+    import circuitkb as ckb
+
+    check_format(format_)
+    with ckb.open(kb, create=False) as base:
+        rows = base.features(model=model, layer=layer, label=label, limit=format_.limit(limit))
+        result = rows.run()
+    print_result(result, format_, wide=wide)
+
+
+def edges(
+    model: Model = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="FEATURE", help="Only from this feature.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="FEATURE", help="Only into this feature.")
+    ] = None,
+    min_rank: Annotated[
+        int | None,
+        typer.Option("--min-rank", min=1, metavar="N", help="Only ranks N and weaker."),
+    ] = None,
+    max_rank: Annotated[
+        int | None,
+        typer.Option(
+            "--max-rank", min=1, metavar="N", help="Only each target's N strongest inputs."
+        ),
+    ] = None,
+    sign: Annotated[
+        Literal["positive", "negative"] | None,
+        typer.Option(
+            "--sign", help="Only this net sign, which is not the meaning of a spatial kernel."
+        ),
+    ] = None,
+    limit: Limit = None,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """List the weights that the graph keeps between features.
+
+    A spatial kernel is told by the mass of each sign and where its positive mass lies: rows
+    below (dy) and columns right (dx) of the kernel's centre.
+    """
+    import circuitkb as ckb
+
+    check_format(format_)
+    with ckb.open(kb, create=False) as base:
+        result = base.edges(
+            model=model,
+            source=source,
+            target=target,
+            min_rank=min_rank,
+            max_rank=max_rank,
+            sign=sign,
+            limit=format_.limit(limit),
+        ).run()
+    print_result(result, format_, wide=wide)
+
+
+def circuits(
+    model: Model = None,
+    motif: Annotated[
+        str | None, typer.Option("--motif", metavar="NAME", help="Only this kind, as in union.")
+    ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option("--origin", metavar="WHENCE", help="Only found or only published ones."),
+    ] = None,
+    feature: Annotated[
+        str | None,
+        typer.Option("--feature", metavar="FEATURE", help="Only circuits with this member."),
+    ] = None,
+    limit: Limit = None,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """List circuits, found or published, with their members and their nulls."""
+    import circuitkb as ckb
+
+    check_format(format_)
+    rows = format_.limit(limit)
+    with ckb.open(kb, create=False) as base:
+        result = base.circuits(
+            model=model, motif=motif, origin=origin, feature=feature, limit=rows
+        ).run()
+        records = None
+        if format_ is Format.json:
+            records = base.circuit_records(
+                model=model, motif=motif, origin=origin, feature=feature, limit=rows
+            )
+    print_result(result, format_, wide=wide, records=records)
+
+
+def show(
+    id_: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A feature, a layer, a model or a circuit."),
+    ],
+    format_: Annotated[
+        CardFormat,
+        typer.Option("--format", help="How to print it.", rich_help_panel="Output"),
+    ] = CardFormat.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """Show what is known of one thing: its labels, its inputs and outputs, its circuits."""
+    import circuitkb as ckb
+
+    with ckb.open(kb, create=False) as base:
+        card = base.show(id_)
+    if format_ is CardFormat.json:
+        typer.echo(card.to_json(indent=2))
+    else:
+        console_for(card, wide=wide).print(card)

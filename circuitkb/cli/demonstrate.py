@@ -1,0 +1,60 @@
+"""``circuitkb demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import add
+from .output import console_for, progress, say
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    add(
+        app,
+        demo,
+        panel="Start",
+        examples=(
+            "circuitkb demo",
+            "circuitkb demo --kb zoo.ckb --figure union.png",
+        ),
+    )
+
+
+def demo(
+    kb: Annotated[
+        str,
+        typer.Option("--kb", metavar="STORE", help="The knowledge base that it makes or uses."),
+    ] = "circuits-demo.ckb",
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            "--figure",
+            metavar="FILE",
+            help="Where the figure goes (.png, .svg or .pdf). [default: beside the store]",
+        ),
+    ] = None,
+) -> None:
+    """Do the main job once, from end to end, on real networks.
+
+    Loads the ImageNet weights of EfficientNet-Lite0 and the published circuits of InceptionV1
+    into one graph, searches both for unions, asks for unions of left/right orientation
+    detectors across models, and draws one. A second run uses what the first one stored.
+    """
+    from circuitkb.demo import run
+
+    try:
+        with progress() as tell:
+            run(kb, figure, show=_show, progress=tell)
+    except KeyboardInterrupt:
+        say("interrupted", "what was loaded to its end is kept; run the command again to go on")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _show(item: object) -> None:
+    console_for(item).print(item)

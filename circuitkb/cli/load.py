@@ -1,0 +1,70 @@
+"""``circuitkb load``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import Store, add
+from .output import progress
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    add(
+        app,
+        load,
+        panel="Fill",
+        examples=(
+            "circuitkb load published:inceptionv1",
+            "circuitkb load efficientnet_lite0 --kb zoo.ckb",
+            "circuitkb load torchvision:resnet18@IMAGENET1K_V1 --name resnet18",
+            "circuitkb load weights.safetensors --arch torchvision:resnet18 --name mine",
+        ),
+    )
+
+
+def load(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A network of the zoo (efficientnet_lite0, ...), torchvision:NAME(@WEIGHTS), "
+            "timm:NAME, a .onnx file, a checkpoint (.safetensors, .pt) with --arch, "
+            "published:inceptionv1, or published:DIR.",
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the model in the knowledge base."),
+    ] = None,
+    keep: Annotated[
+        int,
+        typer.Option(
+            "--keep",
+            min=1,
+            metavar="K",
+            help="Strongest inputs of each unit that the graph keeps; searches read all of them.",
+        ),
+    ] = 64,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            "--arch",
+            metavar="ARCHITECTURE",
+            help="What a checkpoint's weights belong to: torchvision:NAME or timm:NAME.",
+        ),
+    ] = None,
+    kb: Store = None,
+) -> None:
+    """Turn a network's weights, or published circuits, into a graph.
+
+    All or nothing: an interrupted load leaves the knowledge base as it was. Loading the same
+    weights again changes nothing; other weights need another --name.
+    """
+    import circuitkb as ckb
+
+    with ckb.open(kb) as base, progress() as tell:
+        report = base.load(source, name=name, keep=keep, architecture=architecture, progress=tell)
+    typer.echo(report.message)

@@ -1,0 +1,100 @@
+"""Options that several commands share, so that they read alike everywhere."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+TABLE_LIMIT = 100
+"""Rows of a printed table, if the user does not say."""
+
+DATA_LIMIT = 10_000
+"""Rows of JSON, CSV or Arrow, if the user does not say."""
+
+
+class Format(StrEnum):
+    """How a list is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    arrow = "arrow"
+
+    def limit(self, asked: int | None) -> int:
+        """Return the number of rows to ask for."""
+        if asked is not None:
+            return asked
+        return TABLE_LIMIT if self is Format.table else DATA_LIMIT
+
+
+def add(
+    app: typer.Typer, command: Callable[..., None], *, panel: str, examples: Sequence[str]
+) -> None:
+    """Add a command: its help is its docstring, and ends with commands to copy."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    lines = "\n".join(example.replace("[", r"\[") for example in examples)
+    app.command(
+        command.__name__,
+        help="\n\n".join(" ".join(text.split()) for text in paragraphs),
+        rich_help_panel=panel,
+        epilog=f"[bold]Examples[/bold]\n{lines}",
+    )(command)
+
+
+def _positive_seconds(value: float) -> float:
+    if not (value > 0 and math.isfinite(value)):
+        raise typer.BadParameter("must be a number of seconds above 0")
+    return value
+
+
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--kb",
+        envvar="CIRCUITKB",
+        metavar="STORE",
+        help="The knowledge base: a path. Without it: ./circuits.ckb.",
+        rich_help_panel="Everywhere",
+    ),
+]
+Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Only this model.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        help=f"At most N rows. Without it: {TABLE_LIMIT} in a table, {DATA_LIMIT:,} otherwise.",
+        rich_help_panel="Output",
+    ),
+]
+Shape = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        help="How to print the rows; arrow is an IPC stream, for a file or a program.",
+        rich_help_panel="Output",
+    ),
+]
+Wide = Annotated[
+    bool,
+    typer.Option(
+        "--wide",
+        help="Let a table be wider than the terminal instead of folding its cells.",
+        rich_help_panel="Output",
+    ),
+]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        callback=_positive_seconds,
+        help="Stop the query after this time.",
+    ),
+]

@@ -1,0 +1,112 @@
+"""What goes where: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from circuitkb.schema.progress import Progress, silent
+
+from .options import Format
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from circuitkb.results import Result
+
+PLAIN_WIDTH = 120
+"""Columns of a table that goes to a file or a program."""
+
+_STYLES = {"error": "bold red", "defect": "bold red", "interrupted": "yellow", "note": "cyan"}
+
+
+def say(kind: str, text: str) -> None:
+    """Print a line that is no result: ``kind: text``, to standard error."""
+    from rich.console import Console
+    from rich.text import Text
+
+    # A message is one line however narrow the terminal is, so that it can be searched for.
+    console = Console(stderr=True, soft_wrap=True)
+    style = _STYLES.get(kind, "bold")
+    console.print(Text.assemble((kind, style), ": ", text))
+
+
+def check_format(format_: Format) -> None:
+    """Refuse to write bytes to a terminal, before any work is done for it."""
+    if format_ is Format.arrow and sys.stdout.isatty():
+        raise typer.BadParameter(
+            "arrow is binary: send it to a file or a program, as in > rows.arrow",
+            param_hint="--format",
+        )
+
+
+def console_for(renderable: Any, *, wide: bool = False) -> Console:
+    """Return a console for standard output that fits the terminal, or the renderable if wide."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAIN_WIDTH
+    console = Console(width=width, highlight=False, markup=False, emoji=False)
+    if wide:
+        free = console.options.update(width=1_000_000)
+        console.width = max(console.width, Measurement.get(console, free, renderable).maximum)
+    return console
+
+
+def print_result(
+    result: Result,
+    format_: Format,
+    *,
+    wide: bool = False,
+    records: list[dict[str, Any]] | None = None,
+) -> None:
+    """Print rows; ``records`` stand in for them in JSON, where JSON can tell more."""
+    if format_ is Format.json:
+        from circuitkb.results import to_json
+
+        typer.echo(to_json(result.to_dicts() if records is None else records, indent=2))
+    elif format_ is Format.csv:
+        typer.echo(result.to_csv(), nl=False)
+    elif format_ is Format.arrow:
+        import pyarrow as pa
+
+        table = result.to_arrow()
+        with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
+            stream.write_table(table)
+    else:
+        console_for(result, wide=wide).print(result)
+    sys.stdout.flush()
+    for note in result.notes:
+        say("note", note)
+    if result.truncated:
+        say("note", f"{len(result):,} rows shown, and there are more: raise --limit")
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Give a callback that draws a bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield silent
+        return
+
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TimeElapsedColumn(),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("starting", total=1.0)
+
+        def callback(doing: str, done: float) -> None:
+            shown.update(task, description=doing, completed=min(max(done, 0.0), 1.0))
+
+        yield callback
