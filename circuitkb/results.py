@@ -1,0 +1,350 @@
+"""The one type that every answer comes in: columns, rows, and how they came about."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circuitkb.schema.errors import MissingExtraError, QueryError
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import pandas as pd
+    import pyarrow as pa
+    import rich.table
+    from matplotlib.axes import Axes
+
+HTML_ROWS = 50
+"""Rows that a notebook shows; :meth:`Result.to_pandas` has them all."""
+
+PLOT_BARS = 40
+"""Bars that a plot shows, from the first row on."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Rows with stated columns, in the order of the query, and where they came from.
+
+    Iterating gives one dictionary for each row; ``result["column"]`` gives one column as a list.
+
+    Attributes
+    ----------
+    columns, rows
+        Names, and one tuple of plain values for each row.
+    truncated
+        Whether a row limit cut more rows off.
+    cypher, parameters
+        What was run; empty where no single query was.
+    seconds
+        How long the store took.
+    notes
+        What a reader must know to read the rows rightly, one sentence each.
+
+    Examples
+    --------
+    >>> result = Result(("feature", "l1"), (("m/a:0", 2.5), ("m/a:1", 1.0)))
+    >>> len(result), result["l1"]
+    (2, [2.5, 1.0])
+    >>> list(result)[0]
+    {'feature': 'm/a:0', 'l1': 2.5}
+    >>> result.to_json()
+    '[{"feature": "m/a:0", "l1": 2.5}, {"feature": "m/a:1", "l1": 1.0}]'
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
+    cypher: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
+
+    def __getitem__(self, column: str) -> list[Any]:
+        place = self._place(column)
+        return [row[place] for row in self.rows]
+
+    def __repr__(self) -> str:
+        more = "+" if self.truncated else ""
+        return f"<Result of {len(self)}{more} rows: {', '.join(self.columns)}>"
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dictionary for each row."""
+        return list(self)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return a JSON list with one object for each row; numbers that are not finite are null.
+
+        Examples
+        --------
+        >>> Result(("x",), ((float("nan"),),)).to_json()
+        '[{"x": null}]'
+        """
+        return to_json(self.to_dicts(), indent)
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Return the rows as CSV, and write them to ``path`` if one is given.
+
+        Text that a spreadsheet would take for a formula (``= + - @`` at its start) gets a ``'``
+        before it; numbers stay as they are. Lists and maps stand as JSON.
+
+        Examples
+        --------
+        >>> print(Result(("text", "sum"), (("=1+1", -2.0),)).to_csv())
+        text,sum
+        '=1+1,-2.0
+        """
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([_csv_cell(name) for name in self.columns])
+        writer.writerows([_csv_cell(value) for value in row] for row in self.rows)
+        text = out.getvalue()
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_arrow(self) -> pa.Table:
+        """Return an Arrow table.
+
+        Maps become structs, in which a key that one map lacks is null. A column whose values share
+        no Arrow type (a number here, text there) becomes text: text as it stands, other values as
+        JSON.
+
+        Examples
+        --------
+        >>> table = Result(("x", "y"), ((1, [1]), ("a", [2]))).to_arrow()
+        >>> table.to_pydict()
+        {'x': ['1', 'a'], 'y': [[1], [2]]}
+        """
+        import pyarrow as pa
+
+        return pa.Table.from_arrays(
+            [_arrow_array([row[i] for row in self.rows]) for i in range(len(self.columns))],
+            names=list(self.columns),
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a pandas data frame, with the types of :meth:`to_arrow`; lists stay lists."""
+        import pandas as pd
+
+        table = self.to_arrow()
+        return pd.DataFrame(
+            {
+                name: pd.Series(
+                    table[name].to_pylist() if _is_nested(table[name].type) else table[name],
+                    dtype=object if _is_nested(table[name].type) else None,
+                )
+                for name in table.column_names
+            }
+        )
+
+    def to_polars(self) -> Any:
+        """Return a polars data frame.
+
+        Raises
+        ------
+        MissingExtraError
+            Polars is not installed.
+        """
+        try:
+            import polars as pl
+        except ImportError:
+            raise MissingExtraError(
+                "to_polars() needs polars: pip install 'circuitkb[polars]'"
+            ) from None
+        return pl.from_arrow(self.to_arrow())
+
+    def to_networkx(self, source: str = "source", target: str = "target") -> nx.MultiDiGraph[Any]:
+        """Return a directed graph with one edge for each row; other columns are its attributes.
+
+        Two features may be joined by several weights, so parallel edges stay apart.
+
+        Raises
+        ------
+        QueryError
+            There are no such columns.
+
+        Examples
+        --------
+        >>> rows = (("m/a:0", "m/b:1", 2.0), ("m/a:0", "m/b:1", -1.0))
+        >>> Result(("source", "target", "sum"), rows).to_networkx().number_of_edges()
+        2
+        """
+        import networkx as nx
+
+        self._place(source)
+        self._place(target)
+        graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
+        for row in self:
+            graph.add_edge(row.pop(source), row.pop(target), **row)
+        return graph
+
+    def plot(self, value: str | None = None, label: str | None = None) -> Axes:
+        """Draw one bar for each row, at most :data:`PLOT_BARS`, and return the axes.
+
+        Parameters
+        ----------
+        value
+            Column of numbers; the first one if not given.
+        label
+            Column that names the bars; the first column of text if not given.
+
+        Raises
+        ------
+        QueryError
+            There are no rows, or no column of numbers.
+        """
+        heights = self._place(value) if value else self._first(_is_number)
+        if heights is None:
+            raise QueryError("plot() needs at least one row and a column of numbers.")
+        names = self._place(label) if label else self._first(lambda item: isinstance(item, str))
+
+        from matplotlib.figure import Figure
+
+        shown = [row for row in self.rows if _is_number(row[heights])][:PLOT_BARS]
+        figure = Figure(figsize=(7, 0.9 + 0.24 * len(shown)), layout="constrained")
+        axes = figure.subplots()
+        places = range(len(shown))
+        axes.barh(places, [row[heights] for row in shown])
+        if names is not None:
+            axes.set_yticks(places, [str(row[names]) for row in shown])
+        axes.invert_yaxis()
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set_xlabel(self.columns[heights])
+        if len(shown) < len(self):
+            axes.set_title(f"first {len(shown)} of {len(self)} rows", fontsize="small")
+        return axes
+
+    def __rich__(self) -> rich.table.Table:
+        """Return a table for a terminal."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(header_style="bold")
+        for i, name in enumerate(self.columns):
+            numbers = any(_is_number(row[i]) for row in self.rows)
+            table.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(show(value)) for value in row))
+        return table
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, with the first :data:`HTML_ROWS` rows."""
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(show(value))}</td>" for value in row) + "</tr>"
+            for row in self.rows[:HTML_ROWS]
+        )
+        lines = list(self.notes)
+        if len(self) > HTML_ROWS:
+            lines.append(f"{HTML_ROWS} of {len(self)} rows shown.")
+        if self.truncated:
+            lines.append("More rows were cut off by the limit.")
+        foot = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}"
+
+    def _place(self, column: str) -> int:
+        if column in self.columns:
+            return self.columns.index(column)
+        raise QueryError(f"No column {column!r} here; there are {', '.join(self.columns)}.")
+
+    def _first(self, wanted: Any) -> int | None:
+        for i in range(len(self.columns)):
+            if any(wanted(row[i]) for row in self.rows):
+                return i
+        return None
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """Return JSON in which numbers that are not finite are null.
+
+    Examples
+    --------
+    >>> to_json({"a": [1.5, float("inf")]})
+    '{"a": [1.5, null]}'
+    """
+    return json.dumps(
+        _finite(value), indent=indent, ensure_ascii=False, default=str, allow_nan=False
+    )
+
+
+def show(value: Any) -> str:
+    """Return a value as a cell of a table shows it.
+
+    Examples
+    --------
+    >>> show(0.123456), show(None), show(["a", "b"]), show({"feature": "m/a:0", "side": None})
+    ('0.1235', '', 'a, b', 'feature m/a:0')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {show(item)}" for key, item in value.items() if _says(item))
+    if isinstance(value, list | tuple):
+        maps = any(isinstance(item, Mapping) for item in value)
+        return ("\n" if maps else ", ").join(show(item) for item in value)
+    return str(value)
+
+
+def _says(value: Any) -> bool:
+    return value is not None and value != [] and value != ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, list | tuple | Mapping):
+        return to_json(value)
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return value
+
+
+def _arrow_array(values: list[Any]) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        array = pa.array(values)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        array = None
+    if array is None:
+        array = pa.array(
+            [v if isinstance(v, str) or v is None else to_json(v) for v in values], pa.string()
+        )
+    return array
+
+
+def _is_nested(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_nested(kind))
