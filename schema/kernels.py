@@ -43,6 +43,9 @@ class Connection:
         Steps and origin on the source's map, (rows, columns); None for published kernels.
     origin
         Figure that published kernels were read from.
+    pooling
+        For ``pooled`` paths, the poolings that the source goes through before the kernel, in
+        order: ``max 3x3 stride 2x2 pad 1x1`` or ``mean`` (over the whole map).
     """
 
     key: str
@@ -55,6 +58,7 @@ class Connection:
     stride: tuple[int, int] | None = None
     offset: tuple[int, int] | None = None
     origin: str | None = None
+    pooling: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         groups, out, into = self.kernel.shape[:3]
@@ -102,4 +106,5 @@ class Connection:
             "stride": self.stride,
             "offset": self.offset,
             "origin": self.origin,
+            "pooling": self.pooling,
         }

@@ -1,0 +1,255 @@
+"""Compose a network: from its traced operations to exact kernels between layers of features.
+
+A feature is what a nonlinearity puts out. Walking once over the operations, every tensor in
+between is kept as a :class:`~circuitkb.loaders.linear_form.LinearForm`; where a nonlinearity
+reads one, its parts are the kernels of all edges into that layer. The method follows
+'Visualizing Weights' (Voss et al., Distill 2021), which expands weights through linear paths.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Node
+
+from circuitkb.schema.kernels import Connection, Path
+from circuitkb.schema.progress import Progress, silent
+
+from .composed import ComposedLayer, Composition
+from .linear_form import LinearForm, Part, Source, features, merge
+from .operations import apply
+from .rule_context import NONLINEARITIES, RuleContext, operation_name, shape_of
+from .tracing import TracedNetwork, trace
+
+LINEARISATION = (
+    "squeeze-excite gates and layer-norm denominators are held at their values, at the centre of "
+    "the map, on the reference image (one seeded pink-noise image)"
+)
+
+
+@torch.no_grad()
+def compose(module: nn.Module, example: Tensor, *, progress: Progress = silent) -> Composition:
+    """Compose all linear paths of a network into kernels between its layers of features.
+
+    Parameters
+    ----------
+    module
+        The network in evaluation mode; it takes one image.
+    example
+        Image of shape (1, channel, row, column): fixes the sizes of all maps, and is the reference
+        at which gated paths are made linear.
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    Composition
+        For each target unit at the centre of its map, ``bias + sum of kernels * activations``
+        equals the pre-activation, for all paths that are not ``gated`` (there: on the reference
+        image) and as far as ``not_composed`` does not name a path into its layer.
+
+    Raises
+    ------
+    TraceError
+        If the network cannot be traced.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
+    >>> found = compose(network, torch.zeros(1, 3, 8, 8))
+    >>> [(c.source, c.target, c.kernel.shape) for c in found.connections]
+    [('input', '1', (1, 4, 3, 3, 3)), ('1', '2', (1, 2, 4, 1, 1))]
+    """
+    return Composer(trace(module, example)).compose(progress)
+
+
+class Composer:
+    """One walk over a traced network.
+
+    Attributes
+    ----------
+    sites
+        For each layer, the node that puts out its features and the node of its pre-activation
+        (None for the input); in order of computation.
+    """
+
+    def __init__(self, network: TracedNetwork) -> None:
+        self.network = network
+        self.sites: dict[str, tuple[Node, Node | None]] = {}
+        self._layers: list[ComposedLayer] = []
+        self._connections: list[Connection] = []
+        self._missing: dict[str, list[str]] = {}
+        self._names: dict[str, int] = {}
+
+    @torch.no_grad()
+    def compose(self, progress: Progress = silent) -> Composition:
+        """Walk over all operations and return what was found."""
+        network = self.network
+        context = RuleContext(network)
+        values: dict[Node, object] = dict(network.constants)
+        values[network.input] = self._add_input()
+        nodes = list(network.operations())
+        for done, node in enumerate(nodes):
+            if done % 16 == 0:
+                progress("Composing kernels", done / len(nodes))
+            if node not in network.dynamic:
+                values[node] = network.value_of(node, values.__getitem__)
+            elif node in context.self_gates:
+                values[node] = None
+            elif node in context.self_gated:
+                before, kind = context.self_gated[node]
+                values[node] = self._add_layer(node, before, _form(values, before), kind)
+            elif operation_name(node) in NONLINEARITIES:
+                before = node.all_input_nodes[0]
+                values[node] = self._add_layer(node, before, _form(values, before))
+            else:
+                result = apply(context, node, values)
+                if isinstance(result, Node):
+                    # A pooling of something that is no feature yet: its output is one.
+                    result = self._add_layer(node, result, _form(values, result))
+                values[node] = result
+            for argument in node.all_input_nodes:
+                if network.last_use[argument] is node and argument not in network.outputs:
+                    values.pop(argument, None)
+        for node in network.outputs:
+            self._add_output(node, _form(values, node))
+        progress("Composing kernels", 1.0)
+        gated = any(connection.path == "gated" for connection in self._connections)
+        return Composition(
+            tuple(self._layers),
+            tuple(self._connections),
+            tuple(self._sentences()),
+            LINEARISATION if gated else None,
+        )
+
+    def _add_input(self) -> LinearForm:
+        node = self.network.input
+        channels, rows, columns = self.network.example.shape[1:]
+        self.sites["input"] = (node, None)
+        self._names["input"] = 1
+        self._layers.append(ComposedLayer("input", "input", channels, rows, columns, None))
+        source = Source("input", rows, columns)
+        return features(source, channels, "ncyx", self.network.example.shape)
+
+    def _add_layer(
+        self, node: Node, before: Node, form: LinearForm, kind: str | None = None
+    ) -> LinearForm:
+        """Register what a nonlinearity puts out, with all edges into it; return its features."""
+        kind = kind or NONLINEARITIES.get(operation_name(node), operation_name(node))
+        if kind == "hardtanh":
+            kind = _hardtanh_kind(node)
+        shape = shape_of(node)
+        layout = form.layout or {4: "ncyx", 3: "ntc", 2: "nc"}.get(len(shape))
+        if layout is None or "c" not in layout or form.index is not None:
+            reason = f"{self._place(node)} ({kind} of a tensor without a channel axis)"
+            return LinearForm(
+                form.channels, form.rows, form.columns, None, missing=form.missing | {reason}
+            )
+        size = dict(zip(layout, shape, strict=True))
+        channels = size["c"]
+        rows, columns = size.get("y", size.get("t", 1)), size.get("x", 1)
+        if "t" in layout and form.layout is not None:
+            rows, columns = form.rows, form.columns
+        name = self._unique(self._layer_name(node, kind))
+        self.sites[name] = (node, before)
+        mapped = "y" in layout or "t" in layout
+        self._finish(name, kind, form, channels, (rows, columns) if mapped else None)
+        return features(Source(name, rows, columns), channels, layout, shape)
+
+    def _add_output(self, node: Node, form: LinearForm) -> None:
+        if any(site[0] is node for site in self.sites.values()):
+            return
+        name = self._unique(self.network.module_path(node) or "output")
+        self.sites[name] = (node, node)
+        mapped = form.rows * form.columns > 1
+        self._finish(
+            name, "output", form, form.channels, (form.rows, form.columns) if mapped else None
+        )
+
+    def _finish(
+        self,
+        name: str,
+        kind: str,
+        form: LinearForm,
+        channels: int,
+        size: tuple[int, int] | None,
+    ) -> None:
+        rows, columns = size or (None, None)
+        bias = None if form.missing else _at_centre(form)
+        self._layers.append(
+            ComposedLayer(
+                name, kind, channels, rows, columns, None if bias is None else bias.numpy()
+            )
+        )
+        for reason in sorted(form.missing):
+            self._missing.setdefault(reason, []).append(name)
+        for part in merge(form.parts):
+            self._connections.append(_connection(f"c{len(self._connections):04d}", part, name))
+
+    def _sentences(self) -> list[str]:
+        sentences = []
+        for reason, layers in self._missing.items():
+            more = f" and {len(layers) - 1} more" if len(layers) > 1 else ""
+            sentences.append(f"no edges through {reason}, on the way to {layers[0]}{more}")
+        return sentences
+
+    def _place(self, node: Node) -> str:
+        return self.network.module_path(node) or node.name
+
+    def _layer_name(self, node: Node, kind: str) -> str:
+        """The path of the activation module, or of the module that called the function, dot kind.
+
+        Names follow torchvision's feature extraction, which users of these networks know.
+        """
+        path = self.network.module_path(node)
+        if path and path in self.network.leaf_modules:
+            return path
+        return f"{path}.{kind}" if path else kind
+
+    def _unique(self, name: str) -> str:
+        calls = self._names.get(name, 0)
+        self._names[name] = calls + 1
+        return f"{name}_{calls}" if calls else name
+
+
+def _form(values: dict[Node, object], node: Node) -> LinearForm:
+    value = values[node]
+    if isinstance(value, LinearForm):
+        return value
+    return LinearForm(0, 1, 1, None, missing=frozenset({f"{node.name} (several tensors)"}))
+
+
+def _at_centre(form: LinearForm) -> Tensor | None:
+    """Return the constant at the centre of the map, float32 (channels,)."""
+    if form.constant is None or form.layout is None or "c" not in form.layout:
+        return None
+    by_channel = form.constant[0].movedim(form.layout.index("c") - 1, 0)
+    flat = by_channel.reshape(form.channels, form.rows, form.columns)
+    return flat[:, form.rows // 2, form.columns // 2].float().contiguous()
+
+
+def _hardtanh_kind(node: Node) -> str:
+    low, high = (*node.args[1:], -1.0, 1.0)[:2] if len(node.args) > 1 else (-1.0, 1.0)
+    return "relu6" if (low, high) == (0.0, 6.0) else "hardtanh"
+
+
+def _connection(key: str, part: Part, target: str) -> Connection:
+    path: Path = "direct"
+    if part.gated:
+        path = "gated"
+    elif part.source.pooling:
+        path = "pooled"
+    elif part.residual:
+        path = "residual"
+    return Connection(
+        key=key,
+        source=part.source.layer,
+        target=target,
+        path=path,
+        target_units=part.targets.to(torch.int32).numpy(),
+        source_units=part.sources.to(torch.int32).numpy(),
+        kernel=part.kernel.float().contiguous().numpy(),
+        stride=part.stride,
+        offset=part.offset,
+        pooling=part.source.pooling,
+    )

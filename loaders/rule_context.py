@@ -1,0 +1,164 @@
+"""What the rules of composition share: names of operations, reasons, constants, gate values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import Node
+from torch.utils._pytree import tree_leaves, tree_map
+
+from .linear_form import LinearForm
+from .tracing import TracedNetwork
+
+NONLINEARITIES = {
+    name: name
+    for name in (
+        "relu", "relu6", "silu", "gelu", "elu", "selu", "celu", "leaky_relu", "hardswish",
+        "hardsigmoid", "hardtanh", "sigmoid", "tanh", "mish", "softplus", "prelu", "clamp",
+        "clamp_min", "clamp_max", "abs", "exp", "erf", "sqrt", "rsqrt", "log", "log_sigmoid",
+        "softsign", "threshold",
+    )
+} | {"log_sigmoid_forward": "log_sigmoid", "_prelu_kernel": "prelu"}  # fmt: skip
+"""Operations on single values that are not linear: what they put out are features."""
+
+GATES = {"sigmoid", "hardsigmoid", "tanh", "softplus", "clamp", "hardtanh"}
+"""Nonlinearities whose output, multiplied with another tensor, is its gate."""
+
+SELF_GATED = {
+    "sigmoid": "silu",
+    "hardsigmoid": "hardswish",
+}
+"""What ``x * f(x)`` is called where exporters write it out."""
+
+
+def operation_name(node: Node) -> str:
+    """Return the bare name of a node's operation: ``conv2d`` for ``aten.conv2d.default``."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is not None:
+        return str(schema.name).rpartition("::")[2]
+    return getattr(node.target, "__name__", str(node.target))
+
+
+def shape_of(node: Node) -> tuple[int, ...]:
+    """Return the shape of the tensor that a node gives."""
+    return tuple(node.meta["val"].shape)
+
+
+def pair(value: Any) -> tuple[int, int]:
+    """Return a size as (rows, columns)."""
+    if isinstance(value, int):
+        return value, value
+    rows, columns = (*value, value[0])[:2]
+    return int(rows), int(columns)
+
+
+def without_edges(inputs: Sequence[object], reason: str) -> LinearForm:
+    """Return a tensor that has no linear map: ``reason`` joins what its inputs already miss."""
+    missing = {reason}
+    for value in inputs:
+        for form in value if isinstance(value, list) else [value]:
+            if isinstance(form, LinearForm):
+                missing |= form.missing
+    return LinearForm(0, 1, 1, None, missing=frozenset(missing))
+
+
+def scaled(form: LinearForm, factor: Tensor, constant: Tensor | None) -> LinearForm:
+    """Multiply the channels of a form by ``factor`` (channels,)."""
+    parts = tuple(part.scaled(factor.to(part.kernel.dtype)) for part in form.parts)
+    return replace(form, parts=parts, constant=constant)
+
+
+def per_channel(
+    value: Any, form: LinearForm, shape: tuple[int, ...], *, centre: bool = False
+) -> Tensor | None:
+    """Return ``value``, broadcast over a tensor of ``shape``, as one factor for each channel.
+
+    None where it changes over the map, unless ``centre`` asks for the value at its centre.
+    """
+    if not isinstance(value, Tensor):
+        return torch.full((form.channels,), float(value))
+    if form.layout is None or len(form.layout) != len(shape):
+        return None
+    spread = value.expand(shape).movedim(form.layout.index("c"), -1)
+    flat = spread.reshape(-1, form.channels)
+    if centre:
+        middle = form.rows // 2 * form.columns + form.columns // 2
+        return flat[middle if len(flat) > 1 else 0].float()
+    return flat[0].float() if bool((flat == flat[:1]).all()) else None
+
+
+class RuleContext:
+    """One network's facts that rules need.
+
+    Attributes
+    ----------
+    self_gated
+        Multiplications ``x * f(x)``, each with the node of ``x`` and the name of the nonlinearity
+        that they are: some exporters write SiLU and hard swish like this.
+    self_gates
+        The ``f(x)`` of those, which are no features of their own.
+    references
+        Values, on the reference image, of gates and of what layer norms read.
+    """
+
+    def __init__(self, network: TracedNetwork) -> None:
+        self.network = network
+        self.self_gated: dict[Node, tuple[Node, str]] = {}
+        self.self_gates: set[Node] = set()
+        self.gates: dict[Node, Node] = {}
+        wanted: set[Node] = set()
+        for node in network.operations():
+            name = operation_name(node)
+            if name == "layer_norm":
+                wanted.add(node.all_input_nodes[0])
+            factors = [a for a in node.args if isinstance(a, Node) and a in network.dynamic]
+            if name == "mul" and len(factors) == 2:
+                self._sort_out(node, *factors)
+        wanted |= set(self.gates.values())
+        self.references: dict[Node, Tensor] = (
+            network.run(network.example, wanted.__contains__) if wanted else {}
+        )
+
+    def _sort_out(self, product: Node, first: Node, second: Node) -> None:
+        """Note whether a product of two computed tensors is ``x * f(x)``, or which one gates."""
+        for value, gate in ((first, second), (second, first)):
+            name = operation_name(gate)
+            if name in SELF_GATED and gate.all_input_nodes == [value] and len(gate.users) == 1:
+                self.self_gated[product] = (value, SELF_GATED[name])
+                self.self_gates.add(gate)
+                return
+        sizes = [torch.Size(shape_of(node)).numel() for node in (first, second)]
+        if sizes[0] != sizes[1]:
+            self.gates[product] = first if sizes[0] < sizes[1] else second
+            return
+        gating = [node for node in (first, second) if operation_name(node) in GATES]
+        if len(gating) == 1:
+            self.gates[product] = gating[0]
+
+    def where(self, node: Node) -> str:
+        """Return the module that a node stands in, for reasons."""
+        return self.network.module_path(node) or node.name
+
+    def unknown(self, node: Node, inputs: Sequence[object], why: str = "") -> LinearForm:
+        """Return a tensor without a linear map, the reason naming the operation and module."""
+        reason = operation_name(node) + (f": {why}" if why else "")
+        return without_edges(inputs, f"{self.where(node)} ({reason})")
+
+    def constant(self, node: Node, args: Sequence[Any]) -> Tensor | None:
+        """Run the operation on the constants of its inputs: its value when all features are 0."""
+
+        def constant_of(value: Any) -> Any:
+            return value.constant if isinstance(value, LinearForm) else value
+
+        if any(leaf.constant is None for leaf in tree_leaves(list(args)) if _is_form(leaf)):
+            return None
+        result = node.target(*tree_map(constant_of, list(args)), **node.kwargs)  # type: ignore[operator]
+        return result[0] if isinstance(result, tuple | list) else result
+
+
+def _is_form(value: Any) -> bool:
+    return isinstance(value, LinearForm)

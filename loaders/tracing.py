@@ -1,0 +1,166 @@
+"""A network as a graph of functional operations, with the module that each one came from.
+
+The tracer is ``torch.export``; in-place operations become functional ones and composite ones
+(batch norm, layer norm, linear, GELU, attention) stay whole, since composition reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Graph, Node
+from torch.fx.node import map_arg
+
+from circuitkb.schema.errors import TraceError
+
+_REPEATED_CALL = re.compile(r"@\d+")
+
+
+@dataclass(eq=False)
+class TracedNetwork:
+    """A traced network.
+
+    Attributes
+    ----------
+    graph
+        Nodes in order of computation; targets are ATen operations.
+    constants
+        Values of the placeholders that are parameters, buffers or lifted constants.
+    input
+        The placeholder of the image, axes (1, channel, row, column).
+    outputs
+        Nodes whose values the network returns.
+    dynamic
+        Nodes whose value depends on the input.
+    """
+
+    graph: Graph
+    constants: dict[Node, Tensor]
+    input: Node
+    outputs: tuple[Node, ...]
+    example: Tensor
+    leaf_modules: frozenset[str]
+    dynamic: frozenset[Node] = field(init=False)
+    last_use: dict[Node, Node] = field(init=False)
+
+    def __post_init__(self) -> None:
+        dynamic = {self.input}
+        last_use: dict[Node, Node] = {}
+        for node in self.graph.nodes:
+            for argument in node.all_input_nodes:
+                last_use[argument] = node
+                if argument in dynamic and node.op == "call_function":
+                    dynamic.add(node)
+        self.dynamic = frozenset(dynamic)
+        self.last_use = last_use
+
+    def operations(self) -> Iterator[Node]:
+        """Yield the nodes that compute something, in order."""
+        return (node for node in self.graph.nodes if node.op == "call_function")
+
+    def module_path(self, node: Node) -> str:
+        """Return the path of the innermost module that a node was traced in; '' for the root."""
+        stack = node.meta.get("nn_module_stack") or {}
+        path = ""
+        for entry in stack.values():
+            path = entry[0] if isinstance(entry, tuple) else str(entry)
+        return _REPEATED_CALL.sub("", path)
+
+    def value_of(self, node: Node, arguments: Callable[[Node], Any]) -> Any:
+        """Run one operation; ``arguments`` gives the value of each node it reads."""
+        args = map_arg(node.args, arguments)
+        keywords = map_arg(node.kwargs, arguments)
+        return node.target(*args, **keywords)  # type: ignore[operator]
+
+    @torch.no_grad()
+    def run(self, image: Tensor, keep: Callable[[Node], bool]) -> dict[Node, Any]:
+        """Run the network and return the values of the nodes that ``keep`` wants.
+
+        ``image`` has the shape of the example. Other values are let go as soon as no later
+        operation reads them.
+        """
+        values: dict[Node, Any] = dict(self.constants)
+        values[self.input] = image
+        kept = {self.input: image} if keep(self.input) else {}
+        for node in self.operations():
+            values[node] = self.value_of(node, values.__getitem__)
+            if keep(node):
+                kept[node] = values[node]
+            for argument in node.all_input_nodes:
+                if self.last_use[argument] is node and argument not in self.constants:
+                    values.pop(argument, None)
+        return kept
+
+
+def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
+    """Trace a network on one image.
+
+    Parameters
+    ----------
+    module
+        In evaluation mode; takes one image tensor.
+    example
+        Image of the shape to trace, axes (1, channel, row, column).
+
+    Raises
+    ------
+    TraceError
+        If the network's code cannot be traced; names the module and the operation.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    >>> [str(node.target) for node in trace(network, torch.zeros(1, 3, 8, 8)).operations()]
+    ['aten.conv2d.default', 'aten.relu.default']
+    """
+    calls: list[tuple[str, str]] = []
+    hooks = [
+        part.register_forward_pre_hook(
+            lambda part, _, path=path: calls.append((path, type(part).__name__))
+        )
+        for path, part in module.named_modules()
+    ]
+    try:
+        with torch.no_grad():
+            exported = torch.export.export(module, (example,), strict=False)
+    except Exception as error:
+        path, kind = calls[-1] if calls else ("", type(module).__name__)
+        raise TraceError(_explain(error, path, kind)) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    exported = exported.run_decompositions({})
+    signature = exported.graph_signature
+    stored = {**exported.state_dict, **exported.constants}
+    names = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
+    constants: dict[Node, Tensor] = {}
+    image: Node | None = None
+    output: Sequence[Any] = ()
+    for node in exported.graph.nodes:
+        if node.op == "placeholder" and node.name in names:
+            constants[node] = stored[names[node.name]].detach()
+        elif node.op == "placeholder":
+            image = node
+        elif node.op == "output":
+            returned = set(signature.user_outputs)
+            output = [n for n in node.args[0] if isinstance(n, Node) and n.name in returned]
+    if image is None or not output:
+        raise TraceError("The network does not compute its output from its input image.")
+    leaves = frozenset(path for path, part in module.named_modules() if not any(part.children()))
+    return TracedNetwork(exported.graph, constants, image, tuple(output), example, leaves)
+
+
+def _explain(error: Exception, path: str, kind: str) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[0][:200] if lines else type(error).__name__
+    place = f"module {path!r} ({kind})" if path else f"the network ({kind})"
+    return f"Cannot trace {place}: {type(error).__name__}: {reason}"
