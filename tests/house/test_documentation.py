@@ -1,0 +1,89 @@
+"""What the documentation tells a reader to type exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from circuitkb.cli.app import app
+from circuitkb.demo import next_commands
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROGRAM: Any = typer.main.get_command(app)
+
+
+def documented_commands() -> list[str]:
+    """Lines that run circuitkb in the pages' shell blocks, in help pages, and after the demo."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```(?:sh|console)?\n(.*?)```", page.read_text("utf-8"), re.S):
+            joined = block.replace("\\\n", " ")
+            found += re.findall(r"^(?:\$ |.* && )?(?:\S*/)?(circuitkb .*)$", joined, re.M)
+            found += re.findall(r"uv run .*?(circuitkb .*)$", joined, re.M)
+    for command in PROGRAM.commands.values():
+        lines = command.epilog.replace(r"\[", "[").splitlines()
+        found += [line for line in lines if line.startswith("circuitkb ")]
+    return sorted({*found, *next_commands("circuits demo.ckb")})
+
+
+@pytest.mark.parametrize("line", documented_commands())
+def test_a_documented_command_parses(line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    words = words[: next((i for i, word in enumerate(words) if word in "|<>"), len(words))]
+    if words != ["COMMAND", "--help"]:
+        name, *arguments = words
+        with PROGRAM.commands[name].make_context(name, arguments):
+            pass
+
+
+def test_every_command_has_help_with_examples_and_a_line_in_the_reference() -> None:
+    reference = (ROOT / "docs/cli.md").read_text("utf-8")
+    for name, command in PROGRAM.commands.items():
+        assert f"`{name}" in reference, name
+        assert f"circuitkb {name}" in command.epilog, name
+
+
+def test_the_commands_are_those_of_the_design_so_far() -> None:
+    assert set(PROGRAM.commands) == {
+        "ask",
+        "circuits",
+        "demo",
+        "edges",
+        "features",
+        "find",
+        "load",
+        "models",
+        "query",
+        "schema",
+        "show",
+    }
+
+
+@pytest.mark.parametrize("command", ["models", "features", "edges", "circuits"])
+def test_every_list_command_takes_the_same_options(command: str) -> None:
+    options = {name for item in PROGRAM.commands[command].params for name in item.opts}
+    assert {"--kb", "--model", "--limit", "--format"} <= options
+
+
+def test_continuous_integration_runs_the_two_commands_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    script = (ROOT / ".ci/run").read_text("utf-8").splitlines()
+    for command in (
+        "uv run --extra zoo circuitkb demo",
+        "uv run --all-extras --group dev scripts/check",
+    ):
+        assert re.search(rf"^(?:.* && )?{re.escape(command)}$", readme, re.M)
+        assert command in script
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
