@@ -119,7 +119,8 @@ def _load(kb: KnowledgeBase, show: Show, progress: Progress) -> None:
 
 def _find(kb: KnowledgeBase, show: Show, progress: Progress) -> None:
     searched = kb.query(
-        "MATCH (i:Import {kind: 'find'}) RETURN DISTINCT i.model AS model", limit=None
+        "MATCH (i:Import {kind: 'find', source: 'union'}) RETURN DISTINCT i.model AS model",
+        limit=None,
     )
     present = kb.models().run()["model"]
     models = [name for name in SOURCES if name in present and name not in searched["model"]]

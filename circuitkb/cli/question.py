@@ -115,7 +115,7 @@ def _list_questions(format_: Format, *, wide: bool) -> None:
     from circuitkb.queries import catalogue
     from circuitkb.results import Result
 
-    columns = ("question", "asks", "parameters", "as a sentence")
+    columns = ("question", "asks", "parameters", "example")
     rows = tuple(
         (item.name, item.title, tuple(item.parameters), item.example)
         for item in catalogue.questions()
