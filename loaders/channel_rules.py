@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from .linear_form import KernelTooLargeError, LinearForm, Part, convolve
-from .rule_context import RuleContext, operation_name, pair, per_channel, scaled, shape_of
+from .linear_form import LARGEST_COMPOSED, KernelTooLargeError, LinearForm, Part, convolve
+from .rule_context import RuleContext, argument, operation_name, pair, per_channel, scaled, shape_of
 
 
 def convolution(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """``conv2d`` and ``convolution``; weights must be constant."""
     form, weight = args[0], args[1]
     if not _is(form, "ncyx"):
-        return context.unknown(node, [form], "its input has no channel axis")
+        return context.unknown(node, [form], "its input has no whole channels")
     if not isinstance(weight, Tensor) or weight.ndim != 4:
         return context.unknown(node, [form, weight], "its weights are computed")
     if operation_name(node) == "convolution":
@@ -25,9 +25,9 @@ def convolution(context: RuleContext, node: Node, args: list[Any]) -> LinearForm
         if transposed:
             return context.unknown(node, [form], "transposed")
     else:
-        stride, padding, dilation, groups = (*args[3:7], *(1, 0, 1, 1)[len(args) - 3 :])[:4]
-        if len(args) < 4:
-            stride, padding, dilation, groups = 1, 0, 1, 1
+        stride, padding, dilation, groups = (
+            argument(args, place, default) for place, default in ((3, 1), (4, 0), (5, 1), (6, 1))
+        )
     if padding == "same":
         padding = [d * (k - 1) // 2 for d, k in zip(pair(dilation), weight.shape[2:], strict=True)]
     elif padding == "valid":
@@ -68,8 +68,8 @@ def convolved(
             )
         except KernelTooLargeError:
             missing.add(
-                f"{context.where(node)} from {part.source.layer} (its {weight.shape[0]} x "
-                f"{len(part.sources.unique())} composed kernels would take too much memory)"
+                f"{context.where(node)} (from some layers: kernels of more than "
+                f"{LARGEST_COMPOSED:,} values)"
             )
     size = dict(zip(layout, shape_of(node), strict=True))
     rows, columns = size.get("y", 1), size.get("x", 1)
@@ -109,9 +109,11 @@ def _matrix(
     if form.layout == "nf":
         kernel = weight.view(-1, form.channels, form.rows, form.columns)
         return convolved(context, node, form, kernel, constant=constant, layout="nc")
-    layout = form.layout or {4: "nyxc", 3: "ntc", 2: "nc"}.get(len(shape_of(node)))
-    if layout is None or not layout.endswith("c") or form.index is not None:
-        return context.unknown(node, [form], "its input has no channel axis")
+    shape = shape_of(node)
+    layout = form.layout or {4: "nyxc", 3: "ntc", 2: "nc"}.get(len(shape))
+    one_image = shape[0] == 1 and form.index is None
+    if layout is None or not layout.endswith("c") or not one_image:
+        return context.unknown(node, [form], "its input has no whole channels")
     kernel = weight[:, :, None, None]
     return convolved(context, node, form, kernel, constant=constant, layout=layout)
 
@@ -187,7 +189,7 @@ def _sum(
 def product(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """``mul``, ``div`` and ``neg`` with a constant, or a gate held at its reference value."""
     name = operation_name(node)
-    first, second = args[0], args[1] if len(args) > 1 else -1.0
+    first, second = args[0], argument(args, 1, -1.0)
     if isinstance(first, LinearForm) and isinstance(second, LinearForm):
         return _gated(context, node, first, second)
     if not isinstance(first, LinearForm):
@@ -195,7 +197,7 @@ def product(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
             return context.unknown(node, [second], "by a computed tensor")
         first, second = second, first
     if first.layout in (None, "nf") or first.index is not None:
-        return context.unknown(node, [first], "its input has no channel axis")
+        return context.unknown(node, [first], "its input has no whole channels")
     factor = per_channel(second, first, shape_of(node))
     if factor is None:
         return context.unknown(node, [first], "by values that change over the map")
@@ -223,8 +225,7 @@ def gated(form: LinearForm) -> LinearForm:
 def layer_norm(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """Layer norm over channels, its denominator held at the centre of the reference image."""
     form = args[0]
-    weight, bias = (*args[2:4], None, None)[:2]
-    eps = args[4] if len(args) > 4 else 1e-5
+    weight, bias, eps = argument(args, 2), argument(args, 3), argument(args, 4, 1e-5)
     over_channels = isinstance(form, LinearForm) and list(args[1]) == [form.channels]
     if not over_channels or form.layout is None or not form.layout.endswith("c"):
         return context.unknown(node, [form], "not over the channels")
@@ -256,7 +257,7 @@ def layer_norm(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
 
 def concatenation(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """``cat`` of computed tensors along their channels."""
-    values, axis = list(args[0]), int(args[1]) if len(args) > 1 else 0
+    values, axis = list(args[0]), int(argument(args, 1, 0))
     forms = [value for value in values if isinstance(value, LinearForm)]
     layouts = {form.layout for form in forms if form.layout is not None}
     if len(layouts) != 1 or len(forms) != len(values):

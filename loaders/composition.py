@@ -8,23 +8,29 @@ reads one, its parts are the kernels of all edges into that layer. The method fo
 
 from __future__ import annotations
 
+import tempfile
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.fx import Node
 
-from circuitkb.schema.kernels import Connection, Path
+from circuitkb.schema.kernels import Connection, Floats, Path
 from circuitkb.schema.progress import Progress, silent
 
 from .composed import ComposedLayer, Composition
 from .linear_form import LinearForm, Part, Source, features, merge
 from .operations import apply
-from .rule_context import NONLINEARITIES, RuleContext, operation_name, shape_of
+from .rule_context import NONLINEARITIES, RuleContext, operation_name, shape_of, without_edges
 from .tracing import TracedNetwork, trace
 
 LINEARISATION = (
     "squeeze-excite gates and layer-norm denominators are held at their values, at the centre of "
     "the map, on the reference image (one seeded pink-noise image)"
 )
+
+SPILL_BYTES = 2**24
+"""Kernel arrays of this size and more wait on disk for the store."""
 
 
 @torch.no_grad()
@@ -135,16 +141,14 @@ class Composer:
         self, node: Node, before: Node, form: LinearForm, kind: str | None = None
     ) -> LinearForm:
         """Register what a nonlinearity puts out, with all edges into it; return its features."""
-        kind = kind or NONLINEARITIES.get(operation_name(node), operation_name(node))
+        kind = kind or NONLINEARITIES.get(operation_name(node), "max_pool")
         if kind == "hardtanh":
             kind = _hardtanh_kind(node)
         shape = shape_of(node)
         layout = form.layout or {4: "ncyx", 3: "ntc", 2: "nc"}.get(len(shape))
-        if layout is None or "c" not in layout or form.index is not None:
-            reason = f"{self._place(node)} ({kind} of a tensor without a channel axis)"
-            return LinearForm(
-                form.channels, form.rows, form.columns, None, missing=form.missing | {reason}
-            )
+        if layout is None or "c" not in layout or form.index is not None or shape[0] != 1:
+            place = self.network.module_path(node) or "the top of the network"
+            return without_edges([form], f"{place} ({kind} of a tensor without a channel axis)")
         size = dict(zip(layout, shape, strict=True))
         channels = size["c"]
         rows, columns = size.get("y", size.get("t", 1)), size.get("x", 1)
@@ -192,9 +196,6 @@ class Composer:
             more = f" and {len(layers) - 1} more" if len(layers) > 1 else ""
             sentences.append(f"no edges through {reason}, on the way to {layers[0]}{more}")
         return sentences
-
-    def _place(self, node: Node) -> str:
-        return self.network.module_path(node) or node.name
 
     def _layer_name(self, node: Node, kind: str) -> str:
         """The path of the activation module, or of the module that called the function, dot kind.
@@ -248,8 +249,19 @@ def _connection(key: str, part: Part, target: str) -> Connection:
         path=path,
         target_units=part.targets.to(torch.int32).numpy(),
         source_units=part.sources.to(torch.int32).numpy(),
-        kernel=part.kernel.float().contiguous().numpy(),
+        kernel=_at_rest(part.kernel.float().contiguous().numpy()),
         stride=part.stride,
         offset=part.offset,
         pooling=part.source.pooling,
     )
+
+
+def _at_rest(kernel: Floats) -> Floats:
+    """Move a large kernel to an unnamed temporary file, so that memory holds few at a time."""
+    if kernel.nbytes < SPILL_BYTES:
+        return kernel
+    with tempfile.TemporaryFile() as file:
+        kernel.tofile(file)
+        file.flush()
+        mapped: Floats = np.memmap(file, dtype=np.float32, mode="r", shape=kernel.shape)
+    return mapped

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-LARGEST_COMPOSED = 2**26
-"""Values in the largest kernel array that composition makes (256 MiB); the network's own weight
+LARGEST_COMPOSED = 2**24
+"""Values in the largest kernel array that composition makes (64 MiB); the network's own weight
 tensors may be larger."""
 
 Pair = tuple[int, int]
@@ -155,7 +155,7 @@ class LinearForm:
         if not self.parts or not all(part.identity for part in self.parts):
             return False
         covered = torch.cat([part.targets[:, 0] for part in self.parts])
-        return len(covered) == self.channels and len(covered.unique()) == self.channels
+        return len(covered) == self.channels and len(torch.unique(covered)) == self.channels
 
 
 def features(source: Source, channels: int, layout: str, shape: Sequence[int]) -> LinearForm:
@@ -281,7 +281,7 @@ def _even_pieces(part: Part, per_group: int) -> Iterable[Part]:
 
     Pieces have either one channel a group (diagonal and its like) or one group.
     """
-    shared_sources = per_group > 1 and len(part.sources.unique()) < part.sources.numel()
+    shared_sources = per_group > 1 and len(torch.unique(part.sources)) < part.sources.numel()
     if part.targets.shape[0] > 1 and (part.targets.shape[1] > 1 or shared_sources):
         part = part.single_group()
     single = part.targets.shape[0] == 1
@@ -290,7 +290,7 @@ def _even_pieces(part: Part, per_group: int) -> Iterable[Part]:
     _, index, count = torch.unique(
         channel[order] // per_group, return_inverse=True, return_counts=True
     )
-    for size in count.unique().tolist():
+    for size in torch.unique(count).tolist():
         pick = order[count[index] == size]
         if single:
             yield replace(part, targets=part.targets[:, pick], kernel=part.kernel[:, pick])
@@ -309,7 +309,7 @@ def _grouped(
     out, per_group = weight.shape[0] // groups, weight.shape[1]
     channel = part.targets.reshape(-1)
     group = channel // per_group
-    used = group.unique()
+    used = torch.unique(group)
     size = len(channel) // len(used)
     into = part.sources.shape[1]
     targets = used[:, None] * out + torch.arange(out)

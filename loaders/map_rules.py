@@ -12,13 +12,15 @@ from torch.fx import Node
 from .channel_rules import convolved
 from .linear_form import LinearForm, Part, Source, convolve
 from .rearrangement import element_numbers, rearranged
-from .rule_context import RuleContext, pair, shape_of
+from .rule_context import RuleContext, argument, pair, shape_of
 
 
 def padding(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """Padding of rows and columns with a constant."""
-    form, widths = args[0], list(args[1])
-    mode = args[2] if len(args) > 2 and isinstance(args[2], str) else "constant"
+    form: LinearForm = args[0]
+    widths = list(args[1])
+    mode = argument(args, 2, "constant")
+    mode = mode if isinstance(mode, str) else "constant"
     if mode != "constant" or form.layout != "ncyx" or len(widths) > 4:
         return context.unknown(node, [form], f"{mode} padding")
     left, _, top, _ = (*widths, 0, 0, 0, 0)[:4]
@@ -41,11 +43,11 @@ def padding(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
 def average_pool(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """A convolution of each channel with a constant kernel; exact where it meets no border."""
     form, size = args[0], pair(args[1])
-    stride = pair(args[2]) if len(args) > 2 and args[2] else size
-    around = pair(args[3]) if len(args) > 3 else (0, 0)
-    divisor = args[6] if len(args) > 6 and args[6] else size[0] * size[1]
+    stride = pair(argument(args, 2) or size)
+    around = pair(argument(args, 3, 0))
+    divisor = argument(args, 6) or size[0] * size[1]
     if form.layout != "ncyx":
-        return context.unknown(node, [form], "its input has no channel axis")
+        return context.unknown(node, [form], "its input has no whole channels")
     weight = torch.full((form.channels, 1, *size), 1.0 / divisor)
     return convolved(
         context,
@@ -61,11 +63,12 @@ def average_pool(context: RuleContext, node: Node, args: list[Any]) -> LinearFor
 
 def adaptive_average_pool(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """To the same size: nothing; to one position: the mean; else windows of one size."""
-    form, size = args[0], pair(args[1])
+    form: LinearForm = args[0]
+    size = pair(args[1])
     if form.layout != "ncyx":
-        return context.unknown(node, [form], "its input has no channel axis")
+        return context.unknown(node, [form], "its input has no whole channels")
     if size == (form.rows, form.columns):
-        return replace(form)
+        return form
     constant = context.constant(node, args)
     if size == (1, 1):
         return _mean_over_map(form, "ncyx", constant)
@@ -80,13 +83,13 @@ def adaptive_average_pool(context: RuleContext, node: Node, args: list[Any]) -> 
 
 def mean(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """The mean over the whole map."""
-    form, axes = args[0], args[1] if len(args) > 1 else None
+    form, axes = args[0], argument(args, 1)
     layout = form.layout
     if layout in (None, "nf") or not axes or form.index is not None:
         return context.unknown(node, [form])
     if {layout[axis] for axis in axes} != set(layout) - {"n", "c"}:
         return context.unknown(node, [form], "not over the whole map")
-    keep = bool(args[2]) if len(args) > 2 else False
+    keep = bool(argument(args, 2))
     return _mean_over_map(form, layout if keep else "nc", context.constant(node, args))
 
 
@@ -119,16 +122,16 @@ def max_pool(context: RuleContext, node: Node, args: list[Any]) -> object:
     """
     form = args[0]
     if form.layout != "ncyx":
-        return context.unknown(node, [form], "its input has no channel axis")
+        return context.unknown(node, [form], "its input has no whole channels")
     if not form.passes_channels_on:
         return node.all_input_nodes[0]
     size = pair(args[1])
-    stride = pair(args[2]) if len(args) > 2 and args[2] else size
-    around = pair(args[3]) if len(args) > 3 else (0, 0)
-    dilation = pair(args[4]) if len(args) > 4 else (1, 1)
+    stride = pair(argument(args, 2) or size)
+    around = pair(argument(args, 3, 0))
+    dilation = pair(argument(args, 4, 1))
     numbers = (*size, *stride, *around, *dilation)
     step = "max {}x{} stride {}x{} pad {}x{} dilation {}x{}".format(*numbers)
-    if len(args) > 5 and args[5]:
+    if argument(args, 5):
         step += " ceil"
     shape = shape_of(node)
     parts = tuple(
@@ -149,11 +152,14 @@ def rearrangement(context: RuleContext, node: Node, args: list[Any]) -> object:
     numbers = element_numbers(form)
     if numbers is None:
         return form
+    if numbers.shape != shape_of(node.all_input_nodes[0]):
+        return context.unknown(node, args)
+    # Contiguous, because a copy that a later view relies on is skipped as an identity.
     operation: Any = node.target
-    moved = operation(numbers, *args[1:], **node.kwargs)
+    moved = operation(numbers.contiguous(), *args[1:], **node.kwargs)
     constant: Any = None
     if form.constant is not None:
-        constant = operation(form.constant, *args[1:], **node.kwargs)
+        constant = operation(form.constant.contiguous(), *args[1:], **node.kwargs)
     if isinstance(moved, Tensor):
         return rearranged(form, moved, constant)
     constants = constant if constant is not None else [None] * len(moved)

@@ -77,7 +77,8 @@ def apply(context: RuleContext, node: Node, values: dict[Node, object]) -> objec
     rule = RULES.get(name)
     if rule is None or not any(isinstance(value, LinearForm) for value in inputs):
         return context.unknown(node, inputs)
-    args = map_arg(node.args, values.__getitem__)
+    known: dict[Node, Any] = dict(values)
+    args = map_arg(node.args, known.__getitem__)
     try:
         return rule(context, node, list(args))
     except KernelTooLargeError:

@@ -84,7 +84,7 @@ def _whole_channels(form: LinearForm, index: Tensor, layout: str) -> Tensor | No
     if not torch.equal(by_channel, channel[:, None] * area + torch.arange(area)):
         return None
     # A channel that appears twice would need two targets for one: leave that unresolved.
-    return channel if len(channel.unique()) == len(channel) else None
+    return channel if len(torch.unique(channel)) == len(channel) else None
 
 
 def _selected(form: LinearForm, gather: Tensor) -> tuple[Part, ...]:

@@ -56,14 +56,26 @@ def pair(value: Any) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
+def argument(args: Sequence[Any], place: int, default: Any = None) -> Any:
+    """Return an operation's argument, or its default where the call leaves it out."""
+    return args[place] if len(args) > place else default
+
+
 def without_edges(inputs: Sequence[object], reason: str) -> LinearForm:
-    """Return a tensor that has no linear map: ``reason`` joins what its inputs already miss."""
-    missing = {reason}
-    for value in inputs:
-        for form in value if isinstance(value, list) else [value]:
-            if isinstance(form, LinearForm):
-                missing |= form.missing
-    return LinearForm(0, 1, 1, None, missing=frozenset(missing))
+    """Return a tensor that has no linear map.
+
+    ``reason`` joins what its inputs miss already, unless they had no edges left to lose.
+    """
+    forms = [
+        form
+        for value in inputs
+        for form in (value if isinstance(value, list) else [value])
+        if isinstance(form, LinearForm)
+    ]
+    missing = frozenset[str]().union(*(form.missing for form in forms))
+    if not missing or any(form.parts for form in forms):
+        missing |= {reason}
+    return LinearForm(0, 1, 1, None, missing=missing)
 
 
 def scaled(form: LinearForm, factor: Tensor, constant: Tensor | None) -> LinearForm:
@@ -141,7 +153,7 @@ class RuleContext:
 
     def where(self, node: Node) -> str:
         """Return the module that a node stands in, for reasons."""
-        return self.network.module_path(node) or node.name
+        return self.network.module_path(node) or "the top of the network"
 
     def unknown(self, node: Node, inputs: Sequence[object], why: str = "") -> LinearForm:
         """Return a tensor without a linear map, the reason naming the operation and module."""
@@ -156,8 +168,10 @@ class RuleContext:
 
         if any(leaf.constant is None for leaf in tree_leaves(list(args)) if _is_form(leaf)):
             return None
-        result = node.target(*tree_map(constant_of, list(args)), **node.kwargs)  # type: ignore[operator]
-        return result[0] if isinstance(result, tuple | list) else result
+        operation: Any = node.target
+        result = operation(*tree_map(constant_of, list(args)), **node.kwargs)
+        first: Tensor = result[0] if isinstance(result, tuple | list) else result
+        return first
 
 
 def _is_form(value: Any) -> bool:
