@@ -1,0 +1,74 @@
+"""Asking: choose the question, run its Cypher, and say what the answer leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from circuitkb import known_names
+from circuitkb.queries.ask import pick
+from circuitkb.queries.catalogue import Question
+from circuitkb.queries.conditions import Mention
+from circuitkb.reports import Asked
+from circuitkb.results import Result
+from circuitkb.search_log import searches
+from circuitkb.stores.base import Store
+
+
+def ask(
+    store: Store,
+    asked: str,
+    parameters: Mapping[str, Any],
+    *,
+    timeout: float,
+    limit: int | None,
+) -> Asked:
+    """Answer a question; see :meth:`circuitkb.knowledge_base.KnowledgeBase.ask`."""
+    choice = pick(asked, lambda: known_names.names(store), given=parameters)
+    question = choice.question
+    statement = question.bind({**choice.parameters, **parameters})
+    values = statement.parameters
+    known_names.check(store, _mentions(question, values, "models"))
+    answer = store.read(statement.text, values, timeout=timeout, limit=limit)
+    if not answer.rows:
+        known_names.check(store, _mentions(question, values, "feature", "label"))
+    return Asked(
+        question,
+        dict(values),
+        statement.text,
+        Result(
+            answer.columns,
+            tuple(answer.rows),
+            answer.truncated,
+            statement.text,
+            dict(values),
+            answer.seconds,
+            tuple(_notes(store, question, values)),
+        ),
+    )
+
+
+def _mentions(question: Question, values: Mapping[str, Any], *types: str) -> Iterator[Mention]:
+    for name, parameter in question.parameters.items():
+        if parameter.type not in types:
+            continue
+        if parameter.type == "models":
+            yield from (Mention("model", model) for model in values[name])
+        else:
+            yield Mention(parameter.type, values[name])
+
+
+def _notes(store: Store, question: Question, values: Mapping[str, Any]) -> Iterator[str]:
+    """Say which models were searched, so that silence about one is not read as absence."""
+    if question.motif is None:
+        return
+    done = searches(store, question.motif)
+    wanted = values.get("models") or known_names.models(store)
+    for model in wanted:
+        if model in done:
+            yield done[model].message
+        else:
+            yield (
+                f"{model}: not searched yet; to do so: "
+                f"circuitkb find {question.motif} --model {model}"
+            )

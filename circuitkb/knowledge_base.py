@@ -1,0 +1,410 @@
+"""A knowledge base in Python: load, find, list, ask, show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from circuitkb import known_names
+from circuitkb.queries.conditions import DEFAULT_LIMIT, Mention
+from circuitkb.queries.criteria import Circuits, Edges, Features, Models, Sign
+from circuitkb.queries.statement import Statement
+from circuitkb.results import Result
+from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.progress import Progress, silent
+from circuitkb.selections import CircuitQuery, EdgeQuery, FeatureQuery, ModelQuery
+from circuitkb.stores.base import DEFAULT_TIMEOUT, Store
+
+if TYPE_CHECKING:
+    from circuitkb.cards import Card
+    from circuitkb.discovery.union import Union
+    from circuitkb.queries.catalogue import Question
+    from circuitkb.reports import Asked, FindReport, Kernel, LoadReport
+
+DEFAULT_ADDRESS = "circuits.ckb"
+
+ADDRESS_VARIABLE = "CIRCUITKB"
+
+
+def open(address: str | os.PathLike[str] | None = None, *, create: bool = True) -> KnowledgeBase:
+    """Open a knowledge base, and make one if there is none.
+
+    Parameters
+    ----------
+    address
+        A path, or the URL of a server; else the variable ``CIRCUITKB``, else ``./circuits.ckb``.
+    create
+        Whether to make one where there is none.
+
+    Raises
+    ------
+    StoreNotFoundError
+        There is none, and ``create`` is false.
+    StoreVersionError, StoreBusyError
+        It cannot be opened.
+    """
+    from circuitkb.stores import open_store
+
+    place = os.fspath(address) if address is not None else os.environ.get(ADDRESS_VARIABLE)
+    return KnowledgeBase(open_store(place or DEFAULT_ADDRESS, create=create))
+
+
+class KnowledgeBase:
+    """Features, weights, circuits and what is said of them, in one store.
+
+    Use it as a context manager, or :meth:`close` it.
+
+    Attributes
+    ----------
+    store
+        Where it is kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __repr__(self) -> str:
+        return f"<KnowledgeBase {self.address}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        """Path or URL, as it was given."""
+        return self.store.address
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def load(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        keep: int = 64,
+        architecture: str | None = None,
+        progress: Progress = silent,
+    ) -> LoadReport:
+        """Read a network or published circuits into the knowledge base, whole or not at all.
+
+        Weights that are there already change nothing.
+
+        Parameters
+        ----------
+        source
+            A name of the zoo, ``torchvision:NAME``, ``timm:NAME``, a file, or ``published:NAME``.
+        name
+            Name of the model; the source's own if not given.
+        keep
+            How many of the strongest inputs of each unit the graph keeps.
+        architecture
+            What a checkpoint is a checkpoint of, as in ``torchvision:resnet18``.
+        progress
+            Called with what is being done and how far it is.
+
+        Raises
+        ------
+        SourceError
+            The source cannot be read.
+        ModelConflictError
+            Other weights stand under the same name.
+        """
+        from circuitkb.loading import load
+
+        return load(
+            self.store,
+            os.fspath(source),
+            name=name,
+            keep=keep,
+            architecture=architecture,
+            progress=progress,
+        )
+
+    def find(
+        self,
+        motif: str | Union = "union",
+        *,
+        models: Sequence[str] | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> FindReport:
+        """Search every kernel of the models for a motif; write circuits and their evidence.
+
+        Parameters
+        ----------
+        motif
+            ``"union"``, or a value such as ``Union(of=mirror("left-right"))``.
+        models
+            Models to search; all if not given.
+        seed
+            Seed of the null's random draws.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        QueryError
+            No such motif.
+        """
+        from circuitkb.searching import search
+
+        return search(self.store, motif, models=models, seed=seed, progress=progress)
+
+    def query(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> Result:
+        """Run Cypher that only reads.
+
+        Parameters
+        ----------
+        cypher, parameters
+            The text, and the values of its ``$names``.
+        timeout
+            Seconds that it may run.
+        limit
+            Rows that it may return; the result says if there were more.
+
+        Raises
+        ------
+        CypherError, QueryRefusedError, QueryTimeoutError
+        """
+        return self._run(Statement(cypher, parameters or {}), (), timeout=timeout, limit=limit)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> Asked:
+        """Answer a question of the catalogue, given by its name or asked in a sentence.
+
+        Parameters
+        ----------
+        question
+            ``"union"``, or ``"find all circuits unioning left/right orientation detectors"``.
+        parameters
+            Values that the sentence does not state; they hold against those that it does.
+
+        Raises
+        ------
+        UnknownQuestionError
+            No question fits, or several do; nothing was run.
+        NotFoundError
+            A model, feature or label is not here.
+        """
+        from circuitkb.asking import ask
+
+        return ask(self.store, question, parameters or {}, timeout=timeout, limit=limit)
+
+    def questions(self) -> tuple[Question, ...]:
+        """Return the questions that :meth:`ask` knows."""
+        from circuitkb.queries.catalogue import questions
+
+        return questions()
+
+    def models(self, *, limit: int | None = DEFAULT_LIMIT) -> ModelQuery:
+        """Return the models, by name."""
+        return ModelQuery(Models(limit=limit), self._run)
+
+    def features(
+        self,
+        *,
+        model: str | None = None,
+        layer: str | None = None,
+        label: str | None = None,
+        id: str | FeatureId | None = None,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> FeatureQuery:
+        """Return features, by model, order of the layer, and unit.
+
+        Parameters
+        ----------
+        model, layer, id
+            Exact names.
+        label
+            Part of a label, in any case.
+        limit
+            Rows to return at most.
+        """
+        text = None if id is None else str(FeatureId.parse(id) if isinstance(id, str) else id)
+        return FeatureQuery(
+            Features(model=model, layer=layer, label=label, id=text, limit=limit), self._run
+        )
+
+    def edges(
+        self,
+        *,
+        model: str | None = None,
+        source: str | FeatureId | FeatureQuery | None = None,
+        target: str | FeatureId | FeatureQuery | None = None,
+        min_rank: int | None = None,
+        max_rank: int | None = None,
+        sign: Sign | None = None,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> EdgeQuery:
+        """Return the weights that the graph keeps, by target, then rank.
+
+        Parameters
+        ----------
+        model
+            Model of the target.
+        source, target
+            A feature, or features, at that end.
+        min_rank, max_rank
+            Bounds of the rank among the target's inputs, from 1 (the strongest).
+        sign
+            ``"positive"`` or ``"negative"`` net sum.
+        """
+        return EdgeQuery(
+            Edges(
+                model=model,
+                source=_criteria(source),
+                target=_criteria(target),
+                min_rank=min_rank,
+                max_rank=max_rank,
+                sign=sign,
+                limit=limit,
+            ),
+            self._run,
+        )
+
+    def circuits(
+        self,
+        *,
+        model: str | None = None,
+        motif: str | None = None,
+        origin: str | None = None,
+        feature: str | FeatureId | FeatureQuery | None = None,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> CircuitQuery:
+        """Return circuits with their members and nulls, by model, origin, motif and group.
+
+        Parameters
+        ----------
+        model, motif, origin
+            Exact names; ``origin`` is ``"found"`` or ``"published"``.
+        feature
+            A feature that must be a member, or features of which one must be.
+        """
+        return CircuitQuery(
+            Circuits(
+                model=model, motif=motif, origin=origin, feature=_criteria(feature), limit=limit
+            ),
+            self._run,
+        )
+
+    def circuit_records(
+        self,
+        *,
+        model: str | None = None,
+        motif: str | None = None,
+        origin: str | None = None,
+        feature: str | FeatureId | FeatureQuery | None = None,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> list[dict[str, Any]]:
+        """Return circuits as records for JSON; the parameters are those of :meth:`circuits`.
+
+        Each has ``id, motif, model, origin, group, score, members, nulls, p, q, published_as,
+        claim``; a member has ``feature, role, side, weight, labels``.
+        """
+        rows = self.circuits(
+            model=model, motif=motif, origin=origin, feature=feature, limit=limit
+        ).run()
+        return [
+            {
+                "id": row["circuit"],
+                "motif": row["motif"],
+                "model": row["model"],
+                "origin": row["origin"],
+                "group": row["group"],
+                "score": row["score"],
+                "members": row["members"],
+                "nulls": {"mean": row["null_mean"], "count": row["null_count"]},
+                "p": row["p"],
+                "q": row["q"],
+                "published_as": row["published_as"],
+                "claim": row["claim"],
+            }
+            for row in rows
+        ]
+
+    def show(self, id: str | FeatureId) -> Card:
+        """Return what is known of a feature, a layer, a model or a circuit.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such thing here.
+        """
+        from circuitkb.cards import card
+
+        return card(self.store, str(id))
+
+    def kernels(self, source: str | FeatureId, target: str | FeatureId) -> list[Kernel]:
+        """Return every kernel from one feature to another, kept by the graph or not.
+
+        Raises
+        ------
+        NotFoundError
+            One of the features is not here.
+        """
+        from circuitkb.reports import Kernel
+
+        ends = [FeatureId.parse(end) if isinstance(end, str) else end for end in (source, target)]
+        known_names.check(self.store, (Mention("feature", str(end)) for end in ends))
+        first, second = ends
+        if first.model != second.model:
+            return []
+        found = (
+            (connection, connection.find(first.unit, second.unit))
+            for connection in self.store.kernels(first.model)
+            if (connection.source, connection.target) == (first.layer, second.layer)
+        )
+        return [
+            Kernel(connection.key, connection.origin, values)
+            for connection, values in found
+            if values is not None
+        ]
+
+    def _run(
+        self,
+        statement: Statement,
+        mentions: Sequence[Mention],
+        *,
+        timeout: float,
+        limit: int | None,
+    ) -> Result:
+        answer = self.store.read(statement.text, statement.parameters, timeout=timeout, limit=limit)
+        if not answer.rows:
+            known_names.check(self.store, mentions)
+        return Result(
+            answer.columns,
+            tuple(answer.rows),
+            answer.truncated,
+            statement.text,
+            dict(statement.parameters),
+            answer.seconds,
+        )
+
+
+def _criteria(chosen: str | FeatureId | FeatureQuery | None) -> str | FeatureId | Features | None:
+    return chosen.criteria if isinstance(chosen, FeatureQuery) else chosen

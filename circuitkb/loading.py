@@ -1,0 +1,48 @@
+"""A load: is the model there already, under this name, with these weights? If not, write it."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from circuitkb.reports import LoadReport
+from circuitkb.schema.errors import ModelConflictError, SourceError
+from circuitkb.schema.progress import Progress
+from circuitkb.stores.base import Store
+
+
+def load(
+    store: Store,
+    source: str,
+    *,
+    name: str | None,
+    keep: int,
+    architecture: str | None,
+    progress: Progress,
+) -> LoadReport:
+    """Load a source; see :meth:`circuitkb.knowledge_base.KnowledgeBase.load`."""
+    from circuitkb.loaders import open_source
+
+    if isinstance(keep, bool) or keep < 1:
+        raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
+    start = perf_counter()
+    loadable = open_source(source, name=name, architecture=architecture)
+    there = store.read(
+        "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, m.keep AS keep",
+        {"id": loadable.name},
+    ).rows
+    if there:
+        fingerprint, stored_keep = there[0]
+        if fingerprint != loadable.fingerprint:
+            raise ModelConflictError(
+                f"{loadable.name!r} is here already with other weights ({fingerprint[:12]}, not "
+                f"{loadable.fingerprint[:12]}): load these under another name, with --name NAME "
+                "(name= in Python)."
+            )
+        return LoadReport(loadable.name, False, stored_keep, keep, seconds=perf_counter() - start)
+    rows = loadable.rows(keep=keep, progress=progress)
+    progress(f"writing {loadable.name}", 0.9)
+    store.write(rows)
+    progress(f"{loadable.name} loaded", 1.0)
+    return LoadReport(
+        loadable.name, True, keep, keep, rows.counts(), seconds=perf_counter() - start
+    )

@@ -1,0 +1,166 @@
+"""What the verbs of a knowledge base answer with, besides rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from circuitkb.results import Result
+
+if TYPE_CHECKING:
+    from circuitkb.queries.catalogue import Question
+    from circuitkb.schema.kernels import Floats
+
+
+class Kernel(NamedTuple):
+    """One kernel between two features; ``values`` has the axes (row, column)."""
+
+    connection: str
+    origin: str | None
+    values: Floats
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did.
+
+    Attributes
+    ----------
+    name
+        Name of the model.
+    created
+        Whether anything was written; a model whose weights are there already is left as it is.
+    keep
+        Strongest inputs of each unit that the graph keeps now.
+    asked_keep
+        The number asked for.
+    counts
+        Rows written, by label and relation.
+    seconds
+        How long it took.
+    """
+
+    name: str
+    created: bool
+    keep: int | None
+    asked_keep: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def message(self) -> str:
+        """One line that says it.
+
+        Examples
+        --------
+        >>> LoadReport("alexnet", False, keep=64, asked_keep=32).message
+        'alexnet is there already with 64 inputs of each unit, not 32: nothing changed.'
+        """
+        if self.created:
+            features, edges = self.counts.get("Feature", 0), self.counts.get("WEIGHT", 0)
+            return (
+                f"{self.name} loaded in {self.seconds:.1f} s: "
+                f"{features:,} features, {edges:,} edges kept."
+            )
+        if self.keep not in (None, self.asked_keep):
+            return (
+                f"{self.name} is there already with {self.keep} inputs of each unit, "
+                f"not {self.asked_keep}: nothing changed."
+            )
+        return f"{self.name} is there already: nothing changed."
+
+
+@dataclass(frozen=True)
+class ModelFound:
+    """What a search found in one model.
+
+    Attributes
+    ----------
+    tested, not_testable
+        Candidates that were tested, and those that could not be.
+    why
+        Why they could not be; empty if all could.
+    circuits, groups
+        Circuits found, and targets that they belong to.
+    null
+        Figures of the null, by name.
+    """
+
+    model: str
+    tested: int
+    not_testable: int
+    why: str
+    circuits: int
+    groups: int
+    null: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """One line that says it, so that silence is not read as absence.
+
+        Examples
+        --------
+        >>> ModelFound("lite0", 0, 8, "1x1 kernels show no side", 0, 0).message
+        'lite0: nothing could be tested: 1x1 kernels show no side.'
+        >>> ModelFound("inceptionv1", 9, 0, "", 4, 1).message
+        'inceptionv1: 9 tested, 4 circuits found around 1 target.'
+        """
+        why = f": {self.why.rstrip('.')}" if self.why else ""
+        if not self.tested:
+            return f"{self.model}: nothing could be tested{why}."
+        targets = f"{self.groups} target{'' if self.groups == 1 else 's'}"
+        found = (
+            f"{self.circuits} circuits found around {targets}" if self.circuits else "none found"
+        )
+        rest = f"; {self.not_testable:,} could not be tested{why}" if self.not_testable else ""
+        return f"{self.model}: {self.tested:,} tested, {found}{rest}."
+
+
+@dataclass(frozen=True)
+class FindReport:
+    """What a search did, model by model."""
+
+    motif: str
+    models: tuple[ModelFound, ...]
+    seconds: float
+
+    def to_result(self) -> Result:
+        """Return one row for each model."""
+        figures = tuple(dict.fromkeys(name for found in self.models for name in found.null))
+        return Result(
+            ("model", "tested", "not_testable", "why", "circuits", "groups", *figures),
+            tuple(
+                (
+                    found.model,
+                    found.tested,
+                    found.not_testable,
+                    found.why,
+                    found.circuits,
+                    found.groups,
+                    *(found.null.get(name) for name in figures),
+                )
+                for found in self.models
+            ),
+            seconds=self.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of the catalogue, as it was understood, and its answer."""
+
+    question: Question
+    parameters: Mapping[str, Any]
+    cypher: str
+    result: Result
+
+    @property
+    def understood(self) -> str:
+        """One line that says how the question was read."""
+        given = [
+            f"{name}: {', '.join(value) if isinstance(value, list) else value}"
+            for name, value in self.parameters.items()
+            if value != self.question.parameters[name].default
+        ]
+        return "; ".join([f"{self.question.name}: {self.question.title}", *given])

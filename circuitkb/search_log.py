@@ -1,0 +1,63 @@
+"""What a search leaves behind besides circuits: an Import that says what could be tested."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from circuitkb.reports import ModelFound
+from circuitkb.schema.tables import node_table
+from circuitkb.stores.base import Store
+
+
+def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float) -> Any:
+    """Return the table of one Import; the last search for a motif in a model is what counts."""
+    summary = {
+        "motif": motif,
+        "of": of,
+        "tested": found.tested,
+        "not_testable": found.not_testable,
+        "why": found.why,
+        "circuits": found.circuits,
+        "groups": found.groups,
+        "null": dict(found.null),
+        "seed": seed,
+    }
+    return node_table(
+        "Import",
+        {
+            "id": [f"find:{motif}:{found.model}"],
+            "kind": ["find"],
+            "source": [motif],
+            "model": [found.model],
+            "created": [datetime.now(UTC).isoformat(timespec="seconds")],
+            "tool": [f"circuitkb {version('circuitkb')}"],
+            "seconds": [seconds],
+            "summary": [json.dumps(summary, allow_nan=False)],
+        },
+    )
+
+
+def searches(store: Store, motif: str) -> dict[str, ModelFound]:
+    """Return what was written of the searches for a motif, by model."""
+    rows = store.read(
+        "MATCH (i:Import {kind: 'find'}) WHERE i.source = $motif "
+        "RETURN i.model AS model, i.summary AS summary ORDER BY model",
+        {"motif": motif},
+        limit=None,
+    ).rows
+    done = {}
+    for model, text in rows:
+        summary = json.loads(text)
+        done[model] = ModelFound(
+            model,
+            summary["tested"],
+            summary["not_testable"],
+            summary["why"],
+            summary["circuits"],
+            summary["groups"],
+            summary["null"],
+        )
+    return done

@@ -1,0 +1,94 @@
+// title = "Circuits that unite mirrored cases, across models"
+// sentences = [
+//   "find all circuits unioning left/right orientation detectors across models",
+//   "union",
+//   "which units unite left-facing and right-facing detectors?",
+//   "show circuits that merge mirrored features into one invariant unit",
+//   "unions of left and right {label} detectors",
+//   "which units get left and right versions combined?",
+//   "find pose-invariant units built from two mirrored cases in {models}",
+//   "where do mirror images feed into one feature?",
+//   "unions of mirrored inputs",
+// ]
+// needs = [["union", "invariant", "mirror"], ["union", "invariant", "into", "built"]]
+// words = ["orientation", "facing", "image", "pathway", "pair", "pairs", "same"]
+// example = "find all circuits unioning left/right orientation detectors across models"
+// motif = "union"
+// [parameters.models]
+// type = "models"
+// default = []
+// help = "models to look in; none for all"
+// [parameters.label]
+// type = "label"
+// default = ""
+// help = "part of a label that the unit or a case of it must have; empty for any"
+// [parameters.published_motifs]
+// type = "texts"
+// default = ["union-over-cases", "mirror-pathways+union"]
+// help = "what published circuits of this kind are called"
+// [columns]
+// model = "the model"
+// target = "the unit that unites the cases"
+// target_labels = "what people call it"
+// side_1 = "units of the one case, whose positive weight lies further left"
+// labels_1 = "what people call them"
+// dx_1 = "columns right of the kernel's centre of their positive mass, on average (left: below 0)"
+// side_2 = "units of the mirrored case"
+// labels_2 = "what people call them"
+// dx_2 = "the same for them"
+// pairs = "pairs of one unit of each side that passed"
+// score = "how nearly the kernels of the best pair are mirror images"
+// null_mean = "the same for random pairs into the same unit"
+// p = "share of those at or above the score"
+// q = "p corrected for false discovery"
+// origin = "found by search here, or published and not found (then the sides are not known)"
+// published_as = "published circuits that hold this unit and one of its pairs, or are the row"
+CALL {
+  MATCH (c:Circuit {motif: 'union', origin: 'found'})
+  WHERE (size($models) = 0 OR c.model IN $models)
+    AND ($label = '' OR EXISTS {
+      MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})
+        -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
+  MATCH (a:Feature)-[one:MEMBER_OF]->(c)<-[two:MEMBER_OF]-(b:Feature)
+  WHERE one.side = 1 AND two.side = 2
+  MATCH (c)<-[:MEMBER_OF {role: 'union'}]-(u:Feature)
+  OPTIONAL MATCH (e:Evidence)-[:SUPPORTS]->(c)
+  WITH c, a, b, u, e ORDER BY c.score DESC, c.id, e.q
+  WITH u, collect(DISTINCT a.id) AS ones, collect(DISTINCT b.id) AS twos,
+    count(DISTINCT c) AS pairs, max(c.score) AS score,
+    head(collect(e)) AS e
+  RETURN u, ones, twos, pairs, score, e, 'found' AS origin,
+    COLLECT { MATCH (u)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})
+      WHERE p.motif IN $published_motifs
+        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x.id IN ones }
+        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y.id IN twos }
+      RETURN p.id AS id ORDER BY id } AS published_as
+  UNION ALL
+  MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
+  WHERE p.motif IN $published_motifs AND (size($models) = 0 OR p.model IN $models)
+    AND ($label = '' OR EXISTS {
+      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})
+        -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
+    AND NOT EXISTS { MATCH (p)<-[:MEMBER_OF]-(:Feature)-[:IN_LAYER]->(z:Layer)
+      WHERE z.position > y.position }
+    AND NOT EXISTS { MATCH (u)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {origin: 'found'})
+      WHERE NOT EXISTS { MATCH (c)<-[:MEMBER_OF]-(x:Feature)
+        WHERE NOT EXISTS { MATCH (x)-[:MEMBER_OF]->(p) } } }
+  RETURN u, [] AS ones, [] AS twos, null AS pairs, p.score AS score, null AS e,
+    'published' AS origin, [p.id] AS published_as
+}
+RETURN u.model AS model, u.id AS target,
+  COLLECT { MATCH (u)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
+    RETURN DISTINCT l.text AS text ORDER BY text } AS target_labels,
+  COLLECT { UNWIND ones AS id RETURN id ORDER BY id } AS side_1,
+  COLLECT { MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
+    WHERE f.id IN ones RETURN DISTINCT l.text AS text ORDER BY text } AS labels_1,
+  head(COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u) WHERE f.id IN ones
+    RETURN avg(w.positive_dx) AS dx }) AS dx_1,
+  COLLECT { UNWIND twos AS id RETURN id ORDER BY id } AS side_2,
+  COLLECT { MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
+    WHERE f.id IN twos RETURN DISTINCT l.text AS text ORDER BY text } AS labels_2,
+  head(COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u) WHERE f.id IN twos
+    RETURN avg(w.positive_dx) AS dx }) AS dx_2,
+  pairs, score, e.null_mean AS null_mean, e.p AS p, e.q AS q, origin, published_as
+ORDER BY origin, score DESC, model, target

@@ -1,0 +1,66 @@
+"""What a question of the catalogue takes: a typed value with a default and a line of help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from circuitkb.schema.errors import QueryError
+from circuitkb.schema.ids import FeatureId
+
+ParameterType = Literal["feature", "label", "models", "integer", "texts"]
+"""``feature``: an id; ``label``: part of one; ``models``: names, none for all; the rest as said."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter; ``cues`` are the words next to which a sentence states an integer."""
+
+    name: str
+    type: ParameterType
+    help: str
+    required: bool = False
+    default: Any = None
+    cues: tuple[str, ...] = ()
+
+    def check(self, value: Any) -> Any:
+        """Return the value as a query takes it; text from a command line is converted.
+
+        Raises
+        ------
+        QueryError
+            The value is not of the type.
+        IdError
+            The value is no feature id.
+
+        Examples
+        --------
+        >>> Parameter("top", "integer", "rows").check("5")
+        5
+        >>> Parameter("models", "models", "which").check("alexnet,vgg11_bn")
+        ['alexnet', 'vgg11_bn']
+        >>> Parameter("top", "integer", "rows").check("many")
+        Traceback (most recent call last):
+        circuitkb.schema.errors.QueryError: top is 'many': it must be a number from 1.
+        """
+        if self.type == "feature":
+            return str(value if isinstance(value, FeatureId) else FeatureId.parse(str(value)))
+        if self.type == "integer":
+            return self._integer(value)
+        if self.type == "label":
+            if isinstance(value, str) and value.strip():
+                return value.strip()
+            raise QueryError(f"{self.name} is {value!r}: it must be a text.")
+        return self._texts(value)
+
+    def _integer(self, value: Any) -> int:
+        text = str(value)
+        if isinstance(value, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
+            raise QueryError(f"{self.name} is {value!r}: it must be a number from 1.")
+        return int(text)
+
+    def _texts(self, value: Any) -> list[str]:
+        parts = value.split(",") if isinstance(value, str) else list(value or ())
+        if not all(isinstance(part, str) for part in parts):
+            raise QueryError(f"{self.name} is {value!r}: it must be a list of names.")
+        return [part.strip() for part in parts if part.strip()]

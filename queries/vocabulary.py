@@ -1,0 +1,111 @@
+"""The words that questions are asked in: which mean the same, and which say nothing.
+
+Words that turn a question round (not, without, except) are meaningful, never fillers: a sentence
+that has one is only understood where a question of the catalogue has it too.
+"""
+
+from __future__ import annotations
+
+FILLERS = frozenset(
+    """
+    a about across actually all already also among an and any anything anywhere are as at be been
+    being between both by can carries carry ckb could currently data database display do does each
+    ever every everything everywhere exactly exist exists find for from further get gets give
+    graph had has have here how i i'd if in inside is it its just kb know knowledge let like list
+    look looking may me might my net now of off on one ones only or other others our out over own
+    please print query question report return search see seek shall should show single so some
+    something still such tell than that the their them there there's these they thing things this
+    those to together under us using via want was we were what what's when which who whole will with
+    would yet you your
+    """.split()  # noqa: SIM905
+)
+"""Words that carry no meaning in a question about circuits."""
+
+_FORMS = {
+    "union": (
+        "union unions unioning unioned unionise unionize unite unites uniting united unify "
+        "unifies unifying unified unification merge merges merging merged join joins joining "
+        "joined combine combines combining combined combination combinations disjunction"
+    ),
+    "left": "left lefts leftward leftwards leftfacing",
+    "right": "right rights rightward rightwards rightfacing",
+    "mirror": (
+        "mirror mirrors mirrored mirroring mirrorimage flip flips flipped reflect reflected "
+        "reflection reflections"
+    ),
+    "facing": "face faces facing turned pointing directed",
+    "orientation": (
+        "orientation orientations oriented orient direction directions pose poses viewpoint "
+        "viewpoints side sides sided"
+    ),
+    "invariant": "invariant invariance invariances invariantly",
+    "case": "case cases version versions variant variants",
+    "image": "image images",
+    "detect": (
+        "detector detectors detect detects detecting detected detection respond responds "
+        "responding fire fires"
+    ),
+    "circuit": "circuit circuits motif motifs subgraph subgraphs",
+    "feature": (
+        "feature features unit units neuron neurons channel channels node nodes cell cells"
+    ),
+    "model": "model models network networks nets architecture architectures",
+    "layer": "layer layers",
+    "input": (
+        "input inputs incoming upstream afferent afferents parent parents source sources "
+        "predecessor predecessors"
+    ),
+    "output": (
+        "output outputs outgoing downstream efferent efferents child children target targets "
+        "successor successors"
+    ),
+    "feed": "feed feeds feeding fed drive drives driving driven supply supplies",
+    "into": "into",
+    "made": "made make makes assembled composed consist consists",
+    "built": "build builds built",
+    "use": "use uses used read reads take takes taking receive receives",
+    "go": "go goes going lead leads",
+    "strong": (
+        "strong strongest top largest biggest highest main most important heaviest strength "
+        "best major"
+    ),
+    "first": "first",
+    "weight": "weight weights edge edges connection connections kernel kernels mass",
+    "labelled": (
+        "labelled labeled label labels labelling labeling tag tags tagged annotated "
+        "annotation annotations"
+    ),
+    "called": "called call calls named name names",
+    "family": ("family families category categories group groups class classes concept concepts"),
+    "several": (
+        "several multiple many two twice more various different overlapping overlap polysemantic"
+    ),
+    "filed": "filed file stand stands belong belongs sit sits listed",
+    "conflict": (
+        "conflict conflicts conflicting contradict contradicts contradicting contradiction "
+        "contradictions contradictory disagree disagrees disagreement disagreements "
+        "disagreeing inconsistent inconsistency inconsistencies clash clashes refute refutes "
+        "refuted refuting disputed dispute disputes doubtful contested"
+    ),
+    "published": "published publish article articles paper papers distill figure figures",
+    "evidence": "evidence measurement measurements claim claims",
+    "unexplained": "unexplained unaccounted remainder residue",
+    "left_out": "left_out dropped omitted omits omit lost discarded kept keep keeps cut",
+    "missing": "missing misses miss lacking lacks",
+    "covered": "covered cover covers coverage",
+    "hide": "hide hides hidden hiding",
+    "rest": "rest remaining",
+    "share": "share shares much fraction percentage percent proportion part parts amount",
+    "little": "least little less fewest",
+    "contain": (
+        "contain contains containing include includes including involve involves involving"
+    ),
+    "role": (
+        "role roles play plays participate participates appear appears occur occurs member members"
+    ),
+    "where": "where wherever",
+    "not": "not no never isn't aren't don't doesn't without except neither nor non",
+}
+
+COMMON = {form: word for word, forms in _FORMS.items() for form in forms.split()}
+"""The common form of each known word: ``merging`` and ``unions`` are ``union``."""
