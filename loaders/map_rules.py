@@ -21,6 +21,8 @@ def padding(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     widths = list(args[1])
     mode = argument(args, 2, "constant")
     mode = mode if isinstance(mode, str) else "constant"
+    if not any(widths):
+        return form
     if mode != "constant" or form.layout != "ncyx" or len(widths) > 4:
         return context.unknown(node, [form], f"{mode} padding")
     left, _, top, _ = (*widths, 0, 0, 0, 0)[:4]
