@@ -143,7 +143,8 @@ class RuleContext:
                 self.self_gated[product] = (value, SELF_GATED[name])
                 self.self_gates.add(gate)
                 return
-        sizes = [torch.Size(shape_of(node)).numel() for node in (first, second)]
+        before = [_before_broadcast(node) for node in (first, second)]
+        sizes = [torch.Size(shape_of(node)).numel() for node in before]
         if sizes[0] != sizes[1]:
             self.gates[product] = first if sizes[0] < sizes[1] else second
             return
@@ -172,6 +173,13 @@ class RuleContext:
         result = operation(*tree_map(constant_of, list(args)), **node.kwargs)
         first: Tensor = result[0] if isinstance(result, tuple | list) else result
         return first
+
+
+def _before_broadcast(node: Node) -> Node:
+    """Return what a tensor was before it was spread over a map."""
+    while operation_name(node) in ("expand", "view", "unsqueeze", "reshape"):
+        node = node.all_input_nodes[0]
+    return node
 
 
 def _is_form(value: Any) -> bool:
