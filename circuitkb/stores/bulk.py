@@ -1,0 +1,121 @@
+"""Changes into a database that nobody else sees yet, and the proof that they arrived."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from circuitkb.schema.errors import StoreError
+from circuitkb.schema.tables import Relations
+
+from .changes import Changes
+from .edge_loading import load_relations, property_rows
+from .engine import open_for_writing
+from .read_only import ReadOnlyGraph
+
+ROWS_AT_ONCE = 20_000
+_EDGES_BUFFERED = 100_000
+
+
+def apply(changes: Changes, graph: Path) -> None:
+    """Make the changes in the database in ``graph``, which is made if it is not there."""
+    with closing(open_for_writing(graph)) as database:
+        _add(changes, database)
+        _update(changes, database)
+
+
+def _add(changes: Changes, database: Any) -> None:
+    edges = sum(item.table.num_rows for item in changes.relations)
+    if not (edges or changes.nodes):
+        return
+    # Without the engine's write-ahead log: the whole database is thrown away if anything fails.
+    with database.graph_batch(
+        expected_edge_count=edges,
+        batch_size=_EDGES_BUFFERED,
+        commit_every=ROWS_AT_ONCE,
+        use_wal=False,
+        light_edges=False,
+        bidirectional=True,
+    ) as batch:
+        records = {label: dict(known) for label, known in changes.records.items()}
+        for label, table in changes.nodes.items():
+            names = table["id"].to_pylist()
+            made: list[str] = []
+            for start in range(0, table.num_rows, ROWS_AT_ONCE):
+                rows = property_rows(table.slice(start, ROWS_AT_ONCE))
+                made += batch.create_vertices(label, rows)
+            records.setdefault(label, {}).update(zip(names, made, strict=True))
+        load_relations(batch, changes.relations, records)
+
+
+def _update(changes: Changes, database: Any) -> None:
+    if not changes.updates:
+        return
+    database.begin()
+    for done, update in enumerate(changes.updates, 1):
+        text = f"UPDATE `{update.type}` MERGE :given WHERE @rid = :record"
+        bound = {"given": update.properties, "record": update.record}
+        database.command("sql", text, bound).close()
+        if done % ROWS_AT_ONCE == 0:
+            database.commit()
+            database.begin()
+    database.commit()
+
+
+def verify(changes: Changes, before: ReadOnlyGraph, graph: Path) -> None:
+    """Read back from the disk that every change is there.
+
+    The engine writes its pages in the background and only logs it when that fails, on a full disk
+    for one: without this, half a model could pass for a whole one.
+
+    Raises
+    ------
+    StoreError
+        Something is missing.
+    """
+    with closing(ReadOnlyGraph(graph, timeout=None)) as after:
+        for label, table in changes.nodes.items():
+            # Once along the records, once along the index.
+            for where in ("id IS NOT NULL", "id >= ''"):
+                text = f"SELECT count(*) AS n FROM `{label}` WHERE {where}"
+                _same(label, before.count(text) + table.num_rows, after.count(text))
+        new: dict[str, int] = {}
+        for item in changes.relations:
+            new[item.name] = new.get(item.name, 0) + item.table.num_rows
+            for pattern in _both_ways(item):
+                text = f"MATCH {pattern} RETURN count(r) AS n"
+                old = next(before.match(text))["n"]
+                same_ends = [
+                    other.table.num_rows
+                    for other in changes.relations
+                    if other.name == item.name
+                    and (other.source_label, other.target_label)
+                    == (item.source_label, item.target_label)
+                ]
+                _same(item.name, old + sum(same_ends), next(after.match(text))["n"])
+        for name, count in new.items():
+            text = f"SELECT count(*) AS n FROM `{name}` WHERE @in IS NOT NULL"
+            _same(name, before.count(text) + count, after.count(text))
+        stored = after.records(update.record for update in changes.updates)
+        for update in changes.updates:
+            found = stored.get(update.record, {})
+            if any(found.get(name) != value for name, value in update.properties.items()):
+                raise _lost(update.type)
+
+
+def _both_ways(item: Relations) -> tuple[str, str]:
+    source, target = f"(:`{item.source_label}`)", f"(:`{item.target_label}`)"
+    return f"{source}-[r:`{item.name}`]->{target}", f"{target}<-[r:`{item.name}`]-{source}"
+
+
+def _same(what: str, expected: int, found: int) -> None:
+    if expected != found:
+        raise _lost(what)
+
+
+def _lost(what: str) -> StoreError:
+    return StoreError(
+        f"The engine did not bring every {what} to the disk; nothing was changed. "
+        f"Its log tells why (ARCADEDB_LOG_DIR)."
+    )

@@ -1,0 +1,217 @@
+"""What a write would change: rows held against the graph as it is, before anything is touched.
+
+The answer tells whether a write is needed at all, finds every mistake in the rows, and lets what
+is all new go the fast way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from circuitkb.schema.definition import node_type, relation_type
+from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.kernels import Connection
+from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
+
+from .kernel_files import file_name
+from .read_only import ReadOnlyGraph
+
+_CHUNK = 5_000
+_EMPTY_DATABASE = 8_000_000
+
+
+@dataclass(frozen=True)
+class Update:
+    """Properties to set on one node or relation; ``record`` is the engine's number of it."""
+
+    type: str
+    record: str
+    properties: dict[str, Any]
+
+
+@dataclass
+class Changes:
+    """Everything that a write has to do; ``records`` knows the old nodes that new ones join."""
+
+    nodes: dict[str, pa.Table] = field(default_factory=dict)
+    relations: list[Relations] = field(default_factory=list)
+    updates: list[Update] = field(default_factory=list)
+    kernels: dict[str, Sequence[Connection]] = field(default_factory=dict)
+    records: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the store holds all of it already."""
+        return not (self.nodes or self.relations or self.updates or self.kernels)
+
+    @property
+    def room(self) -> int:
+        """Bytes that the changes will take on the disk, about."""
+        tables = [*self.nodes.values(), *(item.table for item in self.relations)]
+        kernels = sum(c.kernel.nbytes for found in self.kernels.values() for c in found)
+        return _EMPTY_DATABASE + 2 * sum(int(table.nbytes) for table in tables) + kernels
+
+
+def changes_of(rows: GraphRows, graph: ReadOnlyGraph, kernel_files: Mapping[str, str]) -> Changes:
+    """Hold ``rows`` against a graph.
+
+    Raises
+    ------
+    SchemaError
+        Rows that do not fit the schema, an id twice in a table, an end that is nowhere.
+    """
+    changes = Changes()
+    for label, given in rows.nodes.items():
+        _compare_nodes(label, given, graph, changes)
+    grouped: dict[tuple[str, str, str], list[pa.Table]] = {}
+    for item in rows.relations:
+        table = _conformed(item.table, relation_schema(item.name), item.name)
+        grouped.setdefault((item.name, item.source_label, item.target_label), []).append(table)
+    for (name, source, target), tables in grouped.items():
+        together = Relations(name, source, target, pa.concat_tables(tables).combine_chunks())
+        _compare_relations(together, graph, changes)
+    for model, connections in rows.kernels.items():
+        if kernel_files.get(model) != file_name(connections):
+            changes.kernels[model] = connections
+    return changes
+
+
+def _compare_nodes(label: str, given: pa.Table, graph: ReadOnlyGraph, changes: Changes) -> None:
+    table = _conformed(given, node_schema(label), label)
+    ids = table["id"]
+    if pc.count_distinct(ids).as_py() < len(ids):
+        counts = pc.value_counts(ids).to_pylist()
+        twice = next(item["values"] for item in counts if item["counts"] > 1)
+        raise SchemaError(f"The id {twice!r} stands twice among the {label} nodes to write.")
+    columns = [p.name for p in node_type(label).properties]
+    stored = {row["id"]: row for row in _nodes(graph, label, ids.to_pylist(), columns)}
+    changes.records.setdefault(label, {}).update(
+        (key, str(row["record"])) for key, row in stored.items()
+    )
+    old = pc.is_in(ids, pa.array(list(stored), pa.string()))
+    for row in table.filter(old).to_pylist():
+        _update(label, stored[row["id"]], row, changes)
+    new = table.filter(pc.invert(old))
+    if new.num_rows:
+        changes.nodes[label] = new
+
+
+def _compare_relations(item: Relations, graph: ReadOnlyGraph, changes: Changes) -> None:
+    kind = relation_type(item.name)
+    key = ("source", "target", *kind.key)
+    table = _merged(item.table, key)
+    joins_old = []
+    for end, label in (("source", item.source_label), ("target", item.target_label)):
+        ids = pc.unique(table[end])
+        _find_ends(item.name, label, ids.to_pylist(), graph, changes)
+        old = [i for i in ids.to_pylist() if i in changes.records[label]]
+        joins_old.append(pc.is_in(table[end], pa.array(old, pa.string())))
+    perhaps = pc.and_(*joins_old)
+    candidates = table.filter(perhaps)
+    new = [table.filter(pc.invert(perhaps))]
+    if candidates.num_rows:
+        stored = _stored_relations(item, pc.unique(candidates["source"]).to_pylist(), graph)
+        unseen = []
+        for index, row in enumerate(candidates.to_pylist()):
+            found = stored.get(tuple(row[name] for name in key))
+            if found is None:
+                unseen.append(index)
+            else:
+                _update(item.name, found, row, changes)
+        new.append(candidates.take(pa.array(unseen, pa.int64())))
+    fresh = pa.concat_tables(new)
+    if fresh.num_rows:
+        changes.relations.append(
+            Relations(item.name, item.source_label, item.target_label, fresh.combine_chunks())
+        )
+
+
+def _update(name: str, stored: Mapping[str, Any], row: Mapping[str, Any], changes: Changes) -> None:
+    different = {
+        key: value for key, value in row.items() if value is not None and stored[key] != value
+    }
+    if different:
+        changes.updates.append(Update(name, str(stored["record"]), different))
+
+
+def _find_ends(
+    name: str, label: str, ids: Iterable[str], graph: ReadOnlyGraph, changes: Changes
+) -> None:
+    known = changes.records.setdefault(label, {})
+    new = changes.nodes.get(label)
+    here = set(new["id"].to_pylist()) if new is not None else set()
+    wanted = [i for i in ids if i not in here and i not in known]
+    known.update((row["id"], str(row["record"])) for row in _nodes(graph, label, wanted, ["id"]))
+    for i in wanted:
+        if i not in known:
+            raise SchemaError(
+                f"{name}: no {label} has the id {i!r}, neither in the store nor in the rows."
+            )
+
+
+def _nodes(
+    graph: ReadOnlyGraph, label: str, ids: list[str], columns: list[str]
+) -> Iterator[dict[str, Any]]:
+    if not ids or not graph.count(f"SELECT count(*) AS n FROM `{label}`"):
+        return
+    listed = ", ".join(f"`{name}`" for name in columns)
+    text = f"SELECT @rid AS record, {listed} FROM `{label}` WHERE id IN :ids"
+    for start in range(0, len(ids), _CHUNK):
+        yield from graph.select(text, ids=ids[start : start + _CHUNK])
+
+
+def _stored_relations(
+    item: Relations, sources: list[str], graph: ReadOnlyGraph
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    kind = relation_type(item.name)
+    listed = "".join(f", r.`{p.name}` AS `{p.name}`" for p in kind.properties)
+    text = (
+        f"UNWIND $ids AS start MATCH (a:`{item.source_label}` {{id: start}})"
+        f"-[r:`{item.name}`]->(b:`{item.target_label}`) "
+        f"RETURN start AS source, b.id AS target, elementId(r) AS record{listed}"
+    )
+    return {
+        (row["source"], row["target"], *(row[name] for name in kind.key)): row
+        for begin in range(0, len(sources), _CHUNK)
+        for row in graph.match(text, ids=sources[begin : begin + _CHUNK])
+    }
+
+
+def _merged(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    """Return a table in which a relation stands once; what a later row gives wins."""
+    if table.group_by(list(key)).aggregate([]).num_rows == table.num_rows:
+        return table
+    together: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in table.to_pylist():
+        whole = together.setdefault(tuple(row[name] for name in key), row)
+        whole.update((name, value) for name, value in row.items() if value is not None)
+    return pa.Table.from_pylist(list(together.values()), schema=table.schema)
+
+
+def _conformed(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
+    """Return a table with exactly the columns of ``schema``; NaN counts as absent."""
+    unknown = sorted(set(table.column_names) - set(schema.names))
+    if unknown:
+        raise SchemaError(f"{what} has no property {', '.join(map(repr, unknown))}.")
+    columns = []
+    for item in schema:
+        if item.name not in table.column_names:
+            column = pa.chunked_array([pa.nulls(table.num_rows, item.type)])
+        else:
+            try:
+                column = table[item.name].cast(item.type)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise SchemaError(f"{what}.{item.name}: {error}") from error
+        if pa.types.is_floating(item.type):
+            column = pc.if_else(pc.is_nan(column), pa.scalar(None, item.type), column)
+        if pa.types.is_list(item.type) and pc.list_flatten(column).null_count:
+            raise SchemaError(f"{what}.{item.name}: a list holds a null.")
+        if not item.nullable and column.null_count:
+            raise SchemaError(f"{what}.{item.name} is required and missing in some row.")
+        columns.append(column)
+    return pa.Table.from_arrays(columns, schema=schema).combine_chunks()

@@ -1,0 +1,278 @@
+"""What can be told of a Cypher text without running it: refusals, column names, a mark.
+
+The engine opens the graph read-only and knows best what writes. This page only refuses what it
+would let through (procedures and functions of its own that run other queries or wait), and does it
+on tokens, so that nothing inside a string, a comment or a quoted name counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from circuitkb.schema.errors import CypherError, QueryRefusedError
+
+# The engine's own lexical rules (Cypher 25): any character may follow a backslash in a string, a
+# quoted name doubles its quote, comments do not nest.
+_TOKEN = re.compile(
+    r"""
+    (?P<blank>\s+|//[^\r\n]*|/\*.*?\*/)
+  | (?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+  | (?P<quoted>`(?:[^`]|``)*`)
+  | (?P<number>[0-9]\w*(?:\.[0-9]\w*)?|\.[0-9]\w*)
+  | (?P<name>[^\W\d]\w*)
+  | (?P<sign>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_READING = ("algo.", "db.", "meta.", "path.")
+_REFUSED_FUNCTIONS = {"util.sleep", "util.decompress"}
+_AFTER_ITEMS = {"ORDER", "SKIP", "OFFSET", "LIMIT", "UNION", ";"}
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a query that means something; ``word`` is upper-case for plain names."""
+
+    kind: str
+    text: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        """Offset after its last character."""
+        return self.start + len(self.text)
+
+    @property
+    def word(self) -> str:
+        """The text to compare keywords and signs with; empty for strings and quoted names."""
+        return self.text.upper() if self.kind in ("name", "sign") else ""
+
+    @property
+    def plain(self) -> str:
+        """The name itself, without its quotes."""
+        return self.text[1:-1].replace("``", "`") if self.kind == "quoted" else self.text
+
+
+def tokens_of(cypher: str) -> list[Token]:
+    """Return the tokens of a query, without blanks and comments."""
+    return [
+        Token(str(found.lastgroup), found.group(), found.start())
+        for found in _TOKEN.finditer(cypher)
+        if found.lastgroup != "blank"
+    ]
+
+
+def refuse(cypher: str, tokens: list[Token]) -> None:
+    """Raise :class:`QueryRefusedError` for what must not reach the engine.
+
+    Examples
+    --------
+    >>> text = "LOAD /* */ CSV FROM 'file:///etc/passwd' AS line RETURN line"
+    >>> refuse(text, tokens_of(text))
+    Traceback (most recent call last):
+    circuitkb.schema.errors.QueryRefusedError: LOAD CSV reads files, and a query may only read the
+    knowledge base.
+    >>> text = "MATCH (n:Label {text: 'LOAD CSV'}) RETURN n // CALL util.sleep(9)"
+    >>> refuse(text, tokens_of(text))
+    """
+    if "\x00" in cypher:
+        raise CypherError("A query cannot hold a NUL character.", position=cypher.index("\x00"))
+    for here, following in zip(tokens, [*tokens[1:], Token("end", "", len(cypher))], strict=True):
+        if here.word == "LOAD" and following.word == "CSV":
+            raise QueryRefusedError(
+                "LOAD CSV reads files, and a query may only read the knowledge base."
+            )
+        if here.word == ";" and following.kind != "end":
+            raise QueryRefusedError("One statement at a time: something follows the ';'.")
+    for start, name, called in _dotted_names(tokens):
+        bare = name.removeprefix("apoc.")
+        before = tokens[start - 1].word if start else ""
+        if before == "CALL" and not bare.startswith(_READING):
+            raise QueryRefusedError(
+                f"CALL {name}: only procedures that read the graph may be called "
+                f"({', '.join(prefix + '*' for prefix in _READING)})."
+            )
+        if called and bare in _REFUSED_FUNCTIONS:
+            raise QueryRefusedError(f"The function {name} is not for queries.")
+
+
+def _dotted_names(tokens: list[Token]) -> Iterator[tuple[int, str, bool]]:
+    """Give index, lower-case name and whether a bracket follows, for each ``a.b.c``."""
+    index = 0
+    while index < len(tokens):
+        start = index
+        parts = []
+        while index < len(tokens) and tokens[index].kind in ("name", "quoted"):
+            parts.append(tokens[index].plain.lower())
+            index += 1
+            if index + 1 < len(tokens) and tokens[index].word == ".":
+                index += 1
+            else:
+                break
+        if len(parts) > 1:
+            called = index < len(tokens) and tokens[index].word == "("
+            yield start, ".".join(parts), called
+        index = max(index, start + 1)
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters as the engine takes them.
+
+    Raises
+    ------
+    CypherError
+        A name that Cypher cannot write, or a value it has no type for; names the parameter.
+
+    Examples
+    --------
+    >>> check_parameters({"ids": ("a", "b")})
+    {'ids': ['a', 'b']}
+    >>> check_parameters({"f": open})
+    Traceback (most recent call last):
+    circuitkb.schema.errors.CypherError: $f: a builtin_function_or_method cannot be a parameter;
+    use text, numbers, true, false, null, lists and maps.
+    """
+    taken = {}
+    for name, value in parameters.items():
+        if not (isinstance(name, str) and re.fullmatch(r"\w+", name)):
+            raise CypherError(
+                f"{name!r} cannot name a parameter: use letters, digits and '_', without '$'."
+            )
+        taken[name] = _plain_parameter(name, value)
+    return taken
+
+
+def _plain_parameter(name: str, value: Any) -> Any:
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays
+        value = value.tolist()
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, str):
+        return well_formed(value, f"${name}")
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise CypherError(f"${name}: {value} does not fit into 64 bits.")
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain_parameter(name, item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain_parameter(name, item) for key, item in value.items()}
+    raise CypherError(
+        f"${name}: a {type(value).__name__} cannot be a parameter; "
+        f"use text, numbers, true, false, null, lists and maps."
+    )
+
+
+def well_formed(text: str, what: str) -> str:
+    """Return ``text`` if UTF-8 can write it; raises :class:`CypherError`."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise CypherError(f"{what} holds half of a surrogate pair, which is no text.") from error
+    return text
+
+
+def columns_of(cypher: str, tokens: list[Token]) -> tuple[str, ...] | None:
+    """Return the names of the columns that a query gives, in order; None for ``RETURN *``.
+
+    A column has its alias, or the very text of its expression.
+
+    Raises
+    ------
+    CypherError
+        ``RETURN *`` with further columns: the engine drops those without a word.
+
+    Examples
+    --------
+    >>> text = "MATCH (n)-[w]->(m) RETURN DISTINCT n.id AS id, count( * ) ORDER BY id"
+    >>> columns_of(text, tokens_of(text))
+    ('id', 'count( * )')
+    """
+    top = _outside_brackets(tokens)
+    starts = [i for i, token in enumerate(top) if token.word == "RETURN" and _is_keyword(top, i)]
+    if not starts:
+        return None
+    begin = starts[-1] + 1
+    if begin < len(top) and top[begin].word == "DISTINCT":
+        begin += 1
+    items: list[list[Token]] = [[]]
+    for index in range(begin, len(top)):
+        if top[index].word in _AFTER_ITEMS and index > begin and _is_keyword(top, index):
+            break
+        if top[index].word == ",":
+            items.append([])
+        else:
+            items[-1].append(top[index])
+    if not all(items):
+        return None
+    if items[0][0].word == "*":
+        if len(items) > 1:
+            raise CypherError(
+                "RETURN * takes no further columns in this store: name every column.",
+                position=items[1][0].start,
+            )
+        return None
+    return tuple(
+        item[-1].plain
+        if len(item) > 2 and item[-2].word == "AS"
+        else cypher[item[0].start : item[-1].end]
+        for item in items
+    )
+
+
+def _outside_brackets(tokens: list[Token]) -> list[Token]:
+    outside, depth = [], 0
+    for token in tokens:
+        depth -= token.word in (")", "]", "}")
+        if depth == 0:
+            outside.append(token)
+        depth += token.word in ("(", "[", "{")
+    return outside
+
+
+def _is_keyword(tokens: list[Token], index: int) -> bool:
+    """Return whether a word stands where an expression is complete, and so is no name."""
+    if index == 0:
+        return True
+    before = tokens[index - 1]
+    return before.word not in ("AS", "DISTINCT") and (
+        before.kind != "sign" or before.word in (")", "]", "}", "*")
+    )
+
+
+def names_a_path(tokens: list[Token]) -> bool:
+    """Return whether a query may give paths: it binds one to a name, or calls what makes them."""
+    after = zip(tokens, tokens[1:], tokens[2:], strict=False)
+    return any(
+        name.kind in ("name", "quoted") and equals.word == "=" and pattern.kind != "string"
+        for name, equals, pattern in after
+    ) or any(token.word == "CALL" for token in tokens)
+
+
+def marked(cypher: str, position: int) -> str:
+    """Return the line of a query that holds ``position``, with a mark under the spot.
+
+    Examples
+    --------
+    >>> print(marked("MATCH (n RETURN n", 9))
+      MATCH (n RETURN n
+               ^
+    """
+    position = min(max(position, 0), len(cypher))
+    begin = cypher.rfind("\n", 0, position) + 1
+    end = cypher.find("\n", position)
+    line = cypher[begin : len(cypher) if end < 0 else end].rstrip("\r").replace("\t", " ")
+    column = position - begin
+    cut = max(0, column - _WIDTH // 2)
+    return f"  {line[cut : cut + _WIDTH]}\n  {' ' * (column - cut)}^"
+
+
+def position_of(cypher: str, line: int, column: int) -> int:
+    """Return the offset of a place given as line (from 1) and column (from 0)."""
+    lines = cypher.split("\n")
+    before = lines[: max(0, min(line - 1, len(lines) - 1))]
+    return min(sum(len(text) + 1 for text in before) + column, len(cypher))

@@ -1,0 +1,119 @@
+"""Many relations into the engine at once: written as JSON in one thread while it reads another.
+
+The package's own ``new_edges`` walks through every value in Python before it writes the JSON, and
+the engine waits meanwhile: 33,000 relations a second. The same JSON, written by a thread ahead and
+handed to the same entry point, gives 50,000. Should the package not have that entry point, its
+public method is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from circuitkb.schema.tables import Relations
+
+RELATIONS_AT_ONCE = 10_000
+
+Rows = dict[str, Any]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def load_relations(
+    batch: Any, relations: Iterable[Relations], records: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Add relations to an open graph batch of the engine.
+
+    Parameters
+    ----------
+    batch
+        What ``database.graph_batch()`` gave.
+    relations
+        All new; both ends are known.
+    records
+        For each label, the engine's number of each node by its id.
+    """
+
+    def prepare(item: Relations) -> Rows:
+        source, target = records[item.source_label], records[item.target_label]
+        return {
+            "type": item.name,
+            "src": [source[i] for i in item.table["source"].to_pylist()],
+            "dst": [target[i] for i in item.table["target"].to_pylist()],
+            "props": property_rows(item.table.drop_columns(["source", "target"])),
+        }
+
+    try:
+        from arcadedb._native.extras import NativeGraphBatch, _call
+    except ImportError:
+        NativeGraphBatch = ()
+    if isinstance(batch, NativeGraphBatch):
+        for text in _one_ahead(_pieces(relations), lambda item: json.dumps(prepare(item)).encode()):
+            _call("Failed to add relations", "arcadedb_n_gb", batch._gb, b"new_edges", text)
+    else:
+        for rows in _one_ahead(_pieces(relations), prepare):
+            batch.new_edges(rows["src"], rows["type"], rows["dst"], rows["props"])
+
+
+def _pieces(relations: Iterable[Relations]) -> Iterator[Relations]:
+    for item in relations:
+        for start in range(0, item.table.num_rows, RELATIONS_AT_ONCE):
+            table = item.table.slice(start, RELATIONS_AT_ONCE)
+            yield Relations(item.name, item.source_label, item.target_label, table)
+
+
+def _one_ahead(items: Iterable[Item], work: Callable[[Item], Result]) -> Iterator[Result]:
+    """Give ``work(item)`` for each item; the next one is worked on while this one is used."""
+    with ThreadPoolExecutor(1) as ahead:
+        waiting = None
+        for item in items:
+            following = ahead.submit(work, item)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
+
+
+def property_rows(table: pa.Table) -> list[Rows]:
+    """Return the rows of a table as dictionaries that leave out what is null.
+
+    Several times faster than ``table.to_pylist()``: numbers cross column by column.
+
+    Examples
+    --------
+    >>> property_rows(pa.table({"a": [1, 2], "b": [None, 0.5], "c": [None, None]}))
+    [{'a': 1}, {'a': 2, 'b': 0.5}]
+    """
+    names, columns, holes = [], [], []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.null_count == len(column):
+            continue
+        names.append(name)
+        columns.append(_values(column))
+        if column.null_count:
+            empty = column.is_null().to_numpy()
+            holes.append((name, np.flatnonzero(empty).tolist()))
+    if not names:
+        return [{} for _ in range(table.num_rows)]
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+    for name, missing in holes:
+        for index in missing:
+            del rows[index][name]
+    return rows
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_primitive(column.type) and not pa.types.is_boolean(column.type):
+        # With nulls, integers would turn into floats on their way through NumPy.
+        filled = column.fill_null(0) if column.null_count else column
+        numbers: list[Any] = filled.to_numpy().tolist()
+        return numbers
+    values: list[Any] = column.to_pylist()
+    return values

@@ -1,0 +1,187 @@
+"""The embedded store: a knowledge base in a directory, on ArcadeDB, without a server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from circuitkb.schema.errors import StoreError, StoreFullError
+from circuitkb.schema.kernels import Connection
+from circuitkb.schema.tables import GraphRows
+
+from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability
+from .bulk import apply, verify
+from .changes import Changes, changes_of
+from .engine import engine_error, fault_of, open_for_writing
+from .exporting import exported
+from .generations import Generation, Lease, StoreDirectory, disk_errors, disk_is_full, missing
+from .kernel_files import KernelFile, file_name, save
+from .read_only import ReadOnlyGraph
+
+
+class EmbeddedStore:
+    """A knowledge base in a directory; see :class:`circuitkb.stores.base.Store` for the verbs.
+
+    One writer at a time, in any process; any number of readers, each of which sees one whole
+    state and the newest at every read. A store that was never written reads as an empty one and
+    is not on the disk yet. Reads of one object take turns; open another one to read in parallel.
+
+    Raises
+    ------
+    StoreNotFoundError, StoreVersionError, StoreError
+    """
+
+    def __init__(self, path: Path, *, address: str, create: bool) -> None:
+        self._address = address
+        self._directory = StoreDirectory(path)
+        if not self._directory.check() and not create:
+            raise missing(address)
+        self._graph: ReadOnlyGraph | None = None
+        self._lease: Lease | None = None
+        self._turn = threading.RLock()
+
+    @property
+    def address(self) -> str:
+        """Path, as the user gave it."""
+        return self._address
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this engine can do."""
+        return frozenset({Capability.SNAPSHOT_READS})
+
+    def ensure_schema(self) -> None:
+        """Make the store on the disk, if it is not there."""
+        with self._directory.writing():
+            if self._directory.current() is None:
+                with self._directory.next_generation(Changes().room) as staged:
+                    open_for_writing(staged.graph).close()
+
+    def write(self, rows: GraphRows) -> None:
+        """Take all rows and kernels, or none; safe to repeat.
+
+        What the store holds already costs a comparison and no copy. Otherwise the current state
+        is copied, changed, read back from the disk, and takes its place in one step.
+
+        Raises
+        ------
+        SchemaError
+            Rows that do not fit the schema or each other.
+        StoreBusyError, StoreFullError, StoreError
+            Nothing was changed.
+        """
+        with self._directory.writing():
+            current = self._directory.current()
+            files = current.kernel_files() if current else {}
+            graph = current.graph if current else None
+            with closing(ReadOnlyGraph(graph, timeout=None)) as before:
+                changes = changes_of(rows, before, files)
+                if changes.nothing and current:
+                    return
+                try:
+                    with self._directory.next_generation(changes.room) as staged:
+                        self._fill(staged, changes, before)
+                except engine_error() as error:
+                    raise self._refusal(error) from error
+
+    def _fill(self, staged: Generation, changes: Changes, before: ReadOnlyGraph) -> None:
+        files = staged.kernel_files()
+        for model, connections in changes.kernels.items():
+            files[model] = file_name(connections)
+            save(self._directory.kernels, files[model], connections)
+        (staged.path / "kernels.json").write_text(json.dumps(files, indent=1, sort_keys=True))
+        apply(changes, staged.graph)
+        try:
+            verify(changes, before, staged.graph)
+        except (StoreError, engine_error()) as error:
+            if disk_is_full(self._directory.path):
+                raise StoreFullError(
+                    f"The disk of {self.address} is full; nothing was changed. "
+                    f"Make room and try again."
+                ) from error
+            raise
+
+    def _refusal(self, error: Exception) -> StoreError:
+        fault = fault_of(error)
+        return StoreError(f"The engine refused the rows ({fault.text[:200]}); nothing was changed.")
+
+    def read(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> Answer:
+        """Run a query that may only read, within a time (seconds) and a number of rows.
+
+        The columns are those of its last RETURN, in order; those of ``RETURN *`` are known only
+        where there is a row. Dates come as ISO 8601 text, paths as lists.
+
+        Raises
+        ------
+        CypherError
+            It is no Cypher, or a parameter is missing; ``position`` is the spot where known.
+        QueryRefusedError
+            It would change something, read a file or the network, or call what may do so.
+        QueryTimeoutError
+            It ran longer than ``timeout``; it does not run on.
+        """
+        with self._turn:
+            graph = self._open(timeout)
+            try:
+                return graph.ask(cypher, parameters or {}, limit=limit)
+            finally:
+                if graph.lost:
+                    self._let_go()
+
+    def kernels(self, model: str) -> Sequence[Connection]:
+        """Return the kernels of a model, memory-mapped; none for a model that has none."""
+        with self._turn:
+            lease = self._directory.lease()
+            if lease is None:
+                return ()
+            with closing(lease):
+                name = lease.generation.kernel_files().get(model)
+                return KernelFile(self._directory.kernels / name) if name else ()
+
+    def export(self) -> Iterator[GraphRows]:
+        """Give everything in the store, in pieces that :meth:`write` takes.
+
+        All pieces come from one state, whatever is written meanwhile.
+        """
+        lease = self._directory.lease()
+        if lease is None:
+            return
+        with closing(lease), closing(ReadOnlyGraph(lease.generation.graph, timeout=None)) as graph:
+            yield from exported(graph)
+            for model, name in sorted(lease.generation.kernel_files().items()):
+                yield GraphRows(kernels={model: KernelFile(self._directory.kernels / name)})
+
+    def close(self) -> None:
+        """Let go of the engine; safe to repeat."""
+        with self._turn:
+            self._let_go()
+
+    def _open(self, timeout: float) -> ReadOnlyGraph:
+        """Return the newest state, open with this time limit."""
+        current = self._directory.current()
+        leased = self._lease.generation if self._lease else None
+        if self._graph is None or current != leased or self._graph.timeout != timeout:
+            self._let_go()
+            with disk_errors(self._directory.path):
+                self._lease = self._directory.lease()
+                newest = self._lease.generation.graph if self._lease else None
+                self._graph = ReadOnlyGraph(newest, timeout=timeout)
+        return self._graph
+
+    def _let_go(self) -> None:
+        if self._graph is not None:
+            self._graph.close()
+        if self._lease is not None:
+            self._lease.close()
+        self._graph = self._lease = None

@@ -1,0 +1,373 @@
+"""The directory of an embedded knowledge base: generations that never change, and a pointer.
+
+::
+
+    zoo.ckb/
+    ├── store.json          name of the format, its version, the version that made it
+    ├── CURRENT             name of the generation that counts; replaced in one step
+    ├── generation-7/
+    │   ├── graph/          an ArcadeDB database, closed
+    │   ├── kernels.json    model -> file in kernels/
+    │   └── lease           readers hold a shared lock on it
+    ├── kernels/            safetensors, named by content
+    └── write.lock          held by the one writer
+
+A write copies the current generation, changes the copy, brings it to the disk and only then moves
+the pointer. Whatever kills it before that leaves a generation that nobody points to, which the
+next writer removes. A generation stays as long as a reader leases it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO
+
+from circuitkb.schema.definition import FORMAT_VERSION
+from circuitkb.schema.errors import (
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreNotFoundError,
+    StoreVersionError,
+)
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT_NAME = "circuitkb"
+WAIT_FOR_WRITER = 5.0
+"""Seconds that a writer waits for another one."""
+
+_ALMOST_NOTHING = 32_000_000
+_OURS = {"write.lock", "store.json.new", "CURRENT.new"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_TEXTS = ("No space left on device", "Disk quota exceeded", "File too large")
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One state of a knowledge base, in a directory that does not change any more."""
+
+    path: Path
+
+    @property
+    def number(self) -> int:
+        """Its place in the order of writes, from 1."""
+        return int(self.path.name.rpartition("-")[2])
+
+    @property
+    def graph(self) -> Path:
+        """The database."""
+        return self.path / "graph"
+
+    @property
+    def lease_file(self) -> Path:
+        """What its readers lock."""
+        return self.path / "lease"
+
+    def kernel_files(self) -> dict[str, str]:
+        """Return the name of the file of kernels for each model."""
+        found: dict[str, str] = json.loads((self.path / "kernels.json").read_text())
+        return found
+
+    def size(self) -> int:
+        """Return the bytes of the graph."""
+        return sum(item.stat().st_size for item in self.graph.iterdir())
+
+
+class Lease:
+    """Keeps a generation from being removed until it is let go."""
+
+    def __init__(self, generation: Generation, file: IO[bytes]) -> None:
+        self.generation = generation
+        self._file = file
+
+    def close(self) -> None:
+        """Let go; safe to repeat."""
+        self._file.close()
+
+
+class StoreDirectory:
+    """Where the generations of one knowledge base lie; see the module for the layout."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def kernels(self) -> Path:
+        """The directory of kernel files."""
+        return self.path / "kernels"
+
+    def check(self) -> bool:
+        """Return whether a knowledge base is here that this version can read.
+
+        Raises
+        ------
+        StoreVersionError
+            It has another format version.
+        StoreError
+            Something else is here.
+        """
+        if not self.path.exists():
+            return False
+        if not self.path.is_dir():
+            raise StoreError(
+                f"{self.path} is a file, and a knowledge base is a directory: "
+                f"choose another path, as in zoo.ckb."
+            )
+        card = self.path / "store.json"
+        if not card.exists():
+            if {item.name for item in self.path.iterdir()} <= _OURS:
+                return False
+            raise StoreError(
+                f"{self.path} holds other files and is no knowledge base: choose another path."
+            )
+        try:
+            about = json.loads(card.read_text())
+            name, found, made_by = about["format"], about["version"], about["circuitkb"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{card} is damaged: load the sources again into a new path."
+            ) from error
+        if name != FORMAT_NAME or found != FORMAT_VERSION:
+            raise StoreVersionError(
+                f"{self.path} has format version {found} (written by circuitkb {made_by}); "
+                f"circuitkb {_own_version()} reads version {FORMAT_VERSION}.\n"
+                f"Use the circuitkb that wrote it, or load its sources again into a new path."
+            )
+        return True
+
+    def current(self) -> Generation | None:
+        """Return the generation that counts, or None in a knowledge base that was never written."""
+        try:
+            name = (self.path / "CURRENT").read_text().strip()
+        except FileNotFoundError:
+            return None
+        return Generation(self.path / name)
+
+    def lease(self) -> Lease | None:
+        """Lease the generation that counts; None where there is none."""
+        for _ in range(100):  # a writer may move on between the pointer and the lock
+            generation = self.current()
+            if generation is None:
+                return None
+            try:
+                file = generation.lease_file.open("rb")
+            except FileNotFoundError:
+                continue
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_SH)
+            if generation.lease_file.exists():
+                return Lease(generation, file)
+            file.close()
+        raise StoreError(f"{self.path} is damaged: CURRENT names what is not there.")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the right to write, making the directory where there is none.
+
+        Raises
+        ------
+        StoreBusyError
+            Another process keeps it.
+        """
+        from filelock import FileLock, Timeout
+
+        with disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / "write.lock", timeout=WAIT_FOR_WRITER)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise StoreBusyError(
+                    f"Another process is writing to {self.path}: try again when it is done."
+                ) from None
+            try:
+                if not self.check():
+                    card = {"format": FORMAT_NAME, "version": FORMAT_VERSION}
+                    self._replace("store.json", json.dumps(card | {"circuitkb": _own_version()}))
+                yield
+            finally:
+                lock.release()
+
+    @contextmanager
+    def next_generation(self, room: int) -> Iterator[Generation]:
+        """Give a copy of the current generation; it counts when the block ends without an error.
+
+        Parameters
+        ----------
+        room
+            Bytes that will be added, about; asked of the disk before anything is copied.
+        """
+        current = self.current()
+        self.clean()
+        room += current.size() if current else 0
+        free = shutil.disk_usage(self.path).free
+        if room > free:
+            raise StoreFullError(
+                f"The write needs about {_megabytes(room)} at {self.path}, where "
+                f"{_megabytes(free)} are free; nothing was changed."
+            )
+        number = current.number + 1 if current else 1
+        staged = Generation(self.path / f"generation-{number}")
+        try:
+            staged.path.mkdir()
+            staged.lease_file.touch()
+            if current is None:
+                (staged.path / "kernels.json").write_text("{}")
+            else:
+                shutil.copyfile(current.path / "kernels.json", staged.path / "kernels.json")
+                copy_graph(current.graph, staged.graph)
+            yield staged
+            bring_to_disk(staged.path)
+            self.publish(staged)
+        finally:  # removes the staged one too, unless it counts by now
+            self.clean()
+
+    def publish(self, generation: Generation) -> None:
+        """Make ``generation`` the one that counts."""
+        self._replace("CURRENT", generation.path.name)
+
+    def clean(self) -> None:
+        """Remove generations that neither count nor are read, and kernels that none refers to."""
+        current = self.current()
+        for path in self.path.glob("generation-*"):
+            if current is None or path != current.path:
+                _remove_unless_leased(Generation(path))
+        kept: set[str] = set()
+        for path in self.path.glob("generation-*"):
+            try:
+                kept |= set(Generation(path).kernel_files().values())
+            except (OSError, ValueError):
+                continue
+        for path in self.kernels.glob("*"):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def _replace(self, name: str, text: str) -> None:
+        unfinished = self.path / f"{name}.new"
+        with unfinished.open("w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(self.path / name)
+        _sync(self.path)
+
+
+def missing(address: str) -> StoreNotFoundError:
+    """Return the error that says how to make a knowledge base at ``address``."""
+    return StoreNotFoundError(
+        f"There is no knowledge base at {address}. "
+        f"Make one: circuitkb load published:inceptionv1 --kb {address}"
+    )
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn whatever says that the disk is full, or cannot be written, into a store's error."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        if says_full(error):
+            raise StoreFullError(
+                f"The disk of {path} is full; nothing was changed. Make room and try again."
+            ) from error
+        if isinstance(error, OSError):
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise
+
+
+def disk_is_full(path: Path) -> bool:
+    """Return whether hardly anything more goes onto the disk of ``path``."""
+    return shutil.disk_usage(path).free < _ALMOST_NOTHING
+
+
+def says_full(error: BaseException) -> bool:
+    """Return whether an error, or one that caused it, comes from a full disk."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    if any(text in str(error) for text in _FULL_TEXTS):
+        return True
+    cause = error.__cause__ or error.__context__
+    return cause is not None and says_full(cause)
+
+
+def copy_graph(source: Path, target: Path) -> None:
+    """Copy the files of a closed database; file systems that can share blocks do."""
+    target.mkdir()
+    for item in source.iterdir():
+        copy_file(item, target / item.name)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy one file, inside the kernel where it can."""
+    if not hasattr(os, "copy_file_range"):
+        shutil.copyfile(source, target)
+        return
+    with source.open("rb") as reading, target.open("wb") as writing:
+        left = os.fstat(reading.fileno()).st_size
+        while left:
+            try:
+                done = os.copy_file_range(reading.fileno(), writing.fileno(), left)
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise
+                done = 0
+            if not done:  # a file system without it: go on from here by hand
+                shutil.copyfileobj(reading, writing)
+                return
+            left -= done
+
+
+def bring_to_disk(path: Path) -> None:
+    """Wait until every file below ``path`` is on the disk."""
+    for directory, _, files in os.walk(path):
+        for name in files:
+            _sync(Path(directory) / name)
+        _sync(Path(directory))
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_unless_leased(generation: Generation) -> None:
+    try:
+        with generation.lease_file.open("rb") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                generation.lease_file.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return
+    shutil.rmtree(generation.path, ignore_errors=True)
+
+
+def _own_version() -> str:
+    try:
+        return version("circuitkb")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

@@ -1,0 +1,156 @@
+"""One generation, open for reading: queries of users, bounded, and questions of our own."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .base import Answer
+from .cypher_text import (
+    check_parameters,
+    columns_of,
+    names_a_path,
+    refuse,
+    tokens_of,
+    well_formed,
+)
+from .engine import engine_error, fault_of, open_for_reading, open_for_writing
+from .engine_errors import query_error, timed_out
+from .values import Record, plain, properties, with_paths
+
+GRACE = 1.0
+"""Seconds that the engine gets to notice its own time limit before a query is left behind."""
+
+_ENGINE_BLANKS = "".join(map(chr, range(0x21)))
+_CHUNK = 5_000
+
+
+class ReadOnlyGraph:
+    """A graph that cannot be changed through this object, nor by what a query says.
+
+    Parameters
+    ----------
+    graph
+        Directory of a closed database; None stands for an empty one.
+    timeout
+        Seconds after which the engine ends a query; None lets every query run to its end.
+    """
+
+    def __init__(self, graph: Path | None, *, timeout: float | None) -> None:
+        self.timeout = timeout
+        self.lost = False
+        """Whether a query that would not end was left behind in it; open another one then."""
+        self._directory = tempfile.TemporaryDirectory(
+            prefix="circuitkb-", ignore_cleanup_errors=True
+        )
+        here = Path(self._directory.name)
+        if graph is None:
+            graph = here / "empty"
+            open_for_writing(graph).close()
+        view = here / "view"
+        view.mkdir()
+        self._database = open_for_reading(graph, view, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the database, unless a lost query still runs in it."""
+        if not self.lost:
+            self._database.close()
+        self._directory.cleanup()
+
+    def ask(self, cypher: str, parameters: Mapping[str, Any], *, limit: int | None) -> Answer:
+        """Run a query of a user; see :meth:`circuitkb.stores.base.Store.read`."""
+        well_formed(cypher, "The query")
+        tokens = tokens_of(cypher)
+        refuse(cypher, tokens)
+        columns = columns_of(cypher, tokens)
+        taken = check_parameters(parameters)
+        started = time.perf_counter()
+        found, truncated = self._within_time(cypher, taken, limit)
+        if columns is None or (found and set(columns) != set(found[0])):
+            columns = tuple(found[0]) if found else ()
+        rows = [tuple(plain(record.get(name)) for name in columns) for record in found]
+        if names_a_path(tokens):
+            rows = with_paths(rows, self.records)
+        return Answer(columns, rows, truncated, time.perf_counter() - started)
+
+    def _within_time(
+        self, cypher: str, parameters: dict[str, Any], limit: int | None
+    ) -> tuple[list[Record], bool]:
+        """Run in a thread of its own: the engine sees Ctrl-C as little as some endless work."""
+        outcome: list[tuple[list[Record], bool]] = []
+        failure: list[Exception] = []
+
+        def run() -> None:
+            try:
+                outcome.append(self._fetch(cypher, parameters, limit))
+            except Exception as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=run, name="circuitkb query", daemon=True)
+        thread.start()
+        thread.join(None if self.timeout is None else self.timeout + GRACE)
+        if outcome:
+            return outcome[0]
+        timeout = self.timeout or 0.0
+        if not failure:
+            self.lost = True
+            raise timed_out(timeout)
+        error = failure[0]
+        if isinstance(error, engine_error()):
+            raise query_error(fault_of(error), cypher, _parsed_from(cypher), timeout) from None
+        raise error
+
+    def _fetch(
+        self, cypher: str, parameters: dict[str, Any], limit: int | None
+    ) -> tuple[list[Record], bool]:
+        rows: list[Record] = []
+        bound = (parameters,) if parameters else ()
+        with self._database.query("opencypher", cypher, *bound) as results:
+            for result in results:
+                if limit is not None and len(rows) >= limit:
+                    return rows, True
+                rows.append(result.to_dict())
+        return rows, False
+
+    def select(self, sql: str, **parameters: Any) -> Iterator[Record]:
+        """Give the rows of an SQL text of ours."""
+        return self._stream("sql", sql, parameters)
+
+    def match(self, cypher: str, **parameters: Any) -> Iterator[Record]:
+        """Give the rows of a Cypher text of ours."""
+        return self._stream("opencypher", cypher, parameters)
+
+    def _stream(self, language: str, text: str, parameters: dict[str, Any]) -> Iterator[Record]:
+        bound = (parameters,) if parameters else ()
+        with self._database.query(language, text, *bound) as results:
+            for result in results:
+                yield result.to_dict()
+
+    def count(self, sql: str) -> int:
+        """Return the one number that an SQL text of ours gives as ``n``."""
+        return int(next(self.select(sql))["n"])
+
+    def records(self, numbers: Iterable[str]) -> dict[str, Record]:
+        """Return the properties of nodes and relations by the engine's numbers, as ``#1:0``."""
+        found: dict[str, Record] = {}
+        wanted = sorted(set(numbers))
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = ", ".join(wanted[start : start + _CHUNK])
+            with self._database.query("sql", f"SELECT FROM [{chunk}]") as results:
+                for result in results:
+                    kind = result.get_element().get_type_name()
+                    found[str(result.get_rid())] = properties({**result.to_dict(), "@type": kind})
+        return found
+
+
+def _parsed_from(cypher: str) -> int:
+    """Return where the engine begins to parse: it drops blanks, EXPLAIN and PROFILE before."""
+    offset = len(cypher) - len(cypher.lstrip(_ENGINE_BLANKS))
+    if cypher[offset : offset + 8].upper() in ("EXPLAIN ", "PROFILE "):
+        offset += 8
+        offset += len(cypher[offset:]) - len(cypher[offset:].lstrip(_ENGINE_BLANKS))
+    return offset
