@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from circuitkb import known_names
@@ -59,16 +59,28 @@ def _mentions(question: Question, values: Mapping[str, Any], *types: str) -> Ite
 
 
 def _notes(store: Store, question: Question, values: Mapping[str, Any]) -> Iterator[str]:
-    """Say which models were searched, so that silence about one is not read as absence."""
-    if question.motif is None:
-        return
-    done = searches(store, question.motif)
+    """Say which models the answer cannot speak of, so that silence is not read as absence."""
     wanted = values.get("models") or known_names.models(store)
-    for model in wanted:
+    if question.motif is not None:
+        yield from _searched(store, question.motif, wanted)
+    if question.whole_network:
+        yield from _published(store, wanted)
+
+
+def _searched(store: Store, motif: str, models: Sequence[str]) -> Iterator[str]:
+    done = searches(store, motif)
+    for model in models:
         if model in done:
             yield done[model].message
         else:
-            yield (
-                f"{model}: not searched yet; to do so: "
-                f"circuitkb find {question.motif} --model {model}"
-            )
+            yield f"{model}: not searched yet; to do so: circuitkb find {motif} --model {model}"
+
+
+def _published(store: Store, models: Sequence[str]) -> Iterator[str]:
+    rows = store.read(
+        "MATCH (m:Model {weights: 'published'}) WHERE m.id IN $models "
+        "RETURN m.id AS model ORDER BY model",
+        {"models": list(models)},
+    ).rows
+    for (model,) in rows:
+        yield f"{model}: only its published weights are known, so what is left out is not."

@@ -15,7 +15,7 @@ A file ``catalogue/NAME.cypher`` starts with comment lines ``// ...`` that are T
 ``sentences`` ask it, with parameters in braces; ``needs`` lists words of which a sentence must
 have one from each group (see :mod:`circuitkb.queries.words`); ``words`` are further ones that it
 may have. A parameter without ``default`` must be given. ``motif`` names the search that the
-answer depends on.
+answer depends on; ``whole_network`` says that it needs every weight of a model.
 """
 
 from __future__ import annotations
@@ -38,7 +38,17 @@ _NODE = re.compile(r"\(\s*(\w*)\s*:\s*([\w|:]+)")
 _RELATION = re.compile(r"\[\s*(\w*)\s*:\s*([\w|:]+)")
 _PROPERTY = re.compile(r"\b([A-Za-z_]\w*)\.(\w+)")
 _KEYS = re.compile(r"[(\[]\s*\w*\s*:\s*([\w|:]+)\s*\{([^}]*)\}")
-_KEYWORDS = {"title", "sentences", "needs", "words", "parameters", "columns", "example", "motif"}
+_KEYWORDS = {
+    "title",
+    "sentences",
+    "needs",
+    "words",
+    "parameters",
+    "columns",
+    "example",
+    "motif",
+    "whole_network",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,8 @@ class Question:
         Words that a sentence must have (one of each group), and others that it may have.
     motif
         Search that the answer depends on, if any.
+    whole_network
+        Whether the answer needs every weight of a network, not only published ones.
     """
 
     name: str
@@ -75,6 +87,7 @@ class Question:
     needs: tuple[tuple[str, ...], ...]
     words: tuple[str, ...] = ()
     motif: str | None = None
+    whole_network: bool = False
 
     def bind(self, given: Mapping[str, Any]) -> Statement:
         """Return the statement with these parameters, checked, and defaults for the others.
@@ -132,6 +145,7 @@ def parse(name: str, text: str) -> Question:
             needs=tuple(tuple(group) for group in found["needs"]),
             words=tuple(found.get("words", ())),
             motif=found.get("motif"),
+            whole_network=found.get("whole_network", False),
         )
     except tomllib.TOMLDecodeError as error:
         raise SchemaError(f"The header of the question {name!r} is no TOML: {error}.") from error

@@ -295,7 +295,7 @@ class Circuits(Criteria):
             "RETURN c.id AS circuit, c.motif AS motif, c.model AS model, c.origin AS origin,\n"
             f"  c.score AS score, c.group AS group,\n  {_MEMBERS} AS members,\n"
             "  e.null_mean AS null_mean, e.null_count AS null_count, e.p AS p, e.q AS q,\n"
-            f"  {_TWINS} AS published_as\n"
+            f"  {_TWINS} AS published_as, c.claim AS claim\n"
             f"{order}",
             parameters,
         )

@@ -48,7 +48,7 @@ class Parameter:
         if self.type == "integer":
             return self._integer(value)
         if self.type == "label":
-            if isinstance(value, str) and value.strip():
+            if isinstance(value, str) and (value.strip() or not self.required):
                 return value.strip()
             raise QueryError(f"{self.name} is {value!r}: it must be a text.")
         return self._texts(value)

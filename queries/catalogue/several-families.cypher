@@ -7,7 +7,7 @@
 //   "show features with multiple labels",
 //   "which units are filed twice?",
 // ]
-// needs = [["several"], ["family", "labelled"]]
+// needs = [["several"], ["family", "labelled", "filed"]]
 // words = ["filed", "role"]
 // example = "which features stand in more than one family?"
 // [parameters.models]

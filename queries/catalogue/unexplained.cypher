@@ -9,6 +9,7 @@
 //   "how much of {models} is unexplained?",
 // ]
 // needs = [["unexplained", "left_out", "missing", "covered", "hide", "rest"]]
+// whole_network = true
 // example = "how much weight is left out in each layer?"
 // [parameters.models]
 // type = "models"
@@ -18,17 +19,20 @@
 // model = "the model"
 // layer = "the layer that the edges go into"
 // features = "features in it that have inputs"
-// edges = "nonzero edges into them in the whole network"
-// input_l1 = "sum of |kernel| over those edges"
+// edges = "nonzero edges into them in the whole network, or those published"
+// input_l1 = "sum of |kernel| over those edges; empty where the whole network is not known"
 // left_out_l1 = "part of it that the graph does not keep"
 // share_l1 = "left_out_l1 / input_l1"
 // share_l2_squared = "the same for squared kernel values"
 MATCH (f:Feature)-[:IN_LAYER]->(y:Layer)
 WHERE f.inputs > 0 AND (size($models) = 0 OR f.model IN $models)
 WITH y.model AS model, y.name AS layer, y.position AS position, count(f) AS features,
-  sum(f.inputs) AS edges, sum(f.input_l1) AS input_l1, sum(f.left_out_l1) AS left_out_l1,
-  sum(f.input_l2_squared) AS input_l2, sum(f.left_out_l2_squared) AS left_out_l2
-RETURN model, layer, features, edges, input_l1, left_out_l1,
-  CASE WHEN input_l1 > 0 THEN left_out_l1 / input_l1 END AS share_l1,
-  CASE WHEN input_l2 > 0 THEN left_out_l2 / input_l2 END AS share_l2_squared
-ORDER BY model, position
+  sum(f.inputs) AS edges, count(f.input_l1) AS known,
+  sum(f.input_l1) AS l1, sum(f.left_out_l1) AS out_l1,
+  sum(f.input_l2_squared) AS l2, sum(f.left_out_l2_squared) AS out_l2
+RETURN model, layer, features, edges,
+  CASE WHEN known > 0 THEN l1 END AS input_l1,
+  CASE WHEN known > 0 THEN out_l1 END AS left_out_l1,
+  CASE WHEN l1 > 0 THEN out_l1 / l1 END AS share_l1,
+  CASE WHEN l2 > 0 THEN out_l2 / l2 END AS share_l2_squared
+ORDER BY model, position, layer

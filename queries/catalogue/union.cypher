@@ -43,7 +43,7 @@
 // q = "p corrected for false discovery"
 // origin = "found by search here, or published and not found (then the sides are not known)"
 // published_as = "published circuits that hold this unit and one of its pairs, or are the row"
-CALL {
+CALL () {
   MATCH (c:Circuit {motif: 'union', origin: 'found'})
   WHERE (size($models) = 0 OR c.model IN $models)
     AND ($label = '' OR EXISTS {
@@ -77,18 +77,23 @@ CALL {
   RETURN u, [] AS ones, [] AS twos, null AS pairs, p.score AS score, null AS e,
     'published' AS origin, [p.id] AS published_as
 }
+WITH u, ones, twos, pairs, score, e, origin, published_as,
+  COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u)
+    WHERE f.id IN ones AND w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_1,
+  COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u)
+    WHERE f.id IN twos AND w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_2
 RETURN u.model AS model, u.id AS target,
   COLLECT { MATCH (u)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
     RETURN DISTINCT l.text AS text ORDER BY text } AS target_labels,
   COLLECT { UNWIND ones AS id RETURN id ORDER BY id } AS side_1,
   COLLECT { MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
     WHERE f.id IN ones RETURN DISTINCT l.text AS text ORDER BY text } AS labels_1,
-  head(COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u) WHERE f.id IN ones
-    RETURN avg(w.positive_dx) AS dx }) AS dx_1,
+  CASE WHEN size(dxs_1) > 0
+    THEN reduce(total = 0.0, dx IN dxs_1 | total + dx) / size(dxs_1) END AS dx_1,
   COLLECT { UNWIND twos AS id RETURN id ORDER BY id } AS side_2,
   COLLECT { MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
     WHERE f.id IN twos RETURN DISTINCT l.text AS text ORDER BY text } AS labels_2,
-  head(COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u) WHERE f.id IN twos
-    RETURN avg(w.positive_dx) AS dx }) AS dx_2,
+  CASE WHEN size(dxs_2) > 0
+    THEN reduce(total = 0.0, dx IN dxs_2 | total + dx) / size(dxs_2) END AS dx_2,
   pairs, score, e.null_mean AS null_mean, e.p AS p, e.q AS q, origin, published_as
-ORDER BY origin, score DESC, model, target
+ORDER BY origin, score DESC, model, target, published_as

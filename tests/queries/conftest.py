@@ -1,0 +1,244 @@
+"""Small random graphs in a real store, beside the plain records that they were made from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
+from circuitkb.stores import open_store
+from circuitkb.stores.base import Store
+
+WORDS = ("Curves", "Dog Heads", "Oriented Dog Heads", "curve-like", "Other Units")
+
+
+@dataclass
+class Graph:
+    """Records, as a brute-force check reads them."""
+
+    models: dict[str, str] = field(default_factory=dict)
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    features: list[dict[str, Any]] = field(default_factory=list)
+    weights: list[dict[str, Any]] = field(default_factory=list)
+    labels: list[dict[str, Any]] = field(default_factory=list)
+    circuits: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+
+    def position(self, feature: dict[str, Any]) -> int:
+        return next(
+            y["position"]
+            for y in self.layers
+            if (y["model"], y["name"]) == (feature["model"], feature["layer"])
+        )
+
+    def place(self, id: str) -> tuple[str, int, int]:
+        feature = self.feature(id)
+        return feature["model"], self.position(feature), feature["unit"]
+
+    def feature(self, id: str) -> dict[str, Any]:
+        return next(f for f in self.features if f["id"] == id)
+
+    def labels_of(self, *ids: str) -> list[str]:
+        return sorted({item["text"] for item in self.labels if item["feature"] in ids})
+
+    def ids(self) -> list[str]:
+        return [feature["id"] for feature in self.features]
+
+    def members(self, circuit: dict[str, Any]) -> set[str]:
+        return {member["feature"] for member in circuit["members"]}
+
+
+def make(seed: int) -> Graph:
+    rng = random.Random(seed)
+    graph = Graph(models={"alpha": "trained", "beta": "trained", "gamma": "published"})
+    for model, weights in graph.models.items():
+        # Positions against the alphabet, so that sorting by name would show.
+        for position, name in enumerate(("zeta", "mid.1", "alpha")):
+            graph.layers.append({"model": model, "name": name, "position": position})
+            for unit in rng.sample(range(12), 4):
+                known = weights == "trained" and position > 0
+                graph.features.append({
+                    "id": f"{model}/{name}:{unit}", "model": model, "layer": name, "unit": unit,
+                    "inputs": rng.randint(1, 9) if position else None,
+                    "input_l1": rng.uniform(1, 5) if known else None,
+                    "left_out_l1": rng.uniform(0, 1) if known else None,
+                    "input_l2_squared": rng.uniform(1, 5) if known else None,
+                    "left_out_l2_squared": rng.uniform(0, 1) if known else None,
+                })  # fmt: skip
+    for target in graph.features:
+        _weights(graph, target, rng)
+    for number, feature in enumerate(graph.features):
+        for text in rng.sample(WORDS, rng.choice((0, 1, 1, 2, 3))):
+            graph.labels.append({
+                "id": f"label-{number}-{text}", "feature": feature["id"], "text": text,
+                "who": rng.choice(("Ada", "Grace")),
+            })  # fmt: skip
+    # The same word said twice of one feature, by different people, is one label.
+    again = graph.labels[0]
+    graph.labels.append(again | {"id": "label-again", "who": "Edsger"})
+    for model in graph.models:
+        _circuits(graph, model, rng)
+    _disagreements(graph, rng)
+    return graph
+
+
+def _weights(graph: Graph, target: dict[str, Any], rng: random.Random) -> None:
+    position = graph.position(target)
+    sources = [
+        f
+        for f in graph.features
+        if f["model"] == target["model"] and graph.position(f) == position - 1
+    ]
+    inputs = []
+    for source in sources:
+        for connection in rng.sample(("c0", "c1"), rng.choice((0, 1, 1, 2))):
+            positive, negative = rng.uniform(0, 2), -rng.uniform(0, 2)
+            inputs.append({
+                "source": source["id"], "target": target["id"], "connection": connection,
+                "sum": positive + negative, "positive": positive, "negative": negative,
+                # Quarters, so that equal strengths occur and the order must be settled by name.
+                "l1": round(4 * (positive - negative)) / 4, "path": "direct",
+                "positive_dy": None, "positive_dx": rng.choice((None, rng.uniform(-2, 2))),
+                "origin": None,
+                "flag": "bitmap used twice" if rng.random() < 0.1 else None,
+            })  # fmt: skip
+    inputs.sort(key=lambda w: (-w["l1"], w["source"], w["connection"]))
+    for rank, weight in enumerate(inputs, 1):
+        graph.weights.append(weight | {"rank": rank})
+
+
+def _circuits(graph: Graph, model: str, rng: random.Random) -> None:
+    layers = [
+        [f["id"] for f in graph.features if f["model"] == model and graph.position(f) == position]
+        for position in range(3)
+    ]
+    for target in rng.sample(layers[1], 2):
+        for _ in range(rng.randint(1, 3)):
+            one, two = rng.sample(layers[0], 2)
+            _add_circuit(
+                graph, f"union-{len(graph.circuits)}", "union", model, "found",
+                [(one, "case", 1), (two, "case", 2), (target, "union", None)],
+                score=rng.choice((0.81, 0.9, 0.99)), group=f"union:{target}",
+            )  # fmt: skip
+    for motif in ("union-over-cases", "mirror-pathways+union", "parts-assembly"):
+        found = [c for c in graph.circuits if c["model"] == model and c["origin"] == "found"]
+        chosen = graph.members(rng.choice(found)) if rng.random() < 0.6 else set()
+        chosen |= set(rng.sample(layers[0] + layers[1], 2))
+        if rng.random() < 0.3:
+            chosen |= set(rng.sample(layers[2], 2))
+        members = [(id, rng.choice(("head", "invariant head")), None) for id in sorted(chosen)]
+        _add_circuit(graph, f"{model}.{motif}", motif, model, "published", members)
+
+
+def _add_circuit(
+    graph: Graph,
+    id: str,
+    motif: str,
+    model: str,
+    origin: str,
+    members: list[tuple[str, str, int | None]],
+    score: float | None = None,
+    group: str | None = None,
+) -> None:
+    graph.circuits.append({
+        "id": id, "motif": motif, "model": model, "origin": origin, "score": score,
+        "group": group, "claim": None if origin == "found" else f"claim of {id}",
+        "members": [
+            {"feature": f, "role": role, "side": side, "weight": 1.5 if side else None}
+            for f, role, side in members
+        ],
+    })  # fmt: skip
+    if origin == "found":
+        number = len(graph.evidence)
+        graph.evidence.append({
+            "id": f"evidence-{number}", "kind": "mirrored-kernels", "stance": "supports",
+            "value": score, "null_mean": number / 100, "null_count": 50, "p": 0.01,
+            "q": (number + 1) / 50, "about": [], "circuit": id, "refutes": None,
+        })  # fmt: skip
+
+
+def _disagreements(graph: Graph, rng: random.Random) -> None:
+    for number in range(3):
+        weight = rng.choice(graph.weights)
+        graph.evidence.append({
+            "id": f"disagreement-{number}", "kind": "kernel-agreement",
+            "stance": ("refutes", "supports", "refutes")[number], "value": number / 10,
+            "null_mean": None, "null_count": None, "p": None, "q": None,
+            "about": [(weight["source"], "source"), (weight["target"], "target")],
+            "circuit": None, "refutes": graph.labels[number] if number == 2 else None,
+        })  # fmt: skip
+
+
+def rows(graph: Graph) -> GraphRows:
+    """Return the records as a store takes them."""
+    labels = sorted({item["text"] for item in graph.labels})
+    people = sorted({item["who"] for item in graph.labels})
+    nodes: dict[str, list[dict[str, Any]]] = {
+        "Model": [
+            {"id": model, "fingerprint": "0" * 64, "source": "test", "weights": weights}
+            for model, weights in graph.models.items()
+        ],
+        "Layer": [y | {"id": f"{y['model']}/{y['name']}", "channels": 12} for y in graph.layers],
+        "Feature": graph.features,
+        "Label": [{"id": f"test:{text}", "text": text} for text in labels],
+        "Annotator": [{"id": who.lower(), "type": "human", "name": who} for who in people],
+        "Annotation": [
+            {"id": item["id"], "kind": "label", "text": item["text"]} for item in graph.labels
+        ],
+        "Circuit": [{k: v for k, v in c.items() if k != "members"} for c in graph.circuits],
+        "Evidence": [
+            {k: v for k, v in e.items() if k not in ("about", "circuit", "refutes")}
+            | {"method": "a measure"}
+            for e in graph.evidence
+        ],
+    }
+    joined: list[tuple[str, str, str, list[dict[str, Any]]]] = [
+        ("IN_LAYER", "Feature", "Layer",
+         [{"source": f["id"], "target": f"{f['model']}/{f['layer']}"} for f in graph.features]),
+        ("IN_MODEL", "Layer", "Model",
+         [{"source": f"{y['model']}/{y['name']}", "target": y["model"]} for y in graph.layers]),
+        ("WEIGHT", "Feature", "Feature", graph.weights),
+        ("ANNOTATES", "Annotation", "Feature",
+         [{"source": item["id"], "target": item["feature"]} for item in graph.labels]),
+        ("USES", "Annotation", "Label",
+         [{"source": item["id"], "target": f"test:{item['text']}"} for item in graph.labels]),
+        ("BY", "Annotation", "Annotator",
+         [{"source": item["id"], "target": item["who"].lower()} for item in graph.labels]),
+        ("MEMBER_OF", "Feature", "Circuit",
+         [{k: v for k, v in m.items() if k != "feature"}
+          | {"source": m["feature"], "target": c["id"]}
+          for c in graph.circuits for m in c["members"]]),
+        ("ABOUT", "Evidence", "Feature",
+         [{"source": e["id"], "target": f, "role": role}
+          for e in graph.evidence for f, role in e["about"]]),
+        ("ABOUT", "Evidence", "Circuit",
+         [{"source": e["id"], "target": e["circuit"]} for e in graph.evidence if e["circuit"]]),
+        ("SUPPORTS", "Evidence", "Circuit",
+         [{"source": e["id"], "target": e["circuit"]} for e in graph.evidence if e["circuit"]]),
+        ("REFUTES", "Evidence", "Annotation",
+         [{"source": e["id"], "target": e["refutes"]["id"]}
+          for e in graph.evidence if e["refutes"]]),
+    ]  # fmt: skip
+    return GraphRows(
+        nodes={label: node_table(label, rows_of(records)) for label, records in nodes.items()},
+        relations=[
+            Relations(name, source, target, relation_table(name, rows_of(records)))
+            for name, source, target, records in joined
+            if records
+        ],
+    )
+
+
+@pytest.fixture(scope="session", params=range(4), ids="graph {}".format)
+def stored(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Graph, Store]]:
+    graph = make(request.param)
+    store = open_store(str(tmp_path_factory.mktemp("store") / "kb.ckb"), create=True)
+    store.write(rows(graph))
+    yield graph, store
+    store.close()
