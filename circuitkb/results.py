@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -108,13 +108,9 @@ class Result:
         text,sum
         '=1+1,-2.0
         """
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([_csv_cell(name) for name in self.columns])
-        writer.writerows([_csv_cell(value) for value in row] for row in self.rows)
-        text = out.getvalue()
+        text = "".join(_csv_line(cells) for cells in (self.columns, *self.rows))
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            Path(path).write_text(text, encoding="utf-8", newline="")
         return text
 
     def to_arrow(self) -> pa.Table:
@@ -320,6 +316,13 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    out = io.StringIO()
+    # The writer quotes the characters of its own line end, so it must know of both kinds.
+    csv.writer(out, lineterminator="\r\n").writerow([_csv_cell(cell) for cell in cells])
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _csv_cell(value: Any) -> Any:
