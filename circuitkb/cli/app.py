@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -83,6 +84,8 @@ def main() -> None:
         # An id or a label that the terminal's encoding lacks is shown as its code, not a crash.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions and os.environ.get("CIRCUITKB_DEBUG") != "1":
+        warnings.simplefilter("ignore")  # Of other packages' code, which a user cannot mend.
     try:
         app()
     except KeyboardInterrupt:

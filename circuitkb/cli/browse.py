@@ -8,9 +8,18 @@ from typing import Annotated, Literal
 import typer
 
 from .options import Format, Limit, Model, Shape, Store, Wide, add
-from .output import check_format, console_for, print_result
+from .output import check_format, console, print_result, print_rows
 
 _PANEL = "Look"
+
+# What a table leaves out unless --wide; JSON, CSV and Arrow have everything.
+_HIDDEN = {
+    "models": ("keep", "fingerprint"),
+    "features": ("model", "layer", "unit", "basis"),
+    "edges": ("l1", "connection", "origin"),
+    "circuits": ("group", "p", "null_count", "published_as", "claim"),
+    "card": ("id", "detail", "connection", "origin", "group"),
+}
 
 
 class CardFormat(StrEnum):
@@ -89,7 +98,9 @@ def models(
         if model is not None:
             rows = rows.where("id", "=", model)
         result = rows.run()
-    print_result(result, format_, wide=wide)
+        if model is not None and not result.rows:
+            base.show(model)  # Raises, and names what comes near.
+    print_result(result, format_, wide=wide, hidden=_HIDDEN["models"])
 
 
 def features(
@@ -113,7 +124,7 @@ def features(
     with ckb.open(kb, create=False) as base:
         rows = base.features(model=model, layer=layer, label=label, limit=format_.limit(limit))
         result = rows.run()
-    print_result(result, format_, wide=wide)
+    print_result(result, format_, wide=wide, hidden=_HIDDEN["features"])
 
 
 def edges(
@@ -163,7 +174,7 @@ def edges(
             sign=sign,
             limit=format_.limit(limit),
         ).run()
-    print_result(result, format_, wide=wide)
+    print_result(result, format_, wide=wide, hidden=_HIDDEN["edges"])
 
 
 def circuits(
@@ -198,7 +209,7 @@ def circuits(
             records = base.circuit_records(
                 model=model, motif=motif, origin=origin, feature=feature, limit=rows
             )
-    print_result(result, format_, wide=wide, records=records)
+    print_result(result, format_, wide=wide, hidden=_HIDDEN["circuits"], records=records)
 
 
 def show(
@@ -216,9 +227,18 @@ def show(
     """Show what is known of one thing: its labels, its inputs and outputs, its circuits."""
     import circuitkb as ckb
 
+    from .tables import facts
+
     with ckb.open(kb, create=False) as base:
         card = base.show(id_)
     if format_ is CardFormat.json:
         typer.echo(card.to_json(indent=2))
-    else:
-        console_for(card, wide=wide).print(card)
+        return
+    out = console()
+    out.print(f"{card.kind} {card.id}", style="bold")
+    out.print(facts(card.facts))
+    for section in card.sections:
+        out.print(f"\n{section.title}", style="bold")
+        print_rows(section.result, wide=wide, hidden=_HIDDEN["card"])
+        if section.note:
+            out.print(section.note, style="dim")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import add
-from .output import console_for, progress, say
+from .output import console, print_rows, progress, say
 
 INTERRUPTED = 130
 
@@ -57,4 +57,9 @@ def demo(
 
 
 def _show(item: object) -> None:
-    console_for(item).print(item)
+    from circuitkb.results import Result
+
+    if isinstance(item, Result):
+        print_rows(item, hidden=())
+    else:
+        console().print(item)

@@ -85,7 +85,7 @@ Wide = Annotated[
     bool,
     typer.Option(
         "--wide",
-        help="Let a table be wider than the terminal instead of folding its cells.",
+        help="Show every column in a table, however wide.",
         rich_help_panel="Output",
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -45,17 +45,28 @@ def check_format(format_: Format) -> None:
         )
 
 
-def console_for(renderable: Any, *, wide: bool = False) -> Console:
-    """Return a console for standard output that fits the terminal, or the renderable if wide."""
+def console() -> Console:
+    """Return standard output as wide as its terminal, as COLUMNS says, or :data:`PLAIN_WIDTH`."""
     from rich.console import Console
-    from rich.measure import Measurement
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAIN_WIDTH
-    console = Console(width=width, highlight=False, markup=False, emoji=False)
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_rows(
+    result: Result, *, wide: bool = False, hidden: Collection[str] | None = None
+) -> None:
+    """Print rows to be read; ``wide`` shows every column and folds none."""
+    from .tables import layout
+
+    if not result.rows:
+        say("note", "no rows")
+        return
+    out = console()
+    shown = layout(result.columns, result.rows, None if wide else out.width, hidden=hidden)
     if wide:
-        free = console.options.update(width=1_000_000)
-        console.width = max(console.width, Measurement.get(console, free, renderable).maximum)
-    return console
+        out.width = 1_000_000
+    out.print(shown)
 
 
 def print_result(
@@ -63,9 +74,18 @@ def print_result(
     format_: Format,
     *,
     wide: bool = False,
+    hidden: Collection[str] | None = None,
     records: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Print rows; ``records`` stand in for them in JSON, where JSON can tell more."""
+    """Print rows and what a reader must know about them.
+
+    Parameters
+    ----------
+    hidden
+        Columns that a table shows only if ``wide``, as it does empty ones; None hides none.
+    records
+        Stand in for the rows in JSON, where JSON can tell more.
+    """
     if format_ is Format.json:
         from circuitkb.results import to_json
 
@@ -79,7 +99,7 @@ def print_result(
         with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
             stream.write_table(table)
     else:
-        console_for(result, wide=wide).print(result)
+        print_rows(result, wide=wide, hidden=hidden)
     sys.stdout.flush()
     for note in result.notes:
         say("note", note)

@@ -108,7 +108,7 @@ def ask(
     typer.echo(asked.cypher.rstrip(), err=True)
     for name, value in asked.parameters.items():
         say(f"${name}", json.dumps(value, ensure_ascii=False, default=str))
-    print_result(asked.result, format_, wide=wide)
+    print_result(asked.result, format_, wide=wide, hidden=())
 
 
 def _list_questions(format_: Format, *, wide: bool) -> None:

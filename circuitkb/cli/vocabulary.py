@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import Wide, add
-from .output import console_for
+from .output import print_rows
 
 
 class Notation(StrEnum):
@@ -60,4 +60,4 @@ def schema(
         else:
             columns = tuple(rows[0])
             result = Result(columns, tuple(tuple(row[name] for name in columns) for row in rows))
-            console_for(result, wide=wide).print(result)
+            print_rows(result, wide=wide)

@@ -60,13 +60,13 @@ class Program:
         out = done.stdout.decode(errors="replace")
         return Run(done.returncode, out, done.stderr.decode(), done.stdout)
 
-    def refused(self, *arguments: str, env: dict[str, str] | None = None) -> str:
-        """Run, check that it was refused in one or two lines, and return them."""
+    def refused(self, *arguments: str, env: dict[str, str] | None = None, lines: int = 2) -> str:
+        """Run, check that it was refused in a line or so, and return what was said."""
         run = self(*arguments, env=env)
         assert run.code == 2, run
         assert run.out == ""
         assert "Traceback" not in run.err
-        assert 1 <= len(run.err.strip().splitlines()) <= 2, run.err
+        assert 1 <= len(run.err.strip().splitlines()) <= lines, run.err
         assert run.err.startswith("error: ")
         return run.err
 

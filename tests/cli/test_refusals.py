@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 import signal
 import subprocess
@@ -44,7 +43,7 @@ def test_an_unknown_source_is_answered_with_near_matches(published: Any) -> None
 
 
 def test_a_refused_load_makes_no_knowledge_base(fresh: Any) -> None:
-    fresh.refused("load", "no_such_network")
+    fresh.refused("load", "published:nowhere")
     assert not fresh.kb.exists()
 
 
@@ -62,15 +61,12 @@ def test_a_pickle_that_wants_code_is_refused_and_its_code_does_not_run(
     import torch
 
     witness = tmp_path / "it-ran"
-    for name, save in (("zip.pt", torch.save), ("plain.pt", _save_pickle)):
-        save({"weight": Trap(witness)}, tmp_path / name)
-        message = fresh.refused("load", str(tmp_path / name), "--arch", "torchvision:squeezenet1_1")
-        assert name in message
+    torch.save({"weight": Trap(witness)}, tmp_path / "trap.pt")
+    message = fresh.refused(
+        "load", str(tmp_path / "trap.pt"), "--arch", "torchvision:squeezenet1_1"
+    )
+    assert "trap.pt" in message
     assert not witness.exists()
-
-
-def _save_pickle(value: object, path: Path) -> None:
-    path.write_bytes(pickle.dumps(value))
 
 
 def test_weights_that_do_not_fit_are_answered_with_their_keys(fresh: Any, tmp_path: Path) -> None:
@@ -78,7 +74,7 @@ def test_weights_that_do_not_fit_are_answered_with_their_keys(fresh: Any, tmp_pa
     safetensors.numpy.save_file({"stranger.weight": np.zeros((3, 3), np.float32)}, weights)
     message = fresh.refused("load", str(weights), "--arch", "torchvision:squeezenet1_1")
     assert "stranger.weight" in message
-    assert "features.0.weight" in message
+    assert "classifier.1.weight" in message
 
 
 def test_other_weights_under_the_same_name_are_refused_with_the_remedy(
@@ -112,7 +108,7 @@ def test_the_same_weights_again_change_nothing(published: Any) -> None:
         (["models", "--model", "inceptionv2"], "inceptionv1"),
         (["find", "onion"], "union"),
         (["find", "union", "--model", "inceptionv2"], "inceptionv1"),
-        (["ask", "what is the weather like"], "--list"),
+        (["ask", "what is the weather like"], "Nearest"),
         (["ask", "union", "-p", "colour=red"], "colour"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -124,8 +120,10 @@ def test_an_unknown_name_is_answered_with_known_ones(
 
 
 def test_cypher_that_fails_is_answered_with_the_spot(published: Any) -> None:
-    message = published.refused("query", "MATCH (m:Model) RETRUN m.id")
-    assert "RETRUN" in message
+    message = published.refused("query", "MATCH (m:Model) RETRUN m.id", lines=3)
+    assert "line 1" in message
+    _, text, mark = message.splitlines()
+    assert text[mark.index("^") :] == "RETRUN m.id"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +152,7 @@ def test_a_query_that_runs_too_long_is_stopped(published: Any) -> None:
     cypher = "MATCH (a:Feature), (b:Feature), (c:Feature) WHERE a.unit + b.unit = -c.unit - 1 "
     started = time.monotonic()
     message = published.refused("query", cypher + "RETURN count(*)", "--timeout", "1")
-    assert "--timeout" in message or "timeout" in message
+    assert "longer than 1 s" in message
     assert time.monotonic() - started < 10
 
 
