@@ -1,0 +1,137 @@
+"""A source that was opened: it tells its name and fingerprint before the long work starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from circuitkb.schema.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from circuitkb.schema.tables import GraphRows
+
+    from .network import Network
+
+KEEP = 64
+"""Strongest inputs of each unit that the graph keeps, unless told otherwise."""
+
+
+class Loadable(Protocol):
+    """Something that can be loaded.
+
+    Attributes
+    ----------
+    name
+        Of the model in the graph.
+    fingerprint
+        Of its weights, or of the published files: equal ones need no second load.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the model in the graph."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Sha256 of its tensors, or of the published files."""
+
+    def rows(self, keep: int = KEEP, progress: Progress = silent) -> GraphRows:
+        """Do the work: return everything that the graph is to hold of it."""
+
+
+class _LoadableNetwork:
+    def __init__(self, network: Network, name: str) -> None:
+        self._network = network
+        self.name = name
+        self.fingerprint = network.fingerprint
+
+    def rows(self, keep: int = KEEP, progress: Progress = silent) -> GraphRows:
+        from .network import network_rows
+
+        return network_rows(self._network, name=self.name, keep=keep, progress=progress)
+
+
+class _LoadablePublication:
+    def __init__(self, rows: GraphRows) -> None:
+        model = rows.nodes["Model"].to_pylist()[0]
+        self._rows = rows
+        self.name: str = model["id"]
+        self.fingerprint: str = model["fingerprint"]
+
+    def rows(self, keep: int = KEEP, progress: Progress = silent) -> GraphRows:
+        progress("Reading published circuits", 1.0)
+        return self._rows
+
+
+def open_source(
+    source: str, *, name: str | None = None, architecture: str | None = None
+) -> Loadable:
+    """Open a SOURCE: quick, as nothing is composed yet.
+
+    Parameters
+    ----------
+    source
+        A name of the zoo (``efficientnet_lite0``, ``1``, ``2``); ``torchvision:NAME[@WEIGHTS]``;
+        ``timm:NAME``; an ``.onnx`` file; a checkpoint file; ``published:inceptionv1`` or
+        ``published:DIR``.
+    name
+        What the model is to be called in the graph; a name made from the source if None.
+    architecture
+        For a checkpoint: ``torchvision:NAME`` or ``timm:NAME``.
+
+    Raises
+    ------
+    SourceError
+        Or one of its kinds: it cannot be read; the message says why and what to do.
+    IdError
+        ``name`` cannot name a model.
+
+    Examples
+    --------
+    >>> opened = open_source("torchvision:squeezenet1_1@none", name="squeeze")
+    >>> opened.name, len(opened.fingerprint)
+    ('squeeze', 64)
+    """
+    from circuitkb.schema.errors import SourceError
+    from circuitkb.schema.ids import check_slug
+
+    from .sources import open_network, parse_source
+
+    if name is not None:
+        check_slug(name)
+    if parse_source(source).kind == "published":
+        from .published import published_rows
+
+        if architecture is not None:
+            raise SourceError(f"{source!r} has no weights: --arch goes only with a checkpoint.")
+        return _LoadablePublication(published_rows(source, name=name))
+    network = open_network(source, architecture=architecture)
+    return _LoadableNetwork(network, name or network.suggested_name)
+
+
+def load_rows(
+    source: str,
+    *,
+    name: str | None = None,
+    keep: int = KEEP,
+    architecture: str | None = None,
+    progress: Progress = silent,
+) -> GraphRows:
+    """Open a SOURCE and return everything that the graph is to hold of it.
+
+    Parameters
+    ----------
+    source, name, architecture
+        As for :func:`open_source`.
+    keep
+        Strongest inputs of each unit that the graph keeps, at least 1. What is published is
+        always kept whole.
+    progress
+        Told how far it is.
+
+    Examples
+    --------
+    >>> rows = load_rows("torchvision:squeezenet1_1@none", keep=1)
+    >>> rows.nodes["Model"].column("id").to_pylist()
+    ['squeezenet1_1-random']
+    """
+    return open_source(source, name=name, architecture=architecture).rows(keep, progress)

@@ -1,0 +1,268 @@
+"""A network as rows of the graph."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from circuitkb.schema.errors import SourceError
+from circuitkb.schema.ids import LayerId, canonical_json, check_slug, content_hash
+from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
+
+from .composed import ComposedLayer, Composition
+from .composition import compose
+from .summaries import EdgeSummary, UnitInputs, strongest_inputs
+
+COMPOSING = 0.85
+"""Share of the time that composing takes, for progress."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network with its weights, ready to be composed.
+
+    Attributes
+    ----------
+    module
+        In evaluation mode, float32.
+    example
+        Reference image, axes (1, channel, row, column): fixes the sizes of all maps, and is where
+        gated paths are made linear.
+    architecture
+        Class or published name of the network.
+    weights
+        ``trained`` or ``random``.
+    suggested_name
+        What the model is called in the graph, unless the user says otherwise.
+    source
+        The SOURCE it was opened from.
+    license, attribution
+        Of the weights (SPDX expression or NOASSERTION), and whom to name.
+    fingerprint
+        See :func:`circuitkb.loaders.fingerprint.fingerprint`.
+    """
+
+    module: nn.Module
+    example: Tensor
+    architecture: str
+    weights: Literal["trained", "random"]
+    suggested_name: str
+    source: str
+    license: str
+    attribution: str
+    fingerprint: str
+
+
+def network_rows(
+    network: Network, *, name: str, keep: int = 64, progress: Progress = silent
+) -> GraphRows:
+    """Compose a network and return everything that the graph is to hold of it.
+
+    Parameters
+    ----------
+    network
+        As :func:`circuitkb.loaders.sources.open_network` gives it.
+    name
+        Of the model in the graph.
+    keep
+        Strongest inputs of each unit that the graph keeps, at least 1; the rest is accounted for
+        on the unit, and stands in ``kernels`` like all edges.
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    GraphRows
+        Tables of Model, Layer, Feature, Import, IN_MODEL, IN_LAYER and WEIGHT, and all
+        layer-to-layer arrays.
+
+    Raises
+    ------
+    SourceError
+        ``keep`` is below 1, or the network has no features.
+    TraceError
+        The network cannot be traced.
+    IdError
+        ``name`` cannot name a model.
+
+    Examples
+    --------
+    >>> from circuitkb.loaders.sources import open_network
+    >>> rows = network_rows(open_network("torchvision:squeezenet1_1@none"), name="s", keep=2)
+    >>> rows.counts()["Layer"], rows.counts()["IN_LAYER"] == rows.counts()["Feature"]
+    (28, True)
+    """
+    check_slug(name)
+    check_keep(keep)
+    start = time.perf_counter()
+    composition = compose(
+        network.module,
+        network.example,
+        progress=lambda doing, done: progress(doing, COMPOSING * done),
+    )
+    progress("Summarising edges", COMPOSING)
+    summary = strongest_inputs(composition.connections, model=name, keep=keep)
+    features = _features(composition, summary, name)
+    layers = _layers(composition, name)
+    rows = GraphRows(
+        nodes={
+            "Model": _model(network, composition, summary, name=name, keep=keep),
+            "Layer": layers,
+            "Feature": features,
+            "Import": _provenance(network, composition, summary, name, keep, start),
+        },
+        relations=[
+            Relations("IN_MODEL", "Layer", "Model", _lives_in(layers, "model")),
+            Relations("IN_LAYER", "Feature", "Layer", _lives_in(features, "layer")),
+            Relations("WEIGHT", "Feature", "Feature", summary.weights),
+        ],
+        kernels={name: composition.connections},
+    )
+    progress("Summarising edges", 1.0)
+    return rows
+
+
+def check_keep(keep: int) -> None:
+    """Raise :class:`SourceError` unless at least one input of each unit is to be kept."""
+    if keep < 1:
+        raise SourceError(f"keep is {keep}: keep at least 1 input of each unit.")
+
+
+def _tool() -> str:
+    return f"circuitkb {version('circuitkb')}"
+
+
+def _model(
+    network: Network, composition: Composition, summary: EdgeSummary, *, name: str, keep: int
+) -> pa.Table:
+    record = {
+        "id": name,
+        "fingerprint": network.fingerprint,
+        "source": network.source,
+        "architecture": network.architecture,
+        "input_shape": "x".join(map(str, network.example.shape)),
+        "weights": network.weights,
+        "features": sum(layer.channels for layer in composition.layers),
+        "edges": summary.edges,
+        "edges_kept": summary.weights.num_rows,
+        "keep": keep,
+        "not_composed": list(composition.not_composed),
+        "linearisation": composition.linearisation,
+        "tool": _tool(),
+        "license": network.license,
+        "attribution": network.attribution,
+    }
+    return node_table("Model", rows_of([record]))
+
+
+def _provenance(
+    network: Network,
+    composition: Composition,
+    summary: EdgeSummary,
+    name: str,
+    keep: int,
+    start: float,
+) -> pa.Table:
+    counts = {
+        "layers": len(composition.layers),
+        "features": sum(layer.channels for layer in composition.layers),
+        "connections": len(composition.connections),
+        "edges": summary.edges,
+        "edges_kept": summary.weights.num_rows,
+        "not_composed": len(composition.not_composed),
+        "keep": keep,
+        "fingerprint": network.fingerprint,
+    }
+    # Without the date, so that the same load again is the same node.
+    what = {"kind": "load", "model": name, "fingerprint": network.fingerprint, "keep": keep}
+    record = {
+        "id": f"load-{content_hash(what)[:16]}",
+        "kind": "load",
+        "source": network.source,
+        "model": name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tool": _tool(),
+        "seconds": round(time.perf_counter() - start, 3),
+        "summary": canonical_json(counts),
+    }
+    return node_table("Import", rows_of([record]))
+
+
+def _layers(composition: Composition, model: str) -> pa.Table:
+    return node_table(
+        "Layer",
+        rows_of(
+            [
+                {
+                    "id": str(LayerId(model, layer.name)),
+                    "model": model,
+                    "name": layer.name,
+                    "position": position,
+                    "kind": layer.kind,
+                    "channels": layer.channels,
+                    "height": layer.height,
+                    "width": layer.width,
+                }
+                for position, layer in enumerate(composition.layers)
+            ]
+        ),
+    )
+
+
+def _features(composition: Composition, summary: EdgeSummary, model: str) -> pa.Table:
+    tables = [
+        _layer_features(layer, summary.layers.get(layer.name), model)
+        for layer in composition.layers
+    ]
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def _layer_features(layer: ComposedLayer, inputs: UnitInputs | None, model: str) -> pa.Table:
+    units = pa.array(np.arange(layer.channels))
+    prefix = pa.scalar(f"{LayerId(model, layer.name)}:")
+    columns: dict[str, Any] = {
+        "id": pc.binary_join_element_wise(prefix, units.cast(pa.string()), ""),
+        "model": pa.repeat(model, layer.channels),
+        "layer": pa.repeat(layer.name, layer.channels),
+        "unit": units,
+    }
+    if layer.bias is not None:
+        columns["bias"] = layer.bias
+    if inputs is not None:
+        for column in _ACCOUNT:
+            columns[column] = _spread(getattr(inputs, column), inputs.unit, layer.channels)
+    elif layer.kind == "input" or layer.bias is not None:
+        # Nothing leads into it; elsewhere what leads into it is not known, which is null.
+        columns |= {column: np.zeros(layer.channels) for column in _ACCOUNT}
+        columns["inputs"] = np.zeros(layer.channels, np.int64)
+    return node_table("Feature", columns)
+
+
+_ACCOUNT = (
+    "inputs", "input_l1", "input_l2_squared", "left_out_l1", "left_out_l2_squared",
+)  # fmt: skip
+
+
+def _spread(values: NDArray[Any], units: NDArray[Any], channels: int) -> NDArray[Any]:
+    found = np.zeros(channels, values.dtype)
+    found[units] = values
+    return found
+
+
+def _lives_in(table: pa.Table, place: Literal["model", "layer"]) -> pa.Table:
+    target = table["model"]
+    if place == "layer":
+        target = pc.binary_join_element_wise(target, table["layer"], "/")
+    relation = "IN_LAYER" if place == "layer" else "IN_MODEL"
+    columns = {"source": table["id"].combine_chunks(), "target": target.combine_chunks()}
+    return relation_table(relation, columns)

@@ -1,0 +1,254 @@
+"""ONNX files to torch modules, whose layers keep the names of the ONNX nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import onnx.inliner
+import onnx.version_converter
+import torch
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+)
+from onnx2torch import convert
+from torch import fx, nn
+
+from circuitkb.schema.errors import CheckpointError, TraceError
+
+from .onnx_constants import fold_constants
+from .onnx_modules import bake_constants
+from .reference_image import pink_image
+
+DEFAULT_SIZE = 224
+"""Rows and columns of the input where the file leaves them open."""
+
+_OPSET = 17
+"""Newest version of the operators that onnx2torch knows nearly all of."""
+
+_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
+_CHANNELS = (1, 3, 4)
+_NOT_IN_A_NAME = re.compile(r"[\s@\x00-\x1f\x7f]")
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """A network read from a file.
+
+    ``input_shape`` is (channels, rows, columns); ``producer`` the program that wrote the file.
+    """
+
+    module: nn.Module
+    input_shape: tuple[int, int, int]
+    producer: str
+
+
+def read_onnx(file: Path) -> OnnxNetwork:
+    """Read a network that takes one image.
+
+    The batch becomes one image; rows and columns that the file leaves open become 224. A network
+    that takes (batch, row, column, channel) gets a transposition in front. Weights in further
+    files are read from the file's own folder and nowhere else.
+
+    Parameters
+    ----------
+    file
+        An ``.onnx`` file.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, empty, truncated or invalid; its weights lie outside of its folder;
+        or it does not take exactly one image.
+    TraceError
+        It has an operator that is not supported, or does not run on one image.
+    """
+    model = _load(file)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    shape = _fix_input(model.graph, file)
+    _clean_names(model.graph)
+    model = fold_constants(_to_known_opset(fold_constants(model), file))
+    module = _convert(model, file)
+    example = pink_image(*shape)
+    try:
+        module = bake_constants(module, example).eval().float()
+        with torch.no_grad():
+            module(example)
+    except Exception as error:  # Whatever its operators may raise.
+        raise TraceError(
+            f"{file.name} does not run on one image of {'x'.join(map(str, shape))}: "
+            f"{_reason(error)}"
+        ) from error
+    producer = f"{model.producer_name} {model.producer_version}".strip()
+    return OnnxNetwork(module, shape, producer)
+
+
+def _load(file: Path) -> ModelProto:
+    if not file.is_file():
+        raise CheckpointError(f"There is no file {str(file)!r}.")
+    try:
+        model = onnx.load(file, format="protobuf", load_external_data=False)
+    except Exception as error:  # Its parser's errors belong to a package without types.
+        raise CheckpointError(
+            f"{file.name} is not an ONNX file, or is truncated ({_reason(error)})."
+        ) from error
+    if not model.graph.node:
+        raise CheckpointError(f"{file.name} holds no network: it is empty or not an ONNX file.")
+    _load_external(model, file)
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{file.name} is not valid ONNX: {_reason(error)}") from error
+    return model
+
+
+def _load_external(model: ModelProto, file: Path) -> None:
+    folder = file.resolve().parent
+    for tensor in _tensors(model):
+        if tensor.data_location == TensorProto.EXTERNAL:
+            place = next((e.value for e in tensor.external_data if e.key == "location"), "")
+            data = (folder / place).resolve()
+            if Path(place).is_absolute() or not data.is_relative_to(folder) or data == folder:
+                raise CheckpointError(
+                    f"{file.name} is refused: its weights {tensor.name!r} point outside of its "
+                    f"folder ({place!r})."
+                )
+            if not data.is_file():
+                raise CheckpointError(
+                    f"{file.name} needs the file {place!r} beside it, which is not there."
+                )
+    try:
+        onnx.load_external_data_for_model(model, str(folder))
+    except (onnx.checker.ValidationError, ValueError, OSError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{file.name}: its weights cannot be read: {_reason(error)}"
+        ) from error
+
+
+def _tensors(model: ModelProto) -> Iterator[TensorProto]:
+    yield from _tensors_of_graph(model.graph)
+    for function in model.functions:
+        yield from _tensors_of_nodes(function.node)
+
+
+def _tensors_of_graph(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _tensors_of_nodes(graph.node)
+
+
+def _tensors_of_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
+    for node in nodes:
+        for attribute in node.attribute:
+            yield from _tensors_of_attribute(attribute)
+
+
+def _tensors_of_attribute(attribute: AttributeProto) -> Iterator[TensorProto]:
+    yield from (attribute.t, *attribute.tensors)
+    for graph in (attribute.g, *attribute.graphs):
+        yield from _tensors_of_graph(graph)
+
+
+def _fix_input(graph: GraphProto, file: Path) -> tuple[int, int, int]:
+    """Give the input a fixed shape (1, channel, row, column) and return it without the batch."""
+    stored = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in stored]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs[:4])
+        raise CheckpointError(
+            f"{file.name} takes {len(inputs)} inputs ({names}): only networks that take one image "
+            "can be loaded."
+        )
+    (value,) = inputs
+    tensor = value.type.tensor_type
+    if tensor.elem_type not in _FLOATS or len(tensor.shape.dim) != 4:
+        kind = TensorProto.DataType.Name(tensor.elem_type).lower()
+        raise CheckpointError(
+            f"{file.name} takes a {kind} tensor of {len(tensor.shape.dim)} axes ({value.name}): "
+            "only networks that take one image (batch, channel, row, column) of floats can be "
+            "loaded."
+        )
+    sizes = [max(dim.dim_value, 0) for dim in tensor.shape.dim]
+    channels_last = sizes[1] not in _CHANNELS and sizes[3] in _CHANNELS
+    if channels_last:
+        _transpose_input(graph, value)
+        sizes = [sizes[place] for place in (0, 3, 1, 2)]
+    channels, rows, columns = sizes[1] or 3, sizes[2] or DEFAULT_SIZE, sizes[3] or DEFAULT_SIZE
+    tensor.elem_type = TensorProto.FLOAT
+    for dim, size in zip(tensor.shape.dim, (1, channels, rows, columns), strict=True):
+        dim.dim_value = size
+    return channels, rows, columns
+
+
+def _transpose_input(graph: GraphProto, value: ValueInfoProto) -> None:
+    """Let a network that takes (batch, row, column, channel) take (batch, channel, ...)."""
+    inner = value.name
+    value.name = f"{inner}/channels_first"
+    node = helper.make_node(
+        "Transpose", [value.name], [inner], name=f"{inner}/channels_last", perm=[0, 2, 3, 1]
+    )
+    graph.node.insert(0, node)
+
+
+def _clean_names(graph: GraphProto) -> None:
+    """Give each node a name of its own that can stand in a feature id and in a torch module.
+
+    Names stay as they are but for outer slashes, white space, ``@`` and dots; a node without a
+    name is called by its operator.
+    """
+    taken = {"initializers", *(value.name for value in (*graph.input, *graph.initializer))}
+    for node in graph.node:
+        name = node.name.strip("/") or node.op_type
+        name = _NOT_IN_A_NAME.sub("_", name).replace(".", "/")[:_LONGEST_NAME]
+        unique, number = name, 0
+        while unique in taken or hasattr(fx.GraphModule, unique):
+            number += 1
+            unique = f"{name}_{number}"
+        taken.add(unique)
+        node.name = unique
+
+
+def _to_known_opset(model: ModelProto, file: Path) -> ModelProto:
+    version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
+    if version <= _OPSET:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, _OPSET)
+    except Exception as error:  # The converter's C++ code raises what it likes.
+        operator = re.search(r"(?:Version of|for) (\w+)\s*$", str(error).strip())
+        what = f"the operator {operator[1]}" if operator else _reason(error)
+        raise TraceError(
+            f"{file.name} cannot be brought from opset {version} to {_OPSET}: {what}.\n"
+            f"Export it again with opset_version={_OPSET}."
+        ) from error
+
+
+def _convert(model: ModelProto, file: Path) -> fx.GraphModule:
+    try:
+        module: fx.GraphModule = convert(model)
+    except Exception as error:  # Converters raise what they like on what they do not know.
+        wanted = re.search(r"operation_type='(\w+)'", str(error))
+        node = next((n for n in model.graph.node if wanted and n.op_type == wanted[1]), None)
+        if node is not None:
+            raise TraceError(
+                f"{file.name}: the operator {node.op_type} (node {node.name!r}) is not supported."
+            ) from error
+        raise TraceError(f"{file.name} cannot be converted: {_reason(error)}") from error
+    return module
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")
