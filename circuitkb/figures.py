@@ -193,16 +193,18 @@ def _draw_inputs(part: SubFigure, drawing: InputsDrawing) -> None:
     places = np.arange(len(inputs))
     axes.barh(places, [item.positive for item in inputs], color=_EXCITES, label="positive mass")
     axes.barh(places, [item.negative for item in inputs], color=_INHIBITS, label="negative mass")
-    axes.plot(
-        [item.positive + item.negative for item in inputs],
-        places,
-        linestyle="none",
-        marker="D",
-        markersize=4.5,
-        color="white",
-        markeredgecolor="black",
-        label="net weight",
-    )
+    mixed = [i for i, item in enumerate(inputs) if item.positive and item.negative]
+    if mixed:  # Elsewhere the net weight is the bar.
+        axes.plot(
+            [inputs[i].positive + inputs[i].negative for i in mixed],
+            mixed,
+            linestyle="none",
+            marker="D",
+            markersize=4.5,
+            color="white",
+            markeredgecolor="black",
+            label="net weight",
+        )
     axes.set_yticks(places, [item.feature for item in inputs], fontsize="small")
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)

@@ -14,7 +14,7 @@ _PANEL = "Look"
 
 # What a table leaves out unless --wide; JSON, CSV and Arrow have everything.
 _HIDDEN = {
-    "models": ("keep", "fingerprint"),
+    "models": ("keep", "source", "fingerprint"),
     "features": ("model", "layer", "unit", "basis"),
     "edges": ("l1", "connection", "origin"),
     "circuits": ("group", "p", "null_count", "published_as", "claim"),
