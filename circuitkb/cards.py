@@ -25,11 +25,22 @@ STRONGEST = 10
 
 @dataclass(frozen=True)
 class Section:
-    """A table on a card; ``note`` says what a reader must know about it."""
+    """A table on a card.
+
+    Attributes
+    ----------
+    title, result
+        What it is, and its rows.
+    note
+        What a reader must know about it.
+    unshown
+        Columns that a terminal does not show; JSON has them all.
+    """
 
     title: str
     result: Result
     note: str = ""
+    unshown: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -40,6 +51,16 @@ class Section:
     def rows(self) -> tuple[tuple[Any, ...], ...]:
         """The rows."""
         return self.result.rows
+
+    @property
+    def shown(self) -> Result:
+        """What a terminal shows: no unshown columns, and none without a value."""
+        columns = [
+            name
+            for name in self.columns
+            if name not in self.unshown and any(value is not None for value in self.result[name])
+        ]
+        return self.result.select(columns)
 
 
 @dataclass(frozen=True)
@@ -90,7 +111,7 @@ class Card:
             facts.add_row(Text(name, style="dim"), Text(show(value)))
         parts: list[Any] = [Text.assemble((self.kind, "dim"), " ", (self.id, "bold")), facts]
         for section in self.sections:
-            parts += [Text(""), Text(section.title, style="bold"), section.result.__rich__()]
+            parts += [Text(""), Text(section.title, style="bold"), section.shown.__rich__()]
             if section.note:
                 parts.append(Text(section.note, style="dim"))
         return Group(*parts)
@@ -138,7 +159,14 @@ def _not_found(store: Store, id: str) -> CircuitKBError:
     return NotFoundError(f"No feature, layer, model or circuit {id!r} here.{near}")
 
 
-def _section(store: Store, title: str, cypher: str, note: str = "", **parameters: Any) -> Section:
+def _section(
+    store: Store,
+    title: str,
+    cypher: str,
+    note: str = "",
+    unshown: tuple[str, ...] = (),
+    **parameters: Any,
+) -> Section:
     answer = store.read(cypher, parameters)
     return Section(
         title,
@@ -151,6 +179,7 @@ def _section(store: Store, title: str, cypher: str, note: str = "", **parameters
             answer.seconds,
         ),
         note,
+        unshown,
     )
 
 
@@ -170,6 +199,8 @@ _EVIDENCE_COLUMNS = """\
 e.kind AS kind, e.stance AS stance, e.value AS value, e.null_mean AS null_mean,
   e.null_count AS null_count, e.p AS p, e.q AS q, e.tested AS tested, e.method AS method,
   e.null_method AS null_method, e.detail AS detail, e.id AS id"""
+
+_LONG = ("detail", "id")
 
 FEATURE_EVIDENCE = f"""\
 MATCH (e:Evidence)-[:ABOUT]->(:Feature {{id: $id}})
@@ -246,7 +277,7 @@ def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
         _question(store, "Strongest inputs", "inputs", note, feature=id, top=STRONGEST),
         _question(store, "Strongest outputs", "outputs", feature=id, top=STRONGEST),
         _question(store, "Circuits", "circuits-of", feature=id),
-        _section(store, "Evidence", FEATURE_EVIDENCE, id=id),
+        _section(store, "Evidence", FEATURE_EVIDENCE, unshown=_LONG, id=id),
     ]
 
 
@@ -255,7 +286,7 @@ def _circuit(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
     return [
         _section(store, "Members", MEMBERS, id=id),
         _section(store, "Weights between them", MEMBER_WEIGHTS, id=id),
-        _section(store, "Evidence", CIRCUIT_EVIDENCE, id=id),
+        _section(store, "Evidence", CIRCUIT_EVIDENCE, unshown=_LONG, id=id),
         _section(store, "Published as" if found else "Found here as", TWINS, id=id),
     ]
 

@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,18 @@ class Result:
     def __repr__(self) -> str:
         more = "+" if self.truncated else ""
         return f"<Result of {len(self)}{more} rows: {', '.join(self.columns)}>"
+
+    def select(self, columns: Sequence[str]) -> Result:
+        """Return the same rows with only these columns, in this order.
+
+        Examples
+        --------
+        >>> Result(("a", "b"), ((1, 2),)).select(["b"]).rows
+        ((2,),)
+        """
+        places = [self._place(column) for column in columns]
+        rows = tuple(tuple(row[place] for place in places) for row in self.rows)
+        return replace(self, columns=tuple(columns), rows=rows)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dictionary for each row."""
@@ -279,12 +291,14 @@ def to_json(value: Any, indent: int | None = None) -> str:
 
 
 def show(value: Any) -> str:
-    """Return a value as a cell of a table shows it.
+    r"""Return a value as a cell of a table shows it.
 
     Examples
     --------
     >>> show(0.123456), show(None), show(["a", "b"]), show({"feature": "m/a:0", "side": None})
     ('0.1235', '', 'a, b', 'feature m/a:0')
+    >>> show([{"feature": "m/a:0", "role": "case"}, {"feature": "m/a:1", "role": "case"}])
+    'm/a:0 case\nm/a:1 case'
     """
     if value is None:
         return ""
@@ -295,9 +309,17 @@ def show(value: Any) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{key} {show(item)}" for key, item in value.items() if _says(item))
     if isinstance(value, list | tuple):
-        maps = any(isinstance(item, Mapping) for item in value)
-        return ("\n" if maps else ", ").join(show(item) for item in value)
+        if any(isinstance(item, Mapping) for item in value):
+            return "\n".join(_line(item) for item in value)
+        return ", ".join(show(item) for item in value)
     return str(value)
+
+
+def _line(item: Any) -> str:
+    """Return one of many maps without its keys, which are the same for all."""
+    if not isinstance(item, Mapping):
+        return show(item)
+    return " ".join(show(part) for part in item.values() if _says(part))
 
 
 def _says(value: Any) -> bool:

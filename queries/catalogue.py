@@ -224,7 +224,7 @@ def _kinds(names: str) -> Iterator[Any]:
     for name in re.split(r"[|:]+", names):
         for lookup in (node_type, relation_type):
             try:
-                yield lookup(name)  # type: ignore[operator]
+                yield lookup(name)
             except SchemaError:
                 continue
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import QueryError
+
+from .statement import Statement
 
 DEFAULT_LIMIT = 10_000
 
@@ -55,7 +58,7 @@ class Parameters(dict[str, Any]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Criteria:
+class Criteria(ABC):
     """What all lists share: further conditions on properties, and a bound on the rows."""
 
     conditions: tuple[Condition, ...] = ()
@@ -67,6 +70,14 @@ class Criteria:
     def __post_init__(self) -> None:
         if self.limit is not None and (isinstance(self.limit, bool) or self.limit < 0):
             raise QueryError(f"limit is {self.limit!r}: it is a number of rows from 0, or None.")
+
+    @abstractmethod
+    def to_cypher(self) -> Statement:
+        """Return the text and its parameters."""
+
+    @abstractmethod
+    def mentions(self) -> tuple[Mention, ...]:
+        """Return the names that the value relies on."""
 
     def where(self, name: str, operator: str, value: Any) -> Self:
         """Return the list narrowed to rows whose property compares so with ``value``.

@@ -133,7 +133,7 @@ def test_a_limit_keeps_the_first_rows_and_says_that_there_are_more(
 ) -> None:
     _, store = stored
     first = wanted.limited(limit)
-    statement = first.to_cypher()  # type: ignore[attr-defined]
+    statement = first.to_cypher()
     got = store.read(statement.text, statement.parameters, limit=limit)
     assert got.truncated
     assert len(got.rows) == limit
