@@ -63,7 +63,7 @@ def _update(changes: Changes, database: Any) -> None:
     database.commit()
 
 
-def verify(changes: Changes, before: ReadOnlyGraph, graph: Path) -> None:
+def verify(changes: Changes, before: ReadOnlyGraph, written: Path) -> None:
     """Read back from the disk that every change is there.
 
     The engine writes its pages in the background and only logs it when that fails, on a full disk
@@ -74,7 +74,7 @@ def verify(changes: Changes, before: ReadOnlyGraph, graph: Path) -> None:
     StoreError
         Something is missing.
     """
-    with closing(ReadOnlyGraph(graph, timeout=None)) as after:
+    with closing(ReadOnlyGraph(written, timeout=None)) as after:
         for label, table in changes.nodes.items():
             # Once along the records, once along the index.
             for where in ("id IS NOT NULL", "id >= ''"):
@@ -85,15 +85,8 @@ def verify(changes: Changes, before: ReadOnlyGraph, graph: Path) -> None:
             new[item.name] = new.get(item.name, 0) + item.table.num_rows
             for pattern in _both_ways(item):
                 text = f"MATCH {pattern} RETURN count(r) AS n"
-                old = next(before.match(text))["n"]
-                same_ends = [
-                    other.table.num_rows
-                    for other in changes.relations
-                    if other.name == item.name
-                    and (other.source_label, other.target_label)
-                    == (item.source_label, item.target_label)
-                ]
-                _same(item.name, old + sum(same_ends), next(after.match(text))["n"])
+                old, found = (next(graph.match(text))["n"] for graph in (before, after))
+                _same(item.name, old + item.table.num_rows, found)
         for name, count in new.items():
             text = f"SELECT count(*) AS n FROM `{name}` WHERE @in IS NOT NULL"
             _same(name, before.count(text) + count, after.count(text))

@@ -81,6 +81,8 @@ def refuse(cypher: str, tokens: list[Token]) -> None:
     """
     if "\x00" in cypher:
         raise CypherError("A query cannot hold a NUL character.", position=cypher.index("\x00"))
+    if not tokens:
+        raise CypherError("The query is empty.", position=0)
     for here, following in zip(tokens, [*tokens[1:], Token("end", "", len(cypher))], strict=True):
         if here.word == "LOAD" and following.word == "CSV":
             raise QueryRefusedError(
@@ -211,9 +213,10 @@ def columns_of(cypher: str, tokens: list[Token]) -> tuple[str, ...] | None:
         return None
     if items[0][0].word == "*":
         if len(items) > 1:
-            raise CypherError(
+            raise error_at(
                 "RETURN * takes no further columns in this store: name every column.",
-                position=items[1][0].start,
+                cypher,
+                items[1][0].start,
             )
         return None
     return tuple(
@@ -245,12 +248,34 @@ def _is_keyword(tokens: list[Token], index: int) -> bool:
 
 
 def names_a_path(tokens: list[Token]) -> bool:
-    """Return whether a query may give paths: it binds one to a name, or calls what makes them."""
-    after = zip(tokens, tokens[1:], tokens[2:], strict=False)
-    return any(
-        name.kind in ("name", "quoted") and equals.word == "=" and pattern.kind != "string"
-        for name, equals, pattern in after
-    ) or any(token.word == "CALL" for token in tokens)
+    """Return whether a query may give paths: it binds one to a name, or calls what makes them.
+
+    Examples
+    --------
+    >>> names_a_path(tokens_of("MATCH p = (a)-[:WEIGHT]->(b) RETURN p"))
+    True
+    >>> names_a_path(tokens_of("MATCH (a) WHERE a.unit = (1 + 2) RETURN a"))
+    False
+    """
+    quadruples = zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False)
+    return any(token.word == "CALL" for token in tokens) or any(
+        before.word in ("MATCH", ",", "[")
+        and name.kind in ("name", "quoted")
+        and equals.word == "="
+        and (pattern.word == "(" or pattern.kind == "name")
+        for before, name, equals, pattern in quadruples
+    )
+
+
+def error_at(message: str, cypher: str, position: int) -> CypherError:
+    """Return an error that shows the spot; without it where ``position`` is negative."""
+    if position < 0:
+        return CypherError(message)
+    line = cypher.count("\n", 0, position) + 1
+    column = position - cypher.rfind("\n", 0, position)
+    return CypherError(
+        f"{message} (line {line}, column {column})\n{marked(cypher, position)}", position=position
+    )
 
 
 def marked(cypher: str, position: int) -> str:

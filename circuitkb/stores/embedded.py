@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from circuitkb.schema.errors import StoreError, StoreFullError
+from circuitkb.schema.errors import QueryError, StoreError
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.tables import GraphRows
 
 from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability
 from .bulk import apply, verify
 from .changes import Changes, changes_of
-from .engine import engine_error, fault_of, open_for_writing
+from .engine import engine_error, fault_of
 from .exporting import exported
-from .generations import Generation, Lease, StoreDirectory, disk_errors, disk_is_full, missing
+from .generations import Lease, StoreDirectory, disk_errors, disk_is_full, full, missing
 from .kernel_files import KernelFile, file_name, save
 from .read_only import ReadOnlyGraph
+
+_LONGEST = 86_400.0
 
 
 class EmbeddedStore:
@@ -58,8 +59,7 @@ class EmbeddedStore:
         """Make the store on the disk, if it is not there."""
         with self._directory.writing():
             if self._directory.current() is None:
-                with self._directory.next_generation(Changes().room) as staged:
-                    open_for_writing(staged.graph).close()
+                self._make(Changes(), None)
 
     def write(self, rows: GraphRows) -> None:
         """Take all rows and kernels, or none; safe to repeat.
@@ -80,34 +80,30 @@ class EmbeddedStore:
             graph = current.graph if current else None
             with closing(ReadOnlyGraph(graph, timeout=None)) as before:
                 changes = changes_of(rows, before, files)
-                if changes.nothing and current:
-                    return
-                try:
-                    with self._directory.next_generation(changes.room) as staged:
-                        self._fill(staged, changes, before)
-                except engine_error() as error:
-                    raise self._refusal(error) from error
+                if not (changes.nothing and current):
+                    self._make(changes, before)
 
-    def _fill(self, staged: Generation, changes: Changes, before: ReadOnlyGraph) -> None:
-        files = staged.kernel_files()
-        for model, connections in changes.kernels.items():
-            files[model] = file_name(connections)
-            save(self._directory.kernels, files[model], connections)
-        (staged.path / "kernels.json").write_text(json.dumps(files, indent=1, sort_keys=True))
-        apply(changes, staged.graph)
-        try:
-            verify(changes, before, staged.graph)
-        except (StoreError, engine_error()) as error:
-            if disk_is_full(self._directory.path):
-                raise StoreFullError(
-                    f"The disk of {self.address} is full; nothing was changed. "
-                    f"Make room and try again."
+    def _make(self, changes: Changes, before: ReadOnlyGraph | None) -> None:
+        """Make the next generation; ``before`` is the graph to count from."""
+        with self._directory.next_generation(changes.room) as staged:
+            files = staged.kernel_files()
+            for model, connections in changes.kernels.items():
+                files[model] = file_name(connections)
+                save(self._directory.kernels, files[model], connections)
+            staged.name_kernel_files(files)
+            try:
+                apply(changes, staged.graph)
+                if before is not None:
+                    verify(changes, before, staged.graph)
+            except (StoreError, engine_error()) as error:
+                if disk_is_full(self._directory.path):  # the engine seldom says so
+                    raise full(self._directory.path) from error
+                if isinstance(error, StoreError):
+                    raise
+                raise StoreError(
+                    f"The engine refused the rows ({fault_of(error).text[:200]}); "
+                    f"nothing was changed."
                 ) from error
-            raise
-
-    def _refusal(self, error: Exception) -> StoreError:
-        fault = fault_of(error)
-        return StoreError(f"The engine refused the rows ({fault.text[:200]}); nothing was changed.")
 
     def read(
         self,
@@ -131,6 +127,8 @@ class EmbeddedStore:
         QueryTimeoutError
             It ran longer than ``timeout``; it does not run on.
         """
+        if not 0 < timeout <= _LONGEST:
+            raise QueryError(f"A query may run for 0 to {_LONGEST:g} s, not {timeout} s.")
         with self._turn:
             graph = self._open(timeout)
             try:

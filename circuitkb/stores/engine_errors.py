@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 
-from circuitkb.schema.errors import (
-    CypherError,
-    QueryError,
-    QueryRefusedError,
-    QueryTimeoutError,
-)
+from circuitkb.schema.errors import QueryError, QueryRefusedError, QueryTimeoutError
 
-from .cypher_text import marked, position_of, tokens_of
+from .cypher_text import error_at, position_of, tokens_of
 from .engine import Fault
 
 _PLACE = re.compile(r"(?:^Syntax error )?at line (\d+)(?:, column |:)(\d+)(?: - )?")
 _NAMED = re.compile(r"'([^']+)'")
+_WOULD_CHANGE = "The query would change the knowledge base; it may only read."
 _REFUSED = {
-    "QueryNotIdempotentException": "The query would change the knowledge base; it may only read.",
-    "DatabaseIsReadOnlyException": "The query would change the knowledge base; it may only read.",
+    "QueryNotIdempotentException": _WOULD_CHANGE,
+    "DatabaseIsReadOnlyException": _WOULD_CHANGE,
     "SecurityException": "The query would read a file or the network; it may only read the "
     "knowledge base.",
 }
+_WRITING = {
+    "ALTER", "CREATE", "DELETE", "DETACH", "DROP", "FOREACH", "INSERT", "MERGE", "REMOVE", "SET",
+    "START", "COMMIT", "ROLLBACK",
+}  # fmt: skip
 _LONGEST = 160
 
 
@@ -51,6 +51,10 @@ def query_error(fault: Fault, cypher: str, offset: int, timeout: float) -> Query
         return timed_out(timeout)
     if "OutOfMemoryError" in fault.kinds:
         return QueryError("The query needs more memory than the engine has: ask for less.")
+    if fault.kind == "QueryNotIdempotentException" and not any(
+        token.word in _WRITING for token in tokens_of(cypher)
+    ):  # what the engine does not know might write, it says
+        return QueryRefusedError("The query calls a procedure or function that is unknown here.")
     for kind in fault.kinds:
         if kind in _REFUSED:
             return QueryRefusedError(_REFUSED[kind])
@@ -59,7 +63,7 @@ def query_error(fault: Fault, cypher: str, offset: int, timeout: float) -> Query
         listed = ", ".join(f"${name}" for name in names)
         verb = "has" if len(names) == 1 else "have"
         position = cypher.find(f"${names[0]}") if names else -1
-        return _with_mark(f"{listed} {verb} no value: give it as a parameter.", cypher, position)
+        return error_at(f"{listed} {verb} no value: give it as a parameter.", cypher, position)
     message = fault.message.split("\n")[0]
     if message.startswith("FeatureNotImplemented: USE "):
         return QueryRefusedError("USE: a query may only read the knowledge base it is sent to.")
@@ -69,16 +73,7 @@ def query_error(fault: Fault, cypher: str, offset: int, timeout: float) -> Query
         message = _PLACE.sub("", message, count=1).strip()
     else:
         position = _first_token(cypher, message)
-    return _with_mark(_short(message), cypher, position)
-
-
-def _with_mark(message: str, cypher: str, position: int) -> CypherError:
-    if position < 0:
-        return CypherError(message)
-    line = cypher.count("\n", 0, position) + 1
-    column = position - cypher.rfind("\n", 0, position)
-    place = f"(line {line}, column {column})"
-    return CypherError(f"{message} {place}\n{marked(cypher, position)}", position=position)
+    return error_at(_short(message), cypher, position)
 
 
 def _first_token(cypher: str, message: str) -> int:

@@ -80,6 +80,10 @@ class Generation:
         found: dict[str, str] = json.loads((self.path / "kernels.json").read_text())
         return found
 
+    def name_kernel_files(self, files: dict[str, str]) -> None:
+        """Say where the kernels of each model are, in a generation that does not count yet."""
+        (self.path / "kernels.json").write_text(json.dumps(files, indent=1, sort_keys=True))
+
     def size(self) -> int:
         """Return the bytes of the graph."""
         return sum(item.stat().st_size for item in self.graph.iterdir())
@@ -183,7 +187,9 @@ class StoreDirectory:
         """
         from filelock import FileLock, Timeout
 
+        self.check()
         with disk_errors(self.path):
+            there = self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / "write.lock", timeout=WAIT_FOR_WRITER)
             try:
@@ -197,8 +203,20 @@ class StoreDirectory:
                     card = {"format": FORMAT_NAME, "version": FORMAT_VERSION}
                     self._replace("store.json", json.dumps(card | {"circuitkb": _own_version()}))
                 yield
+            except BaseException:
+                if self.current() is None:
+                    self._forget(with_directory=not there)
+                raise
             finally:
                 lock.release()
+
+    def _forget(self, *, with_directory: bool) -> None:
+        """Leave nothing of a first write that failed."""
+        for name in (*_OURS, "store.json"):
+            (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.kernels, ignore_errors=True)
+        if with_directory:
+            self.path.rmdir()
 
     @contextmanager
     def next_generation(self, room: int) -> Iterator[Generation]:
@@ -224,7 +242,7 @@ class StoreDirectory:
             staged.path.mkdir()
             staged.lease_file.touch()
             if current is None:
-                (staged.path / "kernels.json").write_text("{}")
+                staged.name_kernel_files({})
             else:
                 shutil.copyfile(current.path / "kernels.json", staged.path / "kernels.json")
                 copy_graph(current.graph, staged.graph)
@@ -281,12 +299,17 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         if says_full(error):
-            raise StoreFullError(
-                f"The disk of {path} is full; nothing was changed. Make room and try again."
-            ) from error
+            raise full(path) from error
         if isinstance(error, OSError):
             raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
         raise
+
+
+def full(path: Path) -> StoreFullError:
+    """Return the error of a disk without room."""
+    return StoreFullError(
+        f"The disk of {path} is full; nothing was changed. Make room and try again."
+    )
 
 
 def disk_is_full(path: Path) -> bool:

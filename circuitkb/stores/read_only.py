@@ -13,6 +13,7 @@ from .base import Answer
 from .cypher_text import (
     check_parameters,
     columns_of,
+    error_at,
     names_a_path,
     refuse,
     tokens_of,
@@ -27,6 +28,7 @@ GRACE = 1.0
 
 _ENGINE_BLANKS = "".join(map(chr, range(0x21)))
 _CHUNK = 5_000
+_GIVING = {"RETURN", "CALL", "SHOW", "FINISH"}
 
 
 class ReadOnlyGraph:
@@ -70,6 +72,8 @@ class ReadOnlyGraph:
         taken = check_parameters(parameters)
         started = time.perf_counter()
         found, truncated = self._within_time(cypher, taken, limit)
+        if columns is None and not any(token.word in _GIVING for token in tokens):
+            raise error_at("The query gives nothing: end it with RETURN.", cypher, len(cypher))
         if columns is None or (found and set(columns) != set(found[0])):
             columns = tuple(found[0]) if found else ()
         rows = [tuple(plain(record.get(name)) for name in columns) for record in found]

@@ -1,0 +1,126 @@
+"""Rows to write, and all that a store holds in a form to compare."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from circuitkb.schema.kernels import Connection
+from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
+from circuitkb.stores.base import Store
+
+Record = dict[str, Any]
+
+
+def nodes(label: str, *records: Record) -> GraphRows:
+    return GraphRows(nodes={label: node_table(label, rows_of(records))})
+
+
+def feature(unit: int, *, model: str = "net", layer: str = "a", **others: Any) -> Record:
+    place = {"id": f"{model}/{layer}:{unit}", "model": model, "layer": layer, "unit": unit}
+    return place | others
+
+
+def weight(source: int, target: int, connection: str = "c", **others: Any) -> Record:
+    ends = {"source": f"net/a:{source}", "target": f"net/a:{target}"}
+    return ends | {"connection": connection} | others
+
+
+def weights(*records: Record) -> GraphRows:
+    return relations("WEIGHT", "Feature", "Feature", *records)
+
+
+def relations(name: str, source: str, target: str, *records: Record) -> GraphRows:
+    return GraphRows(
+        relations=[Relations(name, source, target, relation_table(name, rows_of(records)))]
+    )
+
+
+def together(*parts: GraphRows) -> GraphRows:
+    """Join rows that write different labels."""
+    return GraphRows(
+        nodes={label: table for part in parts for label, table in part.nodes.items()},
+        relations=[item for part in parts for item in part.relations],
+        kernels={model: found for part in parts for model, found in part.kernels.items()},
+    )
+
+
+def network(units: int = 6) -> GraphRows:
+    """A model with one layer of ``units`` features, each joined to the next two."""
+    pairs = [(i, (i + step) % units) for i in range(units) for step in (1, 2)]
+    return together(
+        nodes("Model", {"id": "net", "fingerprint": "f", "source": "test"}),
+        nodes("Layer", {"id": "net/a", "model": "net", "name": "a", "position": 0, "channels": 6}),
+        nodes("Feature", *(feature(i, bias=i / 8) for i in range(units))),
+        weights(*(weight(a, b, sum=float(a - b), rank=1) for a, b in pairs)),
+        relations(
+            "IN_LAYER",
+            "Feature",
+            "Layer",
+            *({"source": f"net/a:{i}", "target": "net/a"} for i in range(units)),
+        ),
+        relations("IN_MODEL", "Layer", "Model", {"source": "net/a", "target": "net"}),
+    )
+
+
+def connection(key: str, seed: int = 0, shape: tuple[int, ...] = (2, 3, 4, 3, 3)) -> Connection:
+    random = np.random.default_rng(seed)
+    groups, out, into = shape[:3]
+    return Connection(
+        key=key,
+        source="a",
+        target="b",
+        path="pooled",
+        target_units=np.arange(groups * out, dtype=np.int32).reshape(groups, out),
+        source_units=np.arange(groups * into, dtype=np.int32).reshape(groups, into),
+        kernel=random.standard_normal(shape).astype(np.float32),
+        stride=(2, 2),
+        offset=(-1, -1),
+        pooling=("max 3x3 stride 2x2 pad 1x1",),
+    )
+
+
+def content(pieces: Iterable[GraphRows]) -> Record:
+    """Return everything in rows, whatever its order and however it is cut into pieces."""
+    found: Record = {"nodes": {}, "relations": Counter(), "kernels": {}}
+    for piece in pieces:
+        for label, table in piece.nodes.items():
+            for record in table.to_pylist():
+                given = {name: value for name, value in record.items() if value is not None}
+                assert (label, record["id"]) not in found["nodes"], "a node came twice"
+                found["nodes"][label, record["id"]] = given
+        for item in piece.relations:
+            for record in item.table.to_pylist():
+                values = tuple(sorted((k, repr(v)) for k, v in record.items() if v is not None))
+                found["relations"][item.name, item.source_label, item.target_label, values] += 1
+        for model, connections in piece.kernels.items():
+            found["kernels"][model] = [kernel_content(c) for c in connections]
+    return found
+
+
+def kernel_content(item: Connection) -> tuple[Any, ...]:
+    arrays = (item.kernel, item.target_units, item.source_units)
+    return (
+        sorted(item.header().items()),
+        *((array.dtype.str, array.shape, array.tobytes()) for array in arrays),
+    )
+
+
+def content_of(store: Store) -> Record:
+    return content(store.export())
+
+
+def fingerprint(store: Store) -> str:
+    """Return a hash of everything that a store holds."""
+    found = content_of(store)
+    text = repr([sorted(part.items(), key=repr) for part in found.values()])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def values(store: Store, cypher: str, **parameters: Any) -> Sequence[Any]:
+    """Return the first column of a read."""
+    return [row[0] for row in store.read(cypher, parameters).rows]
