@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,16 @@ def _read_torch(file: Path) -> Any:
     from pickle import UnpicklingError
 
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # What torch thinks of old or foreign pickles is no news to the user.
+            warnings.simplefilter("ignore")
+            return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{file.name} cannot be read: {_first_line(error)}.") from error
     except Exception as error:  # A damaged file can fail anywhere in the reader.
         wanted = _GLOBAL.search(str(error))
-        refused = isinstance(error, UnpicklingError) and (wanted or "Unsupported" in str(error))
-        if refused or "TorchScript" in str(error):
+        refused = wanted or (isinstance(error, UnpicklingError) and "Unsupported" in str(error))
+        if (refused and _is_pickle(file)) or "TorchScript" in str(error):
             code = f" ({wanted[1]})" if wanted else ""
             raise CheckpointError(
                 f"{file.name} is refused: it wants to run code when it is read{code}.\n"
@@ -84,6 +88,12 @@ def _read_torch(file: Path) -> Any:
         raise CheckpointError(
             f"{file.name} is not a checkpoint that torch can read, or is truncated."
         ) from error
+
+
+def _is_pickle(file: Path) -> bool:
+    """Whether a file starts as torch's archives or as pickles do."""
+    with file.open("rb") as stream:
+        return stream.read(2) in (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))
 
 
 def _first_line(error: Exception) -> str:
