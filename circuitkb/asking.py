@@ -28,7 +28,7 @@ def ask(
     question = choice.question
     statement = question.bind({**choice.parameters, **parameters})
     values = statement.parameters
-    known_names.check(store, _mentions(question, values, "models"))
+    known_names.check(store, _mentions(question, values, "models", "layers"))
     answer = store.read(statement.text, values, timeout=timeout, limit=limit)
     if not answer.rows:
         known_names.check(store, _mentions(question, values, "feature", "label"))
@@ -52,8 +52,8 @@ def _mentions(question: Question, values: Mapping[str, Any], *types: str) -> Ite
     for name, parameter in question.parameters.items():
         if parameter.type not in types:
             continue
-        if parameter.type == "models":
-            yield from (Mention("model", model) for model in values[name])
+        if parameter.type in ("models", "layers"):
+            yield from (Mention(parameter.type.removesuffix("s"), item) for item in values[name])
         else:
             yield Mention(parameter.type, values[name])
 

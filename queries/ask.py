@@ -12,13 +12,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rapidfuzz import fuzz
 from rapidfuzz.distance import Indel
 
 from circuitkb.schema.errors import UnknownQuestionError
 
 from .catalogue import Question, questions
-from .mentions import Names, take_features, take_integer, take_label, take_models
+from .mentions import Names, take_features, take_integer, take_label, take_layers, take_models
 from .words import correct, words
 
 LEAST = 0.4
@@ -119,6 +118,9 @@ def _read(asked: str, question: Question, names: Names, given: Collection[str]) 
             text, value = take_label(text, names)
         elif p.type == "integer":
             text, value = take_integer(text, p.cues)
+        elif p.type == "layers":
+            text, layers = take_layers(text, names)
+            value = layers or None
         if value is not None:
             parameters[p.name] = value
         elif p.required and p.name not in given:
@@ -160,22 +162,21 @@ def _with_types(line: str, question: Question) -> str:
     return line
 
 
-def _nothing_fits(asked: str, readings: list[_Reading]) -> str:
+def _nothing_fits(asked: str, readings: Sequence[_Reading]) -> str:
+    # What is wrong counts first, so that a single unknown word or parameter is what gets named.
     near = sorted(
         readings,
         key=lambda r: (
-            -max(fuzz.token_set_ratio(" ".join(words(asked)), " ".join(words(line)))
-                 for line in r.question.sentences),
-            -r.nearness,
-            r.question.name,
+            len(r.unknown) + len(r.missing) + r.lacks_need, -r.nearness, r.question.name,
         ),
     )[:3]  # fmt: skip
     best = near[0]
     why = "."
-    if not best.unknown and best.missing:
+    if best.unknown:
+        are = "is" if len(best.unknown) == 1 else "are"
+        why = f": {', '.join(map(repr, best.unknown[:4]))} {are} not understood."
+    elif best.missing:
         why = f": {best.question.name!r} also needs {' and '.join(best.missing)}."
-    elif best.unknown and best.nearness > 0:
-        why = f": {', '.join(map(repr, best.unknown[:4]))} is not understood."
     names = "; ".join(f"{r.question.name} ({r.question.title})" for r in near)
     return f"No question here fits {_quote(asked)}{why}\nNearest: {names}."
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from circuitkb.schema.errors import UnknownQuestionError
 
+from .vocabulary import FILLERS
 from .words import is_plain, words
 
 _ID = re.compile(r"(?<!\S)[\"'(]?([a-z0-9][a-z0-9._-]*/[^\s@]+?(?:@[^\s:]+)?:\d+)(?!\w)")
@@ -22,7 +23,7 @@ _LAYER_UNIT = re.compile(
 )
 _QUOTED = re.compile(r"\"([^\"]+)\"|(?<!\w)'([^']+)'(?!\w)|“([^”]+)”")
 _NAMED = re.compile(
-    r"\b(?:labell?ed|called|named|tagged|label|annotated)(?: as| with| is)? ([^?.!,]+)",
+    r"\b(?:labell?ed|called|named|tagged|annotated|(?:the|a) label)(?: as| with| is)? ([^?.!,]+)",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[\w.\-]*\w")
@@ -122,6 +123,34 @@ def take_models(text: str, names: Names) -> tuple[str, list[str]]:
     return "".join([*pieces, text[end:]]), list(dict.fromkeys(found))
 
 
+def take_layers(text: str, names: Names) -> tuple[str, list[str]]:
+    """Replace each name of a layer by ``{layers}``; return the text and the names.
+
+    A name that might be a plain word (``input``, ``features``) is not taken for a layer.
+
+    Examples
+    --------
+    >>> take_layers("curves in mixed3b?", Names(layers={"inceptionv1": ["mixed3b"]}))
+    ('curves in {layers}?', ['mixed3b'])
+    """
+    known = {
+        layer.lower(): layer
+        for layers in names.layers.values()
+        for layer in layers
+        if re.search(r"[\d._]", layer)
+    }
+    found: list[str] = []
+
+    def take(match: re.Match[str]) -> str:
+        layer = known.get(match[0].lower())
+        if layer is None:
+            return match[0]
+        found.append(layer)
+        return "{layers}"
+
+    return re.sub(r"(?<![\w/])[\w.\-/]*\w(?![\w:])", take, text), list(dict.fromkeys(found))
+
+
 def _compact(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
@@ -130,7 +159,8 @@ def take_label(text: str, names: Names) -> tuple[str, str | None]:
     """Replace a label by ``{label}``; return the text and the label.
 
     It is what stands in quotes; else the longest run of words that a label of the knowledge base
-    has; else what follows ``labelled``, ``called`` or ``named``.
+    has, if not all of them are words of the catalogue; else what follows ``labelled``, ``called``
+    or ``named``.
 
     Examples
     --------
@@ -154,14 +184,16 @@ def take_label(text: str, names: Names) -> tuple[str, str | None]:
 
 
 def _runs(text: str) -> Iterable[tuple[int, int]]:
-    """Give runs of one to five words, long ones first, that neither start nor end in a filler."""
+    """Give runs of one to five words, long ones first, of which some word may be a label."""
     tokens = list(re.finditer(r"\{\w+\}|[\w/\-]*\w", text))
     for length in range(5, 0, -1):
-        for first, last in zip(tokens, tokens[length - 1 :], strict=False):
-            inner = text[first.start() : last.end()]
-            if "{" in inner or is_plain(first[0]) or is_plain(last[0]):
+        for place in range(len(tokens) - length + 1):
+            run = tokens[place : place + length]
+            ends = run[0][0].lower(), run[-1][0].lower()
+            if "{" in text[run[0].start() : run[-1].end()] or not FILLERS.isdisjoint(ends):
                 continue
-            yield first.start(), last.end()
+            if not all(is_plain(token[0]) for token in run):
+                yield run[0].start(), run[-1].end()
 
 
 def _forms(run: str) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.ids import FeatureId
 
-ParameterType = Literal["feature", "label", "models", "integer", "texts"]
-"""``feature``: an id; ``label``: part of one; ``models``: names, none for all; the rest as said."""
+ParameterType = Literal["feature", "label", "models", "layers", "integer", "texts"]
+"""``feature``: an id; ``label``: part of one; ``models``, ``layers``: names, none for all."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ FILLERS = frozenset(
     """
     a about across actually all already also among an and any anything anywhere are as at be been
     being between both by can carries carry ckb could currently data database display do does each
-    ever every everything everywhere exactly exist exists find for from further get gets give
-    graph had has have here how i i'd if in inside is it its just kb know knowledge let like list
-    look looking may me might my net now of off on one ones only or other others our out over own
-    please print query question report return search see seek shall should show single so some
+    ever every everything everywhere exactly exist exists find for found from further get gets
+    give graph had has have here how i i'd if in inside is it its just kb know knowledge let like
+    list look looking may me might my net now of off on one ones only or other others our out over
+    own please print query question report return search see seek shall should show single so some
     something still such tell than that the their them there there's these they thing things this
-    those to together under us using via want was we were what what's when which who whole will with
-    would yet you your
+    those to together under us using via want was we were what what's when which who whole will
+    with would yet you your
     """.split()  # noqa: SIM905
 )
 """Words that carry no meaning in a question about circuits."""
@@ -90,7 +90,7 @@ _FORMS = {
     "published": "published publish article articles paper papers distill figure figures",
     "evidence": "evidence measurement measurements claim claims",
     "unexplained": "unexplained unaccounted remainder residue",
-    "left_out": "left_out dropped omitted omits omit lost discarded kept keep keeps cut",
+    "left_out": "left_out dropped omitted omits omit lost discarded cut",
     "missing": "missing misses miss lacking lacks",
     "covered": "covered cover covers coverage",
     "hide": "hide hides hidden hiding",

@@ -19,6 +19,8 @@ _WORD = re.compile(r"\{\w+\}|[^\W_]+(?:[_.][^\W_]+)*")
 _PHRASES = (
     (re.compile(r"\bleft[ -]?out\b"), "left_out"),
     (re.compile(r"\bleaves? out\b"), "left_out"),
+    (re.compile(r"\b(?:not|doesn't|isn't) (?:yet )?(?:kept|keep|include[ds]?)\b"), "left_out"),
+    (re.compile(r"\b(?:not|isn't) (?:yet )?(?:explained|accounted for)\b"), "unexplained"),
     (re.compile(r"\bmore than one\b"), "several"),
     (re.compile(r"\bat least two\b"), "several"),
     (re.compile(r"\bmirror[ -]images?\b"), "mirror"),
@@ -60,7 +62,8 @@ def correct(asked: Sequence[str], known: Iterable[str]) -> list[str]:
     """Return the words with slips of the keyboard set right, where that is beyond doubt.
 
     A word of five letters or more that nobody knows becomes the common form it is one slip away
-    from (two from nine letters on). Names (with digits, dots or underscores) are left alone.
+    from (two from nine letters on) and whose first letter it has: ``explained`` is not
+    ``unexplained``. Names (with digits, dots or underscores) are left alone.
 
     Examples
     --------
@@ -76,7 +79,10 @@ def correct(asked: Sequence[str], known: Iterable[str]) -> list[str]:
             continue
         slips = 1 if len(word) < 9 else 2
         near = process.extractOne(
-            word, forms, scorer=DamerauLevenshtein.distance, score_cutoff=slips
+            word,
+            [form for form in forms if form[0] == word[0]],
+            scorer=DamerauLevenshtein.distance,
+            score_cutoff=slips,
         )
         done.append(COMMON.get(near[0], near[0]) if near else word)
     return done

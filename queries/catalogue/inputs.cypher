@@ -10,7 +10,7 @@
 //   "which weights go into {feature}?",
 // ]
 // needs = [["input", "feed", "into", "made"]]
-// words = ["weight"]
+// words = ["weight", "first", "strong"]
 // example = "what are the strongest inputs of inceptionv1/mixed4b:418?"
 // [parameters.feature]
 // type = "feature"

@@ -7,7 +7,8 @@
 //   "where are the {label} neurons?",
 //   "which units detect {label}?",
 // ]
-// needs = [["labelled", "called", "detect", "feature", "where", "family"]]
+// needs = [["labelled", "called", "detect", "feature", "where"]]
+// words = ["family", "filed", "layer"]
 // example = "features labelled curves"
 // [parameters.label]
 // type = "label"
@@ -16,6 +17,10 @@
 // type = "models"
 // default = []
 // help = "models to look in; none for all"
+// [parameters.layers]
+// type = "layers"
+// default = []
+// help = "layers to look in; none for all"
 // [columns]
 // label = "the label"
 // feature = "id of the feature"
@@ -24,6 +29,7 @@
 // said_by = "who gives the label"
 MATCH (f:Feature)<-[:ANNOTATES]-(a:Annotation {kind: 'label'})-[:USES]->(l:Label)
 WHERE toLower(l.text) CONTAINS toLower($label) AND (size($models) = 0 OR f.model IN $models)
+  AND (size($layers) = 0 OR f.layer IN $layers)
 MATCH (f)-[:IN_LAYER]->(y:Layer)
 OPTIONAL MATCH (a)-[:BY]->(who:Annotator)
 WITH l, f, y, who ORDER BY who.id

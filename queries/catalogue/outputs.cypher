@@ -11,7 +11,7 @@
 //   "where does {feature} go?",
 // ]
 // needs = [["output", "feed", "into", "built", "use", "go", "as_input"]]
-// words = ["weight", "as_input", "made"]
+// words = ["weight", "first", "strong", "as_input", "made"]
 // example = "what does inceptionv1/mixed4a:308 feed?"
 // [parameters.feature]
 // type = "feature"

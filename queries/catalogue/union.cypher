@@ -11,7 +11,7 @@
 //   "unions of mirrored inputs",
 // ]
 // needs = [["union", "invariant", "mirror"], ["union", "invariant", "into", "built"]]
-// words = ["orientation", "facing", "image", "pathway", "pair", "pairs", "same"]
+// words = ["orientation", "facing", "image", "pathway", "pair", "pairs", "same", "published"]
 // example = "find all circuits unioning left/right orientation detectors across models"
 // motif = "union"
 // [parameters.models]

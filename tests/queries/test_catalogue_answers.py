@@ -69,6 +69,13 @@ def test_labels_lists_each_feature_once_for_each_label_with_all_who_say_so(
     assert answer(store, "labels", label=label, models=models) == expected
 
 
+def test_labels_may_be_bounded_to_layers(stored: Any) -> None:
+    _, store = stored
+    everywhere = answer(store, "labels", label="curve")
+    inside = answer(store, "labels", label="curve", layers=["zeta", "alpha"])
+    assert inside == [row for row in everywhere if row["layer"] in ("zeta", "alpha")]
+
+
 @pytest.mark.parametrize("models", MODELS, ids=str)
 def test_several_families_finds_features_with_two_different_labels(
     stored: Any, models: list[str]
