@@ -1,0 +1,90 @@
+"""Transforms of the plane that a motif may ask for, as values that act on kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from circuitkb.schema.definition import did_you_mean
+from circuitkb.schema.errors import QueryError
+
+Kernels = NDArray[Any]
+
+_AXES = {"left-right": -1, "up-down": -2}
+
+
+class Transform(Protocol):
+    """What the search needs of a transform that is its own inverse."""
+
+    @property
+    def name(self) -> str:
+        """Name, as stored and shown."""
+
+    @property
+    def across(self) -> str:
+        """Statistic of a kernel that tells its two sides apart: the smaller value is side 1."""
+
+    def apply(self, kernel: Kernels) -> Kernels:
+        """Return transformed kernels; axes (..., row, column)."""
+
+    def changes(self, rows: int, columns: int) -> bool:
+        """Whether kernels on a grid of this size can change under the transform."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A mirror image: ``left-right`` turns the columns around, ``up-down`` the rows.
+
+    Raises
+    ------
+    QueryError
+        Any other axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Mirror("left-right").apply(np.array([[1, 2, 3]])).tolist()
+    [[3, 2, 1]]
+    >>> Mirror("left-right").changes(rows=3, columns=1)
+    False
+    """
+
+    axis: str
+
+    def __post_init__(self) -> None:
+        if self.axis not in _AXES:
+            raise QueryError(f"{self.axis!r} is no mirror.{did_you_mean(self.axis, _AXES)}")
+
+    @property
+    def name(self) -> str:
+        """``mirror left-right`` or ``mirror up-down``."""
+        return f"mirror {self.axis}"
+
+    @property
+    def across(self) -> str:
+        """The centroid of positive mass along the axis that is turned around."""
+        return "positive_dx" if self.axis == "left-right" else "positive_dy"
+
+    def apply(self, kernel: Kernels) -> Kernels:
+        """Return the mirror images of kernels; axes (..., row, column); a view."""
+        return kernel[..., ::-1] if self.axis == "left-right" else kernel[..., ::-1, :]
+
+    def changes(self, rows: int, columns: int) -> bool:
+        """Whether the turned axis has more than one place."""
+        return (columns if self.axis == "left-right" else rows) > 1
+
+
+def mirror(axis: str) -> Mirror:
+    """Return the mirror across an axis: ``left-right`` or ``up-down``.
+
+    Examples
+    --------
+    >>> mirror("left-right").name
+    'mirror left-right'
+    >>> mirror("left")
+    Traceback (most recent call last):
+    circuitkb.schema.errors.QueryError: 'left' is no mirror. Did you mean 'left-right'?
+    """
+    return Mirror(axis)
