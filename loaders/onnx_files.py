@@ -79,10 +79,10 @@ def read_onnx(file: Path) -> OnnxNetwork:
     shape = _fix_input(model.graph, file)
     _clean_names(model.graph)
     model = fold_constants(_to_known_opset(fold_constants(model), file))
-    module = _convert(model, file)
+    module = _convert(model, file).eval().float()
     example = pink_image(*shape)
     try:
-        module = bake_constants(module, example).eval().float()
+        module = bake_constants(module, example)
         with torch.no_grad():
             module(example)
     except Exception as error:  # Whatever its operators may raise.
@@ -227,7 +227,7 @@ def _to_known_opset(model: ModelProto, file: Path) -> ModelProto:
     try:
         return onnx.version_converter.convert_version(model, _OPSET)
     except Exception as error:  # The converter's C++ code raises what it likes.
-        operator = re.search(r"(?:Version of|for) (\w+)\s*$", str(error).strip())
+        operator = re.search(r"(?:Version of|for) (\w+)(?: exists)?\W*$", str(error))
         what = f"the operator {operator[1]}" if operator else _reason(error)
         raise TraceError(
             f"{file.name} cannot be brought from opset {version} to {_OPSET}: {what}.\n"

@@ -86,6 +86,9 @@ class _Recorder(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         keywords = kwargs or {}
+        if func is Tensor.__getitem__ and isinstance(args[1], list):
+            # A list of slices was once read as a tuple, and later torches read it otherwise.
+            args = (args[0], tuple(args[1]))
         result = func(*args, **keywords)
         if self._depends((args, keywords)) and self._holds_tensors(result):
             node = self.graph.call_function(func, self.argument(args), self.argument(keywords))
