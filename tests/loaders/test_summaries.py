@@ -184,7 +184,7 @@ def test_the_graph_keeps_the_strongest_inputs_of_each_unit(
     for layer in dict.fromkeys(connection.target for connection in connections):
         for unit in sorted({edge.target for edge in edges_by_loop(connections, layer)}):
             for rank, edge in enumerate(ranked_by_loop(connections, layer, unit)[:keep], 1):
-                expected.append({
+                fixed: dict[str, Any] = {
                     "source": f"m/{edge.connection.source}:{edge.source}",
                     "target": f"m/{layer}:{unit}",
                     "rank": rank,
@@ -193,7 +193,8 @@ def test_the_graph_keeps_the_strongest_inputs_of_each_unit(
                     "origin": edge.connection.origin,
                     "strength": None,
                     "flag": None,
-                } | statistics_by_loop(edge.kernel))  # fmt: skip
+                }  # fmt: skip
+                expected.append(fixed | statistics_by_loop(edge.kernel))
     assert summary.weights.schema == relation_schema("WEIGHT")
     assert len(rows) == len(expected)
     for got, want in zip(rows, expected, strict=True):
