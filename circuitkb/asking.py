@@ -11,7 +11,7 @@ from circuitkb.queries.catalogue import Question
 from circuitkb.queries.conditions import Mention
 from circuitkb.reports import Asked
 from circuitkb.results import Result
-from circuitkb.search_log import searches
+from circuitkb.search_log import searches, what
 from circuitkb.stores.base import Store
 
 
@@ -62,18 +62,21 @@ def _notes(store: Store, question: Question, values: Mapping[str, Any]) -> Itera
     """Say which models the answer cannot speak of, so that silence is not read as absence."""
     wanted = values.get("models") or known_names.models(store)
     if question.motif is not None:
-        yield from _searched(store, question.motif, wanted)
+        yield from _searched(store, question.motif, values["of"], wanted)
     if question.whole_network:
         yield from _published(store, wanted)
 
 
-def _searched(store: Store, motif: str, models: Sequence[str]) -> Iterator[str]:
-    done = searches(store, motif)
+def _searched(store: Store, motif: str, of: str, models: Sequence[str]) -> Iterator[str]:
+    done = searches(store, motif, of)
     for model in models:
         if model in done:
             yield done[model].message
         else:
-            yield f"{model}: not searched yet; to do so: circuitkb find {motif} --model {model}"
+            yield (
+                f"{model}: not searched yet ({what(motif, of)}); to search: "
+                f"circuitkb find {motif} --model {model}"
+            )
 
 
 def _published(store: Store, models: Sequence[str]) -> Iterator[str]:

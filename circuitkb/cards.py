@@ -287,7 +287,12 @@ def _circuit(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
         _section(store, "Members", MEMBERS, id=id),
         _section(store, "Weights between them", MEMBER_WEIGHTS, id=id),
         _section(store, "Evidence", CIRCUIT_EVIDENCE, unshown=_LONG, id=id),
-        _section(store, "Published as" if found else "Found here as", TWINS, id=id),
+        _section(
+            store,
+            "Whole in these published circuits" if found else "Parts of it found here",
+            TWINS,
+            id=id,
+        ),
     ]
 
 

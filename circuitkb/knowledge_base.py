@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from circuitkb import known_names
+from circuitkb.circuit_records import circuit_records
 from circuitkb.queries.conditions import DEFAULT_LIMIT, Mention
 from circuitkb.queries.criteria import Circuits, Edges, Features, Models, Sign
 from circuitkb.queries.statement import Statement
@@ -324,28 +325,13 @@ class KnowledgeBase:
         """Return circuits as records for JSON; the parameters are those of :meth:`circuits`.
 
         Each has ``id, motif, model, origin, group, score, members, nulls, p, q, published_as,
-        claim``; a member has ``feature, role, side, weight, labels``.
+        claim``; a member has ``feature, role, side, weight, labels``, a null what was measured
+        (``kind, value``) and what chance gives (``mean, count, method, p, q, tested``).
         """
         rows = self.circuits(
             model=model, motif=motif, origin=origin, feature=feature, limit=limit
         ).run()
-        return [
-            {
-                "id": row["circuit"],
-                "motif": row["motif"],
-                "model": row["model"],
-                "origin": row["origin"],
-                "group": row["group"],
-                "score": row["score"],
-                "members": row["members"],
-                "nulls": {"mean": row["null_mean"], "count": row["null_count"]},
-                "p": row["p"],
-                "q": row["q"],
-                "published_as": row["published_as"],
-                "claim": row["claim"],
-            }
-            for row in rows
-        ]
+        return circuit_records(self.store, rows)
 
     def show(self, id: str | FeatureId) -> Card:
         """Return what is known of a feature, a layer, a model or a circuit.

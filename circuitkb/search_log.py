@@ -13,7 +13,7 @@ from circuitkb.stores.base import Store
 
 
 def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float) -> Any:
-    """Return the table of one Import; the last search for a motif in a model is what counts."""
+    """Return the table of one Import; the last search for the same thing in a model counts."""
     summary = {
         "motif": motif,
         "of": of,
@@ -28,9 +28,9 @@ def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float)
     return node_table(
         "Import",
         {
-            "id": [f"find:{motif}:{found.model}"],
+            "id": [f"find:{what(motif, of)}:{found.model}"],
             "kind": ["find"],
-            "source": [motif],
+            "source": [what(motif, of)],
             "model": [found.model],
             "created": [datetime.now(UTC).isoformat(timespec="seconds")],
             "tool": [f"circuitkb {version('circuitkb')}"],
@@ -40,12 +40,23 @@ def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float)
     )
 
 
-def searches(store: Store, motif: str) -> dict[str, ModelFound]:
+def what(motif: str, of: str) -> str:
+    """Return what was searched for, in words.
+
+    Examples
+    --------
+    >>> what("union", "mirror left-right")
+    'union, mirror left-right'
+    """
+    return f"{motif}, {of}"
+
+
+def searches(store: Store, motif: str, of: str) -> dict[str, ModelFound]:
     """Return what was written of the searches for a motif, by model."""
     rows = store.read(
-        "MATCH (i:Import {kind: 'find'}) WHERE i.source = $motif "
+        "MATCH (i:Import {kind: 'find'}) WHERE i.source = $source "
         "RETURN i.model AS model, i.summary AS summary ORDER BY model",
-        {"motif": motif},
+        {"source": what(motif, of)},
         limit=None,
     ).rows
     done = {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from circuitkb import known_names, search_log
 from circuitkb.reports import FindReport, ModelFound
@@ -17,6 +17,7 @@ from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
     from circuitkb.discovery.findings import UnionFindings
+    from circuitkb.discovery.rows import KnownCircuit
     from circuitkb.discovery.union import Union
 
 
@@ -95,14 +96,15 @@ def _report(findings: UnionFindings) -> ModelFound:
     )
 
 
-def _published(store: Store, model: str) -> Mapping[str, Any]:
+def _published(store: Store, model: str) -> list[KnownCircuit]:
+    from circuitkb.discovery.rows import KnownCircuit
+
     rows = store.read(
         "MATCH (f:Feature)-[:MEMBER_OF]->(c:Circuit {origin: 'published'}) "
-        "WHERE c.model = $model RETURN c.id AS circuit, f.id AS feature ORDER BY circuit, feature",
+        "WHERE c.model = $model WITH c, f ORDER BY c.id, f.id "
+        "RETURN c.id AS circuit, c.motif AS motif, collect(DISTINCT f.id) AS members "
+        "ORDER BY circuit",
         {"model": model},
         limit=None,
     ).rows
-    members: dict[str, list[str]] = {}
-    for circuit, feature in rows:
-        members.setdefault(circuit, []).append(feature)
-    return members
+    return [KnownCircuit(circuit, motif, frozenset(members)) for circuit, motif, members in rows]

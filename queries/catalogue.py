@@ -15,7 +15,8 @@ A file ``catalogue/NAME.cypher`` starts with comment lines ``// ...`` that are T
 ``sentences`` ask it, with parameters in braces; ``needs`` lists words of which a sentence must
 have one from each group (see :mod:`circuitkb.queries.words`); ``words`` are further ones that it
 may have. A parameter without ``default`` must be given. ``motif`` names the search that the
-answer depends on; ``whole_network`` says that it needs every weight of a model.
+answer depends on, and the parameter ``of`` what it is a search over; ``whole_network`` says that
+it needs every weight of a model.
 """
 
 from __future__ import annotations
@@ -181,6 +182,8 @@ def _check(question: Question, header: set[str]) -> None:
         raise SchemaError(f"The header of {where} has unknown {sorted(header - _KEYWORDS)}.")
     declared = set(question.parameters)
     used = parameter_names(question.cypher)
+    if question.motif and "of" not in declared:
+        raise SchemaError(f"{where} depends on a search and has no parameter 'of'.")
     if declared != used:
         raise SchemaError(f"{where} declares {sorted(declared)} and uses {sorted(used)}.")
     braces = {name for line in question.sentences for name in re.findall(r"\{(\w+)\}", line)}

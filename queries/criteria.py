@@ -227,8 +227,9 @@ _MEMBERS = (
 
 _TWINS = (
     "COLLECT { MATCH (c)<-[:MEMBER_OF]-(:Feature)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})\n"
-    "    WHERE c.origin = 'found' AND NOT EXISTS { MATCH (f:Feature)-[:MEMBER_OF]->(c)\n"
-    "      WHERE NOT EXISTS { MATCH (f)-[:MEMBER_OF]->(p) } }\n"
+    "    WHERE c.origin = 'found' AND p.motif CONTAINS c.motif\n"
+    "      AND NOT EXISTS { MATCH (f:Feature)-[:MEMBER_OF]->(c)\n"
+    "        WHERE NOT EXISTS { MATCH (f)-[:MEMBER_OF]->(p) } }\n"
     "    RETURN DISTINCT p.id AS id ORDER BY id }"
 )
 
@@ -236,6 +237,9 @@ _TWINS = (
 @dataclass(frozen=True, kw_only=True)
 class Circuits(Criteria):
     """Circuits with their members and the null of their evidence, by model, motif and group.
+
+    ``published_as`` names published circuits of the same kind that hold all members of a found
+    one.
 
     Attributes
     ----------
@@ -289,7 +293,7 @@ class Circuits(Criteria):
         return Statement(
             f"MATCH (c:Circuit)\n{where_clause(conditions)}"
             f"WITH c {order}{self.row_bound(parameters)}\n"
-            "OPTIONAL MATCH (e:Evidence)-[:ABOUT]->(c)\n"
+            "OPTIONAL MATCH (e:Evidence)-[:ABOUT|SUPPORTS]->(c)\n"
             "WITH c, e ORDER BY e.q, e.id\n"
             "WITH c, head(collect(e)) AS e\n"
             "RETURN c.id AS circuit, c.motif AS motif, c.model AS model, c.origin AS origin,\n"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.ids import FeatureId
 
-ParameterType = Literal["feature", "label", "models", "layers", "integer", "texts"]
+ParameterType = Literal["feature", "label", "models", "layers", "integer", "text", "texts"]
 """``feature``: an id; ``label``: part of one; ``models``, ``layers``: names, none for all."""
 
 
@@ -47,7 +47,7 @@ class Parameter:
             return str(value if isinstance(value, FeatureId) else FeatureId.parse(str(value)))
         if self.type == "integer":
             return self._integer(value)
-        if self.type == "label":
+        if self.type in ("label", "text"):
             if isinstance(value, str) and (value.strip() or not self.required):
                 return value.strip()
             raise QueryError(f"{self.name} is {value!r}: it must be a text.")

@@ -22,6 +22,10 @@
 // type = "label"
 // default = ""
 // help = "part of a label that the unit or a case of it must have; empty for any"
+// [parameters.of]
+// type = "text"
+// default = "mirror left-right"
+// help = "what turns one case into the other, as the search was told"
 // [parameters.published_motifs]
 // type = "texts"
 // default = ["union-over-cases", "mirror-pathways+union"]
@@ -37,12 +41,14 @@
 // labels_2 = "what people call them"
 // dx_2 = "the same for them"
 // pairs = "pairs of one unit of each side that passed"
-// score = "how nearly the kernels of the best pair are mirror images"
-// null_mean = "the same for random pairs into the same unit"
-// p = "share of those at or above the score"
-// q = "p corrected for false discovery"
+// score = "correlation of one kernel's mirror image with the other, for the best pair"
+// hits = "matching pairs among the strongest inputs of the unit"
+// null_mean = "matching pairs that chance gives"
+// p = "how often chance gives as many"
+// q = "p corrected for false discovery over all that was tested in the model"
 // origin = "found by search here, or published and not found (then the sides are not known)"
-// published_as = "published circuits that hold this unit and one of its pairs, or are the row"
+// published_as = "published circuits of this kind that hold this unit and cases of both sides"
+// also_in = "published circuits of another kind that do, with it: kernels cannot tell which it is"
 CALL () {
   MATCH (c:Circuit {motif: 'union', origin: 'found'})
   WHERE (size($models) = 0 OR c.model IN $models)
@@ -52,7 +58,7 @@ CALL () {
   MATCH (a:Feature)-[one:MEMBER_OF]->(c)<-[two:MEMBER_OF]-(b:Feature)
   WHERE one.side = 1 AND two.side = 2
   MATCH (c)<-[:MEMBER_OF {role: 'union'}]-(u:Feature)
-  OPTIONAL MATCH (e:Evidence)-[:SUPPORTS]->(c)
+  MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE e.detail CONTAINS '"of":"' + $of + '"'
   WITH c, a, b, u, e ORDER BY c.score DESC, c.id, e.q
   WITH u, collect(DISTINCT a.id) AS ones, collect(DISTINCT b.id) AS twos,
     count(DISTINCT c) AS pairs, max(c.score) AS score,
@@ -62,7 +68,12 @@ CALL () {
       WHERE p.motif IN $published_motifs
         AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x.id IN ones }
         AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y.id IN twos }
-      RETURN p.id AS id ORDER BY id } AS published_as
+      RETURN p.id AS id ORDER BY id } AS published_as,
+    COLLECT { MATCH (u)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})
+      WHERE NOT p.motif IN $published_motifs
+        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x.id IN ones }
+        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y.id IN twos }
+      RETURN p.id + ' (' + p.motif + ')' AS id ORDER BY id } AS also_in
   UNION ALL
   MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
   WHERE p.motif IN $published_motifs AND (size($models) = 0 OR p.model IN $models)
@@ -71,13 +82,14 @@ CALL () {
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
     AND NOT EXISTS { MATCH (p)<-[:MEMBER_OF]-(:Feature)-[:IN_LAYER]->(z:Layer)
       WHERE z.position > y.position }
-    AND NOT EXISTS { MATCH (u)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {origin: 'found'})
-      WHERE NOT EXISTS { MATCH (c)<-[:MEMBER_OF]-(x:Feature)
+    AND NOT EXISTS {
+      MATCH (u)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {origin: 'found'})<-[:SUPPORTS]-(e:Evidence)
+      WHERE e.detail CONTAINS '"of":"' + $of + '"' AND NOT EXISTS { MATCH (c)<-[:MEMBER_OF]-(x:Feature)
         WHERE NOT EXISTS { MATCH (x)-[:MEMBER_OF]->(p) } } }
   RETURN u, [] AS ones, [] AS twos, null AS pairs, p.score AS score, null AS e,
-    'published' AS origin, [p.id] AS published_as
+    'published' AS origin, [p.id] AS published_as, [] AS also_in
 }
-WITH u, ones, twos, pairs, score, e, origin, published_as,
+WITH u, ones, twos, pairs, score, e, origin, published_as, also_in,
   COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u)
     WHERE f.id IN ones AND w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_1,
   COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u)
@@ -95,5 +107,6 @@ RETURN u.model AS model, u.id AS target,
     WHERE f.id IN twos RETURN DISTINCT l.text AS text ORDER BY text } AS labels_2,
   CASE WHEN size(dxs_2) > 0
     THEN reduce(total = 0.0, dx IN dxs_2 | total + dx) / size(dxs_2) END AS dx_2,
-  pairs, score, e.null_mean AS null_mean, e.p AS p, e.q AS q, origin, published_as
-ORDER BY origin, score DESC, model, target, published_as
+  pairs, score, e.value AS hits, e.null_mean AS null_mean, e.p AS p, e.q AS q, origin,
+  published_as, also_in
+ORDER BY origin, coalesce(q, 1), coalesce(score, 0) DESC, model, target, published_as

@@ -13,6 +13,9 @@ from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_t
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
 
+OTHER = '{"settings":{"of":"mirror up-down"}}'
+"""Detail of evidence for unions over something else than left and right."""
+
 WORDS = ("Curves", "Dog Heads", "Oriented Dog Heads", "curve-like", "Other Units")
 
 
@@ -80,6 +83,7 @@ def make(seed: int) -> Graph:
     # The same word said twice of one feature, by different people, is one label.
     again = graph.labels[0]
     graph.labels.append(again | {"id": "label-again", "who": "Edsger"})
+    graph.labels.append(again | {"id": "label-once-more", "who": "Edsger"})
     for model in graph.models:
         _circuits(graph, model, rng)
     _disagreements(graph, rng)
@@ -158,6 +162,7 @@ def _add_circuit(
             "id": f"evidence-{number}", "kind": "mirrored-kernels", "stance": "supports",
             "value": score, "null_mean": number / 100, "null_count": 50, "p": 0.01,
             "q": (number + 1) / 50, "about": [], "circuit": id, "refutes": None,
+            "detail": '{"settings":{"of":"mirror left-right"}}' if number % 5 else OTHER,
         })  # fmt: skip
 
 

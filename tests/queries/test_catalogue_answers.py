@@ -181,13 +181,15 @@ def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_fo
 ) -> None:
     graph, store = stored
     kinds = ("union-over-cases", "mirror-pathways+union")
+    other = {e["circuit"] for e in graph.evidence if "up-down" in (e.get("detail") or "")}
+    all_circuits = [c for c in graph.circuits if c["id"] not in other]
     circuits = [
         c
-        for c in graph.circuits
+        for c in all_circuits
         if (not models or c["model"] in models)
         and (not label or any(label in t.lower() for t in graph.labels_of(*graph.members(c))))
     ]
-    published = [c for c in graph.circuits if c["motif"] in kinds]
+    published = [c for c in graph.circuits if c["origin"] == "published"]
     found: dict[str, list[dict[str, Any]]] = {}
     for circuit in circuits:
         if circuit["motif"] == "union":
@@ -201,15 +203,20 @@ def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_fo
         ]
         best = min(group, key=lambda c: (-c["score"], c["id"]))
         evidence = next(e for e in graph.evidence if e["circuit"] == best["id"])
+        holding = [
+            p
+            for p in published
+            if target in graph.members(p) and all(graph.members(p) & side for side in sides)
+        ]
         expected.append(
             row(graph, target, *sides)
             | {
                 "pairs": len(group), "score": best["score"], "origin": "found",
+                "hits": evidence["value"],
                 "null_mean": evidence["null_mean"], "p": evidence["p"], "q": evidence["q"],
-                "published_as": sorted(
-                    p["id"]
-                    for p in published
-                    if target in graph.members(p) and all(graph.members(p) & s for s in sides)
+                "published_as": sorted(p["id"] for p in holding if p["motif"] in kinds),
+                "also_in": sorted(
+                    f"{p['id']} ({p['motif']})" for p in holding if p["motif"] not in kinds
                 ),
             }
         )  # fmt: skip
@@ -222,19 +229,23 @@ def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_fo
                 c["motif"] == "union"
                 and graph.members(c) <= graph.members(circuit)
                 and any(m["feature"] == target and m["role"] == "union" for m in c["members"])
-                for c in graph.circuits
+                for c in all_circuits
             )
             if graph.place(target)[1] == deepest and not twin:
                 expected.append(
                     row(graph, target, set(), set())
                     | {
-                        "pairs": None, "score": None, "null_mean": None, "p": None, "q": None,
-                        "origin": "published", "published_as": [circuit["id"]],
+                        "pairs": None, "score": None, "hits": None, "null_mean": None,
+                        "p": None, "q": None,
+                        "origin": "published", "published_as": [circuit["id"]], "also_in": [],
                     }
                 )  # fmt: skip
     expected.sort(
-        key=lambda r: (r["origin"], -(r["score"] or 0), r["model"], r["target"], r["published_as"])
-    )
+        key=lambda r: (
+            r["origin"], r["q"] or 1, -(r["score"] or 0), r["model"], r["target"],
+            r["published_as"],
+        )
+    )  # fmt: skip
     got = answer(store, "union", models=models, label=label)
     assert got == expected
 

@@ -1,0 +1,43 @@
+"""Circuits as records that JSON can hold: what ``circuitkb circuits --format json`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from circuitkb.stores.base import Store
+
+NULLS = """\
+MATCH (e:Evidence)-[:ABOUT|SUPPORTS|REFUTES]->(c:Circuit) WHERE c.id IN $circuits
+WITH DISTINCT c, e
+RETURN c.id AS circuit, e.kind AS kind, e.stance AS stance, e.value AS value,
+  e.null_mean AS mean, e.null_count AS count, e.null_method AS method, e.p AS p, e.q AS q,
+  e.tested AS tested, e.id AS evidence
+ORDER BY circuit, kind, evidence"""
+
+
+def circuit_records(store: Store, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records of rows of a list of circuits, each measure with its null."""
+    rows = list(rows)
+    answer = store.read(NULLS, {"circuits": [row["circuit"] for row in rows]}, limit=None)
+    nulls: dict[str, list[dict[str, Any]]] = {}
+    for circuit, *values in answer.rows:
+        figures = dict(zip(answer.columns[1:], values, strict=True))
+        nulls.setdefault(circuit, []).append(figures)
+    return [
+        {
+            "id": row["circuit"],
+            "motif": row["motif"],
+            "model": row["model"],
+            "origin": row["origin"],
+            "group": row["group"],
+            "score": row["score"],
+            "members": row["members"],
+            "nulls": nulls.get(row["circuit"], []),
+            "p": row["p"],
+            "q": row["q"],
+            "published_as": row["published_as"],
+            "claim": row["claim"],
+        }
+        for row in rows
+    ]
