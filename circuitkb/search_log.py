@@ -30,7 +30,7 @@ def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float)
         {
             "id": [f"find:{what(motif, of)}:{found.model}"],
             "kind": ["find"],
-            "source": [what(motif, of)],
+            "source": [motif],
             "model": [found.model],
             "created": [datetime.now(UTC).isoformat(timespec="seconds")],
             "tool": [f"circuitkb {version('circuitkb')}"],
@@ -54,14 +54,16 @@ def what(motif: str, of: str) -> str:
 def searches(store: Store, motif: str, of: str) -> dict[str, ModelFound]:
     """Return what was written of the searches for a motif, by model."""
     rows = store.read(
-        "MATCH (i:Import {kind: 'find'}) WHERE i.source = $source "
+        "MATCH (i:Import {kind: 'find'}) WHERE i.source = $motif "
         "RETURN i.model AS model, i.summary AS summary ORDER BY model",
-        {"source": what(motif, of)},
+        {"motif": motif},
         limit=None,
     ).rows
     done = {}
     for model, text in rows:
         summary = json.loads(text)
+        if summary["of"] != of:
+            continue
         done[model] = ModelFound(
             model,
             summary["tested"],
