@@ -70,7 +70,7 @@ def run(
 
         show(_heading(f"4. Look: {UNION}"))
         progress("drawing", 0.95)
-        place = _draw(kb, place)
+        show(_draw(kb, place))
         show(f"Figure: {place}")
     progress("done", 1.0)
     show(f"Done in {perf_counter() - started:.0f} s. Knowledge base: {address}")
@@ -144,12 +144,17 @@ def _ask(kb: KnowledgeBase, show: Show) -> None:
         show(f"There are more: circuitkb ask {asked.question.name} --kb {kb.address}")
 
 
-def _draw(kb: KnowledgeBase, place: Path) -> Path:
+def _draw(kb: KnowledgeBase, place: Path) -> str:
+    """Write the figure, and return a line that says what it shows."""
     from circuitkb.figures import draw
 
+    union = _union_drawing(kb)
     place.parent.mkdir(parents=True, exist_ok=True)
-    draw(_union_drawing(kb), _inputs_drawing(kb)).savefig(place, dpi=160)
-    return place
+    draw(union, _inputs_drawing(kb)).savefig(place, dpi=160)
+    one, two = (
+        " and ".join(case.feature for case in union.cases if case.side == side) for side in (1, 2)
+    )
+    return f"{union.label}: {one} excite it from one side, {two} from the mirrored one."
 
 
 def _union_drawing(kb: KnowledgeBase) -> UnionDrawing:

@@ -13,10 +13,11 @@ from .output import check_format, console, print_result, print_rows
 _PANEL = "Look"
 
 # What a table leaves out unless --wide; JSON, CSV and Arrow have everything.
-_HIDDEN = {
+HIDDEN = {
     "models": ("keep", "source", "fingerprint"),
     "features": ("model", "layer", "unit", "basis"),
     "edges": ("l1", "connection", "origin"),
+    "found": ("why",),
     "circuits": ("group", "p", "null_count", "published_as", "claim"),
     "card": ("id", "detail", "connection", "origin", "group"),
 }
@@ -100,7 +101,7 @@ def models(
         result = rows.run()
         if model is not None and not result.rows:
             base.show(model)  # Raises, and names what comes near.
-    print_result(result, format_, wide=wide, hidden=_HIDDEN["models"])
+    print_result(result, format_, wide=wide, hidden=HIDDEN["models"])
 
 
 def features(
@@ -124,7 +125,7 @@ def features(
     with ckb.open(kb, create=False) as base:
         rows = base.features(model=model, layer=layer, label=label, limit=format_.limit(limit))
         result = rows.run()
-    print_result(result, format_, wide=wide, hidden=_HIDDEN["features"])
+    print_result(result, format_, wide=wide, hidden=HIDDEN["features"])
 
 
 def edges(
@@ -174,7 +175,7 @@ def edges(
             sign=sign,
             limit=format_.limit(limit),
         ).run()
-    print_result(result, format_, wide=wide, hidden=_HIDDEN["edges"])
+    print_result(result, format_, wide=wide, hidden=HIDDEN["edges"])
 
 
 def circuits(
@@ -209,7 +210,7 @@ def circuits(
             records = base.circuit_records(
                 model=model, motif=motif, origin=origin, feature=feature, limit=rows
             )
-    print_result(result, format_, wide=wide, hidden=_HIDDEN["circuits"], records=records)
+    print_result(result, format_, wide=wide, hidden=HIDDEN["circuits"], records=records)
 
 
 def show(
@@ -239,6 +240,6 @@ def show(
     out.print(facts(card.facts))
     for section in card.sections:
         out.print(f"\n{section.title}", style="bold")
-        print_rows(section.result, wide=wide, hidden=_HIDDEN["card"])
+        print_rows(section.result, wide=wide, hidden=HIDDEN["card"])
         if section.note:
             out.print(section.note, style="dim")

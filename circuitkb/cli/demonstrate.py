@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .browse import HIDDEN
 from .options import add
 from .output import console, print_rows, progress, say
 
@@ -60,6 +61,6 @@ def _show(item: object) -> None:
     from circuitkb.results import Result
 
     if isinstance(item, Result):
-        print_rows(item, hidden=())
+        print_rows(item, hidden=(*HIDDEN["models"], *HIDDEN["found"]))
     else:
-        console().print(item)
+        console().print(item, soft_wrap=True)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from .browse import HIDDEN
 from .options import Format, Shape, Store, Wide, add
-from .output import check_format, print_result, progress
+from .output import check_format, print_result, progress, say
 
 
 def register(app: typer.Typer) -> None:
@@ -53,4 +54,6 @@ def find(
     check_format(format_)
     with ckb.open(kb, create=False) as base, progress() as tell:
         report = base.find(motif, models=model or None, seed=seed, progress=tell)
-    print_result(report.to_result(), format_, wide=wide)
+    print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN["found"])
+    for found in report.models:
+        say("note", found.message)

@@ -27,7 +27,7 @@ def test_a_load_says_what_it_did_and_draws_no_bar_into_a_pipe(fresh: Any) -> Non
     run = fresh("load", "published:inceptionv1")
     assert run.code == 0
     assert "inceptionv1" in run.out
-    assert "\x1b" not in run.out + run.err
+    assert run.err == ""
     again = fresh("load", "published:inceptionv1")
     assert again.code == 0
     assert fresh("models", "--format", "json").json()[0]["circuits"] == 14
