@@ -23,7 +23,7 @@ from circuitkb.schema.kernels import Floats
 
 from .similarity import Match, blocks, count_matches
 
-_ENOUGH = 20
+_ENOUGH = 50
 """Draws at or above the observed count after which a p-value is exact enough to stop."""
 
 _FIRST_ROUND = 1000
@@ -66,7 +66,7 @@ def sequential(observed: Counts, sample: Sample, limit: int) -> Null:
     Notes
     -----
     Besag & Clifford, Sequential Monte Carlo p-values, Biometrika 78 (1991): a test that has seen
-    20 draws at or above its value after l draws stops with p = 20 / l; one that never does ends
+    50 draws at or above its value after l draws stops with p = 50 / l; one that never does ends
     with (1 + draws at or above) / (1 + draws). Both are valid p-values.
     """
     tests = len(observed)

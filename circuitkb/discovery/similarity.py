@@ -27,7 +27,7 @@ def standardise(kernel: Floats) -> Floats:
     Examples
     --------
     >>> standardise(np.array([[[3, 1]], [[2, 2]]], np.float32)).round(3).tolist()
-    [[0.707, -0.707], [0.0, 0.0]]
+    [[0.707..., -0.707...], [0.0, 0.0]]
     """
     flat = kernel.reshape(*kernel.shape[:-2], -1).astype(np.float64)
     flat = flat - flat.mean(axis=-1, keepdims=True)
@@ -81,8 +81,9 @@ class Match:
 
         Examples
         --------
-        >>> one = standardise(np.array([[[3, 1, 0]], [[0, 1, 3]], [[3, 1, 1]]], np.float32))
-        >>> Match()(one, one[:, ::-1]).astype(int).tolist()
+        >>> kernels = np.array([[[4, 0, 1]], [[1, 0, 4]], [[4, 0, 1]]], np.float32)
+        >>> vectors = standardise(kernels)
+        >>> Match()(vectors, vectors[:, ::-1]).astype(int).tolist()
         [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
         """
         return self.holds(*similarities(vectors, turned))

@@ -83,8 +83,8 @@ def mirror(axis: str) -> Mirror:
     --------
     >>> mirror("left-right").name
     'mirror left-right'
-    >>> mirror("left")
+    >>> mirror("left-rihgt")
     Traceback (most recent call last):
-    circuitkb.schema.errors.QueryError: 'left' is no mirror. Did you mean 'left-right'?
+    circuitkb.schema.errors.QueryError: 'left-rihgt' is no mirror. Did you mean 'left-right'?
     """
     return Mirror(axis)
