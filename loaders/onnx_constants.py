@@ -7,6 +7,7 @@ traced.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def _evaluate(
         return None
     if any(attribute.HasField("g") for attribute in node.attribute):
         return None
-    if any(int(np.prod(shapes.get(name, (0,)))) > _LARGEST for name in node.output):
+    if any(math.prod(shapes.get(name, (0,))) > _LARGEST for name in node.output):
         return None
     inputs = {name: numpy_helper.to_array(stored[name]) for name in node.input if name}
     graph = helper.make_graph(
