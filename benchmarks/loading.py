@@ -150,9 +150,8 @@ def compare(network: Network, every: int) -> tuple[float, float]:
     start = time.perf_counter()
     summary = strongest_inputs(composition.connections, model="m", keep=64)
     summarising = time.perf_counter() - start
-    print(
-        f"algebra            {composing:7.1f} s for {summary.edges:,} edges ({busy:.1f} s of processor time)"
-    )
+    print(f"algebra            {composing:7.1f} s for {summary.edges:,} edges", end="")
+    print(f" ({busy:.1f} s of processor time)")
     print(f"summaries          {summarising:7.1f} s for {summary.weights.num_rows:,} kept edges")
 
     todo = regions(composer)
