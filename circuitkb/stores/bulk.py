@@ -19,7 +19,7 @@ _EDGES_BUFFERED = 100_000
 
 
 def apply(changes: Changes, graph: Path) -> None:
-    """Make the changes in the database in ``graph``, which is made if it is not there."""
+    """Make the changes in the database in ``graph``."""
     with closing(open_for_writing(graph)) as database:
         _add(changes, database)
         _update(changes, database)
@@ -110,5 +110,5 @@ def _same(what: str, expected: int, found: int) -> None:
 def _lost(what: str) -> StoreError:
     return StoreError(
         f"The engine did not bring every {what} to the disk; nothing was changed. "
-        f"Its log tells why (ARCADEDB_LOG_DIR)."
+        f"Its log tells why, if ARCADEDB_LOG_DIR names a directory for it."
     )

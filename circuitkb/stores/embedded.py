@@ -15,7 +15,7 @@ from circuitkb.schema.tables import GraphRows
 from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability
 from .bulk import apply, verify
 from .changes import Changes, changes_of
-from .engine import engine_error, fault_of
+from .engine import empty_graph, engine_error, fault_of
 from .exporting import exported
 from .generations import Lease, StoreDirectory, disk_errors, disk_is_full, full, missing
 from .kernel_files import KernelFile, file_name, save
@@ -85,7 +85,7 @@ class EmbeddedStore:
 
     def _make(self, changes: Changes, before: ReadOnlyGraph | None) -> None:
         """Make the next generation; ``before`` is the graph to count from."""
-        with self._directory.next_generation(changes.room) as staged:
+        with self._directory.next_generation(empty_graph(), changes.room) as staged:
             files = staged.kernel_files()
             for model, connections in changes.kernels.items():
                 files[model] = file_name(connections)

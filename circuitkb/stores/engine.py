@@ -11,13 +11,17 @@ import logging
 import os
 import re
 import shutil
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.ddl import arcade_statements
 
 _JAVA_ERROR = re.compile(r"((?:[a-z]\w*\.)+[A-Z][\w$]*): (.*)", re.DOTALL)
+_ARGUMENTS = "ARCADEDB_NATIVE_ISOLATE_ARGS"
+_LOGGING = "-Djava.util.logging.config.file="
 _PAGES = (".bucket", "idx", ".dict")
 
 
@@ -34,13 +38,39 @@ class Fault:
     text: str
 
 
+@cache
 def arcadedb() -> Any:
-    """Import the engine's package with its console log off; the log file stays where it puts it."""
-    os.environ.setdefault("ARCADEDB_LOG_CONSOLE", "0")
+    """Import the engine's package, which then writes no log, unless ``ARCADEDB_LOG_DIR`` asks."""
     logging.getLogger("arcadedb").addHandler(logging.NullHandler())
+    os.environ.setdefault("ARCADEDB_LOG_CONSOLE", "0")
     import arcadedb
 
+    if "ARCADEDB_LOG_DIR" in os.environ:
+        return arcadedb
+    # With its log file, Java complains on the terminal where that file's disk is full. The
+    # package takes the configuration from the environment, when it starts the engine.
+    quiet = _own_directory() / "logging.properties"
+    quiet.write_text("handlers=\n.level=OFF\n")
+    before = os.environ.get(_ARGUMENTS)
+    os.environ[_ARGUMENTS] = f"{before or ''} {_LOGGING}{quiet.as_posix()}".strip()
+    try:
+        arcadedb.database_exists(str(quiet.parent))
+    finally:
+        if before is None:
+            del os.environ[_ARGUMENTS]
+        else:
+            os.environ[_ARGUMENTS] = before
     return arcadedb
+
+
+def _own_directory() -> Path:
+    """Return a directory that lives as long as the process."""
+    return Path(_own_temporary_directory().name)
+
+
+@cache
+def _own_temporary_directory() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="circuitkb-", ignore_cleanup_errors=True)
 
 
 def engine_error() -> type[Exception]:
@@ -59,13 +89,24 @@ def fault_of(error: Exception) -> Fault:
     return Fault(kinds[0], chain[0][1], kinds, " ".join(text for _, text in chain))
 
 
-def open_for_writing(directory: Path) -> Any:
-    """Open the database in ``directory``, or make it, with the types that the schema declares."""
-    package = arcadedb()
-    exists = (directory / "schema.json").exists()
-    database = (package.open_database if exists else package.create_database)(str(directory))
+@cache
+def empty_graph() -> Path:
+    """Return a closed database with the types of the schema and nothing in it, to copy or read."""
+    directory = _own_directory() / "empty"
+    _declare(arcadedb().create_database(str(directory))).close()
+    return directory
+
+
+def open_for_writing(graph: Path) -> Any:
+    """Open the database in ``graph``, with all the types that the schema declares by now."""
+    return _declare(arcadedb().open_database(str(graph)))
+
+
+def _declare(database: Any) -> Any:
+    database.begin()  # else the engine writes its whole schema to the disk after each statement
     for statement in arcade_statements():
         database.command("sql", statement).close()
+    database.commit()
     return database
 
 

@@ -24,7 +24,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -216,14 +216,17 @@ class StoreDirectory:
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.kernels, ignore_errors=True)
         if with_directory:
-            self.path.rmdir()
+            with suppress(OSError):
+                self.path.rmdir()
 
     @contextmanager
-    def next_generation(self, room: int) -> Iterator[Generation]:
+    def next_generation(self, empty: Path, room: int) -> Iterator[Generation]:
         """Give a copy of the current generation; it counts when the block ends without an error.
 
         Parameters
         ----------
+        empty
+            Database to start from, where there is no generation yet.
         room
             Bytes that will be added, about; asked of the disk before anything is copied.
         """
@@ -241,11 +244,8 @@ class StoreDirectory:
         try:
             staged.path.mkdir()
             staged.lease_file.touch()
-            if current is None:
-                staged.name_kernel_files({})
-            else:
-                shutil.copyfile(current.path / "kernels.json", staged.path / "kernels.json")
-                copy_graph(current.graph, staged.graph)
+            staged.name_kernel_files(current.kernel_files() if current else {})
+            copy_graph(current.graph if current else empty, staged.graph)
             yield staged
             bring_to_disk(staged.path)
             self.publish(staged)

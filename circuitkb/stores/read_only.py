@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import tempfile
 import threading
 import time
@@ -19,12 +22,15 @@ from .cypher_text import (
     tokens_of,
     well_formed,
 )
-from .engine import engine_error, fault_of, open_for_reading, open_for_writing
+from .engine import empty_graph, engine_error, fault_of, open_for_reading
 from .engine_errors import query_error, timed_out
 from .values import Record, plain, properties, with_paths
 
 GRACE = 1.0
 """Seconds that the engine gets to notice its own time limit before a query is left behind."""
+
+PATIENCE = 10.0
+"""Seconds that the end of the process waits for a query that was left behind."""
 
 _ENGINE_BLANKS = "".join(map(chr, range(0x21)))
 _CHUNK = 5_000
@@ -45,22 +51,16 @@ class ReadOnlyGraph:
     def __init__(self, graph: Path | None, *, timeout: float | None) -> None:
         self.timeout = timeout
         self.lost = False
-        """Whether a query that would not end was left behind in it; open another one then."""
+        """Whether a query was left behind in it: close it and open another one."""
         self._directory = tempfile.TemporaryDirectory(
             prefix="circuitkb-", ignore_cleanup_errors=True
         )
-        here = Path(self._directory.name)
-        if graph is None:
-            graph = here / "empty"
-            open_for_writing(graph).close()
-        view = here / "view"
-        view.mkdir()
-        self._database = open_for_reading(graph, view, timeout=timeout)
+        view = Path(self._directory.name)
+        self._database = open_for_reading(graph or empty_graph(), view, timeout=timeout)
 
     def close(self) -> None:
-        """Close the database, unless a lost query still runs in it."""
-        if not self.lost:
-            self._database.close()
+        """Close the database; a query that still runs in it ends with its next look at a page."""
+        self._database.close()
         self._directory.cleanup()
 
     def ask(self, cypher: str, parameters: Mapping[str, Any], *, limit: int | None) -> Answer:
@@ -70,6 +70,8 @@ class ReadOnlyGraph:
         refuse(cypher, tokens)
         columns = columns_of(cypher, tokens)
         taken = check_parameters(parameters)
+        if tokens[-1].word == ";":  # the engine takes it only as the very last character
+            cypher = cypher[: tokens[-1].start]
         started = time.perf_counter()
         found, truncated = self._within_time(cypher, taken, limit)
         if columns is None and not any(token.word in _GIVING for token in tokens):
@@ -84,7 +86,7 @@ class ReadOnlyGraph:
     def _within_time(
         self, cypher: str, parameters: dict[str, Any], limit: int | None
     ) -> tuple[list[Record], bool]:
-        """Run in a thread of its own: the engine sees Ctrl-C as little as some endless work."""
+        """Run in a thread of its own, so that Ctrl-C and the clock are seen meanwhile."""
         outcome: list[tuple[list[Record], bool]] = []
         failure: list[Exception] = []
 
@@ -96,12 +98,16 @@ class ReadOnlyGraph:
 
         thread = threading.Thread(target=run, name="circuitkb query", daemon=True)
         thread.start()
-        thread.join(None if self.timeout is None else self.timeout + GRACE)
+        timeout = self.timeout or 0.0
+        try:
+            thread.join(timeout + GRACE if timeout else None)
+        finally:
+            if thread.is_alive():
+                self.lost = True
+                _left_behind.append(thread)
         if outcome:
             return outcome[0]
-        timeout = self.timeout or 0.0
         if not failure:
-            self.lost = True
             raise timed_out(timeout)
         error = failure[0]
         if isinstance(error, engine_error()):
@@ -149,6 +155,20 @@ class ReadOnlyGraph:
                     kind = result.get_element().get_type_name()
                     found[str(result.get_rid())] = properties({**result.to_dict(), "@type": kind})
         return found
+
+
+_left_behind: list[threading.Thread] = []
+
+
+@atexit.register
+def _wait_for_those_left_behind() -> None:
+    """Let queries end before the process does: the engine aborts it over one that still runs."""
+    for thread in _left_behind:
+        thread.join(PATIENCE)
+        if thread.is_alive():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(2)
 
 
 def _parsed_from(cypher: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +37,17 @@ def store(open_again: Callable[..., Store]) -> Store:
     found = open_again()
     found.ensure_schema()
     return found
+
+
+@pytest.fixture
+def within() -> Callable[[float], AbstractContextManager[None]]:
+    """A block that must end within some seconds."""
+
+    @contextmanager
+    def block(seconds: float) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        took = time.perf_counter() - started
+        assert took < seconds, f"took {took:.1f} s"
+
+    return block

@@ -67,6 +67,23 @@ def network(units: int = 6) -> GraphRows:
     )
 
 
+def more(units: int = 400, edges: int = 4_000) -> GraphRows:
+    """Rows to follow :func:`network`: many new ones, one changed node, a relation back, kernels."""
+    ids = [f"net/b:{i}" for i in range(units)]
+    ends = [(ids[i % units], ids[(i * 7 + i // units) % units]) for i in range(edges)]
+    records = [
+        {"source": a, "target": b, "connection": f"c{i}", "sum": i / 7}
+        for i, (a, b) in enumerate(ends)
+    ]
+    place = {"id": "net/a", "model": "net", "name": "a", "position": 7, "channels": 6}
+    return together(
+        nodes("Feature", *(feature(i, layer="b") for i in range(units))),
+        nodes("Layer", place),
+        weights(*records, {"source": ids[0], "target": "net/a:0", "connection": "back"}),
+        GraphRows(kernels={"net": [connection("k")]}),
+    )
+
+
 def connection(key: str, seed: int = 0, shape: tuple[int, ...] = (2, 3, 4, 3, 3)) -> Connection:
     random = np.random.default_rng(seed)
     groups, out, into = shape[:3]

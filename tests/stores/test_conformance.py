@@ -302,7 +302,8 @@ def test_paths_come_as_lists_of_nodes_and_relations(store: Store) -> None:
     store.write(network())
     (path,) = values(
         store,
-        "MATCH p = (:Feature {unit: 0})-[{sum: -1.0}]->(:Feature {unit: 1})<-[{sum: 4.0}]-(x) RETURN p",
+        "MATCH p = (:Feature {unit: 0})-[{sum: -1.0}]->(:Feature {unit: 1})<-[{sum: 4.0}]-(x) "
+        "RETURN p",
     )
     steps = [item.get("unit", item.get("sum")) for item in path]
     assert steps == [0, -1.0, 1, 4.0, 5]
