@@ -55,24 +55,24 @@ CALL () {
     AND ($label = '' OR EXISTS {
       MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
-  MATCH (a:Feature)-[one:MEMBER_OF]->(c)<-[two:MEMBER_OF]-(b:Feature)
-  WHERE one.side = 1 AND two.side = 2
-  MATCH (c)<-[:MEMBER_OF {role: 'union'}]-(u:Feature)
+  MATCH (a:Feature)-[one:MEMBER_OF]->(c) WHERE one.side = 1
+  MATCH (b:Feature)-[two:MEMBER_OF]->(c) WHERE two.side = 2
+  MATCH (u:Feature)-[both:MEMBER_OF]->(c) WHERE both.role = 'union'
   MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE e.detail CONTAINS '"of":"' + $of + '"'
   WITH c, a, b, u, e ORDER BY c.score DESC, c.id, e.q
-  WITH u, collect(DISTINCT a.id) AS ones, collect(DISTINCT b.id) AS twos,
+  WITH u, collect(DISTINCT a) AS ones, collect(DISTINCT b) AS twos,
     count(DISTINCT c) AS pairs, max(c.score) AS score,
     head(collect(e)) AS e
   RETURN u, ones, twos, pairs, score, e, 'found' AS origin,
     COLLECT { MATCH (u)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})
       WHERE p.motif IN $published_motifs
-        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x.id IN ones }
-        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y.id IN twos }
+        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x IN ones }
+        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y IN twos }
       RETURN p.id AS id ORDER BY id } AS published_as,
     COLLECT { MATCH (u)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})
       WHERE NOT p.motif IN $published_motifs
-        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x.id IN ones }
-        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y.id IN twos }
+        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x IN ones }
+        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y IN twos }
       RETURN p.id + ' (' + p.motif + ')' AS id ORDER BY id } AS also_in
   UNION ALL
   MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
@@ -83,28 +83,31 @@ CALL () {
     AND NOT EXISTS { MATCH (p)<-[:MEMBER_OF]-(:Feature)-[:IN_LAYER]->(z:Layer)
       WHERE z.position > y.position }
     AND NOT EXISTS {
-      MATCH (u)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {origin: 'found'})<-[:SUPPORTS]-(e:Evidence)
-      WHERE e.detail CONTAINS '"of":"' + $of + '"' AND NOT EXISTS { MATCH (c)<-[:MEMBER_OF]-(x:Feature)
-        WHERE NOT EXISTS { MATCH (x)-[:MEMBER_OF]->(p) } } }
+      MATCH (u)-[m:MEMBER_OF]->(c:Circuit {origin: 'found'}) WHERE m.role = 'union'
+      MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE e.detail CONTAINS '"of":"' + $of + '"'
+        AND NOT EXISTS { MATCH (x:Feature)-[:MEMBER_OF]->(c)
+          WHERE NOT EXISTS { MATCH (x)-[:MEMBER_OF]->(p) } } }
   RETURN u, [] AS ones, [] AS twos, null AS pairs, p.score AS score, null AS e,
     'published' AS origin, [p.id] AS published_as, [] AS also_in
 }
 WITH u, ones, twos, pairs, score, e, origin, published_as, also_in,
-  COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u)
-    WHERE f.id IN ones AND w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_1,
-  COLLECT { MATCH (f:Feature)-[w:WEIGHT]->(u)
-    WHERE f.id IN twos AND w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_2
+  COLLECT { UNWIND ones AS f MATCH (f)-[w:WEIGHT]->(u)
+    WHERE w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_1,
+  COLLECT { UNWIND twos AS f MATCH (f)-[w:WEIGHT]->(u)
+    WHERE w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_2
 RETURN u.model AS model, u.id AS target,
   COLLECT { MATCH (u)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
     RETURN DISTINCT l.text AS text ORDER BY text } AS target_labels,
-  COLLECT { UNWIND ones AS id RETURN id ORDER BY id } AS side_1,
-  COLLECT { MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
-    WHERE f.id IN ones RETURN DISTINCT l.text AS text ORDER BY text } AS labels_1,
+  COLLECT { UNWIND ones AS f RETURN f.id AS id ORDER BY id } AS side_1,
+  COLLECT { UNWIND ones AS f
+    MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
+    RETURN DISTINCT l.text AS text ORDER BY text } AS labels_1,
   CASE WHEN size(dxs_1) > 0
     THEN reduce(total = 0.0, dx IN dxs_1 | total + dx) / size(dxs_1) END AS dx_1,
-  COLLECT { UNWIND twos AS id RETURN id ORDER BY id } AS side_2,
-  COLLECT { MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
-    WHERE f.id IN twos RETURN DISTINCT l.text AS text ORDER BY text } AS labels_2,
+  COLLECT { UNWIND twos AS f RETURN f.id AS id ORDER BY id } AS side_2,
+  COLLECT { UNWIND twos AS f
+    MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
+    RETURN DISTINCT l.text AS text ORDER BY text } AS labels_2,
   CASE WHEN size(dxs_2) > 0
     THEN reduce(total = 0.0, dx IN dxs_2 | total + dx) / size(dxs_2) END AS dx_2,
   pairs, score, e.value AS hits, e.null_mean AS null_mean, e.p AS p, e.q AS q, origin,
