@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,12 @@ def whole() -> Record:
     return found
 
 
+@cache
+def compiled() -> tempfile.TemporaryDirectory[str]:
+    """Where the processes keep compiled modules for one another, to start quickly."""
+    return tempfile.TemporaryDirectory()
+
+
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     """Run code in another process; it has the rows of these tests, the store's path and more."""
     here = Path(__file__).parent
@@ -85,6 +93,11 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     before += "from circuitkb.stores import open_store\n"
     return subprocess.Popen(
         [sys.executable, "-c", before + code, *map(str, arguments)],
+        env={
+            **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": compiled().name,
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
