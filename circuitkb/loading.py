@@ -9,6 +9,9 @@ from circuitkb.schema.errors import ModelConflictError, SourceError
 from circuitkb.schema.progress import Progress
 from circuitkb.stores.base import Store
 
+READING = 0.6
+"""Share of a load that reading and composing takes; writing takes the rest."""
+
 
 def load(
     store: Store,
@@ -39,10 +42,14 @@ def load(
                 "(name= in Python)."
             )
         return LoadReport(loadable.name, False, stored_keep, keep, seconds=perf_counter() - start)
-    rows = loadable.rows(keep=keep, progress=progress)
-    progress(f"writing {loadable.name}", 0.9)
+
+    def reading(doing: str, done: float) -> None:
+        progress(doing, READING * done)
+
+    rows = loadable.rows(keep=keep, progress=reading)
+    progress(f"{loadable.name}: writing", READING)
     store.write(rows)
-    progress(f"{loadable.name} loaded", 1.0)
-    return LoadReport(
-        loadable.name, True, keep, keep, rows.counts(), seconds=perf_counter() - start
-    )
+    progress(f"{loadable.name}: loaded", 1.0)
+    kept = rows.nodes["Model"].column("keep").to_pylist()[0]
+    seconds = perf_counter() - start
+    return LoadReport(loadable.name, True, kept, keep, rows.counts(), seconds)

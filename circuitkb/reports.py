@@ -32,7 +32,8 @@ class LoadReport:
     created
         Whether anything was written; a model whose weights are there already is left as it is.
     keep
-        Strongest inputs of each unit that the graph keeps now.
+        Strongest inputs of each unit that the graph keeps now; None where it keeps what was
+        published.
     asked_keep
         The number asked for.
     counts

@@ -144,11 +144,19 @@ def test_a_keep_that_keeps_nothing_is_refused(empty: ckb.KnowledgeBase) -> None:
         empty.load("published:inceptionv1", keep=0)
 
 
-def test_progress_ends_with_the_whole(empty: ckb.KnowledgeBase, source: MadeUp) -> None:
+def test_progress_goes_forward_to_the_whole(empty: ckb.KnowledgeBase) -> None:
     said: list[float] = []
-    empty.load("anything", progress=lambda doing, done: said.append(done))
+    empty.load("published:inceptionv1", progress=lambda doing, done: said.append(done))
     assert said == sorted(said)
     assert said[-1] == 1.0
+
+
+def test_published_circuits_are_kept_whole_whatever_is_asked(empty: ckb.KnowledgeBase) -> None:
+    first = empty.load("published:inceptionv1", keep=1)
+    assert (first.keep, first.counts["WEIGHT"]) == (None, 532)
+    assert empty.load("published:inceptionv1", keep=2).message == (
+        "inceptionv1 is there already: nothing changed."
+    )
 
 
 # Lists
