@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from circuitkb import known_names
@@ -191,7 +191,7 @@ def _question(store: Store, title: str, name: str, note: str = "", **values: Any
 LABELS = """\
 MATCH (:Feature {id: $id})<-[:ANNOTATES]-(a:Annotation {kind: 'label'})-[:USES]->(l:Label)
 OPTIONAL MATCH (a)-[:BY]->(who:Annotator)
-RETURN l.text AS label, coalesce(who.name, who.id) AS said_by, a.method AS method,
+RETURN l.text AS label, who.id AS said_by, who.name AS name, a.method AS method,
   a.confidence AS confidence, a.created AS created, a.source AS source
 ORDER BY label, said_by, source"""
 
@@ -200,7 +200,7 @@ e.kind AS kind, e.stance AS stance, e.value AS value, e.null_mean AS null_mean,
   e.null_count AS null_count, e.p AS p, e.q AS q, e.tested AS tested, e.method AS method,
   e.null_method AS null_method, e.detail AS detail, e.id AS id"""
 
-_LONG = ("detail", "id")
+_LONG = ("detail", "id", "method", "null_method")
 
 FEATURE_EVIDENCE = f"""\
 MATCH (e:Evidence)-[:ABOUT]->(:Feature {{id: $id}})
@@ -267,17 +267,28 @@ RETURN y.name AS from_layer, w.path AS path, w.connection AS connection, count(w
 ORDER BY from_layer, connection, path"""
 
 
+def _evidence(store: Store, cypher: str, id: str) -> Section:
+    """The measurements, and below them once each what was measured and how its null was made."""
+    section = _section(store, "Evidence", cypher, unshown=_LONG, id=id)
+    told = dict.fromkeys(
+        f"{row['kind']}: {row['method']}."
+        + (f" Null: {row['null_method']}." if row["null_method"] else "")
+        for row in section.result.to_dicts()
+    )
+    return replace(section, note="\n".join(told))
+
+
 def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
     total, left_out = facts.get("input_l1"), facts.get("left_out_l1")
     note = "By l1; the net sum is not the meaning of a spatial kernel."
     if total and left_out is not None:
         note += f" The graph leaves out {left_out / total:.0%} of the l1 of all its inputs."
     return [
-        _section(store, "Labels", LABELS, id=id),
+        _section(store, "Labels", LABELS, unshown=("name",), id=id),
         _question(store, "Strongest inputs", "inputs", note, feature=id, top=STRONGEST),
         _question(store, "Strongest outputs", "outputs", feature=id, top=STRONGEST),
         _question(store, "Circuits", "circuits-of", feature=id),
-        _section(store, "Evidence", FEATURE_EVIDENCE, unshown=_LONG, id=id),
+        _evidence(store, FEATURE_EVIDENCE, id),
     ]
 
 
@@ -286,7 +297,7 @@ def _circuit(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
     return [
         _section(store, "Members", MEMBERS, id=id),
         _section(store, "Weights between them", MEMBER_WEIGHTS, id=id),
-        _section(store, "Evidence", CIRCUIT_EVIDENCE, unshown=_LONG, id=id),
+        _evidence(store, CIRCUIT_EVIDENCE, id),
         _section(
             store,
             "Whole in these published circuits" if found else "Parts of it found here",

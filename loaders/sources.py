@@ -112,7 +112,8 @@ def _unknown(text: str, path: Path) -> str:
             f"{text!r} is neither an .onnx file nor a checkpoint "
             f"({', '.join(CHECKPOINT_SUFFIXES)}): its name has another ending."
         )
-    near = did_you_mean(text, _everything_known())
+    # The libraries' names take seconds to list, so they are asked only where no short name is near.
+    near = did_you_mean(text, [*ZOO, PUBLISHED]) or did_you_mean(text, _everything_known())
     advice = near or (
         f"Known: {', '.join(ZOO)}, torchvision:NAME, timm:NAME, an .onnx file, a checkpoint file, "
         f"{PUBLISHED}, published:DIR."

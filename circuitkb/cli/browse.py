@@ -19,7 +19,7 @@ HIDDEN = {
     "edges": ("l1", "connection", "origin"),
     "found": ("why",),
     "circuits": ("group", "p", "null_count", "published_as", "claim"),
-    "card": ("id", "detail", "connection", "origin", "group"),
+    "card": ("id", "detail", "connection", "origin", "group", "claim"),
 }
 
 
@@ -240,6 +240,6 @@ def show(
     out.print(facts(card.facts))
     for section in card.sections:
         out.print(f"\n{section.title}", style="bold")
-        print_rows(section.result, wide=wide, hidden=HIDDEN["card"])
+        print_rows(section.result, wide=wide, hidden=(*HIDDEN["card"], *section.unshown))
         if section.note:
             out.print(section.note, style="dim")

@@ -358,7 +358,7 @@ def test_a_feature_card_holds_labels_inputs_circuits_and_evidence(
     sections = {section.title: section for section in card.sections}
     assert card.kind == "feature"
     assert sections["Labels"].result["label"] == ["Dog Heads"]
-    assert "Olah" in sections["Labels"].result["said_by"][0]
+    assert "Olah" in sections["Labels"].result["name"][0]
     assert len(sections["Strongest inputs"].rows) == 4
     assert "inceptionv1.dog-head-union" in sections["Circuits"].result["circuit"]
     assert sections["Evidence"].rows
