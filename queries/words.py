@@ -24,6 +24,8 @@ _PHRASES = (
     (re.compile(r"\bmore than one\b"), "several"),
     (re.compile(r"\bat least two\b"), "several"),
     (re.compile(r"\bmirror[ -]images?\b"), "mirror"),
+    # "X takes its input from" asks for inputs; "takes its input from X" for what X goes to.
+    (re.compile(r"\binputs? from (?=[\w{])"), "as_input "),
     (re.compile(r"\bas (?:an? |one of (?:its|their) )?inputs?\b"), "as_input"),
     (re.compile(r"\b(left|right)[ -](?:ward|hand|facing)\b"), r"\1"),
 )

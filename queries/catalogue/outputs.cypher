@@ -8,6 +8,7 @@
 //   "what is built from {feature}?",
 //   "which features use {feature}?",
 //   "which features have {feature} as an input?",
+//   "which features get input from {feature}?",
 //   "where does {feature} go?",
 // ]
 // needs = [["output", "feed", "into", "built", "use", "go", "as_input"]]
