@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -133,7 +134,8 @@ def open_for_reading(graph: Path, view: Path, *, timeout: float | None) -> Any:
 
 
 def _link(source: Path, link: Path) -> None:
-    try:
-        link.symlink_to(source)
-    except OSError:  # Windows without the right to make symbolic links
-        link.hardlink_to(source)
+    for make in (link.symlink_to, link.hardlink_to):
+        with suppress(OSError):  # Windows: without the right to it, or onto another drive
+            make(source)
+            return
+    shutil.copyfile(source, link)

@@ -22,6 +22,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -50,6 +51,7 @@ WAIT_FOR_WRITER = 5.0
 
 _ALMOST_NOTHING = 32_000_000
 _OURS = {"write.lock", "store.json.new", "CURRENT.new"}
+_GENERATION = re.compile(r"generation-[1-9][0-9]*")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_TEXTS = ("No space left on device", "Disk quota exceeded", "File too large")
 
@@ -157,6 +159,8 @@ class StoreDirectory:
             name = (self.path / "CURRENT").read_text().strip()
         except FileNotFoundError:
             return None
+        if not _GENERATION.fullmatch(name):
+            raise self._damaged()
         return Generation(self.path / name)
 
     def lease(self) -> Lease | None:
@@ -174,7 +178,7 @@ class StoreDirectory:
             if generation.lease_file.exists():
                 return Lease(generation, file)
             file.close()
-        raise StoreError(f"{self.path} is damaged: CURRENT names what is not there.")
+        raise self._damaged()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -271,6 +275,12 @@ class StoreDirectory:
         for path in self.kernels.glob("*"):
             if path.name not in kept:
                 path.unlink(missing_ok=True)
+
+    def _damaged(self) -> StoreError:
+        return StoreError(
+            f"{self.path} is damaged: CURRENT names no state that is there. "
+            f"Load its sources again into a new path."
+        )
 
     def _replace(self, name: str, text: str) -> None:
         unfinished = self.path / f"{name}.new"

@@ -280,7 +280,9 @@ def query(rng: random.Random, world: World) -> Query:
     wanted = rng.choice([0, 1, 1, 2, 2, 3])
     predicates = [maker.predicate(points, [s.name for s in steps]) for _ in range(wanted)]
     where = " AND ".join(p.text for p in predicates)
-    shape = rng.choice([_rows, _rows, _count, _distinct, _groups, _page, _exists, _optional])
+    shape = rng.choice(
+        [_rows, _rows, _count, _distinct, _groups, _many, _page, _exists, _optional, _reach]
+    )
     made = shape(maker, steps, points, clauses, predicates, f" WHERE {where}" if where else "")
     made.parameters, made.motif = maker.parameters, motif
     return made
@@ -357,6 +359,45 @@ def _groups(*given: Any) -> Query:
         f"collect({name}.path) AS paths"
     )
     return Query(f"{_match(clauses)}{where} RETURN {text}", {}, False, expected)
+
+
+def _many(*given: Any) -> Query:
+    maker, steps, points, clauses, predicates, where = given
+    key = points[0]
+    counts = Counter(found[key]["id"] for found in _all(maker, steps, predicates))
+    least = maker.rng.randint(1, 3)
+    text = f"WITH {key}, count(*) AS n WHERE n > {maker.value(least)} RETURN {key}.id AS i, n"
+    expected = [(i, n) for i, n in counts.items() if n > least]
+    return Query(f"{_match(clauses)}{where} {text}", {}, False, expected)
+
+
+def _reach(*given: Any) -> Query:
+    """What a chain of 1 to 3 edges reaches, no edge twice; the pattern is not used."""
+    maker, world = given[0], given[0].world
+    maker.parameters.clear()
+    start = maker.rng.choice(list(world.features))
+    least, most = maker.rng.choice([(1, 2), (1, 3), (2, 3), (3, 3)])
+    limit = round(maker.rng.uniform(-1, 0.2), 2)
+    ends: Counter[tuple[str, int]] = Counter()
+    chains: list[tuple[Record, ...]] = [()]
+    for length in range(1, most + 1):
+        chains = [
+            (*chain, edge)
+            for chain in chains
+            for edge in world.edges
+            if edge["source"] == (chain[-1]["target"] if chain else start)
+            and all(edge is not other for other in chain)
+            and edge["sum"] > limit
+        ]
+        if length >= least:
+            ends.update((chain[-1]["target"], length) for chain in chains)
+    text = (
+        f"MATCH p = (a:Feature {{id: {maker.value(start)}}})"
+        f"-[ws:WEIGHT*{least}..{most}]->(b:Feature) "
+        f"WHERE all(w IN ws WHERE w.sum > {maker.value(limit)}) "
+        f"RETURN b.id AS i, length(p) AS l, count(*) AS n"
+    )
+    return Query(text, {}, False, [(*end, n) for end, n in ends.items()])
 
 
 def _page(*given: Any) -> Query:

@@ -81,8 +81,8 @@ def whole() -> Record:
 
 
 @cache
-def compiled() -> tempfile.TemporaryDirectory[str]:
-    """Where the processes keep compiled modules for one another, to start quickly."""
+def shared() -> tempfile.TemporaryDirectory[str]:
+    """Where the processes keep compiled modules for one another, and what killed ones leave."""
     return tempfile.TemporaryDirectory()
 
 
@@ -96,7 +96,8 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
         env={
             **os.environ,
             "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": compiled().name,
+            "PYTHONPYCACHEPREFIX": shared().name,
+            "TMPDIR": shared().name,
         },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -536,8 +537,9 @@ def test_a_damaged_card_is_said(place: Path, store: Store, text: str) -> None:
         open_store(place)
 
 
-def test_a_pointer_to_nowhere_is_said(place: Path, store: Store) -> None:
-    (place / "CURRENT").write_text("generation-77\n")
+@pytest.mark.parametrize("text", ["generation-77\n", "", "../elsewhere", "/etc"])
+def test_a_pointer_to_nowhere_is_said(place: Path, store: Store, text: str) -> None:
+    (place / "CURRENT").write_text(text)
     with pytest.raises(StoreError, match="damaged"):
         open_store(place).read(COUNT)
 
