@@ -21,7 +21,14 @@ from circuitkb.schema.progress import Progress, silent
 from .composed import ComposedLayer, Composition
 from .linear_form import LinearForm, Part, Source, features, merge
 from .operations import apply
-from .rule_context import NONLINEARITIES, RuleContext, operation_name, shape_of, without_edges
+from .rule_context import (
+    NONLINEARITIES,
+    RuleContext,
+    argument,
+    operation_name,
+    shape_of,
+    without_edges,
+)
 from .tracing import TracedNetwork, trace
 
 LINEARISATION = (
@@ -114,9 +121,9 @@ class Composer:
                     # A pooling of something that is no feature yet: its output is one.
                     result = self._add_layer(node, result, _form(values, result))
                 values[node] = result
-            for argument in node.all_input_nodes:
-                if network.last_use[argument] is node and argument not in network.outputs:
-                    values.pop(argument, None)
+            for before in node.all_input_nodes:
+                if network.last_use[before] is node and before not in network.outputs:
+                    values.pop(before, None)
         for node in network.outputs:
             self._add_output(node, _form(values, node))
         progress("Composing kernels", 1.0)
@@ -142,8 +149,8 @@ class Composer:
     ) -> LinearForm:
         """Register what a nonlinearity puts out, with all edges into it; return its features."""
         kind = kind or NONLINEARITIES.get(operation_name(node), "max_pool")
-        if kind == "hardtanh":
-            kind = _hardtanh_kind(node)
+        if kind in ("hardtanh", "clamp"):
+            kind = _bounded_kind(kind, node)
         shape = shape_of(node)
         layout = form.layout or {4: "ncyx", 3: "ntc", 2: "nc"}.get(len(shape))
         if layout is None or "c" not in layout or form.index is not None or shape[0] != 1:
@@ -229,9 +236,11 @@ def _at_centre(form: LinearForm) -> Tensor | None:
     return flat[:, form.rows // 2, form.columns // 2].float().contiguous()
 
 
-def _hardtanh_kind(node: Node) -> str:
-    low, high = (*node.args[1:], -1.0, 1.0)[:2] if len(node.args) > 1 else (-1.0, 1.0)
-    return "relu6" if (low, high) == (0.0, 6.0) else "hardtanh"
+def _bounded_kind(kind: str, node: Node) -> str:
+    """Return ``relu`` or ``relu6`` where the bounds are theirs."""
+    default = (-1.0, 1.0) if kind == "hardtanh" else (None, None)
+    bounds = tuple(argument(node.args, place, default[place - 1]) for place in (1, 2))
+    return {(0, 6): "relu6", (0, None): "relu"}.get(bounds, kind)
 
 
 def _connection(key: str, part: Part, target: str) -> Connection:

@@ -22,10 +22,10 @@ NONLINEARITIES = {
         "clamp_min", "clamp_max", "abs", "exp", "erf", "sqrt", "rsqrt", "log", "log_sigmoid",
         "softsign", "threshold",
     )
-} | {"log_sigmoid_forward": "log_sigmoid", "_prelu_kernel": "prelu"}  # fmt: skip
+} | {"log_sigmoid_forward": "log_sigmoid", "_prelu_kernel": "prelu", "clip": "clamp"}  # fmt: skip
 """Operations on single values that are not linear: what they put out are features."""
 
-GATES = {"sigmoid", "hardsigmoid", "tanh", "softplus", "clamp", "hardtanh"}
+GATES = {"sigmoid", "hardsigmoid", "tanh", "softplus", "clamp", "clip", "hardtanh"}
 """Nonlinearities whose output, multiplied with another tensor, is its gate."""
 
 SELF_GATED = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -199,3 +201,29 @@ def test_a_network_that_cannot_be_traced_names_the_module_and_the_reason() -> No
     network = nn.Sequential(nn.Conv2d(3, 4, 1), Branching()).eval()
     with pytest.raises(TraceError, match=r"module '1' \(Branching\)"):
         compose(network, image(5))
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        (lambda x: torch.clip(x, 0, 6), "relu6"),
+        (lambda x: torch.clamp(x, min=0), "relu"),
+        (lambda x: torch.clamp(x / 6 + 0.5, 0, 1), "clamp"),
+        (nn.functional.hardtanh, "hardtanh"),
+        (nn.functional.relu6, "relu6"),
+    ],
+)
+def test_bounds_written_in_other_words_are_the_same_nonlinearity(
+    operation: Callable[[Tensor], Tensor], kind: str
+) -> None:
+    class Bounded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return operation(self.conv(x))
+
+    found, proofs = prove(Bounded().eval(), image(5))
+    assert [layer.kind for layer in found.layers] == ["input", kind]
+    assert [proof.error < 1e-5 for proof in proofs] == [True]
