@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from circuitkb.schema.progress import Progress, silent
@@ -51,15 +53,26 @@ class _LoadableNetwork:
 
 
 class _LoadablePublication:
-    def __init__(self, rows: GraphRows) -> None:
+    def __init__(self, rows: GraphRows, started: float) -> None:
         model = rows.nodes["Model"].to_pylist()[0]
         self._rows = rows
+        self._source: str = model["source"]
+        self._started = started
         self.name: str = model["id"]
         self.fingerprint: str = model["fingerprint"]
 
     def rows(self, keep: int = KEEP, progress: Progress = silent) -> GraphRows:
+        from .provenance import load_provenance
+
+        provenance = load_provenance(
+            model=self.name,
+            source=self._source,
+            fingerprint=self.fingerprint,
+            started=self._started,
+            counts=self._rows.counts(),
+        )
         progress("Reading published circuits", 1.0)
-        return self._rows
+        return replace(self._rows, nodes={**self._rows.nodes, "Import": provenance})
 
 
 def open_source(
@@ -96,6 +109,7 @@ def open_source(
 
     from .sources import open_network, parse_source
 
+    started = time.perf_counter()
     if name is not None:
         check_slug(name)
     if parse_source(source).kind == "published":
@@ -103,7 +117,7 @@ def open_source(
 
         if architecture is not None:
             raise SourceError(f"{source!r} has no weights: --arch goes only with a checkpoint.")
-        return _LoadablePublication(published_rows(source, name=name))
+        return _LoadablePublication(published_rows(source, name=name), started)
     network = open_network(source, architecture=architecture)
     return _LoadableNetwork(network, name or network.suggested_name)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
@@ -15,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from circuitkb.schema.errors import SourceError
-from circuitkb.schema.ids import LayerId, canonical_json, check_slug, content_hash
+from circuitkb.schema.ids import LayerId, check_slug
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
 from .composed import ComposedLayer, Composition
 from .composition import compose
+from .provenance import load_provenance, tool
 from .summaries import EdgeSummary, UnitInputs, strongest_inputs
 
 COMPOSING = 0.85
@@ -119,7 +118,21 @@ def network_rows(
             "Model": _model(network, composition, summary, name=name, keep=keep),
             "Layer": layers,
             "Feature": features,
-            "Import": _provenance(network, composition, summary, name, keep, start),
+            "Import": load_provenance(
+                model=name,
+                source=network.source,
+                fingerprint=network.fingerprint,
+                keep=keep,
+                started=start,
+                counts={
+                    "layers": len(composition.layers),
+                    "features": sum(layer.channels for layer in composition.layers),
+                    "connections": len(composition.connections),
+                    "edges": summary.edges,
+                    "edges_kept": summary.weights.num_rows,
+                    "not_composed": len(composition.not_composed),
+                },
+            ),
         },
         relations=[
             Relations("IN_MODEL", "Layer", "Model", _lives_in(layers, "model")),
@@ -138,10 +151,6 @@ def check_keep(keep: int) -> None:
         raise SourceError(f"keep is {keep}: keep at least 1 input of each unit.")
 
 
-def _tool() -> str:
-    return f"circuitkb {version('circuitkb')}"
-
-
 def _model(
     network: Network, composition: Composition, summary: EdgeSummary, *, name: str, keep: int
 ) -> pa.Table:
@@ -158,44 +167,11 @@ def _model(
         "keep": keep,
         "not_composed": list(composition.not_composed),
         "linearisation": composition.linearisation,
-        "tool": _tool(),
+        "tool": tool(),
         "license": network.license,
         "attribution": network.attribution,
     }
     return node_table("Model", rows_of([record]))
-
-
-def _provenance(
-    network: Network,
-    composition: Composition,
-    summary: EdgeSummary,
-    name: str,
-    keep: int,
-    start: float,
-) -> pa.Table:
-    counts = {
-        "layers": len(composition.layers),
-        "features": sum(layer.channels for layer in composition.layers),
-        "connections": len(composition.connections),
-        "edges": summary.edges,
-        "edges_kept": summary.weights.num_rows,
-        "not_composed": len(composition.not_composed),
-        "keep": keep,
-        "fingerprint": network.fingerprint,
-    }
-    # Without the date, so that the same load again is the same node.
-    what = {"kind": "load", "model": name, "fingerprint": network.fingerprint, "keep": keep}
-    record = {
-        "id": f"load-{content_hash(what)[:16]}",
-        "kind": "load",
-        "source": network.source,
-        "model": name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "tool": _tool(),
-        "seconds": round(time.perf_counter() - start, 3),
-        "summary": canonical_json(counts),
-    }
-    return node_table("Import", rows_of([record]))
 
 
 def _layers(composition: Composition, model: str) -> pa.Table:

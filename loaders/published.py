@@ -8,7 +8,6 @@ weights are needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -19,6 +18,7 @@ from circuitkb.schema.ids import FeatureId, check_slug, slugify
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
+from .provenance import tool
 from .published_annotations import (
     annotation_rows,
     circuit_name,
@@ -148,7 +148,7 @@ def _model(files: PublishedFiles) -> pa.Table:
             "network are not known here"
         ],
         "linearisation": files.about.linearisation,
-        "tool": f"circuitkb {version('circuitkb')}",
+        "tool": tool(),
         "license": files.about.license,
         "attribution": files.about.attribution,
     }

@@ -432,3 +432,12 @@ def test_a_motif_that_cannot_be_searched_for_is_refused(published: ckb.Knowledge
 def test_a_search_in_a_model_that_is_not_there_is_refused(published: ckb.KnowledgeBase) -> None:
     with pytest.raises(NotFoundError, match="Did you mean 'inceptionv1'"):
         published.find("union", models=["inceptionv2"])
+
+
+def test_a_load_of_published_circuits_leaves_its_provenance(tmp_path: Path) -> None:
+    with ckb.open(tmp_path / "kb.ckb") as kb:
+        kb.load("published:inceptionv1")
+        rows = kb.query(
+            "MATCH (i:Import) RETURN i.kind AS kind, i.model AS model, i.source AS source"
+        ).to_dicts()
+    assert rows == [{"kind": "load", "model": "inceptionv1", "source": "published:inceptionv1"}]

@@ -110,7 +110,7 @@ def prove(
             seen = _windows(activation, connection, positions)
             into = torch.as_tensor(connection.source_units).long()
             out = torch.as_tensor(connection.target_units).long()
-            kernel = torch.as_tensor(connection.kernel)
+            kernel = torch.tensor(connection.kernel)
             given = torch.einsum("goiyx,pgiyx->pgo", kernel, seen[:, into])
             predicted.index_put_(
                 (torch.arange(len(positions))[:, None, None], out[None]), given, accumulate=True
