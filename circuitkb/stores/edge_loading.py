@@ -49,16 +49,28 @@ def load_relations(
             "props": property_rows(item.table.drop_columns(["source", "target"])),
         }
 
+    send = shortcut(batch)
+    if send is None:
+        for rows in _one_ahead(_pieces(relations), prepare):
+            batch.new_edges(rows["src"], rows["type"], rows["dst"], rows["props"])
+    else:
+        for text in _one_ahead(_pieces(relations), lambda item: json.dumps(prepare(item))):
+            send(text)
+
+
+def shortcut(batch: Any) -> Callable[[str], None] | None:
+    """Return what hands JSON to the engine, or None where the package has no such entry point."""
     try:
         from arcadedb._native.extras import NativeGraphBatch, _call
     except ImportError:
-        NativeGraphBatch = ()
-    if isinstance(batch, NativeGraphBatch):
-        for text in _one_ahead(_pieces(relations), lambda item: json.dumps(prepare(item)).encode()):
-            _call("Failed to add relations", "arcadedb_n_gb", batch._gb, b"new_edges", text)
-    else:
-        for rows in _one_ahead(_pieces(relations), prepare):
-            batch.new_edges(rows["src"], rows["type"], rows["dst"], rows["props"])
+        return None
+    if not isinstance(batch, NativeGraphBatch):
+        return None
+
+    def send(text: str) -> None:
+        _call("Failed to add relations", "arcadedb_n_gb", batch._gb, b"new_edges", text.encode())
+
+    return send
 
 
 def _pieces(relations: Iterable[Relations]) -> Iterator[Relations]:

@@ -15,9 +15,10 @@ from circuitkb.schema.tables import GraphRows
 from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability
 from .bulk import apply, verify
 from .changes import Changes, changes_of
+from .disk import disk_errors, disk_is_full, full
 from .engine import empty_graph, engine_error, fault_of
 from .exporting import exported
-from .generations import Lease, StoreDirectory, disk_errors, disk_is_full, full, missing
+from .generations import Lease, StoreDirectory, missing
 from .kernel_files import KernelFile, file_name, save
 from .read_only import ReadOnlyGraph
 

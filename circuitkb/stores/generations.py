@@ -19,7 +19,6 @@ next writer removes. A generation stays as long as a reader leases it.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -40,6 +39,8 @@ from circuitkb.schema.errors import (
     StoreVersionError,
 )
 
+from .disk import bring_to_disk, copy_graph, disk_errors, megabytes, sync
+
 try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be removed anyway
@@ -49,11 +50,8 @@ FORMAT_NAME = "circuitkb"
 WAIT_FOR_WRITER = 5.0
 """Seconds that a writer waits for another one."""
 
-_ALMOST_NOTHING = 32_000_000
 _OURS = {"write.lock", "store.json.new", "CURRENT.new"}
 _GENERATION = re.compile(r"generation-[1-9][0-9]*")
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FULL_TEXTS = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 @dataclass(frozen=True)
@@ -240,8 +238,8 @@ class StoreDirectory:
         free = shutil.disk_usage(self.path).free
         if room > free:
             raise StoreFullError(
-                f"The write needs about {_megabytes(room)} at {self.path}, where "
-                f"{_megabytes(free)} are free; nothing was changed."
+                f"The write needs about {megabytes(room)} at {self.path}, where "
+                f"{megabytes(free)} are free; nothing was changed."
             )
         number = current.number + 1 if current else 1
         staged = Generation(self.path / f"generation-{number}")
@@ -289,7 +287,7 @@ class StoreDirectory:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(self.path / name)
-        _sync(self.path)
+        sync(self.path)
 
 
 def missing(address: str) -> StoreNotFoundError:
@@ -298,88 +296,6 @@ def missing(address: str) -> StoreNotFoundError:
         f"There is no knowledge base at {address}. "
         f"Make one: circuitkb load published:inceptionv1 --kb {address}"
     )
-
-
-@contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn whatever says that the disk is full, or cannot be written, into a store's error."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except Exception as error:
-        if says_full(error):
-            raise full(path) from error
-        if isinstance(error, OSError):
-            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
-        raise
-
-
-def full(path: Path) -> StoreFullError:
-    """Return the error of a disk without room."""
-    return StoreFullError(
-        f"The disk of {path} is full; nothing was changed. Make room and try again."
-    )
-
-
-def disk_is_full(path: Path) -> bool:
-    """Return whether hardly anything more goes onto the disk of ``path``."""
-    return shutil.disk_usage(path).free < _ALMOST_NOTHING
-
-
-def says_full(error: BaseException) -> bool:
-    """Return whether an error, or one that caused it, comes from a full disk."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return True
-    if any(text in str(error) for text in _FULL_TEXTS):
-        return True
-    cause = error.__cause__ or error.__context__
-    return cause is not None and says_full(cause)
-
-
-def copy_graph(source: Path, target: Path) -> None:
-    """Copy the files of a closed database; file systems that can share blocks do."""
-    target.mkdir()
-    for item in source.iterdir():
-        copy_file(item, target / item.name)
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy one file, inside the kernel where it can."""
-    if not hasattr(os, "copy_file_range"):
-        shutil.copyfile(source, target)
-        return
-    with source.open("rb") as reading, target.open("wb") as writing:
-        left = os.fstat(reading.fileno()).st_size
-        while left:
-            try:
-                done = os.copy_file_range(reading.fileno(), writing.fileno(), left)
-            except OSError as error:
-                if error.errno in _FULL:
-                    raise
-                done = 0
-            if not done:  # a file system without it: go on from here by hand
-                shutil.copyfileobj(reading, writing)
-                return
-            left -= done
-
-
-def bring_to_disk(path: Path) -> None:
-    """Wait until every file below ``path`` is on the disk."""
-    for directory, _, files in os.walk(path):
-        for name in files:
-            _sync(Path(directory) / name)
-        _sync(Path(directory))
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_unless_leased(generation: Generation) -> None:
@@ -400,7 +316,3 @@ def _own_version() -> str:
         return version("circuitkb")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

@@ -1,7 +1,8 @@
-"""One empty store of each kind."""
+"""Stores to test: an empty one of each kind, and an embedded one that holds a network."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
 
+from .contents import network
 from .factories import FACTORIES, Factory
 
 
@@ -51,3 +54,28 @@ def within() -> Callable[[float], AbstractContextManager[None]]:
         assert took < seconds, f"took {took:.1f} s"
 
     return block
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where the embedded store of a test is, or will be."""
+    return tmp_path / "zoo.ckb"
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded store that holds :func:`network`, to copy."""
+    path = tmp_path_factory.mktemp("written") / "zoo.ckb"
+    store = open_store(path)
+    store.write(network())
+    store.close()
+    return path
+
+
+@pytest.fixture
+def network_store(place: Path, written: Path) -> Iterator[Store]:
+    """An embedded store of its own that holds :func:`network`."""
+    shutil.copytree(written, place)
+    store = open_store(place)
+    yield store
+    store.close()

@@ -15,6 +15,18 @@ from circuitkb.stores.base import Store
 
 Record = dict[str, Any]
 
+TEXTS = [
+    "",
+    "plain",
+    "Ünïcödé 漢字 🧠 \u200b\u202e",
+    "quotes ' \" ` and \\ back",
+    "line\nbreak\ttab \x00 nul \x01",
+    "LOAD CSV FROM 'file:///etc/passwd' AS l RETURN l",
+    "(#1:0)-[#2:0]->(#1:1)",
+    "x" * 100_000,
+]
+"""Texts that may be mistaken for something else."""
+
 
 def nodes(label: str, *records: Record) -> GraphRows:
     return GraphRows(nodes={label: node_table(label, rows_of(records))})

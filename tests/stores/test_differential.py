@@ -14,7 +14,8 @@ from typing import Any
 
 from circuitkb.stores.base import Store
 
-from .motifs import MOTIFS, Query, query, world
+from .motifs import MOTIFS, world
+from .questions import Query, query
 
 GRAPHS = int(os.environ.get("CIRCUITKB_DIFFERENTIAL_GRAPHS", "12"))
 SEED = int(os.environ.get("CIRCUITKB_DIFFERENTIAL_SEED", "0"))

@@ -1,0 +1,131 @@
+"""A write that is killed is there or not, never half."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from circuitkb.stores import open_store
+from circuitkb.stores.base import Store
+
+from .contents import Record, content, content_of, more, network, nodes, values
+from .processes import finish, start
+
+COUNT = "MATCH (n:Feature) RETURN count(n) AS n"
+
+
+@pytest.fixture(scope="module")
+def whole() -> Record:
+    """Content after the larger write."""
+    found = content([network()])
+    for key, value in content([more()]).items():
+        found[key].update(value)
+    return found
+
+
+@pytest.fixture
+def store(network_store: Store) -> Store:
+    return network_store
+
+
+KILLING = """
+import os, pathlib, signal
+from circuitkb.stores import bulk, disk, edge_loading, embedded, generations
+
+def die(*arguments, **others):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def die_at(owner, name, call=1, after=False):
+    real = getattr(owner, name)
+    seen = []
+    def wrapped(*arguments, **others):
+        seen.append(1)
+        if len(seen) == call and not after:
+            die()
+        result = real(*arguments, **others)
+        if len(seen) == call:
+            die()
+        return result
+    setattr(owner, name, wrapped)
+
+point = sys.argv[2]
+if point == "before the copy":
+    die_at(generations, "copy_graph")
+elif point == "in the middle of the copy":
+    die_at(disk, "copy_file", 20)
+elif point == "after the copy":
+    die_at(generations, "copy_graph", after=True)
+elif point == "with kernels written":
+    die_at(embedded, "save", after=True)
+elif point == "in the middle of the relations":
+    edge_loading.RELATIONS_AT_ONCE = 1_000
+    die_at(edge_loading, "property_rows", 4)
+elif point == "between relations and updates":
+    die_at(bulk, "_update")
+elif point == "before reading back":
+    die_at(embedded, "verify")
+elif point == "before it is on the disk":
+    die_at(generations, "bring_to_disk")
+elif point == "before the pointer":
+    die_at(generations.StoreDirectory, "publish")
+elif point == "with a new pointer beside the old":
+    real = pathlib.Path.replace
+    pathlib.Path.replace = lambda path, to: die() if path.name == "CURRENT.new" else real(path, to)
+elif point == "after the pointer":
+    die_at(generations.StoreDirectory, "publish", after=True)
+open_store(sys.argv[1]).write(network() if "first" in sys.argv else more())
+"""
+POINTS = [line.split('"')[1] for line in KILLING.splitlines() if "if point ==" in line]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_write_leaves_the_store_as_it_was(
+    place: Path, store: Store, whole: Record, point: str
+) -> None:
+    before = content([network()])
+    code, _, err = finish(start(KILLING, place, point))
+    assert code == -signal.SIGKILL, err
+    reopened = open_store(place, create=False)
+    assert content_of(reopened) == (whole if point == "after the pointer" else before)
+    assert values(store, COUNT) == values(reopened, COUNT)
+    reopened.write(more())
+    assert content_of(reopened) == whole
+    reopened.close()
+    store.close()
+    open_store(place).write(nodes("Label", {"id": "l", "text": "l"}))
+    names = sorted(item.name for item in place.iterdir())
+    assert [name for name in names if not name.startswith("generation-")] == [
+        "CURRENT",
+        "kernels",
+        "store.json",
+        "write.lock",
+    ]
+    assert len(names) == 5
+    assert len(list((place / "kernels").iterdir())) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.7, 1.0])
+def test_a_write_killed_at_any_time_is_there_or_not(
+    place: Path, store: Store, whole: Record, seconds: float
+) -> None:
+    process = start("open_store(sys.argv[1]).write(more())", place)
+    time.sleep(seconds)
+    process.kill()
+    finish(process)
+    assert content_of(open_store(place)) in (content([network()]), whole)
+    open_store(place).write(more())
+    assert content_of(open_store(place)) == whole
+
+
+def test_a_first_write_that_is_killed_leaves_an_empty_store(place: Path) -> None:
+    code, _, _ = finish(start(KILLING, place, "before the pointer", "first"))
+    assert code == -signal.SIGKILL
+    store = open_store(place)
+    assert values(store, COUNT) == [0]
+    assert content_of(store) == content([])
+    store.write(network())
+    assert content_of(store) == content([network()])
+    store.close()
