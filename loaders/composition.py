@@ -121,9 +121,11 @@ class Composer:
                     # A pooling of something that is no feature yet: its output is one.
                     result = self._add_layer(node, result, _form(values, result))
                 values[node] = result
-            for before in node.all_input_nodes:
-                if network.last_use[before] is node and before not in network.outputs:
-                    values.pop(before, None)
+            # What a written-out nonlinearity reads is wanted again where its formula ends.
+            if node not in context.self_gates:
+                for before in node.all_input_nodes:
+                    if network.last_use[before] is node and before not in network.outputs:
+                        values.pop(before, None)
         for node in network.outputs:
             self._add_output(node, _form(values, node))
         progress("Composing kernels", 1.0)

@@ -29,10 +29,17 @@ GATES = {"sigmoid", "hardsigmoid", "tanh", "softplus", "clamp", "clip", "hardtan
 """Nonlinearities whose output, multiplied with another tensor, is its gate."""
 
 SELF_GATED = {
-    "sigmoid": "silu",
-    "hardsigmoid": "hardswish",
+    ("sigmoid",): "silu",
+    ("hardsigmoid",): "hardswish",
+    ("clamp",): "hardswish",
+    ("hardtanh",): "hardswish",
+    ("relu6",): "hardswish",
+    ("erf",): "gelu",
+    ("tanh", "softplus"): "mish",
 }
-"""What ``x * f(x)`` is called where exporters write it out."""
+"""What ``x * f(x)`` is called where exporters write it out, by the nonlinearities in ``f``."""
+
+_SCALAR_OPERATIONS = {"add", "sub", "mul", "div", "neg"}
 
 
 def operation_name(node: Node) -> str:
@@ -137,12 +144,8 @@ class RuleContext:
 
     def _sort_out(self, product: Node, first: Node, second: Node) -> None:
         """Note whether a product of two computed tensors is ``x * f(x)``, or which one gates."""
-        for value, gate in ((first, second), (second, first)):
-            name = operation_name(gate)
-            if name in SELF_GATED and gate.all_input_nodes == [value] and len(gate.users) == 1:
-                self.self_gated[product] = (value, SELF_GATED[name])
-                self.self_gates.add(gate)
-                return
+        if self._is_self_gated(product, first, second):
+            return
         before = [_before_broadcast(node) for node in (first, second)]
         sizes = [torch.Size(shape_of(node)).numel() for node in before]
         if sizes[0] != sizes[1]:
@@ -151,6 +154,43 @@ class RuleContext:
         gating = [node for node in (first, second) if operation_name(node) in GATES]
         if len(gating) == 1:
             self.gates[product] = gating[0]
+
+    def _is_self_gated(self, product: Node, first: Node, second: Node) -> bool:
+        chains = [self._pointwise_chain(node) for node in (first, second)]
+        shared = next((node for node in chains[0] if node in chains[1]), None)
+        if shared is None:
+            return False
+        inner = [node for chain in chains for node in chain[: chain.index(shared)]]
+        nonlinear = [
+            tuple(
+                NONLINEARITIES[operation_name(node)]
+                for node in chain[: chain.index(shared)]
+                if operation_name(node) in NONLINEARITIES
+            )
+            for chain in chains
+        ]
+        # One factor is x itself, up to constants; and nothing else looks into the formula.
+        inside = {product, *inner}
+        if all(nonlinear) or any(user not in inside for node in inner for user in node.users):
+            return False
+        names = nonlinear[0] or nonlinear[1]
+        if not names:
+            return False
+        self.self_gated[product] = (shared, SELF_GATED.get(names, f"x*{names[0]}"))
+        self.self_gates |= set(inner)
+        return True
+
+    def _pointwise_chain(self, node: Node) -> list[Node]:
+        """Return a node and what it was made from, value by value, with constants only."""
+        chain = [node]
+        while operation_name(node) in NONLINEARITIES or operation_name(node) in _SCALAR_OPERATIONS:
+            computed = [a for a in node.all_input_nodes if a in self.network.dynamic]
+            others = [a for a in node.all_input_nodes if a not in self.network.dynamic]
+            if len(computed) != 1 or any(torch.Size(shape_of(a)).numel() > 1 for a in others):
+                break
+            node = computed[0]
+            chain.append(node)
+        return chain
 
     def where(self, node: Node) -> str:
         """Return the module that a node stands in, for reasons."""

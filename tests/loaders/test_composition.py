@@ -152,18 +152,52 @@ def test_a_reused_activation_gives_a_layer_for_each_use_named_as_torchvision_doe
     assert (found.layers[-1].kind, found.layers[-1].channels) == ("output", 1000)
 
 
-def test_written_out_silu_is_one_layer() -> None:
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        (lambda x: x * torch.sigmoid(x), "silu"),
+        (lambda x: torch.sigmoid(x) * x, "silu"),
+        (lambda x: x * nn.functional.relu6(x + 3) / 6, "hardswish"),
+        (lambda x: x * torch.clamp(x / 6 + 0.5, 0, 1), "hardswish"),
+        (lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)), "gelu"),
+        (lambda x: x * torch.tanh(nn.functional.softplus(x)), "mish"),
+        (lambda x: x * torch.sqrt(torch.exp(x)), "x*sqrt"),
+    ],
+)
+def test_a_nonlinearity_that_is_written_out_is_one_layer(
+    operation: Callable[[Tensor], Tensor], kind: str
+) -> None:
     class Written(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv = nn.Conv2d(3, 4, 1)
+            self.first, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1)
 
         def forward(self, x: Tensor) -> Tensor:
-            x = self.conv(x)
-            return x * torch.sigmoid(x)
+            return self.last(operation(self.first(x)))
 
-    found = compose(Written().eval(), image(5))
-    assert [layer.kind for layer in found.layers] == ["input", "silu"]
+    found, proofs = prove(Written().eval(), image(5))
+    assert [layer.kind for layer in found.layers] == ["input", kind, "output"]
+    assert {c.path for c in found.connections} == {"direct"}
+    assert [proof.error < 1e-5 for proof in proofs] == [True, True]
+
+
+def test_a_gate_that_others_read_too_stays_a_layer_of_its_own() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            gate = torch.sigmoid(x)
+            return self.last(x * gate + gate)
+
+    found, proofs = prove(Shared().eval(), image(5))
+    assert [layer.kind for layer in found.layers] == ["input", "sigmoid", "output"]
+    assert {(c.source, c.path) for c in found.connections if c.target == "last"} == {
+        ("input", "gated"), ("sigmoid", "residual"),
+    }  # fmt: skip
+    assert max(proof.error for proof in proofs) < 1e-5
 
 
 def test_pooling_before_the_nonlinearity_makes_features_of_its_own() -> None:
