@@ -138,7 +138,7 @@ class KnowledgeBase:
         motif: str | Union = "union",
         *,
         models: Sequence[str] | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         progress: Progress = silent,
     ) -> FindReport:
         """Search every kernel of the models for a motif; write circuits and their evidence.
@@ -150,7 +150,7 @@ class KnowledgeBase:
         models
             Models to search; all if not given.
         seed
-            Seed of the null's random draws.
+            Seed of the null's random draws; the motif's own if not given.
 
         Raises
         ------

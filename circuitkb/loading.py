@@ -5,9 +5,9 @@ from __future__ import annotations
 from time import perf_counter
 
 from circuitkb.reports import LoadReport
-from circuitkb.schema.errors import ModelConflictError, SourceError
+from circuitkb.schema.errors import SourceError
 from circuitkb.schema.progress import Progress
-from circuitkb.stores.base import Store
+from circuitkb.stores.base import Store, other_weights
 
 READING = 0.6
 """Share of a load that reading and composing takes; writing takes the rest."""
@@ -36,11 +36,7 @@ def load(
     if there:
         fingerprint, stored_keep = there[0]
         if fingerprint != loadable.fingerprint:
-            raise ModelConflictError(
-                f"{loadable.name!r} is here already with other weights ({fingerprint[:12]}, not "
-                f"{loadable.fingerprint[:12]}): load these under another name, with --name NAME "
-                "(name= in Python)."
-            )
+            raise other_weights(loadable.name, fingerprint, loadable.fingerprint)
         return LoadReport(loadable.name, False, stored_keep, keep, seconds=perf_counter() - start)
 
     def reading(doing: str, done: float) -> None:

@@ -26,7 +26,7 @@ def search(
     motif: str | Union,
     *,
     models: Sequence[str] | None,
-    seed: int,
+    seed: int | None,
     progress: Progress,
 ) -> FindReport:
     """Search for a motif; see :meth:`circuitkb.knowledge_base.KnowledgeBase.find`."""
@@ -34,6 +34,7 @@ def search(
     from circuitkb.discovery.union import find_unions
 
     wanted = _motif(motif)
+    seed = wanted.seed if seed is None else seed
     if isinstance(models, str):
         models = [models]
     names = known_names.models(store) if models is None else list(dict.fromkeys(models))

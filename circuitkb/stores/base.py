@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from circuitkb.schema.errors import ModelConflictError
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.tables import GraphRows
 
@@ -39,6 +40,14 @@ class Answer:
     seconds: float
 
 
+def other_weights(model: str, stored: str, given: str) -> ModelConflictError:
+    """Return the error for a model that is there with another fingerprint."""
+    return ModelConflictError(
+        f"{model!r} is here already with other weights ({stored[:12]}, not {given[:12]}): load "
+        "these under another name, with --name NAME (name= in Python)."
+    )
+
+
 class Store(Protocol):
     """A place that keeps one knowledge base."""
 
@@ -58,6 +67,11 @@ class Store(Protocol):
 
         A node whose id is there already has its given properties set; a relation that is there
         already (same name, ends and key properties) likewise; others are made.
+
+        Raises
+        ------
+        ModelConflictError
+            A model is there under the same name with other weights; nothing was changed.
         """
 
     def read(

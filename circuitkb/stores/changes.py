@@ -18,6 +18,7 @@ from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
 
+from .base import other_weights
 from .kernel_files import file_name
 from .read_only import ReadOnlyGraph
 
@@ -64,6 +65,8 @@ def changes_of(rows: GraphRows, graph: ReadOnlyGraph, kernel_files: Mapping[str,
     ------
     SchemaError
         Rows that do not fit the schema, an id twice in a table, an end that is nowhere.
+    ModelConflictError
+        A model that is there has other weights.
     """
     changes = Changes()
     for label, given in rows.nodes.items():
@@ -95,6 +98,9 @@ def _compare_nodes(label: str, given: pa.Table, graph: ReadOnlyGraph, changes: C
     )
     old = pc.is_in(ids, pa.array(list(stored), pa.string()))
     for row in table.filter(old).to_pylist():
+        before = stored[row["id"]]
+        if label == "Model" and before["fingerprint"] != row["fingerprint"]:
+            raise other_weights(row["id"], before["fingerprint"], row["fingerprint"])
         _update(label, stored[row["id"]], row, changes)
     new = table.filter(pc.invert(old))
     if new.num_rows:

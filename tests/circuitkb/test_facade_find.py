@@ -180,3 +180,14 @@ def test_progress_of_a_search_goes_forward_over_all_models(
     kb.find(models=["inceptionv1", "bare"], progress=lambda doing, done: said.append(done))
     assert said == sorted(said)
     assert said[-1] == 1.0
+
+
+def test_the_draws_follow_the_seed_of_the_motif_unless_told_otherwise(
+    kb: ckb.KnowledgeBase,
+) -> None:
+    motif = ckb.Union(of=ckb.mirror("up-down"), seed=5)
+    summary = "MATCH (i:Import) WHERE i.id CONTAINS 'up-down' RETURN i.summary AS summary"
+    kb.find(motif, models=["inceptionv1"])
+    assert json.loads(kb.query(summary)["summary"][0])["seed"] == 5
+    kb.find(motif, models=["inceptionv1"], seed=6)
+    assert json.loads(kb.query(summary)["summary"][0])["seed"] == 6

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.errors import ModelConflictError, SchemaError
 from circuitkb.schema.tables import GraphRows, Relations, relation_table
 from circuitkb.stores.base import Capability, Store
 
@@ -242,3 +242,12 @@ def test_closing_twice_is_closing(store: Store) -> None:
     assert values(store, "MATCH (n:Model) RETURN count(n)") == [1]
     store.close()
     store.close()
+
+
+def test_other_weights_under_a_models_name_are_refused_whole(store: Store) -> None:
+    store.write(network())
+    before = content_of(store)
+    other = nodes("Model", {"id": "net", "fingerprint": "g", "source": "test"})
+    with pytest.raises(ModelConflictError, match="'net' is here already with other weights"):
+        store.write(together(other, nodes("Feature", feature(99))))
+    assert content_of(store) == before
