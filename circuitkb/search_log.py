@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
+from circuitkb.loaders.provenance import tool
 from circuitkb.reports import ModelFound
 from circuitkb.schema.tables import node_table
 from circuitkb.stores.base import Store
@@ -33,7 +33,7 @@ def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float)
             "source": [motif],
             "model": [found.model],
             "created": [datetime.now(UTC).isoformat(timespec="seconds")],
-            "tool": [f"circuitkb {version('circuitkb')}"],
+            "tool": [tool()],
             "seconds": [seconds],
             "summary": [json.dumps(summary, allow_nan=False)],
         },
