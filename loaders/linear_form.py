@@ -107,12 +107,13 @@ class Part:
             return self
         targets, to = torch.unique(self.targets, return_inverse=True)
         sources, into = torch.unique(self.sources, return_inverse=True)
+        rows, columns = self.kernel.shape[3:]
+        _check_size(len(targets) * len(sources) * rows * columns)
         return self.over(targets, sources, to, into)
 
     def over(self, targets: Tensor, sources: Tensor, to: Tensor, into: Tensor) -> Part:
         """Return the map as one dense group over given channels; ``to``, ``into`` place its own."""
         rows, columns = self.kernel.shape[3:]
-        _check_size(len(targets) * len(sources) * rows * columns)
         dense = self.kernel.new_zeros(len(targets), len(sources), rows, columns)
         dense.index_put_((to[:, :, None], into[:, None, :]), self.kernel, accumulate=True)
         return replace(self, targets=targets[None], sources=sources[None], kernel=dense[None])
@@ -339,7 +340,8 @@ def _grouped(
 def merge(parts: Sequence[Part]) -> tuple[Part, ...]:
     """Add up parts that join the same channels of the same source on the same grid.
 
-    Gated parts stay apart from exact ones, pooled sources from unpooled ones.
+    Gated parts stay apart from exact ones, pooled sources from unpooled ones, and so do two parts
+    whose sum would be too large and larger than both.
     """
     bins: dict[tuple[Source, bool, Pair], list[Part]] = {}
     for part in parts:
@@ -349,8 +351,9 @@ def merge(parts: Sequence[Part]) -> tuple[Part, ...]:
         total: list[Part] = []
         for part in same:
             for place, other in enumerate(total):
-                if _overlap(part, other):
-                    total[place] = _sum(other, part)
+                both = _sum(other, part) if _overlap(part, other) else None
+                if both is not None:
+                    total[place] = both
                     break
             else:
                 total.append(part)
@@ -365,7 +368,7 @@ def _overlap(one: Part, other: Part) -> bool:
     )
 
 
-def _sum(one: Part, other: Part) -> Part:
+def _sum(one: Part, other: Part) -> Part | None:
     low = tuple(min(a, b) for a, b in zip(one.offset, other.offset, strict=True))
     high = tuple(
         max(a + n, b + m)
@@ -389,6 +392,9 @@ def _sum(one: Part, other: Part) -> Part:
         return replace(one, kernel=one.kernel + other.kernel, residual=residual)
     targets = torch.unique(torch.cat([one.targets.reshape(-1), other.targets.reshape(-1)]))
     sources = torch.unique(torch.cat([one.sources.reshape(-1), other.sources.reshape(-1)]))
+    values = len(targets) * len(sources) * one.kernel.shape[3] * one.kernel.shape[4]
+    if values > max(LARGEST_COMPOSED, one.kernel.numel(), other.kernel.numel()):
+        return None
 
     def spread(part: Part) -> Part:
         return part.over(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from circuitkb.loaders import linear_form
 from circuitkb.loaders.composition import compose
 from circuitkb.schema.errors import TraceError
 
@@ -137,6 +138,28 @@ def test_two_linear_paths_between_the_same_layers_are_one_edge() -> None:
     expected[range(4), range(4), 1, 1] += 1
     assert connection.path == "residual"
     np.testing.assert_allclose(connection.kernel[0], expected.numpy(), rtol=1e-6)
+
+
+def test_a_sum_that_would_grow_too_large_stays_two_edges_and_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Reversed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.wide = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu(self.first(x))
+            return torch.relu(torch.relu(x + x.flip(1)) + self.wide(x) + x)
+
+    torch.manual_seed(0)
+    network = Reversed().eval()
+    monkeypatch.setattr(linear_form, "LARGEST_COMPOSED", 10)
+    found, proofs = prove(network, image(9))
+    assert [c.kernel.size for c in found.connections if c.target == "relu_1"] == [8, 8]
+    # A weight of the network that is large itself takes up the identity all the same.
+    assert [c.kernel.size for c in found.connections if c.target == "relu_2"] == [8, 8 * 8 * 9]
+    assert max(proof.error for proof in proofs) < 1e-5
 
 
 def test_depthwise_kernels_are_stored_one_to_one() -> None:
