@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from itertools import pairwise
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from circuitkb.schema.errors import MissingExtraError, NotFoundError
 from circuitkb.schema.progress import Progress, silent
@@ -164,7 +163,13 @@ def _union_drawing(kb: KnowledgeBase) -> UnionDrawing:
     circuits = kb.circuit_records(
         model=PUBLISHED, motif="union", origin="found", feature=UNION, limit=None
     )
-    sides = consistent_sides([circuit["members"] for circuit in circuits])
+    # The search gives a case the same side in all circuits of one target.
+    sides = {
+        member["feature"]: member["side"]
+        for circuit in circuits
+        for member in circuit["members"]
+        if member["role"] == "case"
+    }
     labels = _labels(kb, [UNION, *sides])
     cases: list[Case] = []
     for feature, side in sorted(sides.items(), key=lambda item: (item[1], item[0])):
@@ -180,38 +185,6 @@ def _union_drawing(kb: KnowledgeBase) -> UnionDrawing:
         "(Distill, 2020), CC-BY-4.0.\n"
         "+ marks the centroid of the positive mass, in columns and rows from the centre.",
     )
-
-
-def consistent_sides(circuits: list[list[Mapping[str, Any]]]) -> dict[str, int]:
-    """Give each case of one union a side, such that the cases of every circuit face each other.
-
-    Each circuit names one pair of sides 1 and 2 for itself; which is which may differ from one
-    circuit to the next.
-
-    Examples
-    --------
-    >>> def circuit(one, two):
-    ...     return [{"feature": one, "role": "case", "side": 1},
-    ...             {"feature": two, "role": "case", "side": 2}]
-    >>> consistent_sides([circuit("a", "b"), circuit("b", "c")])
-    {'a': 1, 'b': 2, 'c': 1}
-    """
-    pairs = [
-        [member["feature"] for member in sorted(members, key=lambda m: m["side"] or 0)]
-        for members in ([m for m in circuit if m["role"] == "case"] for circuit in circuits)
-    ]
-    sides: dict[str, int] = {}
-    waiting = [pair for cases in pairs for pair in pairwise(cases)]
-    while waiting:
-        known = next((pair for pair in waiting if sides.keys() & set(pair)), waiting[0])
-        waiting.remove(known)
-        one, two = known
-        if two in sides:
-            sides.setdefault(one, 3 - sides[two])
-        else:
-            sides.setdefault(one, 1)
-        sides.setdefault(two, 3 - sides[one])
-    return sides
 
 
 def _labels(kb: KnowledgeBase, features: list[str]) -> dict[str, str]:

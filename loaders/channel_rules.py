@@ -68,7 +68,7 @@ def convolved(
             )
         except KernelTooLargeError:
             missing.add(
-                f"{context.where(node)} (from some layers: kernels of more than "
+                f"{context.network.place(node)} (from some layers: kernels of more than "
                 f"{LARGEST_COMPOSED:,} values)"
             )
     size = dict(zip(layout, shape_of(node), strict=True))

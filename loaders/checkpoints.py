@@ -13,9 +13,6 @@ from torch import Tensor, nn
 
 from circuitkb.schema.errors import CheckpointError
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
-"""How the name of a checkpoint ends."""
-
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
 _COUNTERS = "num_batches_tracked"

@@ -156,7 +156,7 @@ class Composer:
         shape = shape_of(node)
         layout = form.layout or {4: "ncyx", 3: "ntc", 2: "nc"}.get(len(shape))
         if layout is None or "c" not in layout or form.index is not None or shape[0] != 1:
-            place = self.network.module_path(node) or "the top of the network"
+            place = self.network.place(node)
             return without_edges([form], f"{place} ({kind} of a tensor without a channel axis)")
         size = dict(zip(layout, shape, strict=True))
         channels = size["c"]

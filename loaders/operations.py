@@ -7,7 +7,7 @@ An operation that is linear in the features gives a form; one that is not gives 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from torch.fx import Node
 from torch.fx.node import map_arg
@@ -77,10 +77,9 @@ def apply(context: RuleContext, node: Node, values: dict[Node, object]) -> objec
     rule = RULES.get(name)
     if rule is None or not any(isinstance(value, LinearForm) for value in inputs):
         return context.unknown(node, inputs)
-    known: dict[Node, Any] = dict(values)
-    args = map_arg(node.args, known.__getitem__)
+    args = map_arg(node.args, lambda read: cast(Any, values[read]))
     try:
         return rule(context, node, list(args))
     except KernelTooLargeError:
-        where = context.where(node)
+        where = context.network.place(node)
         return without_edges(inputs, f"{where} ({name}: its kernels would take too much memory)")

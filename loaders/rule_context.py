@@ -25,7 +25,7 @@ NONLINEARITIES = {
 } | {"log_sigmoid_forward": "log_sigmoid", "_prelu_kernel": "prelu", "clip": "clamp"}  # fmt: skip
 """Operations on single values that are not linear: what they put out are features."""
 
-GATES = {"sigmoid", "hardsigmoid", "tanh", "softplus", "clamp", "clip", "hardtanh"}
+GATES = {"sigmoid", "hardsigmoid", "tanh", "softplus", "clamp", "hardtanh"}
 """Nonlinearities whose output, multiplied with another tensor, is its gate."""
 
 SELF_GATED = {
@@ -151,7 +151,9 @@ class RuleContext:
         if sizes[0] != sizes[1]:
             self.gates[product] = first if sizes[0] < sizes[1] else second
             return
-        gating = [node for node in (first, second) if operation_name(node) in GATES]
+        gating = [
+            node for node in (first, second) if NONLINEARITIES.get(operation_name(node)) in GATES
+        ]
         if len(gating) == 1:
             self.gates[product] = gating[0]
 
@@ -192,14 +194,10 @@ class RuleContext:
             chain.append(node)
         return chain
 
-    def where(self, node: Node) -> str:
-        """Return the module that a node stands in, for reasons."""
-        return self.network.module_path(node) or "the top of the network"
-
     def unknown(self, node: Node, inputs: Sequence[object], why: str = "") -> LinearForm:
         """Return a tensor without a linear map, the reason naming the operation and module."""
         reason = operation_name(node) + (f": {why}" if why else "")
-        return without_edges(inputs, f"{self.where(node)} ({reason})")
+        return without_edges(inputs, f"{self.network.place(node)} ({reason})")
 
     def constant(self, node: Node, args: Sequence[Any]) -> Tensor | None:
         """Run the operation on the constants of its inputs: its value when all features are 0."""

@@ -113,7 +113,7 @@ def _unknown(text: str, path: Path) -> str:
             f"({', '.join(CHECKPOINT_SUFFIXES)}): its name has another ending."
         )
     # The libraries' names take seconds to list, so they are asked only where no short name is near.
-    near = did_you_mean(text, [*ZOO, PUBLISHED]) or did_you_mean(text, _everything_known())
+    near = did_you_mean(text, [*ZOO, PUBLISHED]) or did_you_mean(text, _library_names())
     advice = near or (
         f"Known: {', '.join(ZOO)}, torchvision:NAME, timm:NAME, an .onnx file, a checkpoint file, "
         f"{PUBLISHED}, published:DIR."
@@ -129,9 +129,7 @@ def _near_files(path: Path) -> str:
     return did_you_mean(path.name, siblings)
 
 
-def _everything_known() -> Iterator[str]:
-    yield from ZOO
-    yield PUBLISHED
+def _library_names() -> Iterator[str]:
     for library in LIBRARIES:
         try:
             yield from (f"{library}:{name}" for name in known_names(library))

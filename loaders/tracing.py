@@ -71,6 +71,10 @@ class TracedNetwork:
             path = entry[0] if isinstance(entry, tuple) else str(entry)
         return _REPEATED_CALL.sub("", path)
 
+    def place(self, node: Node) -> str:
+        """Return the module that a node stands in, in words."""
+        return self.module_path(node) or "the top of the network"
+
     def value_of(self, node: Node, arguments: Callable[[Node], Any]) -> Any:
         """Run one operation; ``arguments`` gives the value of each node it reads."""
         args = map_arg(node.args, arguments)

@@ -37,12 +37,16 @@ class Update:
 
 @dataclass
 class Changes:
-    """Everything that a write has to do; ``records`` knows the old nodes that new ones join."""
+    """Everything that a write has to do.
+
+    ``kernels`` gives for each model the name of its file and what is to stand in it; ``records``
+    knows the old nodes that new ones join.
+    """
 
     nodes: dict[str, pa.Table] = field(default_factory=dict)
     relations: list[Relations] = field(default_factory=list)
     updates: list[Update] = field(default_factory=list)
-    kernels: dict[str, Sequence[Connection]] = field(default_factory=dict)
+    kernels: dict[str, tuple[str, Sequence[Connection]]] = field(default_factory=dict)
     records: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -54,7 +58,7 @@ class Changes:
     def room(self) -> int:
         """Bytes that the changes will take on the disk, about."""
         tables = [*self.nodes.values(), *(item.table for item in self.relations)]
-        kernels = sum(c.kernel.nbytes for found in self.kernels.values() for c in found)
+        kernels = sum(c.kernel.nbytes for _, found in self.kernels.values() for c in found)
         return _EMPTY_DATABASE + 2 * sum(int(table.nbytes) for table in tables) + kernels
 
 
@@ -79,8 +83,9 @@ def changes_of(rows: GraphRows, graph: ReadOnlyGraph, kernel_files: Mapping[str,
         together = Relations(name, source, target, pa.concat_tables(tables).combine_chunks())
         _compare_relations(together, graph, changes)
     for model, connections in rows.kernels.items():
-        if kernel_files.get(model) != file_name(connections):
-            changes.kernels[model] = connections
+        name = file_name(connections)
+        if kernel_files.get(model) != name:
+            changes.kernels[model] = name, connections
     return changes
 
 

@@ -19,7 +19,7 @@ from .disk import disk_errors, disk_is_full, full
 from .engine import empty_graph, engine_error, fault_of
 from .exporting import exported
 from .generations import Lease, StoreDirectory, missing
-from .kernel_files import KernelFile, file_name, save
+from .kernel_files import KernelFile, save
 from .read_only import ReadOnlyGraph
 
 _LONGEST = 86_400.0
@@ -88,9 +88,9 @@ class EmbeddedStore:
         """Make the next generation; ``before`` is the graph to count from."""
         with self._directory.next_generation(empty_graph(), changes.room) as staged:
             files = staged.kernel_files()
-            for model, connections in changes.kernels.items():
-                files[model] = file_name(connections)
-                save(self._directory.kernels, files[model], connections)
+            for model, (name, connections) in changes.kernels.items():
+                files[model] = name
+                save(self._directory.kernels, name, connections)
             staged.name_kernel_files(files)
             try:
                 apply(changes, staged.graph)

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from circuitkb import figures
-from circuitkb.demo import consistent_sides, next_commands
+from circuitkb.demo import next_commands
 from circuitkb.errors import QueryError
 
 
@@ -68,20 +68,6 @@ def test_what_it_says_to_try_next_works(first_run: Any, line: str) -> None:
     tried = program(*shlex.split(line)[1:])
     assert tried.code == 0, tried.err
     assert tried.out
-
-
-def test_circuits_that_name_their_sides_differently_are_brought_together() -> None:
-    def circuit(one: str, two: str) -> list[dict[str, Any]]:
-        return [
-            {"feature": two, "role": "case", "side": 2},
-            {"feature": "u", "role": "union", "side": None},
-            {"feature": one, "role": "case", "side": 1},
-        ]
-
-    sides = consistent_sides(
-        [circuit("a", "x"), circuit("y", "b"), circuit("y", "a"), circuit("b", "x")]
-    )
-    assert sides["a"] == sides["b"] != sides["x"] == sides["y"]
 
 
 def drawing(*kernels: np.ndarray) -> figures.UnionDrawing:
