@@ -116,7 +116,9 @@ def find_candidates(
         (c.target, unit) for c in connections for unit in np.unique(c.target_units).tolist()
     }
     reasons = Counter(FEW_INPUTS if unit in few else NO_EXTENT for unit in everything - tested)
-    return found, dict(reasons), len(tested)
+    # Most units first; the units were counted from a set, which has no order of its own.
+    by_count = dict(sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0])))
+    return found, by_count, len(tested)
 
 
 def pools(candidates: Sequence[Candidates]) -> list[Pool]:

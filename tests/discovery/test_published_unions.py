@@ -195,3 +195,11 @@ def test_relations_end_in_nodes_of_the_search_or_of_the_model(
 
 def test_nothing_found_writes_nothing() -> None:
     assert union_rows(find_unions([], model="m")).counts() == {}
+
+
+def test_reasons_stand_in_one_order_whatever_the_hashes_of_a_process(
+    findings: UnionFindings,
+) -> None:
+    counts = [(-count, reason) for reason, count in findings.not_tested.items()]
+    assert len(counts) > 1
+    assert counts == sorted(counts)
