@@ -135,6 +135,12 @@ NODES: tuple[NodeType, ...] = (
             _p("channels", "integer", "number of units", required=True),
             _p("height", "integer", "rows of the activation map; null where there is none"),
             _p("width", "integer", "columns of the activation map; null where there is none"),
+            _p("receptive_field", "integer", "side in pixels that one unit sees; null: all of it"),
+            _p(
+                "off_centre",
+                "float",
+                "pixels from the stimuli's centre to that of the receptive field read; 0 is exact",
+            ),
         ),
     ),
     NodeType(
@@ -152,6 +158,19 @@ NODES: tuple[NodeType, ...] = (
             _p("input_l2_squared", "float", "sum of squared kernel values over all its inputs"),
             _p("left_out_l1", "float", "part of input_l1 that the graph does not keep"),
             _p("left_out_l2_squared", "float", "part of input_l2_squared that it does not keep"),
+            _p("answers", "boolean", "whether any stimulus moved it; null: not observed"),
+            _p("spread", "float", "standard deviation of its answers to the battery"),
+            _p(
+                "orientation",
+                "float",
+                "degrees of the lines it prefers, 0 horizontal, 45 rising to the right; "
+                "only where it passed its nulls",
+            ),
+            _p(
+                "orientation_selectivity",
+                "float",
+                "0 (none) to 1 (one orientation alone), likewise",
+            ),
         ),
     ),
     NodeType(
@@ -313,7 +332,11 @@ RELATIONS: tuple[RelationType, ...] = (
             _p("group", "string", "mirror or rotate"),
             _p("parameter", "float", "axis or angle in degrees"),
             _p("score", "float", "correlation of the answers"),
+            _p("same", "float", "correlation of the answers to the same stimuli"),
             _p("null_mean", "float", "mean score under the null"),
+            _p("p", "float", "share of the null at or above the score"),
+            _p("q", "float", "share of such scores that the null explains"),
+            _p("method", "string", "name and version of the measure"),
         ),
         key=("group", "parameter"),
     ),
@@ -325,6 +348,8 @@ RELATIONS: tuple[RelationType, ...] = (
             _p("score", "float", "similarity"),
             _p("rank", "integer", "place among the candidates, from 1"),
             _p("null_mean", "float", "mean score under the null"),
+            _p("p", "float", "share of the null at or above the score"),
+            _p("q", "float", "share of such scores that the null explains"),
             _p("method", "string", "how it was measured"),
         ),
         key=("method",),

@@ -15,6 +15,7 @@ import pyarrow as pa
 from .definition import Property, node_type, relation_type
 from .errors import SchemaError
 from .kernels import Connection
+from .responses import Responses
 
 _ARROW = {
     "string": pa.string(),
@@ -132,11 +133,14 @@ class GraphRows:
         Any number of tables; both ends stand in ``nodes`` or in the store already.
     kernels
         For each model, the layer-to-layer arrays that lie beside the graph.
+    responses
+        For each model, what its units answered to stimuli; it lies beside the graph too.
     """
 
     nodes: Mapping[str, pa.Table] = field(default_factory=dict)
     relations: Sequence[Relations] = ()
     kernels: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
+    responses: Mapping[str, Responses] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows by label and relation, largest first in no order."""
