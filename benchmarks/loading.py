@@ -80,9 +80,10 @@ class Region:
 
 
 def regions(composer: Composer) -> list[Region]:
-    features = {output: name for name, (output, _) in composer.sites.items()}
+    features = {site.after: name for name, site in composer.sites.items()}
     found = []
-    for target, (_, before) in composer.sites.items():
+    for target, site in composer.sites.items():
+        before = site.before
         if before is None:
             continue
         needed: set[Node] = set()

@@ -9,6 +9,7 @@ reads one, its parts are the kernels of all edges into that layer. The method fo
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,6 +39,53 @@ LINEARISATION = (
 
 SPILL_BYTES = 2**24
 """Kernel arrays of this size and more wait on disk for the store."""
+
+_LAYOUTS = {4: "ncyx", 3: "ntc", 2: "nc"}
+"""Layouts of tensors whose way from the last features is not linear, by their number of axes."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a layer of features stands in a traced network.
+
+    Attributes
+    ----------
+    layer
+        Name of the layer.
+    after
+        The node that puts its features out.
+    before
+        The node of its pre-activation; None for the input. Where a pooling makes the features,
+        this is what it pools, on a finer grid; for the output it is the same node.
+    layout
+        Which axis of ``after`` is what, as in :class:`~circuitkb.loaders.linear_form.LinearForm`:
+        ``n`` batch, ``c`` channel, ``y`` row, ``x`` column, ``t`` a list of positions.
+    rows, columns
+        Size of the map, 1 and 1 where there is none. A list of positions that is no whole map (one
+        with a class token) counts as so many rows of one column.
+    """
+
+    layer: str
+    after: Node
+    before: Node | None
+    layout: str
+    rows: int
+    columns: int
+
+
+def find_sites(network: TracedNetwork) -> dict[str, Site]:
+    """Find the layers of a traced network, in order of computation, without composing kernels.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
+    >>> sites = find_sites(trace(network, torch.zeros(1, 3, 8, 8)))
+    >>> [(site.layer, site.layout, site.rows, site.columns) for site in sites.values()]
+    [('input', 'ncyx', 8, 8), ('1', 'ncyx', 6, 6), ('2', 'ncyx', 6, 6)]
+    """
+    composer = Composer(network, edges=False)
+    composer.compose()
+    return composer.sites
 
 
 @torch.no_grad()
@@ -79,16 +127,23 @@ def compose(module: nn.Module, example: Tensor, *, progress: Progress = silent) 
 class Composer:
     """One walk over a traced network.
 
+    Parameters
+    ----------
+    network
+        What to walk over.
+    edges
+        Whether to compose kernels; without them the walk finds the layers only, quickly.
+
     Attributes
     ----------
     sites
-        For each layer, the node that puts out its features and the node of its pre-activation
-        (None for the input); in order of computation.
+        Where each layer stands, by its name, in order of computation.
     """
 
-    def __init__(self, network: TracedNetwork) -> None:
+    def __init__(self, network: TracedNetwork, *, edges: bool = True) -> None:
         self.network = network
-        self.sites: dict[str, tuple[Node, Node | None]] = {}
+        self.sites: dict[str, Site] = {}
+        self._edges = edges
         self._layers: list[ComposedLayer] = []
         self._connections: list[Connection] = []
         self._missing: dict[str, list[str]] = {}
@@ -120,7 +175,7 @@ class Composer:
                 if isinstance(result, Node):
                     # A pooling of something that is no feature yet: its output is one.
                     result = self._add_layer(node, result, _form(values, result))
-                values[node] = result
+                values[node] = result if self._edges else _without_kernels(result)
             # What a written-out nonlinearity reads is wanted again where its formula ends.
             if node not in context.self_gates:
                 for before in node.all_input_nodes:
@@ -140,7 +195,7 @@ class Composer:
     def _add_input(self) -> LinearForm:
         node = self.network.input
         channels, rows, columns = self.network.example.shape[1:]
-        self.sites["input"] = (node, None)
+        self.sites["input"] = Site("input", node, None, "ncyx", rows, columns)
         self._names["input"] = 1
         self._layers.append(ComposedLayer("input", "input", channels, rows, columns, None))
         source = Source("input", rows, columns)
@@ -154,7 +209,7 @@ class Composer:
         if kind in ("hardtanh", "clamp"):
             kind = _bounded_kind(kind, node)
         shape = shape_of(node)
-        layout = form.layout or {4: "ncyx", 3: "ntc", 2: "nc"}.get(len(shape))
+        layout = form.layout or _LAYOUTS.get(len(shape))
         if layout is None or "c" not in layout or form.index is not None or shape[0] != 1:
             place = self.network.place(node)
             return without_edges([form], f"{place} ({kind} of a tensor without a channel axis)")
@@ -164,16 +219,17 @@ class Composer:
         if "t" in layout and form.layout is not None:
             rows, columns = form.rows, form.columns
         name = self._unique(self._layer_name(node, kind))
-        self.sites[name] = (node, before)
+        self.sites[name] = Site(name, node, before, layout, rows, columns)
         mapped = "y" in layout or "t" in layout
         self._finish(name, kind, form, channels, (rows, columns) if mapped else None)
         return features(Source(name, rows, columns), channels, layout, shape)
 
     def _add_output(self, node: Node, form: LinearForm) -> None:
-        if any(site[0] is node for site in self.sites.values()):
+        if any(site.after is node for site in self.sites.values()):
             return
         name = self._unique(self.network.module_path(node) or "output")
-        self.sites[name] = (node, node)
+        layout = form.layout or _LAYOUTS.get(len(shape_of(node)), "")
+        self.sites[name] = Site(name, node, node, layout, form.rows, form.columns)
         mapped = form.rows * form.columns > 1
         self._finish(
             name, "output", form, form.channels, (form.rows, form.columns) if mapped else None
@@ -196,7 +252,7 @@ class Composer:
         )
         for reason in sorted(form.missing):
             self._missing.setdefault(reason, []).append(name)
-        for part in merge(form.parts):
+        for part in merge(form.parts) if self._edges else ():
             self._connections.append(_connection(f"c{len(self._connections):04d}", part, name))
 
     def _sentences(self) -> list[str]:
@@ -227,6 +283,15 @@ def _form(values: dict[Node, object], node: Node) -> LinearForm:
     if isinstance(value, LinearForm):
         return value
     return LinearForm(0, 1, 1, None, missing=frozenset({f"{node.name} (several tensors)"}))
+
+
+def _without_kernels(result: object) -> object:
+    """Drop the parts of a form, or of several, but for features that it passes on as they are."""
+    if isinstance(result, list):
+        return [_without_kernels(item) for item in result]
+    if isinstance(result, LinearForm) and not result.passes_channels_on:
+        return replace(result, parts=())
+    return result
 
 
 def _at_centre(form: LinearForm) -> Tensor | None:

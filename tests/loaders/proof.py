@@ -80,7 +80,12 @@ def prove(
     network = trace(module, example)
     composer = Composer(network)
     composition = composer.compose()
-    nodes = {node for site in composer.sites.values() for node in site if node is not None}
+    nodes = {
+        node
+        for site in composer.sites.values()
+        for node in (site.after, site.before)
+        if node is not None
+    }
     real = network.run(example if image is None else image, nodes.__contains__)
     sizes = {layer.name: layer for layer in composition.layers}
     incoming: dict[str, list[Connection]] = {}
@@ -88,7 +93,7 @@ def prove(
         incoming.setdefault(connection.target, []).append(connection)
     proofs = []
     for layer in composition.layers:
-        before = composer.sites[layer.name][1]
+        before = composer.sites[layer.name].before
         if before is None or layer.bias is None:
             continue
         expected = _map_of(real[before], layer.channels)
@@ -105,7 +110,7 @@ def prove(
         predicted = torch.tensor(layer.bias)[None].repeat(len(positions), 1)
         for connection in incoming.get(layer.name, []):
             source = sizes[connection.source]
-            node = composer.sites[source.name][0]
+            node = composer.sites[source.name].after
             activation = _pooled(_map_of(real[node], source.channels), connection)
             seen = _windows(activation, connection, positions)
             into = torch.as_tensor(connection.source_units).long()
