@@ -1,14 +1,16 @@
-"""What a knowledge-base store is: five verbs and a list of capabilities."""
+"""What a knowledge-base store is: a few verbs and a list of capabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any, Protocol
 
 from circuitkb.schema.errors import ModelConflictError
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
 
 DEFAULT_TIMEOUT = 30.0
@@ -63,13 +65,16 @@ class Store(Protocol):
         """Make the types, constraints and indexes of the schema, if they are not there."""
 
     def write(self, rows: GraphRows) -> None:
-        """Take all rows and kernels, or none; safe to repeat.
+        """Take all rows, kernels and responses, or none; safe to repeat.
 
         A node whose id is there already has its given properties set; a relation that is there
-        already (same name, ends and key properties) likewise; others are made.
+        already (same name, ends and key properties) likewise; others are made. Kernels and
+        responses of a model take the place of those it had.
 
         Raises
         ------
+        SchemaError
+            Rows that do not fit the schema, an end or a model of responses that is nowhere.
         ModelConflictError
             A model is there under the same name with other weights; nothing was changed.
         """
@@ -91,6 +96,24 @@ class Store(Protocol):
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped."""
+
+    def responses(self, model: str) -> Responses | None:
+        """Return what a model answered to stimuli, or None where it was not observed.
+
+        The arrays are memory-mapped and read-only.
+        """
+
+    def workspace(self, name: str) -> Path:
+        """Return a folder on the store's disk for unfinished work of that name.
+
+        It is made if it is missing, and survives crashes and later writes; whoever finishes
+        removes it. The name is one that a model could have.
+
+        Raises
+        ------
+        IdError
+            It is not.
+        """
 
     def export(self) -> Iterator[GraphRows]:
         """Give everything in the store, in pieces that :meth:`write` takes."""

@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 from circuitkb.schema.definition import node_type, relation_type
 from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
 
+from . import kernel_files, response_files
 from .base import other_weights
-from .kernel_files import file_name
+from .generations import ArrayKind
 from .read_only import ReadOnlyGraph
 
 _CHUNK = 5_000
@@ -39,36 +41,43 @@ class Update:
 class Changes:
     """Everything that a write has to do.
 
-    ``kernels`` gives for each model the name of its file and what is to stand in it; ``records``
-    knows the old nodes that new ones join.
+    ``kernels`` and ``responses`` give for each model the name of its file and what is to stand in
+    it; ``records`` knows the old nodes that new ones join.
     """
 
     nodes: dict[str, pa.Table] = field(default_factory=dict)
     relations: list[Relations] = field(default_factory=list)
     updates: list[Update] = field(default_factory=list)
     kernels: dict[str, tuple[str, Sequence[Connection]]] = field(default_factory=dict)
+    responses: dict[str, tuple[str, Responses]] = field(default_factory=dict)
     records: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:
         """Whether the store holds all of it already."""
-        return not (self.nodes or self.relations or self.updates or self.kernels)
+        graph = self.nodes or self.relations or self.updates
+        return not (graph or self.kernels or self.responses)
 
     @property
     def room(self) -> int:
         """Bytes that the changes will take on the disk, about."""
         tables = [*self.nodes.values(), *(item.table for item in self.relations)]
-        kernels = sum(c.kernel.nbytes for _, found in self.kernels.values() for c in found)
-        return _EMPTY_DATABASE + 2 * sum(int(table.nbytes) for table in tables) + kernels
+        arrays = [c.kernel for _, found in self.kernels.values() for c in found]
+        arrays += [getattr(found, a) for _, found in self.responses.values() for a in ARRAYS]
+        beside = sum(array.nbytes for array in arrays)
+        return _EMPTY_DATABASE + 2 * sum(int(table.nbytes) for table in tables) + beside
 
 
-def changes_of(rows: GraphRows, graph: ReadOnlyGraph, kernel_files: Mapping[str, str]) -> Changes:
-    """Hold ``rows`` against a graph.
+def changes_of(
+    rows: GraphRows, graph: ReadOnlyGraph, files: Mapping[ArrayKind, Mapping[str, str]]
+) -> Changes:
+    """Hold ``rows`` against a graph; ``files`` names what lies beside it, for each model.
 
     Raises
     ------
     SchemaError
-        Rows that do not fit the schema, an id twice in a table, an end that is nowhere.
+        Rows that do not fit the schema, an id twice in a table, an end that is nowhere, responses
+        of a model that is nowhere.
     ModelConflictError
         A model that is there has other weights.
     """
@@ -83,9 +92,14 @@ def changes_of(rows: GraphRows, graph: ReadOnlyGraph, kernel_files: Mapping[str,
         together = Relations(name, source, target, pa.concat_tables(tables).combine_chunks())
         _compare_relations(together, graph, changes)
     for model, connections in rows.kernels.items():
-        name = file_name(connections)
-        if kernel_files.get(model) != name:
+        name = kernel_files.file_name(connections)
+        if files["kernels"].get(model) != name:
             changes.kernels[model] = name, connections
+    _find_ends("Responses", "Model", rows.responses, graph, changes)
+    for model, responses in rows.responses.items():
+        name = response_files.file_name(responses)
+        if files["responses"].get(model) != name:
+            changes.responses[model] = name, responses
     return changes
 
 

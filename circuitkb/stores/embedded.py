@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.errors import QueryError, StoreError
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
 
 from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability
@@ -18,9 +19,12 @@ from .changes import Changes, changes_of
 from .disk import disk_errors, disk_is_full, full
 from .engine import empty_graph, engine_error, fault_of
 from .exporting import exported
-from .generations import Lease, StoreDirectory, missing
-from .kernel_files import KernelFile, save
+from .generations import ARRAY_KINDS, ArrayKind, Lease, StoreDirectory, missing
+from .kernel_files import KernelFile
+from .kernel_files import save as save_kernels
 from .read_only import ReadOnlyGraph
+from .response_files import load as load_responses
+from .response_files import save as save_responses
 
 _LONGEST = 86_400.0
 
@@ -63,7 +67,7 @@ class EmbeddedStore:
                 self._make(Changes(), None)
 
     def write(self, rows: GraphRows) -> None:
-        """Take all rows and kernels, or none; safe to repeat.
+        """Take all rows, kernels and responses, or none; safe to repeat.
 
         What the store holds already costs a comparison and no copy. Otherwise the current state
         is copied, changed, read back from the disk, and takes its place in one step.
@@ -77,7 +81,7 @@ class EmbeddedStore:
         """
         with self._directory.writing():
             current = self._directory.current()
-            files = current.kernel_files() if current else {}
+            files = {kind: current.files(kind) if current else {} for kind in ARRAY_KINDS}
             graph = current.graph if current else None
             with closing(ReadOnlyGraph(graph, timeout=None)) as before:
                 changes = changes_of(rows, before, files)
@@ -87,11 +91,12 @@ class EmbeddedStore:
     def _make(self, changes: Changes, before: ReadOnlyGraph | None) -> None:
         """Make the next generation; ``before`` is the graph to count from."""
         with self._directory.next_generation(empty_graph(), changes.room) as staged:
-            files = staged.kernel_files()
-            for model, (name, connections) in changes.kernels.items():
-                files[model] = name
-                save(self._directory.kernels, name, connections)
-            staged.name_kernel_files(files)
+            for name, connections in changes.kernels.values():
+                save_kernels(self._directory.arrays("kernels"), name, connections)
+            for name, responses in changes.responses.values():
+                save_responses(self._directory.arrays("responses"), name, responses)
+            staged.name_files("kernels", staged.files("kernels") | _names(changes.kernels))
+            staged.name_files("responses", staged.files("responses") | _names(changes.responses))
             try:
                 apply(changes, staged.graph)
                 if before is not None:
@@ -140,13 +145,38 @@ class EmbeddedStore:
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""
-        with self._turn:
-            lease = self._directory.lease()
-            if lease is None:
-                return ()
-            with closing(lease):
-                name = lease.generation.kernel_files().get(model)
-                return KernelFile(self._directory.kernels / name) if name else ()
+        with self._file("kernels", model) as path:
+            return KernelFile(path) if path else ()
+
+    def responses(self, model: str) -> Responses | None:
+        """Return what a model answered to stimuli, memory-mapped; None if it was not observed."""
+        with self._file("responses", model) as path:
+            return load_responses(path) if path else None
+
+    @contextmanager
+    def _file(self, kind: ArrayKind, model: str) -> Iterator[Path | None]:
+        """Give the file of a model, which stays for as long as the block takes to open it."""
+        lease = self._directory.lease()
+        if lease is None:
+            yield None
+            return
+        with closing(lease):
+            name = lease.generation.files(kind).get(model)
+            yield self._directory.arrays(kind) / name if name else None
+
+    def workspace(self, name: str) -> Path:
+        """Return a folder for unfinished work, ``unfinished/NAME`` in the store's directory.
+
+        It survives crashes and later writes; whoever finishes removes it.
+
+        Raises
+        ------
+        IdError
+            The name is none that a model could have.
+        StoreError
+            The disk cannot be written.
+        """
+        return self._directory.workspace(name)
 
     def export(self) -> Iterator[GraphRows]:
         """Give everything in the store, in pieces that :meth:`write` takes.
@@ -158,8 +188,13 @@ class EmbeddedStore:
             return
         with closing(lease), closing(ReadOnlyGraph(lease.generation.graph, timeout=None)) as graph:
             yield from exported(graph)
-            for model, name in sorted(lease.generation.kernel_files().items()):
-                yield GraphRows(kernels={model: KernelFile(self._directory.kernels / name)})
+            for model, name in sorted(lease.generation.files("kernels").items()):
+                yield GraphRows(
+                    kernels={model: KernelFile(self._directory.arrays("kernels") / name)}
+                )
+            for model, name in sorted(lease.generation.files("responses").items()):
+                path = self._directory.arrays("responses") / name
+                yield GraphRows(responses={model: load_responses(path)})
 
     def close(self) -> None:
         """Let go of the engine; safe to repeat."""
@@ -184,3 +219,7 @@ class EmbeddedStore:
         if self._lease is not None:
             self._lease.close()
         self._graph = self._lease = None
+
+
+def _names(changed: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
+    return {model: name for model, (name, _) in changed.items()}

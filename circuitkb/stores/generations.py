@@ -8,13 +8,17 @@
     ├── generation-7/
     │   ├── graph/          an ArcadeDB database, closed
     │   ├── kernels.json    model -> file in kernels/
+    │   ├── responses.json  model -> file in responses/
     │   └── lease           readers hold a shared lock on it
     ├── kernels/            safetensors, named by content
+    ├── responses/          safetensors, named by content
+    ├── unfinished/         a folder for each work that goes on, or was interrupted
     └── write.lock          held by the one writer
 
 A write copies the current generation, changes the copy, brings it to the disk and only then moves
 the pointer. Whatever kills it before that leaves a generation that nobody points to, which the
-next writer removes. A generation stays as long as a reader leases it.
+next writer removes. A generation stays as long as a reader leases it. Unfinished work is no part of
+a state: nobody but those who do it touches it.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from circuitkb.schema.definition import FORMAT_VERSION
 from circuitkb.schema.errors import (
@@ -38,6 +42,7 @@ from circuitkb.schema.errors import (
     StoreNotFoundError,
     StoreVersionError,
 )
+from circuitkb.schema.ids import check_slug
 
 from .disk import bring_to_disk, copy_graph, disk_errors, megabytes, sync
 
@@ -50,7 +55,13 @@ FORMAT_NAME = "circuitkb"
 WAIT_FOR_WRITER = 5.0
 """Seconds that a writer waits for another one."""
 
-_OURS = {"write.lock", "store.json.new", "CURRENT.new"}
+ArrayKind = Literal["kernels", "responses"]
+"""What lies beside the graph; also the name of its directory and of its list in a generation."""
+
+ARRAY_KINDS: tuple[ArrayKind, ...] = ("kernels", "responses")
+
+_UNFINISHED = "unfinished"
+_LOOSE = {"write.lock", "store.json.new", "CURRENT.new"}
 _GENERATION = re.compile(r"generation-[1-9][0-9]*")
 
 
@@ -75,14 +86,18 @@ class Generation:
         """What its readers lock."""
         return self.path / "lease"
 
-    def kernel_files(self) -> dict[str, str]:
-        """Return the name of the file of kernels for each model."""
-        found: dict[str, str] = json.loads((self.path / "kernels.json").read_text())
+    def files(self, kind: ArrayKind) -> dict[str, str]:
+        """Return the name of the file of kernels, or of responses, for each model."""
+        path = self.path / f"{kind}.json"
+        if kind == "responses" and not path.exists():  # from before there were any
+            return {}
+        found: dict[str, str] = json.loads(path.read_text())
         return found
 
-    def name_kernel_files(self, files: dict[str, str]) -> None:
-        """Say where the kernels of each model are, in a generation that does not count yet."""
-        (self.path / "kernels.json").write_text(json.dumps(files, indent=1, sort_keys=True))
+    def name_files(self, kind: ArrayKind, files: dict[str, str]) -> None:
+        """Say where the arrays of each model are, in a generation that does not count yet."""
+        text = json.dumps(files, indent=1, sort_keys=True)
+        (self.path / f"{kind}.json").write_text(text)
 
     def size(self) -> int:
         """Return the bytes of the graph."""
@@ -107,10 +122,27 @@ class StoreDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @property
-    def kernels(self) -> Path:
-        """The directory of kernel files."""
-        return self.path / "kernels"
+    def arrays(self, kind: ArrayKind) -> Path:
+        """Return the directory of the files of kernels, or of responses."""
+        return self.path / kind
+
+    def workspace(self, name: str) -> Path:
+        """Return the folder of unfinished work of that name, made if it is missing.
+
+        Raises
+        ------
+        IdError
+            The name is none that a model could have.
+        StoreError
+            Something else is here, or the disk cannot be written.
+        """
+        folder = self.path / _UNFINISHED / check_slug(name, "name of unfinished work")
+        self.check()
+        with disk_errors(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
+        if folder.resolve() != self.path.resolve() / _UNFINISHED / name:
+            raise StoreError(f"{folder} is a link to somewhere else: remove it.")
+        return folder
 
     def check(self) -> bool:
         """Return whether a knowledge base is here that this version can read.
@@ -131,7 +163,7 @@ class StoreDirectory:
             )
         card = self.path / "store.json"
         if not card.exists():
-            if {item.name for item in self.path.iterdir()} <= _OURS:
+            if {item.name for item in self.path.iterdir()} <= _LOOSE | {_UNFINISHED}:
                 return False
             raise StoreError(
                 f"{self.path} holds other files and is no knowledge base: choose another path."
@@ -214,9 +246,10 @@ class StoreDirectory:
 
     def _forget(self, *, with_directory: bool) -> None:
         """Leave nothing of a first write that failed."""
-        for name in (*_OURS, "store.json"):
+        for name in (*_LOOSE, "store.json"):
             (self.path / name).unlink(missing_ok=True)
-        shutil.rmtree(self.kernels, ignore_errors=True)
+        for kind in ARRAY_KINDS:
+            shutil.rmtree(self.arrays(kind), ignore_errors=True)
         if with_directory:
             with suppress(OSError):
                 self.path.rmdir()
@@ -246,7 +279,8 @@ class StoreDirectory:
         try:
             staged.path.mkdir()
             staged.lease_file.touch()
-            staged.name_kernel_files(current.kernel_files() if current else {})
+            for kind in ARRAY_KINDS:
+                staged.name_files(kind, current.files(kind) if current else {})
             copy_graph(current.graph if current else empty, staged.graph)
             yield staged
             bring_to_disk(staged.path)
@@ -259,20 +293,20 @@ class StoreDirectory:
         self._replace("CURRENT", generation.path.name)
 
     def clean(self) -> None:
-        """Remove generations that neither count nor are read, and kernels that none refers to."""
+        """Remove generations that neither count nor are read, and arrays that none refers to."""
         current = self.current()
         for path in self.path.glob("generation-*"):
             if current is None or path != current.path:
                 _remove_unless_leased(Generation(path))
-        kept: set[str] = set()
-        for path in self.path.glob("generation-*"):
-            try:
-                kept |= set(Generation(path).kernel_files().values())
-            except (OSError, ValueError):
-                continue
-        for path in self.kernels.glob("*"):
-            if path.name not in kept:
-                path.unlink(missing_ok=True)
+        for kind in ARRAY_KINDS:
+            kept: set[str] = set()
+            for path in self.path.glob("generation-*"):
+                with suppress(OSError, ValueError):
+                    kept |= set(Generation(path).files(kind).values())
+            for path in self.arrays(kind).glob("*"):
+                if path.name not in kept:
+                    with suppress(OSError):  # Windows: somebody has it mapped
+                        path.unlink()
 
     def _damaged(self) -> StoreError:
         return StoreError(

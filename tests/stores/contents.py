@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 from circuitkb.stores.base import Store
 
@@ -58,6 +60,7 @@ def together(*parts: GraphRows) -> GraphRows:
         nodes={label: table for part in parts for label, table in part.nodes.items()},
         relations=[item for part in parts for item in part.relations],
         kernels={model: found for part in parts for model, found in part.kernels.items()},
+        responses={model: found for part in parts for model, found in part.responses.items()},
     )
 
 
@@ -80,7 +83,7 @@ def network(units: int = 6) -> GraphRows:
 
 
 def more(units: int = 400, edges: int = 4_000) -> GraphRows:
-    """Rows to follow :func:`network`: many new ones, one changed node, a relation back, kernels."""
+    """Rows to follow :func:`network`: many new ones, a changed node, a relation back, arrays."""
     ids = [f"net/b:{i}" for i in range(units)]
     ends = [(ids[i % units], ids[(i * 7 + i // units) % units]) for i in range(edges)]
     records = [
@@ -92,7 +95,7 @@ def more(units: int = 400, edges: int = 4_000) -> GraphRows:
         nodes("Feature", *(feature(i, layer="b") for i in range(units))),
         nodes("Layer", place),
         weights(*records, {"source": ids[0], "target": "net/a:0", "connection": "back"}),
-        GraphRows(kernels={"net": [connection("k")]}),
+        GraphRows(kernels={"net": [connection("k")]}, responses={"net": responses()}),
     )
 
 
@@ -113,9 +116,34 @@ def connection(key: str, seed: int = 0, shape: tuple[int, ...] = (2, 3, 4, 3, 3)
     )
 
 
+def responses(
+    seed: int = 0,
+    *,
+    dtype: type[np.float16 | np.float32] = np.float32,
+    layers: tuple[tuple[str, int], ...] = (("a", 6), ("b", 3)),
+    stimuli: int = 7,
+    **others: Any,
+) -> Responses:
+    random = np.random.default_rng(seed)
+    shape = sum(units for _, units in layers), stimuli
+    given: Record = {
+        "battery": "lines 1",
+        "stimuli": tuple(f"line {i}°" for i in range(stimuli)),
+        "layers": layers,
+        "settings": {"seed": seed, "ranges": [0.0, 1 / 3], "Ü": {"deep": None}},
+    }
+    given |= {name: random.standard_normal(shape).astype(dtype) for name in ARRAYS}
+    return Responses(**given | others)
+
+
+def model(*names: str) -> GraphRows:
+    """Return models without anything else."""
+    return nodes("Model", *({"id": n, "fingerprint": "f", "source": "test"} for n in names))
+
+
 def content(pieces: Iterable[GraphRows]) -> Record:
     """Return everything in rows, whatever its order and however it is cut into pieces."""
-    found: Record = {"nodes": {}, "relations": Counter(), "kernels": {}}
+    found: Record = {"nodes": {}, "relations": Counter(), "kernels": {}, "responses": {}}
     for piece in pieces:
         for label, table in piece.nodes.items():
             for record in table.to_pylist():
@@ -128,15 +156,23 @@ def content(pieces: Iterable[GraphRows]) -> Record:
                 found["relations"][item.name, item.source_label, item.target_label, values] += 1
         for model, connections in piece.kernels.items():
             found["kernels"][model] = [kernel_content(c) for c in connections]
+        for model, answers in piece.responses.items():
+            found["responses"][model] = response_content(answers)
     return found
 
 
 def kernel_content(item: Connection) -> tuple[Any, ...]:
     arrays = (item.kernel, item.target_units, item.source_units)
-    return (
-        sorted(item.header().items()),
-        *((array.dtype.str, array.shape, array.tobytes()) for array in arrays),
-    )
+    return sorted(item.header().items()), *map(array_content, arrays)
+
+
+def response_content(item: Responses) -> tuple[Any, ...]:
+    arrays = (getattr(item, name) for name in ARRAYS)
+    return sorted(item.header().items()), *map(array_content, arrays)
+
+
+def array_content(array: NDArray[Any]) -> tuple[Any, ...]:
+    return array.dtype.str, array.shape, array.tobytes()
 
 
 def content_of(store: Store) -> Record:

@@ -32,7 +32,7 @@ def store(network_store: Store) -> Store:
 
 
 KILLING = """
-import os, pathlib, signal
+import os, pathlib, safetensors.numpy, signal
 from circuitkb.stores import bulk, disk, edge_loading, embedded, generations
 
 def die(*arguments, **others):
@@ -59,7 +59,17 @@ elif point == "in the middle of the copy":
 elif point == "after the copy":
     die_at(generations, "copy_graph", after=True)
 elif point == "with kernels written":
-    die_at(embedded, "save", after=True)
+    die_at(embedded, "save_kernels", after=True)
+elif point == "in the middle of the responses":
+    real = safetensors.numpy.save_file
+    def save_half(arrays, path, metadata):
+        real(arrays, path, metadata)
+        if "responses" in metadata:
+            os.truncate(path, 1_000)
+            die()
+    safetensors.numpy.save_file = save_half
+elif point == "with responses written":
+    die_at(embedded, "save_responses", after=True)
 elif point == "in the middle of the relations":
     edge_loading.RELATIONS_AT_ONCE = 1_000
     die_at(edge_loading, "property_rows", 4)
@@ -100,11 +110,13 @@ def test_a_killed_write_leaves_the_store_as_it_was(
     assert [name for name in names if not name.startswith("generation-")] == [
         "CURRENT",
         "kernels",
+        "responses",
         "store.json",
         "write.lock",
     ]
-    assert len(names) == 5
+    assert len(names) == 6
     assert len(list((place / "kernels").iterdir())) == 1
+    assert len(list((place / "responses").iterdir())) == 1
 
 
 @pytest.mark.parametrize("seconds", [0.4, 0.7, 1.0])
