@@ -81,24 +81,26 @@ class TracedNetwork:
         keywords = map_arg(node.kwargs, arguments)
         return node.target(*args, **keywords)  # type: ignore[operator]
 
-    @torch.no_grad()
-    def run(self, image: Tensor, keep: Callable[[Node], bool]) -> dict[Node, Any]:
-        """Run the network and return the values of the nodes that ``keep`` wants.
+    def values(self, image: Tensor) -> Iterator[tuple[Node, Any]]:
+        """Run the network and yield each node with its value, the input first.
 
-        ``image`` has the shape of the example. Other values are let go as soon as no later
-        operation reads them.
+        ``image`` has the shape of the example. A value may be overwritten by a later operation
+        and is let go when no later one reads it: copy what is to be kept.
         """
         values: dict[Node, Any] = dict(self.constants)
         values[self.input] = image
-        kept = {self.input: image} if keep(self.input) else {}
+        yield self.input, image
         for node in self.operations():
-            values[node] = self.value_of(node, values.__getitem__)
-            if keep(node):
-                kept[node] = values[node]
+            with torch.no_grad():
+                values[node] = self.value_of(node, values.__getitem__)
+            yield node, values[node]
             for argument in node.all_input_nodes:
                 if self.last_use[argument] is node and argument not in self.constants:
                     values.pop(argument, None)
-        return kept
+
+    def run(self, image: Tensor, keep: Callable[[Node], bool]) -> dict[Node, Any]:
+        """Run the network and return the values of the nodes that ``keep`` wants."""
+        return {node: value for node, value in self.values(image) if keep(node)}
 
 
 def trace(module: nn.Module, example: Tensor) -> TracedNetwork:

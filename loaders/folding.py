@@ -1,0 +1,168 @@
+"""The same network with fewer operations, for running it many times.
+
+Folding changes how a traced network computes, not what: values of the nodes that stay agree up to
+rounding. Composition reads the network as it was traced; only observation folds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from operator import getitem
+
+import torch
+from torch import Tensor
+from torch.fx import Graph, Node
+
+from .rule_context import argument, operation_name, pair
+from .tracing import TracedNetwork
+
+_IN_PLACE = ("relu", "relu6", "hardtanh", "silu", "hardswish", "leaky_relu", "elu", "clamp")
+
+
+@torch.no_grad()
+def fold(network: TracedNetwork) -> TracedNetwork:
+    """Return a network whose batch norms and symmetric paddings are part of its convolutions.
+
+    A nonlinearity that is the only reader of its input overwrites it, so whoever reads values on
+    the way must copy them at once. Weights of convolutions are laid out channels last, which CPUs
+    run faster; values stay the same up to rounding.
+
+    Parameters
+    ----------
+    network
+        Is not changed.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from .tracing import trace
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
+    >>> folded = fold(trace(layers, torch.zeros(1, 3, 8, 8)))
+    >>> [str(node.target) for node in folded.operations()]
+    ['aten.conv2d.default', 'aten.relu_.default']
+    """
+    network = copied(network)
+    graph, constants = network.graph, network.constants
+    for node in list(graph.nodes):
+        if operation_name(node) in ("_native_batch_norm_legit_no_training", "batch_norm"):
+            _fold_norm(graph, constants, node)
+    for node in list(graph.nodes):
+        if node.op == "call_function" and operation_name(node) in ("pad", "constant_pad_nd"):
+            _fold_padding(graph, node)
+        elif node.op == "call_function" and operation_name(node) in _IN_PLACE:
+            _overwrite(node)
+    for node, value in constants.items():
+        if value.ndim == 4:
+            constants[node] = value.contiguous(memory_format=torch.channels_last)
+    return replace(network)  # works out anew who reads what last
+
+
+def copied(network: TracedNetwork) -> TracedNetwork:
+    """Return a network whose graph and table of constants may be changed; tensors are shared."""
+    graph, copies = Graph(), dict[Node, Node]()
+    graph.output(graph.graph_copy(network.graph, copies))
+    return replace(
+        network,
+        graph=graph,
+        constants={copies[node]: value for node, value in network.constants.items()},
+        input=copies[network.input],
+        outputs=tuple(copies[node] for node in network.outputs),
+    )
+
+
+def _fold_norm(graph: Graph, constants: dict[Node, Tensor], norm: Node) -> None:
+    """Scale the kernels of the convolution that a batch norm reads; drop the batch norm."""
+    whole = operation_name(norm) == "batch_norm"
+    read, scale, shift, mean, variance = norm.args[:5]
+    epsilon = norm.args[7] if whole else norm.args[6]
+    results = list(norm.users)
+    if (
+        not isinstance(read, Node)
+        or operation_name(read) != "conv2d"
+        or len(read.users) > 1
+        or (whole and bool(norm.args[5]))
+        or not (whole or all(r.target is getitem and r.args[1] == 0 for r in results))
+        or not all(isinstance(a, Node) and a in constants for a in (mean, variance))
+        or not all(a is None or a in constants for a in (scale, shift, *read.args[1:3]))
+    ):
+        return
+    values = [None if a is None else constants[a] for a in (scale, shift, mean, variance)]  # type: ignore[index]
+    factor = torch.rsqrt(values[3] + epsilon)  # type: ignore[operator]
+    if values[0] is not None:
+        factor = factor * values[0]
+    bias = argument(read.args, 2)
+    moved = (0 if bias is None else constants[bias]) - values[2]  # type: ignore[operator]
+    moved = moved * factor + (0 if values[1] is None else values[1])
+    kernel = constants[read.args[1]] * factor[:, None, None, None]  # type: ignore[index]
+    set_weights(graph, constants, read, kernel, moved)
+    for result in [norm] if whole else results:
+        # The convolution takes the place, and the name, of what it is folded with.
+        name, meta = result.name, result.meta
+        result.replace_all_uses_with(read)
+        graph.erase_node(result)
+        read._rename(name)
+        read.meta = meta
+    if not whole:
+        graph.erase_node(norm)
+
+
+def set_weights(
+    graph: Graph, constants: dict[Node, Tensor], node: Node, kernel: Tensor, bias: Tensor
+) -> None:
+    """Give a convolution or linear operation weights of its own, with a bias."""
+    # New placeholders, since other operations may read the same tensors.
+    with graph.inserting_before(next(iter(graph.nodes))):
+        kernel_node = graph.placeholder(f"{node.name}_kernel")
+        bias_node = graph.placeholder(f"{node.name}_bias")
+    constants[kernel_node], constants[bias_node] = kernel, bias
+    node.args = (node.args[0], kernel_node, bias_node, *node.args[3:])
+
+
+def _fold_padding(graph: Graph, padding: Node) -> None:
+    """Let the convolutions that read a symmetric padding with zeros do it themselves."""
+    source, sizes = padding.args[:2]
+    if operation_name(padding) == "pad":
+        mode, value = argument(padding.args, 2, "constant"), argument(padding.args, 3)
+    else:
+        mode, value = "constant", argument(padding.args, 2, 0)
+    if (
+        mode != "constant"
+        or value not in (None, 0, 0.0)
+        or not isinstance(sizes, list | tuple)
+        or len(sizes) != 4
+        or sizes[0] != sizes[1]
+        or sizes[2] != sizes[3]
+        or min(sizes) < 0
+        or any(operation_name(user) != "conv2d" or user.args[0] is not padding
+               for user in padding.users)
+    ):  # fmt: skip
+        return
+    for convolution in list(padding.users):
+        args = [*convolution.args]
+        for place, default in ((2, None), (3, (1, 1)), (4, (0, 0))):
+            if len(args) <= place:
+                args.append(default)
+        if isinstance(args[4], str):
+            return
+        rows, columns = pair(args[4])
+        args[0], args[4] = source, [rows + sizes[2], columns + sizes[0]]
+        convolution.args = tuple(args)
+    if not padding.users:
+        graph.erase_node(padding)
+
+
+def _overwrite(node: Node) -> None:
+    """Let a nonlinearity put its values where its input stands, if nothing else reads that."""
+    before = node.all_input_nodes[0]
+    name = operation_name(node)
+    packet = getattr(torch.ops.aten, f"{name}_", None)
+    overload = getattr(node.target, "_overloadname", "default")
+    if (
+        packet is None
+        or not hasattr(packet, overload)
+        or len(before.users) > 1
+        or before.op != "call_function"
+        or operation_name(before) not in ("conv2d", "add", "linear", "batch_norm")
+    ):
+        return
+    node.target = getattr(packet, overload)
