@@ -11,6 +11,7 @@
     │   ├── CheckpointError      a weights file: unsafe, unreadable, or of another network
     │   ├── TraceError           a network that cannot be traced
     │   └── PublishedDataError   a folder of published circuits that breaks its format
+    ├── ObservationError         a model that cannot be shown stimuli
     ├── StoreError
     │   ├── StoreNotFoundError   no knowledge base at the address
     │   ├── StoreVersionError    written by another version of the format
@@ -37,6 +38,7 @@ from circuitkb.schema.errors import (
     MissingExtraError,
     ModelConflictError,
     NotFoundError,
+    ObservationError,
     PublishedDataError,
     QueryError,
     QueryRefusedError,
@@ -62,6 +64,7 @@ __all__ = [
     "MissingExtraError",
     "ModelConflictError",
     "NotFoundError",
+    "ObservationError",
     "PublishedDataError",
     "QueryError",
     "QueryRefusedError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -13,6 +13,7 @@ from circuitkb.schema.errors import SourceError, UnknownSourceError
 
 from .extras import require
 from .near_matches import did_you_mean
+from .pixels import ASSUMED, PixelRange
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,8 @@ _LICENSES = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Cl
 class BuiltNetwork:
     """A network with weights, in evaluation mode.
 
-    ``input_shape`` is (channels, rows, columns); ``tag`` names the weights, None for random ones.
+    ``input_shape`` is (channels, rows, columns); ``tag`` names the weights, None for random ones;
+    ``pixels`` are the values of images that the weights were made for.
     """
 
     module: nn.Module
@@ -47,6 +49,7 @@ class BuiltNetwork:
     tag: str | None
     license: str
     attribution: str
+    pixels: PixelRange = ASSUMED
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,8 @@ class Architecture:
 
         module = build_random(lambda: self._build(None))
         attribution = f"random weights, seed {SEED}, {self.library} {version(self.library)}"
-        shape = self._input_shape(module)
-        return BuiltNetwork(module, shape, None, "NOASSERTION", attribution)
+        shape, pixels = self._input_shape(module), self._pixels(module)
+        return BuiltNetwork(module, shape, None, "NOASSERTION", attribution, pixels)
 
     def build_trained(self, weights: str | None = None) -> BuiltNetwork:
         """Build it with weights from the library's hub, or from its cache on this machine.
@@ -138,7 +141,7 @@ class Architecture:
         renamed = {_OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in tensors.items()}
         fill(built.module, renamed, file=file, architecture=str(self), unused=unused)
         attribution = f"weights of the file {file.name}"
-        return BuiltNetwork(built.module, built.input_shape, file.stem, "NOASSERTION", attribution)
+        return replace(built, tag=file.stem, attribution=attribution)
 
     def _build(self, weights: Any) -> nn.Module:
         if self.library == "timm":
@@ -168,6 +171,15 @@ class Architecture:
         size = int(getattr(module, "image_size", weights.transforms.keywords["crop_size"]))
         return 3, size, size
 
+    def _pixels(self, module: nn.Module, weights: Any = None) -> PixelRange:
+        if self.library == "timm":
+            config = require("timm.data", extra="timm", what=str(self)).resolve_model_data_config
+            data = config(module)
+            return PixelRange.of_normalisation(data["mean"], data["std"])
+        models = require("torchvision.models", extra="torch", what=str(self))
+        transforms = (weights or models.get_model_weights(self.name).DEFAULT).transforms()
+        return PixelRange.of_normalisation(transforms.mean, transforms.std)
+
     def _build_trained_torchvision(self, weights: str | None) -> BuiltNetwork:
         models = require("torchvision.models", extra="torch", what=str(self))
         offered = models.get_model_weights(self.name)
@@ -182,9 +194,8 @@ class Architecture:
         attribution = f"torchvision {version('torchvision')}, {self.name} {chosen.name}"
         if recipe := chosen.meta.get("recipe"):
             attribution += f", {recipe}"
-        return BuiltNetwork(
-            module, self._input_shape(module, chosen), chosen.name, "NOASSERTION", attribution
-        )
+        shape, pixels = self._input_shape(module, chosen), self._pixels(module, chosen)
+        return BuiltNetwork(module, shape, chosen.name, "NOASSERTION", attribution, pixels)
 
     def _build_trained_timm(self, weights: str | None) -> BuiltNetwork:
         if weights is not None:
@@ -209,6 +220,7 @@ class Architecture:
             str(config.get("tag") or "default"),
             _LICENSES.get(license_.lower(), "NOASSERTION"),
             f"timm {version('timm')}, {self.name} {origin}".strip(),
+            self._pixels(module),
         )
 
     def _not_downloaded(self, error: Exception) -> SourceError:

@@ -6,7 +6,8 @@ rounding. Composition reads the network as it was traced; only observation folds
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from operator import getitem
 
 import torch
@@ -19,8 +20,25 @@ from .tracing import TracedNetwork
 _IN_PLACE = ("relu", "relu6", "hardtanh", "silu", "hardswish", "leaky_relu", "elu", "clamp")
 
 
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """A folded network.
+
+    Attributes
+    ----------
+    network
+        Its graph has fewer nodes.
+    names
+        For each node of the network as it was, the name of the one that gives its value now.
+        What a batch norm read, and what a padding gave, is not there any more.
+    """
+
+    network: TracedNetwork
+    names: Mapping[str, str]
+
+
 @torch.no_grad()
-def fold(network: TracedNetwork) -> TracedNetwork:
+def fold(network: TracedNetwork) -> Folded:
     """Return a network whose batch norms and symmetric paddings are part of its convolutions.
 
     A nonlinearity that is the only reader of its input overwrites it, so whoever reads values on
@@ -38,14 +56,15 @@ def fold(network: TracedNetwork) -> TracedNetwork:
     >>> from .tracing import trace
     >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
     >>> folded = fold(trace(layers, torch.zeros(1, 3, 8, 8)))
-    >>> [str(node.target) for node in folded.operations()]
+    >>> [str(node.target) for node in folded.network.operations()]
     ['aten.conv2d.default', 'aten.relu_.default']
     """
     network = copied(network)
     graph, constants = network.graph, network.constants
+    names = {node.name: node.name for node in graph.nodes}
     for node in list(graph.nodes):
         if operation_name(node) in ("_native_batch_norm_legit_no_training", "batch_norm"):
-            _fold_norm(graph, constants, node)
+            names |= _fold_norm(graph, constants, node)
     for node in list(graph.nodes):
         if node.op == "call_function" and operation_name(node) in ("pad", "constant_pad_nd"):
             _fold_padding(graph, node)
@@ -54,7 +73,9 @@ def fold(network: TracedNetwork) -> TracedNetwork:
     for node, value in constants.items():
         if value.ndim == 4:
             constants[node] = value.contiguous(memory_format=torch.channels_last)
-    return replace(network)  # works out anew who reads what last
+    left = {node.name for node in graph.nodes}
+    names = {before: now for before, now in names.items() if now in left}
+    return Folded(replace(network), names)  # replace works out anew who reads what last
 
 
 def copied(network: TracedNetwork) -> TracedNetwork:
@@ -70,8 +91,11 @@ def copied(network: TracedNetwork) -> TracedNetwork:
     )
 
 
-def _fold_norm(graph: Graph, constants: dict[Node, Tensor], norm: Node) -> None:
-    """Scale the kernels of the convolution that a batch norm reads; drop the batch norm."""
+def _fold_norm(graph: Graph, constants: dict[Node, Tensor], norm: Node) -> dict[str, str]:
+    """Scale the kernels of the convolution that a batch norm reads; drop the batch norm.
+
+    Returns the name of the convolution for each node that it takes the place of.
+    """
     whole = operation_name(norm) == "batch_norm"
     read, scale, shift, mean, variance = norm.args[:5]
     epsilon = norm.args[7] if whole else norm.args[6]
@@ -85,7 +109,7 @@ def _fold_norm(graph: Graph, constants: dict[Node, Tensor], norm: Node) -> None:
         or not all(isinstance(a, Node) and a in constants for a in (mean, variance))
         or not all(a is None or a in constants for a in (scale, shift, *read.args[1:3]))
     ):
-        return
+        return {}
     values = [None if a is None else constants[a] for a in (scale, shift, mean, variance)]  # type: ignore[index]
     factor = torch.rsqrt(values[3] + epsilon)  # type: ignore[operator]
     if values[0] is not None:
@@ -95,15 +119,14 @@ def _fold_norm(graph: Graph, constants: dict[Node, Tensor], norm: Node) -> None:
     moved = moved * factor + (0 if values[1] is None else values[1])
     kernel = constants[read.args[1]] * factor[:, None, None, None]  # type: ignore[index]
     set_weights(graph, constants, read, kernel, moved)
-    for result in [norm] if whole else results:
-        # The convolution takes the place, and the name, of what it is folded with.
-        name, meta = result.name, result.meta
+    normalised = [norm] if whole else results
+    for result in normalised:
         result.replace_all_uses_with(read)
         graph.erase_node(result)
-        read._rename(name)
-        read.meta = meta
     if not whole:
         graph.erase_node(norm)
+    # What the convolution gave before is not there any more.
+    return {read.name: ""} | {result.name: read.name for result in normalised}
 
 
 def set_weights(

@@ -19,6 +19,7 @@ from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_t
 
 from .composed import ComposedLayer, Composition
 from .composition import compose
+from .pixels import ASSUMED, PixelRange
 from .provenance import load_provenance, tool
 from .summaries import EdgeSummary, UnitInputs, strongest_inputs
 
@@ -49,6 +50,8 @@ class Network:
         Of the weights (SPDX expression or NOASSERTION), and whom to name.
     fingerprint
         See :func:`circuitkb.loaders.fingerprint.fingerprint`.
+    pixels
+        Values of black and white pixels that the weights were made for.
     """
 
     module: nn.Module
@@ -60,6 +63,7 @@ class Network:
     license: str
     attribution: str
     fingerprint: str
+    pixels: PixelRange = ASSUMED
 
 
 def network_rows(

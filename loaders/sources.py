@@ -189,7 +189,10 @@ def _open_zoo(source: Source) -> tuple[BuiltNetwork, str]:
     entry = ZOO[source.name]
     module = entry.build()
     shape = (3, entry.size, entry.size)
-    return BuiltNetwork(module, shape, "trained", entry.license, entry.attribution), entry.name
+    built = BuiltNetwork(
+        module, shape, "trained", entry.license, entry.attribution, entry.pixels
+    )
+    return built, entry.name
 
 
 def _open_architecture(source: Source) -> tuple[BuiltNetwork, str]:
@@ -257,6 +260,7 @@ def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -
         license=built.license,
         attribution=built.attribution,
         fingerprint=fingerprint(module.state_dict()),
+        pixels=built.pixels,
     )
 
 

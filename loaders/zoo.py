@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from circuitkb.schema.errors import CheckpointError
 
 from .extras import require
+from .pixels import PixelRange
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +30,11 @@ class ZooNetwork:
     package: str
     size: int
     license: str
+
+    @property
+    def pixels(self) -> PixelRange:
+        """Values of black and white pixels: these weights read (value - 127) / 128."""
+        return PixelRange((-127 / 128,), (1.0,), known=True)
 
     @property
     def attribution(self) -> str:

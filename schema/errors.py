@@ -44,6 +44,10 @@ class PublishedDataError(SourceError):
     """A folder of published circuits that breaks its own format."""
 
 
+class ObservationError(CircuitKBError):
+    """A model that cannot be shown stimuli, or responses that cannot be compared."""
+
+
 class StoreError(CircuitKBError):
     """A base for what knowledge-base stores raise."""
 
