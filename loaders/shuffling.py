@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +33,8 @@ def shuffle(network: TracedNetwork, images: Tensor, *, seed: int) -> TracedNetwo
         Is not changed. Convolutions and linear layers are shuffled; what else it computes with
         (normalisations, position embeddings) stays.
     images
-        Batch of the shape that the network was traced with.
+        One or more batches of the size that the network was traced with. All of their activity at
+        one depth is in memory at once.
     seed
         Of the permutations: the same seed gives the same network.
 
@@ -53,9 +56,10 @@ def shuffle(network: TracedNetwork, images: Tensor, *, seed: int) -> TracedNetwo
     True
     """
     generator = torch.Generator().manual_seed(seed)
+    batches = images.split(len(network.example))
     wanted = {
-        node.name: _moments(node, value)
-        for node, value in network.values(images)
+        node.name: _moments(node, values)
+        for node, values in _together(network, batches)
         if _is_weighted(network, node)
     }
     shuffled = copied(network)
@@ -67,10 +71,18 @@ def shuffle(network: TracedNetwork, images: Tensor, *, seed: int) -> TracedNetwo
         permuted = _laid_out_as(kernel, flat.gather(1, order).reshape(kernel.shape))
         set_weights(shuffled.graph, shuffled.constants, node, permuted, bias.clone())
     shuffled = replace(shuffled)
-    for node, value in shuffled.values(images):
+    for node, values in _together(shuffled, batches):
         if node.name in wanted:
-            _match(shuffled, node, value, wanted[node.name])
+            _match(shuffled, node, values, wanted[node.name])
     return shuffled
+
+
+def _together(
+    network: TracedNetwork, batches: Sequence[Tensor]
+) -> Iterator[tuple[Node, list[Any]]]:
+    """Run batches side by side, one operation at a time; yield their values at each node."""
+    for items in zip(*map(network.values, batches), strict=True):
+        yield items[0][0], [value for _, value in items]
 
 
 def _is_weighted(network: TracedNetwork, node: Node) -> bool:
@@ -99,24 +111,26 @@ def _channels_last(node: Node, value: Tensor) -> Tensor:
     return value.movedim(1, -1) if operation_name(node) == "conv2d" else value
 
 
-def _moments(node: Node, value: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(node: Node, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each channel over images and positions."""
-    flat = _channels_last(node, value).flatten(0, -2)
-    spread, mean = torch.std_mean(flat, dim=0, correction=0)
-    return mean, spread
+    flat = [_channels_last(node, value).flatten(0, -2) for value in values]
+    count = sum(len(part) for part in flat)
+    mean = sum(part.double().sum(0) for part in flat) / count
+    variance = sum(((part - mean) ** 2).sum(0) for part in flat) / count
+    return mean.float(), torch.sqrt(torch.as_tensor(variance)).float()
 
 
 def _match(
-    network: TracedNetwork, node: Node, value: Tensor, wanted: tuple[Tensor, Tensor]
+    network: TracedNetwork, node: Node, values: Sequence[Tensor], wanted: tuple[Tensor, Tensor]
 ) -> None:
     """Set the moments of an operation's output, now and in its weights."""
-    (mean, spread), (wanted_mean, wanted_spread) = _moments(node, value), wanted
+    (mean, spread), (wanted_mean, wanted_spread) = _moments(node, values), wanted
     # A channel that does not vary has no scale; it is only shifted.
     varies = spread > 1e-6 * mean.abs().clamp_min(1e-12)
     factor = torch.where(varies, wanted_spread / torch.where(varies, spread, 1), 1)
     shift = wanted_mean - mean * factor
-    channels = _channels_last(node, value)
-    channels.mul_(factor).add_(shift)  # a view of the value, which later operations read
+    for value in values:  # views of what later operations read
+        _channels_last(node, value).mul_(factor).add_(shift)
     kernel, bias = _weights(network, node)
     kernel.mul_(factor.reshape(-1, *[1] * (kernel.ndim - 1)))
     bias.mul_(factor).add_(shift)
