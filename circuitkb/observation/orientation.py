@@ -20,7 +20,8 @@ from circuitkb.schema.responses import Answers, Responses
 
 from .activity import moved
 from .nulls import Doubles, corrected, share_reached
-from .tuning import FAMILIES, OrientedStimulus, TuningCurves, blocks, doubled, tuning_curves
+from .stimulus import Stimulus
+from .tuning import FAMILIES, TuningCurves, blocks, doubled, tuning_curves
 
 METHOD = "orientation-tuning"
 VERSION = "1"
@@ -136,9 +137,7 @@ class OrientationTuning:
         return decides
 
 
-def orientation_measure(
-    answers: Answers, stimuli: Sequence[OrientedStimulus]
-) -> OrientationMeasure:
+def orientation_measure(answers: Answers, stimuli: Sequence[Stimulus]) -> OrientationMeasure:
     """Return the statistic of each unit.
 
     Parameters
@@ -163,7 +162,7 @@ def orientation_measure(
 
 def measure_orientation(
     responses: Responses,
-    stimuli: Sequence[OrientedStimulus],
+    stimuli: Sequence[Stimulus],
     *,
     seed: int = 0,
     permutations: int = PERMUTATIONS,
@@ -280,7 +279,7 @@ def _agreement(
 
 def _check(
     responses: Responses,
-    stimuli: Sequence[OrientedStimulus],
+    stimuli: Sequence[Stimulus],
     more_shuffled: Mapping[str, Sequence[Answers]],
 ) -> None:
     if len(stimuli) != len(responses.stimuli):

@@ -125,11 +125,11 @@ def _evidence(found: OrientationTuning, ids: Sequence[str], units: Indices) -> p
 
 
 def _details(found: OrientationTuning, units: Indices) -> list[str]:
-    """Return the figures that have no column, as JSON; what the family lacks is null."""
+    """Return the figures that have no column, as JSON."""
     measure = found.measure
     scale = {curves.family: curves.scale for curves in measure.curves}
     columns = {
-        "orientation": measure.preferred.round(2),
+        "orientation": measure.preferred.round(2) % 180,
         "selectivity": measure.selectivity.round(4),
         "amplitude": measure.amplitude.round(4),
         "p_shuffled": found.p_shuffled.round(6),

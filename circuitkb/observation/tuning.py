@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +15,18 @@ from numpy.typing import NDArray
 from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.responses import Answers
 
+from .stimulus import Stimulus
+
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 FAMILIES: Mapping[str, str] = {"grating": "wavelength", "line": "width", "edge": "width"}
-"""Kinds of stimuli with an orientation, and the parameter that is their scale (if they have it)."""
+"""Kinds of stimuli with an orientation, and the parameter that is their scale."""
 
 GREY = 0.5
 """Luminance of the flat stimulus that an answer is measured from."""
 
 _UNITS_AT_ONCE = 2_048
-
-
-class OrientedStimulus(Protocol):
-    """What is read of a :class:`~circuitkb.observation.battery.Stimulus`."""
-
-    @property
-    def kind(self) -> str:
-        """Its family."""
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """What it shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +40,7 @@ class OrientedFamily:
     orientations
         Degrees in [0, 180), ascending.
     scales
-        Wavelengths or widths in pixels, ascending; a single NaN where the kind has none.
+        Wavelengths or widths in pixels, ascending.
     stimuli
         Their places in the battery.
     cells
@@ -87,8 +76,7 @@ class TuningCurves:
         Axes (unit, orientation): root mean square over phases, offsets and polarities of the
         excitation above the answer to flat grey, in the units of the answers; never negative.
     scale
-        For each unit the wavelength or width in pixels that holds its largest value; NaN where
-        the family has none.
+        For each unit the wavelength or width in pixels that holds its largest value.
     """
 
     family: str
@@ -139,7 +127,7 @@ def doubled(orientations: Floats) -> NDArray[np.complex64]:
     return np.exp(2j * np.deg2rad(orientations.astype(np.float64))).astype(np.complex64)
 
 
-def orientation_of(stimulus: OrientedStimulus) -> float:
+def orientation_of(stimulus: Stimulus) -> float:
     """Return the orientation of a stimulus's lines, in degrees in [0, 180).
 
     An edge has a ``direction``, towards its bright side; its line runs across it.
@@ -148,16 +136,21 @@ def orientation_of(stimulus: OrientedStimulus) -> float:
     ------
     SchemaError
         It has neither orientation nor direction.
+
+    Examples
+    --------
+    >>> from .stimulus import stimulus
+    >>> orientation_of(stimulus("edge", direction=0))
+    90.0
     """
-    given = stimulus.parameters
-    if "orientation" in given:
-        return float(given["orientation"]) % 180
-    if "direction" in given:
-        return (float(given["direction"]) + 90) % 180
-    raise SchemaError(f"A {stimulus.kind} has neither orientation nor direction: {dict(given)}.")
+    if "orientation" in stimulus.parameters:
+        return stimulus.number("orientation") % 180
+    if "direction" in stimulus.parameters:
+        return (stimulus.number("direction") + 90) % 180
+    raise SchemaError(f"{stimulus.id!r} has neither orientation nor direction.")
 
 
-def oriented_families(stimuli: Sequence[OrientedStimulus]) -> tuple[OrientedFamily, ...]:
+def oriented_families(stimuli: Sequence[Stimulus]) -> tuple[OrientedFamily, ...]:
     """Return the gratings, lines and edges of a battery as grids.
 
     Raises
@@ -168,7 +161,7 @@ def oriented_families(stimuli: Sequence[OrientedStimulus]) -> tuple[OrientedFami
     return tuple(_family(stimuli, name, scale) for name, scale in FAMILIES.items())
 
 
-def _family(stimuli: Sequence[OrientedStimulus], name: str, scale: str) -> OrientedFamily:
+def _family(stimuli: Sequence[Stimulus], name: str, scale: str) -> OrientedFamily:
     places = np.array([i for i, item in enumerate(stimuli) if item.kind == name], np.intp)
     if not len(places):
         raise SchemaError(f"The battery has no stimulus of kind {name!r}: orientation needs some.")
@@ -177,7 +170,7 @@ def _family(stimuli: Sequence[OrientedStimulus], name: str, scale: str) -> Orien
         np.array([orientation_of(item) for item in members], np.float32), return_inverse=True
     )
     scales, row = np.unique(
-        np.array([item.parameters.get(scale, np.nan) for item in members], np.float32),
+        np.array([item.number(scale) for item in members], np.float32),
         return_inverse=True,
     )
     cells = row * len(orientations) + column
@@ -188,17 +181,15 @@ def _family(stimuli: Sequence[OrientedStimulus], name: str, scale: str) -> Orien
     return OrientedFamily(name, orientations, scales, places, cells)
 
 
-def grey_of(stimuli: Iterable[OrientedStimulus]) -> int:
+def grey_of(stimuli: Iterable[Stimulus]) -> int:
     """Return the place of the flat grey stimulus; raises :class:`SchemaError` without one."""
     for place, item in enumerate(stimuli):
-        if item.kind == "flat" and item.parameters.get("luminance") == GREY:
+        if item.kind == "flat" and item.number("luminance") == GREY:
             return place
     raise SchemaError(f"The battery has no flat stimulus of luminance {GREY}.")
 
 
-def tuning_curves(
-    answers: Answers, stimuli: Sequence[OrientedStimulus]
-) -> tuple[TuningCurves, ...]:
+def tuning_curves(answers: Answers, stimuli: Sequence[Stimulus]) -> tuple[TuningCurves, ...]:
     """Return the tuning curves of all units, one table for each family.
 
     Parameters
