@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.responses import Answers, Responses
 
 from .activity import moved
@@ -185,7 +185,7 @@ def measure_orientation(
 
     Raises
     ------
-    SchemaError
+    ObservationError
         The stimuli are not those of the responses, the answers of a layer are not finite, or
         ``more_shuffled`` names an unknown layer or has another number of stimuli.
     """
@@ -283,21 +283,21 @@ def _check(
     more_shuffled: Mapping[str, Sequence[Answers]],
 ) -> None:
     if len(stimuli) != len(responses.stimuli):
-        raise SchemaError(
+        raise ObservationError(
             f"The responses are to {len(responses.stimuli)} stimuli, not to these {len(stimuli)}."
         )
     for name, rows in responses.rows.items():
         for array in (responses.before, responses.after, responses.shuffled_before):
             if not np.isfinite(array[rows]).all():
-                raise SchemaError(
+                raise ObservationError(
                     f"Some answers of layer {name!r} are not finite: observe the model again."
                 )
     for name, arrays in more_shuffled.items():
         if name not in responses.rows:
-            raise SchemaError(f"More shuffled answers for {name!r}, which is no layer here.")
+            raise ObservationError(f"More shuffled answers for {name!r}, which is no layer here.")
         for array in arrays:
             if array.ndim != 2 or array.shape[1] != len(stimuli):
-                raise SchemaError(
+                raise ObservationError(
                     f"More shuffled answers for {name!r} have shape {array.shape}, "
                     f"where the second axis should be {len(stimuli)} stimuli."
                 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.responses import Answers
 
 from .stimulus import Stimulus
@@ -134,7 +134,7 @@ def orientation_of(stimulus: Stimulus) -> float:
 
     Raises
     ------
-    SchemaError
+    ObservationError
         It has neither orientation nor direction.
 
     Examples
@@ -147,7 +147,7 @@ def orientation_of(stimulus: Stimulus) -> float:
         return stimulus.number("orientation") % 180
     if "direction" in stimulus.parameters:
         return (stimulus.number("direction") + 90) % 180
-    raise SchemaError(f"{stimulus.id!r} has neither orientation nor direction.")
+    raise ObservationError(f"{stimulus.id!r} has neither orientation nor direction.")
 
 
 def oriented_families(stimuli: Sequence[Stimulus]) -> tuple[OrientedFamily, ...]:
@@ -155,7 +155,7 @@ def oriented_families(stimuli: Sequence[Stimulus]) -> tuple[OrientedFamily, ...]
 
     Raises
     ------
-    SchemaError
+    ObservationError
         A family is missing, or lacks an orientation at some scale.
     """
     return tuple(_family(stimuli, name, scale) for name, scale in FAMILIES.items())
@@ -164,7 +164,10 @@ def oriented_families(stimuli: Sequence[Stimulus]) -> tuple[OrientedFamily, ...]
 def _family(stimuli: Sequence[Stimulus], name: str, scale: str) -> OrientedFamily:
     places = np.array([i for i, item in enumerate(stimuli) if item.kind == name], np.intp)
     if not len(places):
-        raise SchemaError(f"The battery has no stimulus of kind {name!r}: orientation needs some.")
+        raise ObservationError(
+            f"The battery has no stimulus of kind {name!r}, without which orientation cannot be "
+            "measured: show larger images."
+        )
     members = [stimuli[i] for i in places]
     orientations, column = np.unique(
         np.array([orientation_of(item) for item in members], np.float32), return_inverse=True
@@ -175,18 +178,18 @@ def _family(stimuli: Sequence[Stimulus], name: str, scale: str) -> OrientedFamil
     )
     cells = row * len(orientations) + column
     if len(np.unique(cells)) < len(scales) * len(orientations):
-        raise SchemaError(
+        raise ObservationError(
             f"The battery does not show every {name} at each {scale} and orientation."
         )
     return OrientedFamily(name, orientations, scales, places, cells)
 
 
 def grey_of(stimuli: Iterable[Stimulus]) -> int:
-    """Return the place of the flat grey stimulus; raises :class:`SchemaError` without one."""
+    """Return the place of the flat grey stimulus; raises :class:`ObservationError` without one."""
     for place, item in enumerate(stimuli):
         if item.kind == "flat" and item.number("luminance") == GREY:
             return place
-    raise SchemaError(f"The battery has no flat stimulus of luminance {GREY}.")
+    raise ObservationError(f"The battery has no flat stimulus of luminance {GREY}.")
 
 
 def tuning_curves(answers: Answers, stimuli: Sequence[Stimulus]) -> tuple[TuningCurves, ...]:

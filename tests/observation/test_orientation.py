@@ -7,6 +7,7 @@ from itertools import pairwise, permutations, product
 import numpy as np
 import pytest
 
+from circuitkb.observation.battery import battery as real_battery
 from circuitkb.observation.nulls import corrected, share_reached
 from circuitkb.observation.orientation import (
     RATE,
@@ -16,7 +17,7 @@ from circuitkb.observation.orientation import (
     permuted_labels,
 )
 from circuitkb.observation.stimulus import Stimulus, stimulus
-from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.errors import ObservationError
 
 from .oriented_battery import (
     SIDE,
@@ -126,6 +127,22 @@ def test_lines_that_rise_to_the_right_are_45_degrees() -> None:
     preferred = orientation_measure(look(filters, IMAGES).astype(np.float32), STIMULI).preferred
     assert apart(preferred, np.array([45, 135, 0, 90])).max() < 3
     assert ((preferred >= 0) & (preferred < 180)).all()
+
+
+def test_the_battery_that_networks_are_shown_counts_degrees_alike() -> None:
+    whole = real_battery(channels=1)
+    kinds = {"grating", "line", "edge", "flat"}
+    places = [i for i, item in enumerate(whole.stimuli) if item.kind in kinds]
+    stimuli = [whole.stimuli[i] for i in places]
+    images = whole.images(places, rows=SIDE, columns=SIDE)[:, 0].astype(float)
+    rising = np.fliplr(np.eye(SIDE)) - 1 / SIDE
+    filters = [*FILTERS, rising, np.fliplr(rising)]
+    found = orientation_measure(look(filters, images).astype(np.float32), stimuli)
+    assert apart(found.preferred, [*DEGREES, 45, 135]).max() < 8
+    cells = orientation_measure(complex_cells(DEGREES, images).astype(np.float32), stimuli)
+    assert apart(cells.preferred, DEGREES).max() < 8
+    assert min(found.selectivity.min(), cells.selectivity.min()) > 0.5
+    assert orientation_measure(look([blob()], images).astype(np.float32), stimuli).statistic < 0.05
 
 
 def test_amplitude_is_in_units_of_the_spread_so_that_scale_does_not_matter() -> None:
@@ -308,12 +325,12 @@ def test_p_counts_the_value_itself_and_ties() -> None:
 
 def test_responses_that_do_not_fit_are_refused() -> None:
     real, null = hand_made(), shuffled_answers(1)
-    with pytest.raises(SchemaError, match="not to these"):
+    with pytest.raises(ObservationError, match="not to these"):
         measure_orientation(responses(real, null), STIMULI[:-1])
-    with pytest.raises(SchemaError, match="no layer here"):
+    with pytest.raises(ObservationError, match="no layer here"):
         measure_orientation(responses(real, null), STIMULI, more_shuffled={"x": [null]})
-    with pytest.raises(SchemaError, match="should be"):
+    with pytest.raises(ObservationError, match="should be"):
         measure_orientation(responses(real, null), STIMULI, more_shuffled={"layer": [null[:, 1:]]})
     real[3, 5] = np.inf
-    with pytest.raises(SchemaError, match="'layer' are not finite"):
+    with pytest.raises(ObservationError, match="'layer' are not finite"):
         measure_orientation(responses(real, null), STIMULI)

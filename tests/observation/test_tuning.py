@@ -13,7 +13,7 @@ from circuitkb.observation.tuning import (
     oriented_families,
     tuning_curves,
 )
-from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.errors import ObservationError
 
 from .oriented_battery import ORIENTATIONS, battery, gabor, look
 
@@ -128,15 +128,15 @@ def test_an_edge_and_its_negative_share_an_orientation() -> None:
 
 
 def test_a_battery_that_cannot_tell_orientation_is_refused() -> None:
-    with pytest.raises(SchemaError, match="no stimulus of kind 'line'"):
+    with pytest.raises(ObservationError, match="no stimulus of kind 'line'"):
         oriented_families([s for s in STIMULI if s.kind != "line"])
     thin = ("line", 3, 0)
     holes = [s for s in STIMULI if (s.kind, s.number("width"), s.number("orientation")) != thin]
-    with pytest.raises(SchemaError, match="does not show every line"):
+    with pytest.raises(ObservationError, match="does not show every line"):
         oriented_families(holes)
-    with pytest.raises(SchemaError, match=r"luminance 0\.5"):
+    with pytest.raises(ObservationError, match=r"luminance 0\.5"):
         grey_of([s for s in STIMULI if s.kind != "flat"])
-    with pytest.raises(SchemaError, match="neither orientation nor direction"):
+    with pytest.raises(ObservationError, match="neither orientation nor direction"):
         orientation_of(stimulus("line", width=2))
 
 
