@@ -9,12 +9,13 @@ from typing import Any
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.tables import Relations
 
-from .changes import Changes
+from .changes import Changes, Update
 from .edge_loading import load_relations, property_rows
 from .engine import open_for_writing
 from .read_only import ReadOnlyGraph
 
 ROWS_AT_ONCE = 20_000
+_ROWS_IN_A_COMMIT = 1_000  # larger ones take longer to join nodes that have many relations
 _EDGES_BUFFERED = 100_000
 
 
@@ -33,7 +34,7 @@ def _add(changes: Changes, database: Any) -> None:
     with database.graph_batch(
         expected_edge_count=edges,
         batch_size=_EDGES_BUFFERED,
-        commit_every=ROWS_AT_ONCE,
+        commit_every=_ROWS_IN_A_COMMIT,
         use_wal=False,
         light_edges=False,
         bidirectional=True,
@@ -90,11 +91,14 @@ def verify(changes: Changes, before: ReadOnlyGraph, written: Path) -> None:
         for name, count in new.items():
             text = f"SELECT count(*) AS n FROM `{name}` WHERE @in IS NOT NULL"
             _same(name, before.count(text) + count, after.count(text))
-        stored = after.records(update.record for update in changes.updates)
+        alike: dict[tuple[str, ...], dict[str, Update]] = {}
         for update in changes.updates:
-            found = stored.get(update.record, {})
-            if any(found.get(name) != value for name, value in update.properties.items()):
-                raise _lost(update.type)
+            alike.setdefault((update.type, *update.properties), {})[update.record] = update
+        for (kind, *names), updates in alike.items():
+            stored = after.values_of(updates, names)
+            for record, update in updates.items():
+                if stored.get(record) != update.properties:
+                    raise _lost(kind)
 
 
 def _both_ways(item: Relations) -> tuple[str, str]:

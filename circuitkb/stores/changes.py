@@ -7,13 +7,13 @@ is all new go the fast way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from circuitkb.schema.definition import node_type, relation_type
+from circuitkb.schema.definition import relation_type
 from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.responses import ARRAYS, Responses
@@ -21,6 +21,7 @@ from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_
 
 from . import kernel_files, response_files
 from .base import other_weights
+from .edge_loading import property_rows
 from .generations import ArrayKind
 from .read_only import ReadOnlyGraph
 
@@ -110,17 +111,17 @@ def _compare_nodes(label: str, given: pa.Table, graph: ReadOnlyGraph, changes: C
         counts = pc.value_counts(ids).to_pylist()
         twice = next(item["values"] for item in counts if item["counts"] > 1)
         raise SchemaError(f"The id {twice!r} stands twice among the {label} nodes to write.")
-    columns = [p.name for p in node_type(label).properties]
+    columns = _given(table)
     stored = {row["id"]: row for row in _nodes(graph, label, ids.to_pylist(), columns)}
     changes.records.setdefault(label, {}).update(
         (key, str(row["record"])) for key, row in stored.items()
     )
     old = pc.is_in(ids, pa.array(list(stored), pa.string()))
-    for row in table.filter(old).to_pylist():
+    for row in property_rows(table.filter(old)):
         before = stored[row["id"]]
         if label == "Model" and before["fingerprint"] != row["fingerprint"]:
             raise other_weights(row["id"], before["fingerprint"], row["fingerprint"])
-        _update(label, stored[row["id"]], row, changes)
+        _update(label, before, row, changes)
     new = table.filter(pc.invert(old))
     if new.num_rows:
         changes.nodes[label] = new
@@ -140,10 +141,10 @@ def _compare_relations(item: Relations, graph: ReadOnlyGraph, changes: Changes) 
     candidates = table.filter(perhaps)
     new = [table.filter(pc.invert(perhaps))]
     if candidates.num_rows:
-        stored = _stored_relations(item, pc.unique(candidates["source"]).to_pylist(), graph)
+        stored = _stored_relations(replace(item, table=candidates), graph)
         unseen = []
-        for index, row in enumerate(candidates.to_pylist()):
-            found = stored.get(tuple(row[name] for name in key))
+        for index, row in enumerate(property_rows(candidates)):
+            found = stored.get(tuple(row.get(name) for name in key))
             if found is None:
                 unseen.append(index)
             else:
@@ -156,10 +157,13 @@ def _compare_relations(item: Relations, graph: ReadOnlyGraph, changes: Changes) 
         )
 
 
+def _given(table: pa.Table) -> list[str]:
+    """Return the columns in which anything stands: no other one is worth reading."""
+    return [name for name in table.column_names if table[name].null_count < table.num_rows]
+
+
 def _update(name: str, stored: Mapping[str, Any], row: Mapping[str, Any], changes: Changes) -> None:
-    different = {
-        key: value for key, value in row.items() if value is not None and stored[key] != value
-    }
+    different = {key: value for key, value in row.items() if stored[key] != value}
     if different:
         changes.updates.append(Update(name, str(stored["record"]), different))
 
@@ -191,10 +195,13 @@ def _nodes(
 
 
 def _stored_relations(
-    item: Relations, sources: list[str], graph: ReadOnlyGraph
+    item: Relations, graph: ReadOnlyGraph
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return what starts where a row of ``item`` does, by its ends and key."""
     kind = relation_type(item.name)
-    listed = "".join(f", r.`{p.name}` AS `{p.name}`" for p in kind.properties)
+    sources = pc.unique(item.table["source"]).to_pylist()
+    names = dict.fromkeys([*kind.key, *_given(item.table.drop_columns(["source", "target"]))])
+    listed = "".join(f", r.`{name}` AS `{name}`" for name in names)
     text = (
         f"UNWIND $ids AS start MATCH (a:`{item.source_label}` {{id: start}})"
         f"-[r:`{item.name}`]->(b:`{item.target_label}`) "

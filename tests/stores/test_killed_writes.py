@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from circuitkb.schema.errors import StoreNotFoundError
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
 
@@ -139,5 +140,32 @@ def test_a_first_write_that_is_killed_leaves_an_empty_store(place: Path) -> None
     assert values(store, COUNT) == [0]
     assert content_of(store) == content([])
     store.write(network())
+    assert content_of(store) == content([network()])
+    store.close()
+
+
+def test_unfinished_work_survives_kills_and_what_is_removed_after_them(
+    place: Path, store: Store, whole: Record
+) -> None:
+    (store.workspace("net") / "part").write_text("1")
+    code, _, _ = finish(start(KILLING, place, "with responses written"))
+    assert code == -signal.SIGKILL
+    reopened = open_store(place, create=False)
+    reopened.write(more())
+    assert content_of(reopened) == whole
+    assert (reopened.workspace("net") / "part").read_text() == "1"
+    reopened.close()
+
+
+def test_unfinished_work_without_a_store_is_no_store_and_nothing_foreign(place: Path) -> None:
+    code = "(open_store(sys.argv[1]).workspace('net') / 'part').write_text('1')\n"
+    code += "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert finish(start(code, place))[0] == -signal.SIGKILL
+    assert [item.name for item in place.iterdir()] == ["unfinished"]
+    with pytest.raises(StoreNotFoundError):
+        open_store(place, create=False)
+    store = open_store(place)
+    store.write(network())
+    assert (store.workspace("net") / "part").read_text() == "1"
     assert content_of(store) == content([network()])
     store.close()
