@@ -67,10 +67,11 @@ def make_targets(
 ) -> tuple[tuple[PlantedTarget, ...], Array, Array]:
     """Make targets of the given kinds, in this order.
 
-    Detectors are dealt so that none is taken again before all of its kind were. Every kernel has
-    l2 norm 1; planted weights are equal but for noise where ``taps`` is 1; where it is 3, kernels
-    of the second side are mirror images of those of the first, and symmetric targets have
-    symmetric ones. The bias makes the mean pre-activation 0 over random images.
+    Detectors are dealt so that none comes first again before all of its kind did. Every kernel has
+    l2 norm 1; planted weights are equal but for noise. Where ``taps`` is 3, planted kernels are
+    positive and largest at the centre; those of the second side are mirror images of those of the
+    first, and symmetric targets have symmetric ones. The bias makes the mean pre-activation 0 over
+    random images.
 
     Parameters
     ----------
@@ -162,7 +163,8 @@ def _kernel(
 ) -> Array:
     one, other = target.cases
     planted = np.zeros((len(detectors), taps, taps))
-    shape = np.ones((1, 1)) if taps == 1 else rng.uniform(size=(taps, taps)) ** 2
+    shape = rng.uniform(size=(taps, taps)) ** 2
+    shape[taps // 2, taps // 2] = 1
     if target.kind == "symmetric":
         shape = (shape + shape[:, ::-1]) / 2
     planted[list(one)] = shape
