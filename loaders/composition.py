@@ -9,7 +9,9 @@ reads one, its parts are the kernels of all edges into that layer. The method fo
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -71,6 +73,17 @@ class Site:
     layout: str
     rows: int
     columns: int
+
+    def units(self, value: Tensor, index: Sequence[int]) -> Tensor:
+        """Return the features at one position of a node's value, axes (image, unit).
+
+        ``index`` has one number for each axis of positions, as (row, column) of a map.
+        """
+        if "f" in self.layout and self.rows * self.columns > 1:
+            value = value.reshape(len(value), -1, self.rows, self.columns)
+            return value[:, :, index[0], index[1]]
+        places = iter(index)
+        return value[tuple(next(places) if axis in "yxt" else slice(None) for axis in self.layout)]
 
 
 def find_sites(network: TracedNetwork) -> dict[str, Site]:
@@ -171,7 +184,7 @@ class Composer:
                 before = node.all_input_nodes[0]
                 values[node] = self._add_layer(node, before, _form(values, before))
             else:
-                result = apply(context, node, values)
+                result = apply(context, node, values if self._edges else _lighter(node, values))
                 if isinstance(result, Node):
                     # A pooling of something that is no feature yet: its output is one.
                     result = self._add_layer(node, result, _form(values, result))
@@ -283,6 +296,18 @@ def _form(values: dict[Node, object], node: Node) -> LinearForm:
     if isinstance(value, LinearForm):
         return value
     return LinearForm(0, 1, 1, None, missing=frozenset({f"{node.name} (several tensors)"}))
+
+
+def _lighter(node: Node, values: dict[Node, object]) -> dict[Node, object]:
+    """Return values without the parts that would copy a whole matrix of weights."""
+    if operation_name(node) not in ("linear", "addmm", "mm", "matmul"):
+        return values
+    forms = {read: value for read in node.all_input_nodes if _has_parts(value := values[read])}
+    return values | {read: replace(form, parts=()) for read, form in forms.items()}
+
+
+def _has_parts(value: object) -> TypeGuard[LinearForm]:
+    return isinstance(value, LinearForm) and bool(value.parts)
 
 
 def _without_kernels(result: object) -> object:
