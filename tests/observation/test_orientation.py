@@ -17,6 +17,7 @@ from circuitkb.observation.orientation import (
     permuted_labels,
 )
 from circuitkb.observation.stimulus import Stimulus, stimulus
+from circuitkb.observation.tuning import orientation_of
 from circuitkb.schema.errors import ObservationError
 
 from .oriented_battery import (
@@ -170,6 +171,27 @@ def test_a_unit_that_edges_never_excite_has_no_statistic_and_no_small_p() -> Non
     measure = orientation_measure(answers.astype(np.float32), STIMULI)
     p, mean = permuted_labels(measure, seed=0, draws=100)
     assert (measure.statistic[0], p[0], mean[0]) == (0, 1, 0)
+
+
+def answers_by_orientation(values: dict[float, float]) -> np.ndarray:
+    """Answers of one unit that depend on the orientation alone."""
+    oriented = {"grating", "line", "edge"}
+    return np.array(
+        [[values.get(orientation_of(s), 0) if s.kind in oriented else 0 for s in STIMULI]],
+        np.float32,
+    )
+
+
+def test_a_unit_that_likes_all_orientations_alike_has_p_1() -> None:
+    measure = orientation_measure(
+        answers_by_orientation(dict.fromkeys(range(0, 180, 15), 1)), STIMULI
+    )
+    p, _ = permuted_labels(measure, seed=0, draws=100)
+    assert p[0] == 1
+
+
+def test_hardly_less_than_horizontal_is_0_degrees_and_not_180() -> None:
+    assert orientation_measure(answers_by_orientation({0: 1, 165: 1e-16}), STIMULI).preferred == 0
 
 
 def four_orientations(seed: int) -> tuple[list[Stimulus], np.ndarray]:

@@ -22,17 +22,17 @@ from .oriented_battery import battery, blob, gabor, look, responses, scrambled
 STIMULI, IMAGES = battery()
 DEGREES = [7.5 * step for step in range(24)]
 UNITS = 26
-BLOB, CONSTANT = 24, 25
+CONSTANT = 1
+ORIENTED = range(2, 26)
 
 
 @pytest.fixture(scope="module")
 def found() -> OrientationTuning:
-    """Two layers of 24 oriented units, a blob and a constant one; the second has its twins."""
-    filters = [gabor(d) for d in DEGREES] + [blob()]
-    layer = np.concatenate([look(filters, IMAGES), np.full((1, len(STIMULI)), 2.0)])
+    """Two layers of a blob, a constant and 24 oriented units; the null of the second is itself."""
+    filters = [blob(), *(gabor(d) for d in DEGREES)]
+    layer = np.insert(look(filters, IMAGES), CONSTANT, 2, axis=0)
     null = [
-        np.concatenate([look(scrambled(filters, seed), IMAGES), np.full((1, len(STIMULI)), 2.0)])
-        for seed in range(20)
+        np.insert(look(scrambled(filters, seed), IMAGES), CONSTANT, 2, axis=0) for seed in range(20)
     ]
     given = responses(
         np.concatenate([layer, layer]),
@@ -65,10 +65,10 @@ def test_every_unit_is_a_feature_and_only_those_that_passed_have_an_orientation(
     features = nodes(rows, "Feature")
     assert list(features) == [f"m/{layer}:{unit}" for layer in ("a", "b.1") for unit in range(26)]
     oriented = {key for key, row in features.items() if row["orientation"] is not None}
-    assert oriented == {f"m/a:{unit}" for unit in range(24)}
-    for unit in range(24):
+    assert oriented == {f"m/a:{unit}" for unit in ORIENTED}
+    for unit in ORIENTED:
         row = features[f"m/a:{unit}"]
-        away = abs(row["orientation"] - DEGREES[unit])
+        away = abs(row["orientation"] - DEGREES[unit - 2])
         assert min(away, 180 - away) < 8
         assert 0.5 < row["orientation_selectivity"] <= 1
     silent = [key for key, row in features.items() if not row["answers"]]
@@ -96,7 +96,7 @@ def test_every_unit_that_answers_has_evidence_with_its_null(
         assert given["value"] == found.measure.statistic[unit]
         assert given["p"] == max(found.p_shuffled[unit], found.p_permuted[unit])
         assert given["q"] == found.q[unit]
-        assert given["stance"] == ("supports" if unit < 24 else "neutral")
+        assert given["stance"] == ("supports" if unit in ORIENTED else "neutral")
         if found.p_shuffled[unit] >= found.p_permuted[unit]:
             assert "shuffled weights" in given["null_method"]
             assert given["null_count"] == (500 if unit < 26 else 25)
