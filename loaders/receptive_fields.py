@@ -235,9 +235,11 @@ def centres(field: ReceptiveField, layout: str) -> NDArray[np.float64]:
         map, (token,) for a list, none for a tensor without either. NaN where a position has no
         place of its own, as a class token.
     """
-    low, high = (_bounds(field, layout, number) for number in (0, 1))
-    middle = (low - high) / 2
-    return np.where(np.isfinite(middle), middle, np.nan)
+    low, high = _bounds(field, layout, 0), -_bounds(field, layout, 1)
+    placed = np.isfinite(low)
+    middle = np.full(low.shape, np.nan)
+    middle[placed] = (low[placed] + high[placed]) / 2
+    return middle
 
 
 def pixels(field: ReceptiveField, layout: str) -> NDArray[np.int64]:
