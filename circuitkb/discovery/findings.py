@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from statistics import fmean
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
@@ -113,40 +114,66 @@ class UnionTest:
         return self.null.p
 
 
-@dataclass(frozen=True, eq=False)
-class UnionFindings:
-    """What a search found in one model, and what it could not test.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Findings:
+    """What every search says of one model.
 
     Attributes
     ----------
-    model, motif, seed
-        What was searched, for what, and the seed of the draws.
-    tested, tests
-        Units that could be tested, and tests on them (a unit with kernels on two grids has two).
+    model, seed
+        What was searched, and the seed of the draws.
+    tested
+        Units that could be tested.
     not_tested
         Units that could not be, by reason.
-    hits, shuffled
-        Matching pairs in the whole model, and in each of the shuffles in which the kernels were
-        dealt anew among all the slots of their pool.
-    units
-        Tests with at least one matching pair, smallest q first.
     weights
-        ``WEIGHT`` rows of the edges from the cases to their unions.
+        ``WEIGHT`` rows of the edges between the members found.
     seconds
         How long it took.
     """
 
     model: str
-    motif: Union
     seed: int
     tested: int
-    tests: int
     not_tested: Mapping[str, int]
+    weights: pa.Table
+    seconds: float
+
+    @property
+    def not_testable(self) -> int:
+        """Units that could not be tested."""
+        return sum(self.not_tested.values())
+
+    @property
+    def why(self) -> str:
+        """Why units could not be tested, in one line; empty if all could."""
+        return "; ".join(f"{count:,}: {reason}" for reason, count in self.not_tested.items())
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UnionFindings(Findings):
+    """What a search of kernels found in one model, and what it could not test.
+
+    Attributes
+    ----------
+    motif
+        What was searched for.
+    tests
+        Tests on the units that could be tested (a unit with kernels on two grids has two).
+    hits, shuffled
+        Matching pairs in the whole model, and in each of the shuffles in which the kernels were
+        dealt anew among all the slots of their pool.
+    units
+        Tests with at least one matching pair, smallest q first.
+    """
+
+    by: ClassVar[str] = "kernels"
+
+    motif: Union
+    tests: int
     hits: int
     shuffled: tuple[int, ...]
     units: tuple[UnionTest, ...]
-    weights: pa.Table
-    seconds: float
 
     @property
     def found(self) -> tuple[UnionTest, ...]:
@@ -158,12 +185,10 @@ class UnionFindings:
         """Pairs of cases in all, one circuit each."""
         return sum(len(unit.circuits) for unit in self.units)
 
-    @property
-    def not_testable(self) -> int:
-        """Units that could not be tested."""
-        return sum(self.not_tested.values())
-
-    @property
-    def why(self) -> str:
-        """Why units could not be tested, in one line; empty if all could."""
-        return "; ".join(f"{count:,}: {reason}" for reason, count in self.not_tested.items())
+    def figures(self) -> dict[str, float]:
+        """Return the matching pairs of the whole model, and what chance gives, by name."""
+        found = {"hits": float(self.hits)}
+        if self.shuffled:
+            found["shuffled_hits_mean"] = fmean(self.shuffled)
+            found["shuffled_hits_max"] = float(max(self.shuffled))
+        return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -130,9 +130,16 @@ def case_weights(
             for case in circuit.cases:
                 source = FeatureId.parse(case.feature).unit
                 edges.setdefault(case.connection, {})[source, target] = None
+    return weight_rows(edges, connections, model)
+
+
+def weight_rows(
+    edges: Mapping[str, Collection[tuple[int, int]]], connections: Sequence[Connection], model: str
+) -> pa.Table:
+    """Return the ``WEIGHT`` rows of edges, given by connection as (source unit, target unit)."""
     tables = [relation_schema("WEIGHT").empty_table()]
     for connection in connections:
-        if connection.key not in edges:
+        if not edges.get(connection.key):
             continue
         sources, targets = zip(*edges[connection.key], strict=True)
         # Published kernels have the scale of their figure, and are ranked within it.

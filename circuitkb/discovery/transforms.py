@@ -23,6 +23,14 @@ class Transform(Protocol):
         """Name, as stored and shown."""
 
     @property
+    def group(self) -> str:
+        """Kind of transform, as in ``TRANSFORMS_TO.group``."""
+
+    @property
+    def parameter(self) -> float:
+        """Axis or angle in degrees, as in ``TRANSFORMS_TO.parameter``."""
+
+    @property
     def across(self) -> str:
         """Statistic of a kernel that tells its two sides apart: the smaller value is side 1."""
 
@@ -61,6 +69,16 @@ class Mirror:
     def name(self) -> str:
         """``mirror left-right`` or ``mirror up-down``."""
         return f"mirror {self.axis}"
+
+    @property
+    def group(self) -> str:
+        """``mirror``."""
+        return "mirror"
+
+    @property
+    def parameter(self) -> float:
+        """Direction of the mirror's axis: 90 (upright) for ``left-right``, 0 for ``up-down``."""
+        return 90.0 if self.axis == "left-right" else 0.0
 
     @property
     def across(self) -> str:

@@ -1,8 +1,10 @@
 """Unions: units that are excited by two mirrored cases, each from its own side.
 
-Kernels alone show it: kernel(A -> U) is the mirror image of kernel(B -> U). The criterion reads
-the positive mass of a spatial kernel, never its net sign, which may well be negative where people
-found the union. ``docs/discovery.md`` has the criteria, the null and what was measured.
+Where a model was observed, the answers of its units show it
+(:mod:`~circuitkb.discovery.measured`). Where kernels are all that is known, they show it:
+kernel(A -> U) is the mirror image of kernel(B -> U). That criterion reads the positive mass of a
+spatial kernel, never its net sign, which may well be negative where people found the union.
+``docs/discovery.md`` has the criteria, the nulls and what was measured.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from circuitkb.schema.progress import Progress, silent
 
 from .candidates import Candidates, Pool, find_candidates, pools
 from .findings import NullFigures, UnionCircuit, UnionFindings, UnionTest
+from .motif import Between, PairMotif, Role
 from .pairs import case_weights, matching_pairs
 from .permutation import Null, among_all_units, among_own_inputs
 from .similarity import Match, blocks, count_matches, turn
@@ -57,7 +60,14 @@ class Union:
     fdr
         False discovery rate, over all tested units of a model.
     draws
-        Most draws from the null for one unit; if None, as many as let one unit alone pass.
+        Most draws from the null for one unit; if None, as many as let one unit alone pass. Of
+        the search by kernels alone.
+    answers, invariant
+        Of the search by responses alone: the unit's mean answer to the stimuli that a case
+        answers to most, in standard deviations from its mean, is above ``answers``, and
+        corr(unit on mirrored stimuli, unit) is above ``invariant``.
+    permutations
+        Draws from each of the two controls of the search by responses.
     seed
         Seed of the draws.
 
@@ -82,10 +92,13 @@ class Union:
     at_least: int = 4
     fdr: float = 0.05
     draws: int | None = None
+    answers: float = 1.0
+    invariant: float = 0.8
+    permutations: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:
-        ranges = [(name, -1, 1) for name in ("mirrored", "same", "opposed")]
+        ranges = [(name, -1, 1) for name in ("mirrored", "same", "opposed", "invariant")]
         for name, low, high in (*ranges, ("share", 0, 1)):
             if not low <= getattr(self, name) <= high:
                 raise QueryError(f"Union({name}={getattr(self, name)}): between {low} and {high}.")
@@ -93,6 +106,8 @@ class Union:
             raise QueryError(f"Union(fdr={self.fdr}): between 0 and 1.")
         if self.at_least < 2:
             raise QueryError(f"Union(at_least={self.at_least}): a pair needs 2 inputs or more.")
+        if self.permutations < 1:
+            raise QueryError(f"Union(permutations={self.permutations}): 1 or more.")
         if self.draws is not None and self.draws < 1:
             raise QueryError(f"Union(draws={self.draws}): 1 or more.")
 
@@ -102,7 +117,7 @@ class Union:
         return Match(self.mirrored, self.same, self.opposed)
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings as JSON can hold them."""
+        """Return the settings of the search by kernels as JSON can hold them."""
         return {
             "of": self.of.name,
             "mirrored": self.mirrored,
@@ -112,6 +127,30 @@ class Union:
             "at_least": self.at_least,
             "fdr": self.fdr,
         }
+
+    def by_responses(self) -> PairMotif:
+        """Return the motif as the search by responses reads it.
+
+        Examples
+        --------
+        >>> motif = Union().by_responses()
+        >>> motif.target, [role.name for role in motif.roles], motif.turned.low
+        ('union', ['case', 'case'], 0.8)
+        """
+        case = Role(name="case", answer=Between(low=self.answers))
+        return PairMotif(
+            name=self.name,
+            of=self.of,
+            roles=(case, case),
+            target="union",
+            turned=Between(low=self.mirrored),
+            same=Between(high=self.same),
+            invariance=Between(low=self.invariant),
+            share=self.share,
+            at_least=self.at_least,
+            fdr=self.fdr,
+            permutations=self.permutations,
+        )
 
 
 def find_unions(
