@@ -108,9 +108,9 @@ def planted_network(
         Of all planted kernels, relative to what was planted. For a detector, the standard
         deviation of what its noise weights put out over random images, divided by that of its
         planted kernel: at .3 mirrors still answer alike (correlation .97 in the median), at .45 a
-        few per cent fall below .8. For a target, whose inputs have unit spread, the l2 norm of its noise weights (on
-        all detectors) divided by that of its planted ones: at .3 and with four planted weights of
-        1, noise weights have standard deviation .047.
+        few per cent fall below .8. For a target, whose inputs have unit spread, the l2 norm of its
+        noise weights (on all detectors) divided by that of its planted ones: at .3 and with four
+        planted weights of 1, noise weights have standard deviation .047.
     size
         Rows and columns of the input, at least 27, or 45 where ``taps`` is 3.
     channels
