@@ -164,18 +164,18 @@ class _Sized:
         self._fields = receptive_fields(network)
 
     def corresponds_to(self, other: _Sized) -> bool:
-        """Whether it has the same operations and layers, with as many units."""
-        steps, layers = (
-            [
-                [(node.name, node.target) for node in sized.network.operations()]
-                for sized in (self, other)
-            ],
-            [
-                [(name, site.layout, _channels(site)) for name, site in sized.sites.items()]
-                for sized in (self, other)
-            ],
-        )
-        return steps[0] == steps[1] and layers[0] == layers[1]
+        """Whether it has the same operations and layers, with as many units, for one image."""
+        return self._steps() == other._steps() and self._layers() == other._layers()
+
+    def _steps(self) -> list[tuple[str, object]]:
+        return [(node.name, node.target) for node in self.network.operations()]
+
+    def _layers(self) -> list[tuple[object, ...]]:
+        return [
+            (name, site.layout, *(shape_of(site.after)[site.layout.index(axis)] for axis in "nc"))
+            for name, site in self.sites.items()
+            if "c" in site.layout
+        ]
 
     def grids(self, layers: Iterable[str]) -> list[Grid]:
         """Return where layers have units with places of their own; others are left out."""
@@ -222,11 +222,6 @@ class _Sized:
 def _is_flattened(site: Site) -> bool:
     """Whether a whole map is one axis of the tensor, as only an output can be."""
     return "f" in site.layout and site.rows * site.columns > 1
-
-
-def _channels(site: Site) -> int:
-    shape = shape_of(site.after)
-    return shape[site.layout.index("c")] if "c" in site.layout else math.prod(shape[1:])
 
 
 class _Planner:
