@@ -115,10 +115,12 @@ def _alike(values: Tensor) -> bool:
 
 
 def _collapsed(bounds: Tensor) -> Tensor:
-    """Give length 1 to each axis on which nothing depends."""
-    for axis in range(1, bounds.ndim):
+    """Give length 1 to each axis on which nothing depends; the last ones first, as channels are."""
+    for axis in reversed(range(1, bounds.ndim)):
         first = bounds.narrow(axis, 0, 1)
-        if bounds.shape[axis] > 1 and bool((bounds == first).all()):
+        if bounds.shape[axis] == 1 or not torch.equal(bounds.narrow(axis, 1, 1), first):
+            continue
+        if bool((bounds == first).all()):
             bounds = first
     return bounds.contiguous()
 

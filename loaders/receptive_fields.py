@@ -9,7 +9,7 @@ unknown, never guessed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -82,18 +82,22 @@ _RULES: dict[str, Rule] = {
 }
 
 
-def receptive_fields(network: TracedNetwork) -> dict[Node, ReceptiveField | None]:
+def receptive_fields(
+    network: TracedNetwork, nodes: Collection[Node] | None = None
+) -> dict[Node, ReceptiveField | None]:
     """Return what each tensor of a traced network sees; None where that is unknown.
 
     Parameters
     ----------
     network
         Traced at the size of the images that are meant: padding may depend on it.
+    nodes
+        Those to return; all if None. The fields of others are let go as soon as nothing needs them.
 
     Returns
     -------
     dict
-        For each node that gives one tensor and depends on the image.
+        For each of the nodes that gives one tensor and depends on the image.
 
     Examples
     --------
@@ -111,20 +115,23 @@ def receptive_fields(network: TracedNetwork) -> dict[Node, ReceptiveField | None
     shape = tuple(network.example.shape)
     image = ReceptiveField(image_span(-2, shape), image_span(-1, shape), shape)
     values: dict[Node, object] = {network.input: image}
+    found: dict[Node, ReceptiveField | None] = {}
 
     def read(node: Node) -> object:
-        if node not in network.dynamic:
-            return _blind(node, image)
-        return values[node]
+        return values[node] if node in network.dynamic else _blind(node, image)
 
-    for node in network.operations():
-        if node in network.dynamic:
+    for node in (network.input, *network.operations()):
+        if node not in network.dynamic:
+            continue
+        if node is not network.input:
             values[node] = _apply(node, read, image)
-    return {
-        node: value
-        for node, value in values.items()
-        if isinstance(value, ReceptiveField) or (value is None and _is_tensor(node))
-    }
+        value = values[node]
+        if (nodes is None or node in nodes) and isinstance(node.meta.get("val"), Tensor):
+            found[node] = value if isinstance(value, ReceptiveField) else None
+        for argument in node.all_input_nodes:
+            if network.last_use[argument] is node:
+                values.pop(argument, None)
+    return found
 
 
 def _apply(node: Node, read: Callable[[Node], object], image: ReceptiveField) -> object:
@@ -141,10 +148,6 @@ def _apply(node: Node, read: Callable[[Node], object], image: ReceptiveField) ->
         return None if rule is None else rule(node, args)
     except IrregularGridError:
         return None
-
-
-def _is_tensor(node: Node) -> bool:
-    return isinstance(node.meta.get("val"), Tensor)
 
 
 def _blind(node: Node, image: ReceptiveField) -> object:

@@ -161,7 +161,8 @@ class _Sized:
         self.rows, self.columns = network.example.shape[2:]
         self.middle = ((self.rows - 1) / 2, (self.columns - 1) / 2)
         self.sites = find_sites(network)
-        self._fields = receptive_fields(network)
+        read = [node for site in self.sites.values() for node in (site.after, site.before) if node]
+        self._fields = receptive_fields(network, set(read))
 
     def corresponds_to(self, other: _Sized) -> bool:
         """Whether it has the same operations and layers, with as many units, for one image."""
@@ -267,7 +268,7 @@ class _Planner:
         seed = grids[0]
         if self._flexible:
             for size in (best_size(grids, seed, self._size), aligned_size(seed, self._size)):
-                sized = None if size is None else self._at(size)
+                sized = self._at(size) if size is not None and self._flexible else None
                 if sized is not None and sized.place(seed.layer, sized.middle).off_centre == 0:
                     return sized, sized.middle
         centre = best_centre(grids, seed, self._size)

@@ -125,6 +125,7 @@ STACKS = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Using padding")
 @pytest.mark.parametrize("name", STACKS)
 def test_a_unit_sees_the_pixels_that_change_it(name: str) -> None:
     torch.manual_seed(0)
