@@ -1,0 +1,287 @@
+"""Analogous circuits: mutual nearest by the weakest of three correlations, against rewired ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitkb.discovery.target_decoy import target_decoy_q
+from circuitkb.schema.errors import ObservationError
+from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.responses import Responses
+
+from .answers import Floats, Rows, UnitAnswers
+from .nearest import BLOCK, Nearest, mutual_nearest, rows_at_once
+from .rewiring import Rewiring
+
+Doubles = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+REPETITIONS = 20
+
+AS_LABELLED, SWAPPED = (1, 2), (2, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoSidedCircuit:
+    """A found circuit: its id, and the feature ids of its target and of the cases of both sides."""
+
+    id: str
+    target: str
+    side_1: str
+    side_2: str
+
+
+@dataclass(frozen=True, eq=False)
+class WiringNull:
+    """How many circuits match whose parts are real and whose wiring is not.
+
+    Attributes
+    ----------
+    name
+        How they were made.
+    drawn
+        Mean number of such circuits, over repetitions, as a share of those found.
+    above
+        For each repetition, the mutual nearest pairs above the threshold.
+    best
+        For each circuit of the first model its highest score, averaged over repetitions.
+    """
+
+    name: str
+    drawn: float
+    above: tuple[int, ...]
+    best: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitMatches:
+    """All mutual nearest circuits of two models, and which of them are believable.
+
+    Attributes
+    ----------
+    threshold, fdr, seed
+        What was asked for.
+    first, second
+        Ids of the circuits compared.
+    left_out
+        For each model, circuits with a member that could not be compared.
+    pairs
+        Places in ``first`` and ``second``, axes (member, pair).
+    score
+        The smallest of the three correlations of each pair.
+    null_mean
+        Mean best score of the pair's first circuit under the null that does better there.
+    p
+        Share of repetitions in which it reached the score, counting the score; the larger null's.
+    q
+        Share of such pairs that the null explains; the larger null's.
+    nulls
+        Both nulls, made of the second model's circuits.
+    swapped
+        Mutual nearest pairs above the threshold when side 1 is compared with side 2. They are no
+        matches; where there are many, sides do not mean the same in both models.
+    targets, case_pairs
+        For each model, distinct targets and distinct pairs of cases among the circuits found
+        analogous.
+    """
+
+    threshold: float
+    fdr: float
+    seed: int
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    left_out: tuple[int, int]
+    pairs: Rows
+    score: Doubles
+    null_mean: Doubles
+    p: Doubles
+    q: Doubles
+    nulls: tuple[WiringNull, ...]
+    swapped: int
+    targets: tuple[int, int]
+    case_pairs: tuple[int, int]
+
+    @property
+    def found(self) -> Flags:
+        """Pairs that count: above the threshold, and q."""
+        return (self.score > self.threshold) & (self.q <= self.fdr)
+
+
+def match_circuits(
+    first: tuple[Responses, UnitAnswers, Sequence[TwoSidedCircuit]],
+    second: tuple[Responses, UnitAnswers, Sequence[TwoSidedCircuit]],
+    *,
+    threshold: float = 0.8,
+    fdr: float = 0.05,
+    repetitions: int = REPETITIONS,
+    seed: int = 0,
+    block: int = BLOCK,
+    progress: Progress = silent,
+) -> CircuitMatches:
+    """Return which circuits of two models join analogous parts.
+
+    Parameters
+    ----------
+    first, second
+        For each model its responses, the units compared (over the same stimuli), and the circuits
+        found in it, all of one motif.
+    threshold
+        What the weakest of the three correlations must exceed.
+    fdr
+        False discovery rate.
+    repetitions
+        Draws from each null.
+    seed
+        Of the draws.
+    block
+        Scores in memory at once.
+    progress
+        Told how far it is.
+
+    Raises
+    ------
+    ObservationError
+        A circuit has a member that was not observed.
+    """
+    one, other = (_members(*each) for each in (first, second))
+    values, others = first[1].values, second[1].values
+    shape = len(one.units), len(other.units)
+
+    def nearest(circuits: Rows, sides: tuple[int, int] = AS_LABELLED) -> Nearest:
+        blocks = _scores(values, one.units, others, circuits, sides, block)
+        return mutual_nearest(blocks, (len(one.units), len(circuits)))
+
+    found = nearest(other.units)
+    score = found.score.astype(np.float64)
+    swapped = np.count_nonzero(nearest(other.units, SWAPPED).score > threshold)
+
+    def alike(circuits: Rows) -> Flags:
+        best = np.full(len(circuits), -np.inf, np.float32)
+        for start, scores in _scores(others, circuits, others, other.units, AS_LABELLED, block):
+            best[start : start + len(scores)] = scores.max(axis=1)
+        return best > threshold
+
+    rewiring = Rewiring(other.units, second[1].layer, alike)
+    draws = (
+        ("found targets with the cases of other circuits", rewiring.other_cases),
+        ("found cases with another unit of the target's layer", rewiring.another_target),
+    )
+    nulls: list[WiringNull] = []
+    figures: list[tuple[Doubles, Doubles]] = []
+    for number, (name, draw) in enumerate(draws if min(shape) else ()):
+        drawn: list[int] = []
+        decoys: list[Nearest] = []
+        for turn in range(repetitions):
+            circuits = draw(np.random.default_rng([seed, number, turn]))
+            drawn.append(len(circuits))
+            decoys.append(nearest(circuits))
+            done = (number * repetitions + turn + 1) / (len(draws) * repetitions)
+            progress("Comparing circuits with rewired ones", done)
+        share = sum(drawn) / (repetitions * shape[1])
+        if not share:
+            continue
+        best = np.stack([decoy.first_best for decoy in decoys]).astype(np.float64)
+        above = tuple(int(np.count_nonzero(decoy.score > threshold)) for decoy in decoys)
+        nulls.append(WiringNull(name, share, above, best.clip(-1).mean(axis=0)))
+        chance = np.concatenate([decoy.score for decoy in decoys]).astype(np.float64)
+        q = np.minimum(1, target_decoy_q(-score, -chance, repetitions) / share)
+        reached = np.count_nonzero(best[:, found.first] >= score, axis=0)
+        figures.append(((1 + reached) / (1 + repetitions), q))
+    # Without anything to hold it against, a match tells nothing.
+    p, q = np.max(figures, axis=0) if figures else np.ones((2, len(score)))
+    kept = (score > threshold) & (q <= fdr)
+    return CircuitMatches(
+        threshold=threshold,
+        fdr=fdr,
+        seed=seed,
+        first=one.ids,
+        second=other.ids,
+        left_out=(one.left_out, other.left_out),
+        pairs=np.stack([found.first, found.second]),
+        score=score,
+        null_mean=np.max([null.best[found.first] for null in nulls], axis=0)
+        if nulls
+        else np.full(len(score), np.nan),
+        p=p,
+        q=q,
+        nulls=tuple(nulls),
+        swapped=int(swapped),
+        targets=(_distinct(one, found.first[kept], 0), _distinct(other, found.second[kept], 0)),
+        case_pairs=(_distinct(one, found.first[kept], 1), _distinct(other, found.second[kept], 1)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Members:
+    """Circuits that can be compared: ids, and places of their units, axes (circuit, member)."""
+
+    ids: tuple[str, ...]
+    units: Rows
+    left_out: int
+
+
+def _members(
+    responses: Responses, units: UnitAnswers, circuits: Sequence[TwoSidedCircuit]
+) -> _Members:
+    rows = np.array(
+        [
+            [row_of(responses, member) for member in (c.target, c.side_1, c.side_2)]
+            for c in circuits
+        ],
+        np.intp,
+    ).reshape(-1, 3)
+    places = units.places(rows)
+    comparable = (places >= 0).all(axis=1)
+    ids = tuple(c.id for c, fits in zip(circuits, comparable.tolist(), strict=True) if fits)
+    return _Members(ids, places[comparable], int(np.count_nonzero(~comparable)))
+
+
+def row_of(responses: Responses, feature: str) -> int:
+    """Return the row of a feature in the responses of its model.
+
+    Raises
+    ------
+    ObservationError
+        It was not observed.
+    """
+    place = FeatureId.parse(feature)
+    rows = responses.rows.get(place.layer)
+    if rows is None or place.basis is not None or place.unit >= rows.stop - rows.start:
+        raise ObservationError(
+            f"{feature} was not observed: observe {place.model} again, then search it again."
+        )
+    return int(rows.start) + place.unit
+
+
+def _scores(
+    values: Floats,
+    circuits: Rows,
+    other_values: Floats,
+    others: Rows,
+    sides: tuple[int, int],
+    block: int,
+) -> Iterator[tuple[int, Floats]]:
+    """Give the smallest correlation of the three pairs of members, some circuits at a time."""
+    parts = []
+    for mine, theirs in zip((0, 1, 2), (0, *sides), strict=True):
+        unit, row = np.unique(circuits[:, mine], return_inverse=True)
+        other_unit, column = np.unique(others[:, theirs], return_inverse=True)
+        parts.append((values[unit] @ other_values[other_unit].T, row, column))
+    step = rows_at_once(len(others), block)
+    for start in range(0, len(circuits), step):
+        here = slice(start, start + step)
+        scores: Floats = np.minimum.reduce(
+            [matrix[row[here]][:, column] for matrix, row, column in parts]
+        )
+        yield start, scores
+
+
+def _distinct(circuits: _Members, places: Rows, first_member: int) -> int:
+    """Return the number of distinct targets (0), or of distinct pairs of cases (1)."""
+    columns = slice(0, 1) if first_member == 0 else slice(1, 3)
+    return len(np.unique(circuits.units[places, columns], axis=0))
