@@ -3,16 +3,19 @@
 Both keep everything but one thing:
 
 - *Permuted weights* keep the units' answers, the related pairs and each target's kernels, and ask
-  whether it matters which input has which kernel. Kernels are permuted among all inputs of a
-  target, then multiplied with the spread of the input that got them.
+  whether it matters which input has which kernel. Kernels are permuted among a target's inputs of
+  one layer, then multiplied with the spread of the input that got them. (Permuted among all
+  inputs, kernels of a layer with large weights would spread over the others; related pairs are
+  mostly of one layer, and two of its units would be strong together less often than they are.)
 - *Matched pairs* keep the weights, and ask whether it matters that the pair is related: each
   related pair is replaced with pairs of the same two layers that are about as alike as they are,
-  and not related. Layers differ in how strong their edges are; permuted weights lose that.
+  and not related. Hits repeat, since one pair may feed many targets; so do these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +83,13 @@ def permuted_orders(edge: NDArray[np.bool_], rng: np.random.Generator) -> Rows:
     return np.take_along_axis(order, np.where(edge, held, free) - 1, axis=1)
 
 
+def _orders_by_layer(edge: NDArray[np.bool_], layer: Rows, rng: np.random.Generator) -> Rows:
+    """Return the same, within each run of columns of one layer."""
+    ends = [0, *(1 + np.flatnonzero(np.diff(layer))).tolist(), len(layer)]
+    parts = [start + permuted_orders(edge[:, start:stop], rng) for start, stop in pairwise(ends)]
+    return np.concatenate(parts, axis=1)
+
+
 def find_permuted(
     layer: LayerSearch,
     answers: CoupledAnswers,
@@ -93,9 +103,10 @@ def find_permuted(
     often; see :meth:`~circuitkb.discovery.motif_search.LayerSearch.find`.
     """
     found, places = [], [np.empty(0, np.intp)]
+    origin = answers.layer_of(layer.inputs.sources)
     # Few numbers at a time stay in the processor's cache.
     for part in blocks(len(targets), 4 * len(layer.inputs.sources)):
-        order = permuted_orders(layer.inputs.edge[targets[part]], rng)
+        order = _orders_by_layer(layer.inputs.edge[targets[part]], origin, rng)
         given = layer.find(answers, pairs, targets[part], order)
         found.append(given.hits)
         places.append(given.place + part.start)

@@ -82,12 +82,15 @@ def couples(permutation: NDArray[Any], stimuli: int, transform: str) -> tuple[Ro
 class CoupledAnswers:
     """What all units of a model answer to the couples of a transform.
 
-    Memory: as much as the answers in single precision.
+    Memory: as much as the answers in single precision; the answers given are read again later.
 
     Attributes
     ----------
     layers
         Rows of each layer.
+    shown, stimuli
+        The answers to all stimuli, as given, axes (unit, stimulus), and the places of the first
+        members of all couples, then of the second ones.
     even, odd
         Axes (unit, couple). Of the answers less their mean, scaled to a common length of 1; zeros
         for a unit of constant answers.
@@ -100,6 +103,8 @@ class CoupledAnswers:
     """
 
     layers: Mapping[str, slice]
+    shown: Answers
+    stimuli: Rows
     even: Floats
     odd: Floats
     spread: Floats
@@ -149,7 +154,8 @@ class CoupledAnswers:
             spread[rows] = np.where(some, length, 0) / np.sqrt(size)
             whole = np.sqrt(np.mean(spread[rows].astype(np.float64) ** 2)) if len(own) else 0.0
             answering[rows] = some & (spread[rows] > WEAKEST * whole)
-        return cls(dict(layers), even, odd, spread, any_moved, answering)
+        stimuli = np.concatenate([first, second])
+        return cls(dict(layers), answers, stimuli, even, odd, spread, any_moved, answering)
 
     def answering(self, layer: str) -> Rows:
         """Return the rows of a layer's units that answer."""
@@ -186,15 +192,13 @@ class CoupledAnswers:
         """Return how the targets answer, on average, to the stimuli that sources answer to most.
 
         In standard deviations from the target's mean, over the stimuli of all couples. Axes
-        (target, source). Among stimuli that a source answers to alike, the first members of the
-        couples count first, then the battery's order.
+        (target, source). Where several stimuli tie for the last place (a saturated unit answers
+        alike to many), they share it.
         """
-        size = self.even.shape[1]
-        top = np.argsort(-_unfold(self.even[sources], self.odd[sources]), axis=1, kind="stable")
-        chosen = np.zeros((2 * size, len(sources)), np.float32)
-        top = top[:, :TOP]
-        chosen[top.T, np.arange(len(sources))] = np.sqrt(size) / top.shape[1]
-        found: Floats = _unfold(self.even[targets], self.odd[targets]) @ chosen
+        chosen = top_stimuli(self.shown[sources][:, self.stimuli].astype(np.float32))
+        even, odd = self.even[targets], self.odd[targets]
+        values = np.concatenate([even + odd, even - odd], axis=1)
+        found: Floats = values @ (np.sqrt(np.float32(even.shape[1])) * chosen).T
         return found
 
     def lean(self, units: Rows, sides: Floats) -> Floats:
@@ -228,11 +232,29 @@ def side_weights(
     return found
 
 
-def _squares(values: Floats) -> Floats:
-    found: Floats = np.einsum("ij,ij->i", values, values)
+def top_stimuli(answers: Floats) -> Floats:
+    """Return the shares of the stimuli that each unit answers to most, which add up to 1.
+
+    Axes (unit, stimulus), as those of ``answers``. The first ten have equal shares; those that
+    tie for the last places divide them.
+
+    Examples
+    --------
+    >>> answers = np.array([[5, 4, 4, *[9] * 9, 0]], np.float32)
+    >>> top_stimuli(answers).round(2).tolist()[0][:4]
+    [0.1..., 0.0, 0.0, 0.1...]
+    >>> top_stimuli(np.array([[4, 4, *[9] * 9, 0]], np.float32)).round(2).tolist()[0][:3]
+    [0.05..., 0.05..., 0.1...]
+    """
+    count = min(TOP, answers.shape[1])
+    last = np.partition(answers, answers.shape[1] - count, axis=1)[:, [answers.shape[1] - count]]
+    above, ties = answers > last, answers == last
+    open_places = count - above.sum(axis=1, keepdims=True)
+    shares = above + ties * (open_places / ties.sum(axis=1, keepdims=True))
+    found: Floats = (shares / count).astype(np.float32)
     return found
 
 
-def _unfold(even: Floats, odd: Floats) -> Floats:
-    """Return the answers to the first members, then to the second ones."""
-    return np.concatenate([even + odd, even - odd], axis=1)
+def _squares(values: Floats) -> Floats:
+    found: Floats = np.einsum("ij,ij->i", values, values)
+    return found

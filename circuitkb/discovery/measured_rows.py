@@ -14,8 +14,8 @@ from .motif import Between, PairMotif
 METHOD = "mirrored responses among the strongest inputs"
 
 NULL_METHOD = (
-    "p, null_mean and null_count: permutations of the unit's own weights among its inputs that "
-    "answer; q: target-decoy over all hits of the model, the larger of permuted weights and of "
+    "p, null_mean and null_count: permutations of the unit's own weights among its inputs of each "
+    "layer; q: target-decoy over all hits of the model, the larger of permuted weights and of "
     "matched unrelated pairs, for the unit's best pair"
 )
 
