@@ -367,7 +367,7 @@ def opposition() -> PairMotif:
         target="opposed",
         roles=(
             Role(name="for", answer=Between(1)),
-            Role(name="against", sign="inhibits", answer=Between(high=0)),
+            Role(name="against", sign="inhibits", answer=Between(high=0.5)),
         ),
         invariance=Between(high=0.5),
     )
