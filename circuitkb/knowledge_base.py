@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from circuitkb.cards import Card
     from circuitkb.discovery.union import Union
     from circuitkb.queries.catalogue import Question
-    from circuitkb.reports import Asked, FindReport, Kernel, LoadReport
+    from circuitkb.reports import Asked, FindReport, Kernel, LoadReport, ObserveReport
 
 DEFAULT_ADDRESS = "circuits.ckb"
 
@@ -130,6 +130,51 @@ class KnowledgeBase:
             name=name,
             keep=keep,
             architecture=architecture,
+            progress=progress,
+        )
+
+    def observe(
+        self,
+        model: str,
+        *,
+        source: str | os.PathLike[str] | None = None,
+        pixels: tuple[float, float] | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> ObserveReport:
+        """Show the battery of stimuli to a model and write what its units answer.
+
+        An interrupted observation writes nothing, and goes on where it stopped. The same
+        observation again changes nothing.
+
+        Parameters
+        ----------
+        model
+            Name of a model with weights.
+        source
+            Where its weights are now; where they were loaded from if not given.
+        pixels
+            What the network reads for black and for white; what its source says if not given.
+        seed
+            Seed of the shuffled weights and of random draws.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        ObservationError
+            It cannot be observed: it has no weights, or reads no images.
+        SourceError
+            Its weights are not where they were.
+        """
+        from circuitkb.observing import observe
+
+        return observe(
+            self.store,
+            model,
+            source=None if source is None else os.fspath(source),
+            pixels=pixels,
+            seed=seed,
             progress=progress,
         )
 

@@ -73,6 +73,78 @@ class LoadReport:
 
 
 @dataclass(frozen=True)
+class ObserveReport:
+    """What an observation did.
+
+    Attributes
+    ----------
+    model
+        Name of the model.
+    created
+        Whether anything was written; what was observed already is left as it is.
+    battery, stimuli, images
+        What was shown: name and version, number of stimuli, sizes of the images.
+    units, silent
+        Units read, and those that no stimulus moved: they are marked and not counted.
+    oriented, oriented_shuffled
+        Units that prefer an orientation beyond both nulls, and how many of a network with
+        shuffled weights would, by the same test.
+    off_centre
+        Pixels between the stimuli and the receptive field that was read, for the worst layer.
+    pixels_known
+        Whether the values of black and white come with the weights, or were assumed.
+    resumed
+        Share of the work that an interrupted observation had done before.
+    seconds
+        How long it took.
+    """
+
+    model: str
+    created: bool
+    battery: str
+    stimuli: int
+    images: tuple[str, ...]
+    units: int
+    silent: int
+    oriented: int
+    oriented_shuffled: int
+    off_centre: float
+    pixels_known: bool
+    resumed: float
+    seconds: float
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about the figures."""
+        notes = []
+        if not self.created:
+            notes.append(f"{self.model} was observed already: nothing changed.")
+        if self.resumed:
+            notes.append(f"{self.resumed:.0%} of the stimuli had been shown before.")
+        if self.off_centre:
+            notes.append(
+                f"Some layers were read up to {self.off_centre:g} pixels off the stimuli's centre; "
+                "Layer.off_centre has them."
+            )
+        if not self.pixels_known:
+            notes.append(
+                "The source does not say what black and white are to it: -1 and 1 were assumed. "
+                "--black and --white tell."
+            )
+        return tuple(notes)
+
+    def to_result(self) -> Result:
+        """Return one row."""
+        names = (
+            "model", "battery", "stimuli", "images", "units", "silent", "oriented",
+            "oriented_shuffled", "off_centre", "seconds",
+        )  # fmt: skip
+        row = tuple(getattr(self, name) for name in names)
+        shown = tuple(list(v) if isinstance(v, tuple) else v for v in row)
+        return Result(names, (shown,), seconds=self.seconds, notes=self.notes)
+
+
+@dataclass(frozen=True)
 class ModelFound:
     """What a search found in one model.
 

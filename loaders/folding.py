@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from operator import getitem
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -97,28 +98,28 @@ def _fold_norm(graph: Graph, constants: dict[Node, Tensor], norm: Node) -> dict[
     Returns the name of the convolution for each node that it takes the place of.
     """
     whole = operation_name(norm) == "batch_norm"
-    read, scale, shift, mean, variance = norm.args[:5]
-    epsilon = norm.args[7] if whole else norm.args[6]
-    results = list(norm.users)
+    args: list[Any] = list(norm.args)
+    read, results = args[0], list(norm.users)
     if (
         not isinstance(read, Node)
         or operation_name(read) != "conv2d"
         or len(read.users) > 1
-        or (whole and bool(norm.args[5]))
+        or (whole and args[5])  # in training it computes its own statistics
         or not (whole or all(r.target is getitem and r.args[1] == 0 for r in results))
-        or not all(isinstance(a, Node) and a in constants for a in (mean, variance))
-        or not all(a is None or a in constants for a in (scale, shift, *read.args[1:3]))
     ):
         return {}
-    values = [None if a is None else constants[a] for a in (scale, shift, mean, variance)]  # type: ignore[index]
-    factor = torch.rsqrt(values[3] + epsilon)  # type: ignore[operator]
-    if values[0] is not None:
-        factor = factor * values[0]
-    bias = argument(read.args, 2)
-    moved = (0 if bias is None else constants[bias]) - values[2]  # type: ignore[operator]
-    moved = moved * factor + (0 if values[1] is None else values[1])
-    kernel = constants[read.args[1]] * factor[:, None, None, None]  # type: ignore[index]
-    set_weights(graph, constants, read, kernel, moved)
+    inner: list[Any] = [*read.args, None][:3]
+    if not {*args[1:5], *inner[1:]} <= {None, *constants}:
+        return {}
+    kernel, bias = constants[inner[1]], constants.get(inner[2])
+    scale, shift, mean, variance = (constants.get(name) for name in args[1:5])
+    if mean is None or variance is None:
+        return {}
+    factor = torch.rsqrt(variance + args[7 if whole else 6])
+    factor = factor if scale is None else factor * scale
+    moved = -mean * factor if bias is None else (bias - mean) * factor
+    moved = moved if shift is None else moved + shift
+    set_weights(graph, constants, read, kernel * factor[:, None, None, None], moved)
     normalised = [norm] if whole else results
     for result in normalised:
         result.replace_all_uses_with(read)
@@ -143,7 +144,8 @@ def set_weights(
 
 def _fold_padding(graph: Graph, padding: Node) -> None:
     """Let the convolutions that read a symmetric padding with zeros do it themselves."""
-    source, sizes = padding.args[:2]
+    source: Any = padding.args[0]
+    sizes: Any = padding.args[1]
     if operation_name(padding) == "pad":
         mode, value = argument(padding.args, 2, "constant"), argument(padding.args, 3)
     else:
@@ -161,7 +163,7 @@ def _fold_padding(graph: Graph, padding: Node) -> None:
     ):  # fmt: skip
         return
     for convolution in list(padding.users):
-        args = [*convolution.args]
+        args: list[Any] = [*convolution.args]
         for place, default in ((2, None), (3, (1, 1)), (4, (0, 0))):
             if len(args) <= place:
                 args.append(default)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,10 +15,9 @@ from circuitkb.schema.kernels import Floats
 from .composition import Site
 from .folding import fold
 from .network import Network
-from .rule_context import shape_of
 from .shuffling import shuffle
 from .tracing import TracedNetwork, trace
-from .viewing import View, sites_in
+from .viewing import Place, View, sites_in
 
 PIXELS_AT_ONCE = 4 * 255 * 255
 """Pixels of a batch: few enough that a layer's map stays in the processor's cache."""
@@ -80,13 +79,14 @@ class Onlooker:
         ``images`` are those on which the moments of activity are made equal; see
         :func:`circuitkb.loaders.shuffling.shuffle`.
         """
-        batches = torch.from_numpy(np.ascontiguousarray(images)).split(self.batch)
+        batches = torch.split(torch.from_numpy(np.ascontiguousarray(images)), self.batch)
         shown = torch.cat([self._filled(batch) for batch in batches])
         return replace(self, network=shuffle(self.network, shown, seed=seed))
 
     @torch.inference_mode()
     def _run(self, images: Tensor) -> tuple[Floats, Floats]:
         read: tuple[dict[str, Floats], dict[str, Floats]] = ({}, {})
+        wanted = 2 * len(self.units)
         for node, value in self.network.values(self._filled(images)):
             for layer in self._before.get(node.name, ()):
                 place = self.view.places[layer]
@@ -95,6 +95,8 @@ class Onlooker:
             for layer in self._after.get(node.name, ()):
                 index = self.view.places[layer].index
                 read[1][layer] = self._at_place(layer, value, index)[: len(images)]
+            if len(read[0]) + len(read[1]) == wanted:  # what comes later is not asked for
+                break
         before, after = (np.concatenate([side[layer] for layer in self.units], 1) for side in read)
         return before, after
 
@@ -107,10 +109,8 @@ class Onlooker:
 
     def _at_place(self, layer: str, value: Tensor, index: tuple[int, ...]) -> Floats:
         """Return a layer's values at one position, axes (image, unit); a copy."""
-        layout = self.view.sites[layer].layout
-        spot = {"y": index[:1], "x": index[1:], "t": index[:1]} if index else {}
-        picked = value[tuple(spot[axis][0] if spot.get(axis) else slice(None) for axis in layout)]
-        answers: Floats = picked.reshape(len(value), -1).float().numpy().copy()
+        units = self.view.sites[layer].units(value, index)
+        answers: Floats = units.float().numpy().copy()
         if not np.isfinite(answers).all():
             raise ObservationError(
                 f"Layer {layer!r} answers with NaN or infinity: the network cannot be observed."
@@ -118,8 +118,13 @@ class Onlooker:
         return answers
 
 
-def look(network: Network, view: View) -> Onlooker:
+def look(network: Network, view: View, *, layers: Collection[str] | None = None) -> Onlooker:
     """Make a network ready to be shown images of a view's size.
+
+    Parameters
+    ----------
+    layers
+        Those of the view to read; all if None. What comes after the last one is not computed.
 
     Raises
     ------
@@ -135,6 +140,8 @@ def look(network: Network, view: View) -> Onlooker:
             sites = sites_in(traced, view.sites)
         except TraceError:  # its code holds on to a batch of one
             batch, traced, sites = 1, view.network, dict(view.sites)
+    if layers is not None:
+        sites = {layer: site for layer, site in sites.items() if layer in layers}
     folded = fold(traced)
     after: dict[str, list[str]] = {}
     before: dict[str, list[str]] = {}
@@ -146,11 +153,11 @@ def look(network: Network, view: View) -> Onlooker:
         view,
         folded.network,
         batch,
-        {layer: _channels(site) for layer, site in sites.items()},
+        {layer: _channels(site, view.places[layer]) for layer, site in sites.items()},
         {name: tuple(layers) for name, layers in after.items()},
         {name: tuple(layers) for name, layers in before.items()},
     )
 
 
-def _channels(site: Site) -> int:
-    return shape_of(site.after)[site.layout.index("c")]
+def _channels(site: Site, place: Place) -> int:
+    return site.units(site.after.meta["val"], place.index).shape[1]

@@ -56,7 +56,7 @@ def shuffle(network: TracedNetwork, images: Tensor, *, seed: int) -> TracedNetwo
     True
     """
     generator = torch.Generator().manual_seed(seed)
-    batches = images.split(len(network.example))
+    batches = torch.split(images, len(network.example))
     wanted = {
         node.name: _moments(node, values)
         for node, values in _together(network, batches)
@@ -115,9 +115,9 @@ def _moments(node: Node, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each channel over images and positions."""
     flat = [_channels_last(node, value).flatten(0, -2) for value in values]
     count = sum(len(part) for part in flat)
-    mean = sum(part.double().sum(0) for part in flat) / count
-    variance = sum(((part - mean) ** 2).sum(0) for part in flat) / count
-    return mean.float(), torch.sqrt(torch.as_tensor(variance)).float()
+    mean = torch.stack([part.sum(0, dtype=torch.float64) for part in flat]).sum(0) / count
+    squares = torch.stack([((part - mean) ** 2).sum(0) for part in flat]).sum(0)
+    return mean.float(), torch.sqrt(squares / count).float()
 
 
 def _match(

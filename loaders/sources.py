@@ -189,9 +189,7 @@ def _open_zoo(source: Source) -> tuple[BuiltNetwork, str]:
     entry = ZOO[source.name]
     module = entry.build()
     shape = (3, entry.size, entry.size)
-    built = BuiltNetwork(
-        module, shape, "trained", entry.license, entry.attribution, entry.pixels
-    )
+    built = BuiltNetwork(module, shape, "trained", entry.license, entry.attribution, entry.pixels)
     return built, entry.name
 
 

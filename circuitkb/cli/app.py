@@ -16,7 +16,7 @@ import typer.core
 
 from circuitkb.schema.errors import CircuitKBError
 
-from . import browse, demonstrate, discover, load, question, vocabulary
+from . import browse, demonstrate, discover, load, observe, question, vocabulary
 from .output import say
 
 DEFECT, REFUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
@@ -74,7 +74,7 @@ def _options(
     """Options that stand before any command."""
 
 
-for _commands in (demonstrate, load, browse, discover, question, vocabulary):
+for _commands in (demonstrate, load, observe, discover, browse, question, vocabulary):
     _commands.register(app)
 
 
@@ -84,6 +84,8 @@ def main() -> None:
         # An id or a label that the terminal's encoding lacks is shown as its code, not a crash.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # Threads that wait for one another must not spin: on a busy machine that costs tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not sys.warnoptions and os.environ.get("CIRCUITKB_DEBUG") != "1":
         warnings.simplefilter("ignore")  # Of other packages' code, which a user cannot mend.
     try:

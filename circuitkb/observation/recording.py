@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 
-SHUFFLES = 4
-"""Shuffled copies of the network: a layer of few units needs many to be compared with."""
+SHUFFLES = 2
+"""Shuffled copies that are shown the battery: the first is the null, the other one tests it."""
+
+NARROW_SHUFFLES = 8
+"""Further copies, of narrow layers alone: few units need many copies to be compared with."""
 
 IMAGES_AT_ONCE = 32
 """Stimuli that are drawn and shown together; after each lot the work can be interrupted."""
@@ -57,13 +60,14 @@ class Recording:
     responses
         Of the network, and of the first shuffled copy.
     more_shuffled
-        Answers before the nonlinearity of the other copies, each with the axes (unit, stimulus).
+        For each layer, answers of further shuffled copies before the nonlinearity; each array has
+        the axes (unit, stimulus).
     resumed
         Share of the work that an interrupted observation had done already.
     """
 
     responses: Responses
-    more_shuffled: tuple[Answers, ...]
+    more_shuffled: Mapping[str, tuple[Answers, ...]]
     resumed: float
 
 
@@ -71,10 +75,10 @@ def record(
     network: Network,
     battery: Battery,
     looks: Sequence[Onlooker],
+    narrow: Onlooker | None,
     workspace: Path,
     *,
     seed: int,
-    shuffles: int = SHUFFLES,
     settings: Mapping[str, Any],
     progress: Progress = silent,
 ) -> Recording:
@@ -84,6 +88,8 @@ def record(
     ----------
     looks
         The ways to look at the network that read all its layers, each layer once.
+    narrow
+        How to look at its narrow layers, for further shuffled copies; None if it has none.
     workspace
         Folder for the unfinished work; whoever calls removes it when all is written.
     seed
@@ -100,67 +106,95 @@ def record(
     StoreBusyError
         Another process observes the same network into the same workspace.
     """
-    key = content_hash(
-        [VERSION, network.fingerprint, battery.name, len(battery.stimuli), seed, shuffles,
-         dict(settings), [dict(look.units) for look in looks]]
-    )  # fmt: skip
     layers = [item for look in looks for item in look.units.items()]
-    shape = (3 + shuffles, len(battery.stimuli), sum(units for _, units in layers))
-    with _work(workspace, key, shape) as work:
-        resumed, column, done = work.done / (len(looks) * shape[1]), 0, 0
+    few = list(narrow.units.items()) if narrow else []
+    key = content_hash([VERSION, network.fingerprint, [item.id for item in battery.stimuli],
+                        seed, dict(settings), layers, few])  # fmt: skip
+    shapes = {
+        "answers": (3 + SHUFFLES, len(battery), sum(units for _, units in layers)),
+        "narrow": (NARROW_SHUFFLES, len(battery), sum(units for _, units in few)),
+    }
+    with _work(workspace, key, shapes) as work:
+        showing = _Showing(network, battery, work, progress)
+        # In pixels, of which the work consists: stimuli, sizes, copies.
+        showing.total = sum(_pixels(look) * (1 + SHUFFLES) for look in looks) + (
+            _pixels(narrow) * (1 + NARROW_SHUFFLES) if narrow else 0
+        )
+        resumed, column = work.done / (len(looks) + bool(narrow)) / len(battery), 0
         for look in looks:
-            wide = slice(column, column + sum(look.units.values()))
-            _show(network, battery, look, work, done, wide, seed=seed, shuffles=shuffles,
-                  progress=lambda part, done=done: progress(  # type: ignore[misc]
-                      "Showing stimuli", (done + part) / (len(looks) * shape[1])))  # fmt: skip
-            column, done = wide.stop, done + shape[1]
-        return _recording(work.answers, battery, layers, settings, resumed)
+            columns = slice(column, column + sum(look.units.values()))
+            showing.run(look, range(seed, seed + SHUFFLES), _whole(work.arrays["answers"], columns))
+            column = columns.stop
+        if narrow:
+            seeds = range(seed + SHUFFLES, seed + SHUFFLES + NARROW_SHUFFLES)
+            showing.run(narrow, seeds, _copies_alone(work.arrays["narrow"]))
+        return _recording(work.arrays, battery, layers, few, settings, resumed)
 
 
-def _show(
-    network: Network,
-    battery: Battery,
-    look: Onlooker,
-    work: _Work,
-    already: int,
-    columns: slice,
-    *,
-    seed: int,
-    shuffles: int,
-    progress: Any,
-) -> None:
-    """Show the battery in one way of looking; ``already`` are the stimuli shown in earlier ones."""
-    count = len(battery.stimuli)
-    first = max(0, work.done - already)
-    if first >= count:
-        return
+Write = Callable[[slice, Any, "Onlooker", Sequence["Onlooker"]], None]
+"""Shows images to a network and its copies, and writes their answers down, by stimuli."""
 
-    def images(which: Sequence[int] | slice) -> Any:
-        view = look.view
-        drawn = battery.images(which, rows=view.rows, columns=view.columns, centre=view.centre)
-        return network.pixels.apply(drawn)
 
-    sample = np.unique(np.linspace(0, count - 1, CALIBRATION).astype(int)).tolist()
-    calibration = images(sample)
-    copies = [look.shuffled(calibration, seed=seed + k) for k in range(shuffles)]
-    for start in range(first, count, IMAGES_AT_ONCE):
-        progress(start)
-        rows = slice(start, min(count, start + IMAGES_AT_ONCE))
-        shown = images(rows)
-        work.answers[0, rows, columns], work.answers[1, rows, columns] = look.answers(shown)
+def _pixels(look: Onlooker) -> int:
+    return look.view.rows * look.view.columns
+
+
+def _whole(answers: Recorded, columns: slice) -> Write:
+    def write(rows: slice, shown: Any, look: Onlooker, copies: Sequence[Onlooker]) -> None:
+        answers[0, rows, columns], answers[1, rows, columns] = look.answers(shown)
         for place, copy in enumerate(copies):
-            before, after = copy.answers(shown)
+            answers[3 + place, rows, columns], after = copy.answers(shown)
             if place == 0:
-                work.answers[2, rows, columns] = after
-            work.answers[3 + place, rows, columns] = before
-        work.save(already + rows.stop)
+                answers[2, rows, columns] = after
+
+    return write
+
+
+def _copies_alone(answers: Recorded) -> Write:
+    def write(rows: slice, shown: Any, look: Onlooker, copies: Sequence[Onlooker]) -> None:
+        for place, copy in enumerate(copies):
+            answers[place, rows], _ = copy.answers(shown)
+
+    return write
+
+
+class _Showing:
+    """Goes through the battery once for each way to look, and leaves out what was done before."""
+
+    def __init__(self, network: Network, battery: Battery, work: _Work, progress: Progress) -> None:
+        self.network, self.battery, self.work, self.progress = network, battery, work, progress
+        self.total = 0
+        self._stimuli = 0
+        self._pixels = 0
+
+    def run(self, look: Onlooker, seeds: Sequence[int], write: Write) -> None:
+        """Show the battery; ``seeds`` are those of the shuffled copies."""
+        count, already = len(self.battery), self._stimuli
+        pixels, before = _pixels(look) * (len(seeds) + 1), self._pixels
+        self._stimuli, self._pixels = already + count, before + pixels
+        first = max(0, self.work.done - already)
+        if first >= count:
+            return
+        sample = np.unique(np.linspace(0, count - 1, CALIBRATION).astype(int))
+        calibration = self._images(look, sample)
+        copies = [look.shuffled(calibration, seed=seed) for seed in seeds]
+        for start in range(first, count, IMAGES_AT_ONCE):
+            self.progress("Showing stimuli", (before + pixels * start / count) / self.total)
+            rows = slice(start, min(count, start + IMAGES_AT_ONCE))
+            write(rows, self._images(look, np.arange(count)[rows]), look, copies)
+            self.work.save(already + rows.stop)
+
+    def _images(self, look: Onlooker, which: NDArray[np.intp]) -> NDArray[np.float32]:
+        view = look.view
+        drawn = self.battery.images(which, rows=view.rows, columns=view.columns, centre=view.centre)
+        return self.network.pixels.apply(drawn)
 
 
 @dataclass(eq=False)
 class _Work:
     """Unfinished answers, axes (array, stimulus, unit), and how many stimuli are done."""
 
-    answers: Recorded
+    arrays: Mapping[str, Recorded]
     done: int
     note: Path
     key: str
@@ -173,7 +207,7 @@ class _Work:
 
 
 @contextmanager
-def _work(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[_Work]:
+def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, int, int]]) -> Iterator[_Work]:
     """Open unfinished work, or begin it: what was done for other settings is no use."""
     from filelock import FileLock, Timeout
 
@@ -185,16 +219,21 @@ def _work(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[_Work
             "Another process observes this network: wait until it is done."
         ) from None
     try:
-        note, path = folder / "done.json", folder / "answers.npy"
+        note = folder / "done.json"
+        paths = {name: folder / f"{name}.npy" for name, shape in shapes.items() if 0 not in shape}
         try:
             noted = json.loads(note.read_text())
-            fits = noted["key"] == key and path.exists()
+            fits = noted["key"] == key and all(path.exists() for path in paths.values())
         except (OSError, ValueError, KeyError, TypeError):
             fits = False
-        answers = np.lib.format.open_memmap(
-            path, mode="r+" if fits else "w+", dtype=np.float32, shape=None if fits else shape
-        )
-        work = _Work(answers, int(noted["done"]) if fits else 0, note, key)
+        arrays = {
+            name: np.lib.format.open_memmap(paths[name], mode="r+")
+            if fits
+            else np.lib.format.open_memmap(paths[name], mode="w+", dtype=np.float32, shape=shape)
+            for name, shape in shapes.items()
+            if 0 not in shape
+        }
+        work = _Work(arrays, int(noted["done"]) if fits else 0, note, key)
         if not fits:
             work.save(0)
         yield work
@@ -208,38 +247,51 @@ def forget(workspace: Path) -> None:
 
 
 def _recording(
-    answers: Recorded,
+    arrays: Mapping[str, Recorded],
     battery: Battery,
     layers: Sequence[tuple[str, int]],
+    few: Sequence[tuple[str, int]],
     settings: Mapping[str, Any],
     resumed: float,
 ) -> Recording:
-    exact = _needs_single_precision(answers, layers)
-    dtype = np.float32 if exact else np.float16
+    answers = arrays["answers"]
+    single = _needs_single_precision(answers, layers)
 
-    def turned(place: int) -> Answers:
-        return np.ascontiguousarray(answers[place].T, dtype)
+    def turned(recorded: Recorded) -> Answers:
+        turn = recorded.T
+        return np.ascontiguousarray(turn) if single else np.ascontiguousarray(turn, np.float16)
 
     responses = Responses(
         battery=battery.name,
         stimuli=tuple(stimulus.id for stimulus in battery.stimuli),
         layers=tuple(layers),
-        before=turned(0),
-        after=turned(1),
-        shuffled_before=turned(3),
-        shuffled_after=turned(2),
+        before=turned(answers[0]),
+        after=turned(answers[1]),
+        shuffled_before=turned(answers[3]),
+        shuffled_after=turned(answers[2]),
         settings=dict(settings),
     )
-    return Recording(responses, tuple(turned(k) for k in range(4, len(answers))), resumed)
+    more: dict[str, tuple[Answers, ...]] = {}
+    for recorded, parts in ((answers[4:], layers), (arrays.get("narrow", ()), few)):
+        for layer, columns in _columns(parts):
+            found = tuple(turned(copy[:, columns]) for copy in recorded)
+            more[layer] = more.get(layer, ()) + found
+    return Recording(responses, more, resumed)
+
+
+def _columns(layers: Sequence[tuple[str, int]]) -> Iterator[tuple[str, slice]]:
+    end = 0
+    for layer, units in layers:
+        end += units
+        yield layer, slice(end - units, end)
 
 
 def _needs_single_precision(answers: Recorded, layers: Sequence[tuple[str, int]]) -> bool:
     """Whether some answers are too large, or a whole layer's too fine, for half precision."""
     if max(np.abs(part).max(initial=0) for part in answers) > _LARGE:
         return True
-    ends = np.cumsum([units for _, units in layers]).tolist()
     return any(
-        0 < float(np.median(part[:, end - units : end].std(axis=0))) < _FINE
+        0 < float(np.median(part[:, columns].std(axis=0))) < _FINE
         for part in answers[:2]
-        for (_, units), end in zip(layers, ends, strict=True)
+        for _, columns in _columns(layers)
     )

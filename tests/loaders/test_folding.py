@@ -38,7 +38,11 @@ class Parts(nn.Module):
 
 
 def values_at(network: TracedNetwork, names: set[str], image: Tensor) -> dict[str, Tensor]:
-    return {n.name: v.clone() for n, v in network.values(image) if n.name in names}
+    parts = [
+        {n.name: v.clone() for n, v in network.values(batch) if n.name in names}
+        for batch in torch.split(image, len(network.example))
+    ]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 def image(side: int = 40, images: int = 2, seed: int = 0) -> Tensor:

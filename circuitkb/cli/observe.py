@@ -1,0 +1,72 @@
+"""``circuitkb observe``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import Format, Shape, Store, Wide, add
+from .output import check_format, print_result, progress
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    add(
+        app,
+        observe,
+        panel="Fill",
+        examples=(
+            "circuitkb observe efficientnet_lite0",
+            "circuitkb observe mine --source moved/mine.onnx --black 0 --white 1",
+            "circuitkb features --model efficientnet_lite0 --label 'orientation 45'",
+        ),
+    )
+
+
+def observe(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model of the knowledge base, with weights.")
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            metavar="SOURCE",
+            help="Where its weights are now, if not where they were loaded from.",
+        ),
+    ] = None,
+    black: Annotated[
+        float | None,
+        typer.Option("--black", metavar="X", help="What the network reads for a black pixel."),
+    ] = None,
+    white: Annotated[
+        float | None,
+        typer.Option("--white", metavar="X", help="What the network reads for a white pixel."),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", metavar="N", help="Seed of the shuffled weights and of the draws."),
+    ] = 0,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """Show a battery of stimuli to a network, and keep what every unit answers.
+
+    Gratings, lines, edges, arcs, corners, colours, spots and noise, each with its exact mirror
+    image, shown where each unit looks; also to copies of the network with shuffled weights, which
+    are the null. Units that prefer an orientation beyond the nulls are labelled.
+
+    All or nothing: an interrupted observation leaves the graph as it was, and goes on where it
+    stopped when the command is given again.
+    """
+    import circuitkb as ckb
+
+    check_format(format_)
+    if (black is None) != (white is None):
+        raise typer.BadParameter("give both, or neither", param_hint="--black, --white")
+    pixels = None if black is None or white is None else (black, white)
+    with ckb.open(kb, create=False) as base, progress() as tell:
+        report = base.observe(model, source=source, pixels=pixels, seed=seed, progress=tell)
+    print_result(report.to_result(), format_, wide=wide)

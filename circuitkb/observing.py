@@ -1,0 +1,362 @@
+"""An observation: a network shown the battery, its responses kept, their measures written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from circuitkb import known_names
+from circuitkb.loaders.provenance import tool
+from circuitkb.reports import ObserveReport
+from circuitkb.schema.errors import ObservationError, SourceError, TraceError
+from circuitkb.schema.ids import content_hash
+from circuitkb.schema.progress import Progress
+from circuitkb.schema.tables import GraphRows, node_table, rows_of
+from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from circuitkb.loaders.network import Network
+    from circuitkb.loaders.observing import Onlooker
+    from circuitkb.loaders.viewing import View
+    from circuitkb.observation.battery import Battery
+    from circuitkb.observation.orientation import OrientationTuning
+    from circuitkb.observation.recording import Recording
+    from circuitkb.schema.responses import Responses
+
+PLANNING, SHOWING, MEASURING = 0.05, 0.85, 0.9
+"""Shares of an observation after which these are done, for progress."""
+
+NARROW = 200
+"""Units below which a layer's null is taken from more shuffled copies."""
+
+FEWEST_STIMULI = 100
+"""Smaller images, which can show fewer, tell nothing of a unit."""
+
+
+def observe(
+    store: Store,
+    model: str,
+    *,
+    source: str | None,
+    pixels: tuple[float, float] | None,
+    seed: int,
+    progress: Progress,
+) -> ObserveReport:
+    """Observe a model; see :meth:`circuitkb.knowledge_base.KnowledgeBase.observe`."""
+    start = perf_counter()
+    known_names.check_models(store, [model])
+    stored = _stored(store, model)
+    _refuse_without_weights(stored)
+    progress(f"{model}: opening", 0.0)
+    network = _open(stored, source)
+    if pixels is not None:
+        network = _with_pixels(network, pixels)
+
+    from circuitkb.loaders.viewing import plan_views
+
+    views = plan_views(network.module, network.example)
+    battery = _battery(network, views)
+    settings = _settings(network, views, seed=seed)
+    before = store.responses(model)
+    if before is not None and _same(before, battery, settings):
+        return _report(store, model, before, seconds=perf_counter() - start, created=False)
+    recording = _record(store, model, network, views, battery, settings, seed, progress)
+    progress(f"{model}: measuring", SHOWING)
+    found, control = _measure(recording, battery, seed)
+    progress(f"{model}: writing", MEASURING)
+    summary = {
+        "battery": battery.name,
+        "stimuli": len(battery),
+        "images": [f"{view.rows}x{view.columns}" for view in views],
+        "units": len(found.answers),
+        "silent": int((~found.answers).sum()),
+        "oriented": int(found.passed.sum()),
+        "oriented_shuffled": control,
+        "off_centre": _worst_off_centre(views),
+        "pixels_known": network.pixels.known,
+        "settings": settings,
+        "resumed": round(recording.resumed, 3),
+    }
+    seconds = perf_counter() - start
+    store.write(_rows(store, stored, recording.responses, found, views, summary, seconds))
+    from circuitkb.observation.recording import forget
+
+    forget(store.workspace(_workspace(model)))
+    progress(f"{model}: observed", 1.0)
+    return _report(store, model, recording.responses, seconds=perf_counter() - start, created=True)
+
+
+def _stored(store: Store, model: str) -> dict[str, Any]:
+    answer = store.read(
+        "MATCH (m:Model {id: $id}) RETURN m.id AS id, m.source AS source, m.weights AS weights, "
+        "m.architecture AS architecture, m.fingerprint AS fingerprint",
+        {"id": model},
+    )
+    return dict(zip(answer.columns, answer.rows[0], strict=True))
+
+
+def _refuse_without_weights(stored: Mapping[str, Any]) -> None:
+    if stored["weights"] == "published":
+        raise ObservationError(
+            f"{stored['id']!r} is published circuits without its network's weights: it cannot be "
+            "shown stimuli.\nSearch its kernels (circuitkb find union), or load and observe a "
+            "network, as in: circuitkb load efficientnet_lite0"
+        )
+
+
+def _open(stored: Mapping[str, Any], source: str | None) -> Network:
+    """Open the network that a model was loaded from, and make sure that it is the same."""
+    from circuitkb.loaders.sources import open_network, parse_source
+
+    text = source or stored["source"]
+    try:
+        checkpoint = parse_source(text).kind == "checkpoint"
+        network = open_network(text, architecture=stored["architecture"] if checkpoint else None)
+    except SourceError as error:
+        if source is not None:
+            raise
+        raise type(error)(
+            f"{error}\n{stored['id']!r} was loaded from {text}; if it is elsewhere now: "
+            f"circuitkb observe {stored['id']} --source SOURCE"
+        ) from error
+    if network.fingerprint != stored["fingerprint"]:
+        raise ObservationError(
+            f"{text} has other weights now ({network.fingerprint[:12]}) than {stored['id']!r} was "
+            f"loaded with ({stored['fingerprint'][:12]}).\n"
+            "Give the source of those with --source, or load these under another --name."
+        )
+    return network
+
+
+def _with_pixels(network: Network, values: tuple[float, float]) -> Network:
+    from circuitkb.loaders.pixels import PixelRange
+
+    if not all(map(math.isfinite, values)) or values[0] == values[1]:
+        raise ObservationError(
+            f"Black {values[0]:g} and white {values[1]:g} make no image: give two numbers."
+        )
+    return replace(network, pixels=PixelRange((values[0],), (values[1],), known=True))
+
+
+def _battery(network: Network, views: Sequence[View]) -> Battery:
+    from circuitkb.observation.battery import battery
+
+    extent = min(min(view.rows, view.columns) for view in views)
+    shown = battery(channels=network.example.shape[1], extent=extent)
+    if len(shown) < FEWEST_STIMULI:
+        raise ObservationError(
+            f"Images of {extent} pixels can show {len(shown)} stimuli of the battery, too few to "
+            "tell anything of a unit."
+        )
+    return shown
+
+
+def _settings(network: Network, views: Sequence[View], *, seed: int) -> dict[str, Any]:
+    from circuitkb.observation.recording import NARROW_SHUFFLES, SHUFFLES, VERSION
+
+    return {
+        "version": VERSION,
+        "seed": seed,
+        "shuffles": [SHUFFLES, NARROW_SHUFFLES],
+        "black": list(network.pixels.black),
+        "white": list(network.pixels.white),
+        "views": [
+            {"rows": view.rows, "columns": view.columns, "centre": list(view.centre),
+             "layers": len(view.places)}
+            for view in views
+        ],
+    }  # fmt: skip
+
+
+def _same(responses: Responses, battery: Battery, settings: Mapping[str, Any]) -> bool:
+    kept = {name: value for name, value in responses.settings.items() if name != "created"}
+    return (
+        responses.battery == battery.name
+        and responses.stimuli == tuple(item.id for item in battery.stimuli)
+        and kept == settings
+    )
+
+
+def _workspace(model: str) -> str:
+    # A model's name may have the greatest length that a name can have.
+    return f"observe-{content_hash(model)[:16]}"
+
+
+def _record(
+    store: Store,
+    model: str,
+    network: Network,
+    views: Sequence[View],
+    battery: Battery,
+    settings: Mapping[str, Any],
+    seed: int,
+    progress: Progress,
+) -> Recording:
+    from circuitkb.loaders.observing import look
+    from circuitkb.observation.recording import record
+
+    def showing(doing: str, done: float) -> None:
+        progress(f"{model}: {doing}", PLANNING + (SHOWING - PLANNING) * done)
+
+    looks = [look(network, view) for view in views]
+    recording = record(
+        network,
+        battery,
+        looks,
+        _narrow(network, looks),
+        store.workspace(_workspace(model)),
+        seed=seed,
+        settings=settings,
+        progress=showing,
+    )
+    dated = dict(settings) | {"created": datetime.now(UTC).isoformat(timespec="seconds")}
+    return replace(recording, responses=replace(recording.responses, settings=dated))
+
+
+def _narrow(network: Network, looks: Sequence[Onlooker]) -> Onlooker | None:
+    """Return how to look at layers of few units that see little, on images that just hold that.
+
+    Few units alone make a null of few draws; and small images cost little.
+    """
+    from circuitkb.loaders.observing import look
+    from circuitkb.loaders.reference_image import pink_image
+    from circuitkb.loaders.viewing import plan_views
+
+    channels, *size = network.example.shape[1:]
+    sides = {
+        layer: place.side
+        for one in looks
+        for layer, place in one.view.places.items()
+        if place.before is not None
+        and place.side is not None
+        and 2 * place.side <= min(size)
+        and one.units[layer] < NARROW
+    }
+    if not sides:
+        return None
+    side = max(sides.values())
+    try:
+        planned = plan_views(network.module, pink_image(channels, side, side))
+    except TraceError:  # it takes no images of that size
+        return None
+    exact = [
+        [layer for layer in sides if layer in view.places and not view.places[layer].off_centre]
+        for view in planned
+    ]
+    view, layers = max(zip(planned, exact, strict=True), key=lambda item: len(item[1]))
+    return look(network, view, layers=layers) if layers else None
+
+
+def _measure(recording: Recording, battery: Battery, seed: int) -> tuple[OrientationTuning, int]:
+    """Measure orientation; also how many units of a shuffled copy would pass the same test."""
+    import numpy as np
+
+    from circuitkb.observation.orientation import measure_orientation
+
+    responses, more = recording.responses, recording.more_shuffled
+    found = measure_orientation(responses, battery.stimuli, seed=seed, more_shuffled=more)
+    null = replace(
+        responses,
+        before=responses.shuffled_before,
+        after=responses.shuffled_after,
+        shuffled_before=np.concatenate([more[layer][0] for layer, _ in responses.layers]),
+    )
+    others = {name: copies[1:] for name, copies in more.items()}
+    control = measure_orientation(null, battery.stimuli, seed=seed, more_shuffled=others)
+    return found, int(control.passed.sum())
+
+
+def _worst_off_centre(views: Sequence[View]) -> float:
+    distances = [place.off_centre for view in views for place in view.places.values()]
+    return max((d for d in distances if not math.isnan(d)), default=0.0)
+
+
+def _rows(
+    store: Store,
+    stored: Mapping[str, Any],
+    responses: Responses,
+    found: OrientationTuning,
+    views: Sequence[View],
+    summary: Mapping[str, Any],
+    seconds: float,
+) -> GraphRows:
+    from circuitkb.observation.orientation_rows import orientation_rows
+
+    model = stored["id"]
+    rows = orientation_rows(
+        found,
+        model=model,
+        fingerprint=stored["fingerprint"],
+        created=str(responses.settings["created"]),
+    )
+    nodes = {
+        "Layer": node_table("Layer", rows_of(_layers(store, model, views))),
+        "Import": _provenance(model, summary, seconds),
+    }
+    return replace(rows, nodes={**rows.nodes, **nodes}, responses={model: responses})
+
+
+def _layers(store: Store, model: str, views: Sequence[View]) -> list[dict[str, Any]]:
+    answer = store.read(
+        "MATCH (l:Layer {model: $model}) RETURN l.id AS id, l.model AS model, l.name AS name, "
+        "l.position AS position, l.kind AS kind, l.channels AS channels ORDER BY position",
+        {"model": model},
+        limit=None,
+    )
+    places = {layer: place for view in views for layer, place in view.places.items()}
+    records = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    return [
+        record
+        | {
+            "receptive_field": places[record["name"]].side,
+            "off_centre": places[record["name"]].off_centre,
+        }
+        for record in records
+        if record["name"] in places
+    ]
+
+
+def _provenance(model: str, summary: Mapping[str, Any], seconds: float) -> Any:
+    return node_table(
+        "Import",
+        {
+            "id": [f"observe:{model}"],
+            "kind": ["observe"],
+            "source": [summary["battery"]],
+            "model": [model],
+            "created": [datetime.now(UTC).isoformat(timespec="seconds")],
+            "tool": [tool()],
+            "seconds": [round(seconds, 3)],
+            "summary": [json.dumps(summary, allow_nan=False)],
+        },
+    )
+
+
+def _report(
+    store: Store, model: str, responses: Responses, *, seconds: float, created: bool
+) -> ObserveReport:
+    summary = json.loads(
+        store.read(
+            "MATCH (i:Import {id: $id}) RETURN i.summary AS summary", {"id": f"observe:{model}"}
+        ).rows[0][0]
+    )
+    return ObserveReport(
+        model=model,
+        created=created,
+        battery=responses.battery,
+        stimuli=summary["stimuli"],
+        images=tuple(summary["images"]),
+        units=summary["units"],
+        silent=summary["silent"],
+        oriented=summary["oriented"],
+        oriented_shuffled=summary["oriented_shuffled"],
+        off_centre=summary["off_centre"],
+        pixels_known=summary["pixels_known"],
+        resumed=summary["resumed"] if created else 0.0,
+        seconds=seconds,
+    )
