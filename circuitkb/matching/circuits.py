@@ -45,7 +45,8 @@ class WiringNull:
     name
         How they were made.
     drawn
-        Mean number of such circuits, over repetitions, as a share of those found.
+        Share of draws that count: those that are not alike to a found circuit of the same model.
+        ``p`` and ``q`` take the others to match as often as these.
     above
         For each repetition, the mutual nearest pairs above the threshold.
     best
@@ -191,7 +192,7 @@ def match_circuits(
         chance = np.concatenate([decoy.score for decoy in decoys]).astype(np.float64)
         q = np.minimum(1, target_decoy_q(-score, -chance, repetitions) / share)
         reached = np.count_nonzero(best[:, found.first] >= score, axis=0)
-        figures.append(((1 + reached) / (1 + repetitions), q))
+        figures.append((np.minimum(1, (1 + reached / share) / (1 + repetitions)), q))
     # Without anything to hold it against, a match tells nothing.
     p, q = np.max(figures, axis=0) if figures else np.ones((2, len(score)))
     kept = (score > threshold) & (q <= fdr)
@@ -228,17 +229,12 @@ class _Members:
 def _members(
     responses: Responses, units: UnitAnswers, circuits: Sequence[TwoSidedCircuit]
 ) -> _Members:
-    rows = np.array(
-        [
-            [row_of(responses, member) for member in (c.target, c.side_1, c.side_2)]
-            for c in circuits
-        ],
-        np.intp,
-    ).reshape(-1, 3)
-    places = units.places(rows)
-    comparable = (places >= 0).all(axis=1)
-    ids = tuple(c.id for c, fits in zip(circuits, comparable.tolist(), strict=True) if fits)
-    return _Members(ids, places[comparable], int(np.count_nonzero(~comparable)))
+    members = [(each.target, each.side_1, each.side_2) for each in circuits]
+    rows = np.array([[row_of(responses, id_) for id_ in ids] for ids in members], np.intp)
+    places = units.places(rows.reshape(-1, 3))
+    comparable = np.flatnonzero((places >= 0).all(axis=1))
+    compared = tuple(circuits[place].id for place in comparable.tolist())
+    return _Members(compared, places[comparable], len(circuits) - len(compared))
 
 
 def row_of(responses: Responses, feature: str) -> int:

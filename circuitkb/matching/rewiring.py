@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from .answers import Rows
 
-TRIES = 10
-
 Alike = Callable[[Rows], NDArray[np.bool_]]
 """Which of some circuits, axes (circuit, member), are alike to one that was found."""
 
@@ -28,7 +26,12 @@ class Rewiring:
         Number of the layer of every compared unit.
     alike
         Tells which circuits are no chance: those that are alike to a found one of the same model.
-        They are drawn again.
+
+    Notes
+    -----
+    Draws that are alike to a found circuit are left out, and not drawn again: whoever counts
+    matches among the rest divides by the share of draws that is left. Drawn again, the rest would
+    be too few to show chance where the found circuits are most of those that there can be.
     """
 
     circuits: Rows
@@ -38,40 +41,29 @@ class Rewiring:
     def other_cases(self, rng: np.random.Generator) -> Rows:
         """Return found targets, each with both cases of another found circuit.
 
-        Of one whose target stands in the same layer, so that the cases are as deep as the target's
-        own; after ten tries of any one. Targets for which none is unlike are left out.
+        Of one whose target stands in the same layer, so that the cases are as deep as its own;
+        where there is none, of any.
         """
         layer = self.layer[self.circuits[:, 0]]
         order = np.argsort(layer, kind="stable")
-        ranked = layer[order]
-        start, stop = (np.searchsorted(ranked, layer, side) for side in ("left", "right"))
-
-        def draw(which: Rows, turn: int) -> Rows:
-            low, high = (start, stop) if turn < TRIES else (0 * start, 0 * stop + len(order))
-            donor = order[rng.integers(low[which], high[which])]
-            return np.column_stack([self.circuits[which, 0], self.circuits[donor, 1:]])
-
-        return self._until_unlike(draw, 2 * TRIES)
+        start, stop = _spans(layer[order], layer)
+        alone = stop - start < 2
+        start, stop = np.where(alone, 0, start), np.where(alone, len(order), stop)
+        donor = order[rng.integers(start, stop)]
+        return self._unlike(np.column_stack([self.circuits[:, 0], self.circuits[donor, 1:]]))
 
     def another_target(self, rng: np.random.Generator) -> Rows:
-        """Return found cases, each pair with another unit of its target's layer."""
+        """Return found cases, each pair with a random unit of its target's layer."""
         order = np.argsort(self.layer, kind="stable")
-        ranked = self.layer[order]
-        layer = self.layer[self.circuits[:, 0]]
-        start, stop = (np.searchsorted(ranked, layer, side) for side in ("left", "right"))
+        start, stop = _spans(self.layer[order], self.layer[self.circuits[:, 0]])
+        target = order[rng.integers(start, stop)]
+        return self._unlike(np.column_stack([target, self.circuits[:, 1:]]))
 
-        def draw(which: Rows, turn: int) -> Rows:
-            target = order[rng.integers(start[which], stop[which])]
-            return np.column_stack([target, self.circuits[which, 1:]])
+    def _unlike(self, drawn: Rows) -> Rows:
+        unlike: Rows = drawn[~self.alike(drawn)]
+        return unlike
 
-        return self._until_unlike(draw, TRIES)
 
-    def _until_unlike(self, draw: Callable[[Rows, int], Rows], tries: int) -> Rows:
-        drawn = self.circuits.copy()
-        left = np.arange(len(drawn))
-        for turn in range(tries):
-            if not len(left):
-                break
-            drawn[left] = draw(left, turn)
-            left = left[self.alike(drawn[left])]
-        return np.delete(drawn, left, axis=0)
+def _spans(ranked: Rows, wanted: Rows) -> tuple[Rows, Rows]:
+    """Return where each wanted value begins and ends among ranked ones."""
+    return np.searchsorted(ranked, wanted, "left"), np.searchsorted(ranked, wanted, "right")
