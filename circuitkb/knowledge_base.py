@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from circuitkb.discovery.union import Union
     from circuitkb.queries.catalogue import Question
     from circuitkb.reports import Asked, FindReport, Kernel, LoadReport, ObserveReport
+    from circuitkb.searching import Basis
 
 DEFAULT_ADDRESS = "circuits.ckb"
 
@@ -183,10 +184,11 @@ class KnowledgeBase:
         motif: str | Union = "union",
         *,
         models: Sequence[str] | None = None,
+        by: Basis | None = None,
         seed: int | None = None,
         progress: Progress = silent,
     ) -> FindReport:
-        """Search every kernel of the models for a motif; write circuits and their evidence.
+        """Search all edges of the models for a motif; write circuits and their evidence.
 
         Parameters
         ----------
@@ -194,6 +196,9 @@ class KnowledgeBase:
             ``"union"``, or a value such as ``Union(of=mirror("left-right"))``.
         models
             Models to search; all if not given.
+        by
+            ``"responses"`` to stimuli or ``"kernels"`` alone; if not given, responses where a
+            model was observed.
         seed
             Seed of the null's random draws; the motif's own if not given.
 
@@ -203,10 +208,12 @@ class KnowledgeBase:
             No such model.
         QueryError
             No such motif.
+        ObservationError
+            A model was not observed and is to be searched by responses.
         """
         from circuitkb.searching import search
 
-        return search(self.store, motif, models=models, seed=seed, progress=progress)
+        return search(self.store, motif, models=models, by=by, seed=seed, progress=progress)
 
     def query(
         self,

@@ -150,6 +150,8 @@ class ModelFound:
 
     Attributes
     ----------
+    by
+        What was searched: ``responses`` to stimuli, or ``kernels`` alone.
     tested, not_testable
         Candidates that were tested, and those that could not be.
     why
@@ -161,6 +163,7 @@ class ModelFound:
     """
 
     model: str
+    by: str
     tested: int
     not_testable: int
     why: str
@@ -174,10 +177,10 @@ class ModelFound:
 
         Examples
         --------
-        >>> ModelFound("lite0", 0, 8, "1x1 kernels show no side", 0, 0).message
+        >>> ModelFound("lite0", "kernels", 0, 8, "1x1 kernels show no side", 0, 0).message
         'lite0: nothing could be tested: 1x1 kernels show no side.'
-        >>> ModelFound("inceptionv1", 9, 0, "", 4, 1).message
-        'inceptionv1: 9 tested, 4 circuits found around 1 target.'
+        >>> ModelFound("inceptionv1", "kernels", 9, 0, "", 4, 1).message
+        'inceptionv1: 9 tested by kernels, 4 circuits found around 1 target.'
         """
         why = f": {self.why.rstrip('.')}" if self.why else ""
         if not self.tested:
@@ -187,7 +190,7 @@ class ModelFound:
             f"{self.circuits} circuits found around {targets}" if self.circuits else "none found"
         )
         rest = f"; {self.not_testable:,} could not be tested{why}" if self.not_testable else ""
-        return f"{self.model}: {self.tested:,} tested, {found}{rest}."
+        return f"{self.model}: {self.tested:,} tested by {self.by}, {found}{rest}."
 
 
 @dataclass(frozen=True)
@@ -202,10 +205,11 @@ class FindReport:
         """Return one row for each model."""
         figures = tuple(dict.fromkeys(name for found in self.models for name in found.null))
         return Result(
-            ("model", "tested", "not_testable", "why", "circuits", "groups", *figures),
+            ("model", "by", "tested", "not_testable", "why", "circuits", "groups", *figures),
             tuple(
                 (
                     found.model,
+                    found.by,
                     found.tested,
                     found.not_testable,
                     found.why,

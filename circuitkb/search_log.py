@@ -17,6 +17,7 @@ def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float)
     summary = {
         "motif": motif,
         "of": of,
+        "by": found.by,
         "tested": found.tested,
         "not_testable": found.not_testable,
         "why": found.why,
@@ -66,6 +67,7 @@ def searches(store: Store, motif: str, of: str) -> dict[str, ModelFound]:
             continue
         done[model] = ModelFound(
             model,
+            summary.get("by", "kernels"),
             summary["tested"],
             summary["not_testable"],
             summary["why"],

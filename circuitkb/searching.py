@@ -1,24 +1,28 @@
-"""A search: every kernel of the asked models, then circuits, evidence and a record of it."""
+"""A search: all edges of the asked models, then circuits, evidence and a record of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from circuitkb import known_names, search_log
 from circuitkb.reports import FindReport, ModelFound
 from circuitkb.schema.definition import did_you_mean
-from circuitkb.schema.errors import NotFoundError, QueryError
+from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
 from circuitkb.schema.progress import Progress
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
     from circuitkb.discovery.findings import UnionFindings
+    from circuitkb.discovery.measured_findings import MeasuredFindings
     from circuitkb.discovery.rows import KnownCircuit
     from circuitkb.discovery.union import Union
+    from circuitkb.schema.tables import GraphRows
+
+Basis = Literal["responses", "kernels"]
+"""What a search reads: what units answered, or the shapes of the kernels between them."""
 
 
 def search(
@@ -26,14 +30,14 @@ def search(
     motif: str | Union,
     *,
     models: Sequence[str] | None,
+    by: Basis | None,
     seed: int | None,
     progress: Progress,
 ) -> FindReport:
     """Search for a motif; see :meth:`circuitkb.knowledge_base.KnowledgeBase.find`."""
-    from circuitkb.discovery.rows import union_rows
-    from circuitkb.discovery.union import find_unions
-
     wanted = _motif(motif)
+    if by not in (None, "responses", "kernels"):
+        raise QueryError(f"by is {by!r}: 'responses' or 'kernels'.")
     seed = wanted.seed if seed is None else seed
     if isinstance(models, str):
         models = [models]
@@ -46,15 +50,9 @@ def search(
     start = perf_counter()
     reports = []
     for place, model in enumerate(names):
-        findings = find_unions(
-            store.kernels(model),
-            wanted,
-            model=model,
-            seed=seed,
-            progress=_part(progress, place, len(names)),
-        )
+        part = _part(progress, place, len(names))
+        findings, rows = _search_one(store, wanted, model, by, seed, part)
         found = _report(findings)
-        rows = union_rows(findings, known_circuits=_published(store, model))
         log = search_log.record(
             wanted.name, found, of=wanted.of.name, seed=seed, seconds=findings.seconds
         )
@@ -62,6 +60,39 @@ def search(
         reports.append(found)
     progress(f"{wanted.name}: searched {len(names)} models", 1.0)
     return FindReport(wanted.name, tuple(reports), perf_counter() - start)
+
+
+def _search_one(
+    store: Store, motif: Union, model: str, by: Basis | None, seed: int, progress: Progress
+) -> tuple[UnionFindings | MeasuredFindings, GraphRows]:
+    """Search one model: by its responses where it was observed, else by its kernels."""
+    responses = store.responses(model)
+    if responses is None and by == "responses":
+        raise ObservationError(
+            f"{model!r} was not observed: circuitkb observe {model} shows it the stimuli."
+        )
+    if responses is None or by == "kernels":
+        from circuitkb.discovery.rows import union_rows
+        from circuitkb.discovery.union import find_unions
+
+        findings = find_unions(
+            store.kernels(model), motif, model=model, seed=seed, progress=progress
+        )
+        return findings, union_rows(findings, known_circuits=_published(store, model))
+    from circuitkb.discovery.measured import find_by_responses
+    from circuitkb.discovery.measured_rows import measured_rows
+    from circuitkb.observation.kept import images_under
+
+    measured = find_by_responses(
+        store.kernels(model),
+        responses,
+        images_under(responses, motif.of.name),
+        motif.by_responses(),
+        model=model,
+        seed=seed,
+        progress=progress,
+    )
+    return measured, measured_rows(measured)
 
 
 def _motif(motif: str | Union) -> Union:
@@ -81,19 +112,16 @@ def _part(progress: Progress, place: int, count: int) -> Progress:
     return say
 
 
-def _report(findings: UnionFindings) -> ModelFound:
-    null = {"hits": float(findings.hits)}
-    if findings.shuffled:
-        null["shuffled_hits_mean"] = fmean(findings.shuffled)
-        null["shuffled_hits_max"] = float(max(findings.shuffled))
+def _report(findings: UnionFindings | MeasuredFindings) -> ModelFound:
     return ModelFound(
         findings.model,
+        by=findings.by,
         tested=findings.tested,
         not_testable=findings.not_testable,
         why=findings.why,
         circuits=findings.circuits,
         groups=len({unit.target for unit in findings.found}),
-        null=null,
+        null=findings.figures(),
     )
 
 

@@ -1,0 +1,50 @@
+"""Responses as they are kept, and the battery that they answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitkb.schema.errors import ObservationError
+from circuitkb.schema.responses import Responses
+
+from .battery import NAME, Battery, battery
+
+
+def battery_of(responses: Responses) -> Battery:
+    """Return the battery with just the stimuli of some responses, in their order.
+
+    Raises
+    ------
+    ObservationError
+        They answer a battery that this version does not have.
+
+    Examples
+    --------
+    >>> shown = battery(channels=1, extent=32)
+    >>> ids = tuple(item.id for item in shown.stimuli)
+    >>> answers = [np.zeros((1, len(ids)), np.float32)] * 4
+    >>> battery_of(Responses(shown.name, ids, (("a", 1),), *answers, {})).stimuli == shown.stimuli
+    True
+    """
+    known = {stimulus.id: stimulus for stimulus in battery().stimuli}
+    if responses.battery != NAME or not set(responses.stimuli) <= set(known):
+        raise ObservationError(
+            f"These responses answer the battery {responses.battery}, and this version has {NAME}: "
+            "observe the model again (circuitkb observe MODEL)."
+        )
+    return Battery(NAME, tuple(known[id] for id in responses.stimuli), channels=3)
+
+
+def images_under(responses: Responses, symmetry: str) -> NDArray[np.intp]:
+    """Return for each stimulus of some responses the place of its image under a symmetry.
+
+    Parameters
+    ----------
+    symmetry
+        As in ``mirror left-right``.
+    """
+    places: NDArray[Any] = battery_of(responses).transformed(symmetry)
+    return places
