@@ -184,9 +184,15 @@ class CoupledAnswers:
 
         Axes (one, other). Both are symmetric in the pair.
         """
-        shared = self.even[one] @ self.even[other].T
-        opposed = self.odd[one] @ self.odd[other].T
-        return shared - opposed, shared + opposed
+        even, odd = self.even[one], self.odd[one]
+        if np.array_equal(one, other):
+            # A matrix times its own transpose takes half the work.
+            shared, opposed = even @ even.T, odd @ odd.T
+        else:
+            shared, opposed = even @ self.even[other].T, odd @ self.odd[other].T
+        same = shared + opposed
+        shared -= opposed
+        return shared, same
 
     def answer_to(self, targets: Rows, sources: Rows) -> Floats:
         """Return how the targets answer, on average, to the stimuli that sources answer to most.
