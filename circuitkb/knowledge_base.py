@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from circuitkb.cards import Card
     from circuitkb.discovery.union import Union
     from circuitkb.queries.catalogue import Question
-    from circuitkb.reports import Asked, FindReport, Kernel, LoadReport, ObserveReport
+    from circuitkb.reports import Asked, FindReport, Kernel, LoadReport, MatchReport, ObserveReport
     from circuitkb.searching import Basis
 
 DEFAULT_ADDRESS = "circuits.ckb"
@@ -214,6 +214,29 @@ class KnowledgeBase:
         from circuitkb.searching import search
 
         return search(self.store, motif, models=models, by=by, seed=seed, progress=progress)
+
+    def match(
+        self, first: str, second: str, *, seed: int = 0, progress: Progress = silent
+    ) -> MatchReport:
+        """Find analogous features of two observed models, and analogous unions, with controls.
+
+        Parameters
+        ----------
+        first, second
+            Names of the models; ``ANALOGOUS_TO`` goes from the first to the second.
+        seed
+            Seed of the nulls' random draws.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        ObservationError
+            A model was not observed, or both saw other batteries.
+        """
+        from circuitkb.comparing import match_models
+
+        return match_models(self.store, first, second, seed=seed, progress=progress)
 
     def query(
         self,

@@ -224,6 +224,70 @@ class FindReport:
 
 
 @dataclass(frozen=True)
+class Analogous:
+    """What a match found among the features, or among the circuits, of two models.
+
+    Attributes
+    ----------
+    what
+        ``features`` or ``circuits``.
+    compared
+        How many of each model took part.
+    mutual, above
+        Mutual nearest neighbours, and those of them that score above the threshold.
+    found
+        Those that beat the null as well.
+    null, null_above, null_above_max
+        How chance was asked, and how many score above the threshold then: the mean and the most.
+    q_max
+        Share of those found that the null explains, for the last of them.
+    """
+
+    what: str
+    compared: tuple[int, int]
+    mutual: int
+    above: int
+    found: int
+    null: str
+    null_above: float | None
+    null_above_max: float | None
+    q_max: float | None
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """What a match of two models did."""
+
+    first: str
+    second: str
+    analogous: tuple[Analogous, ...]
+    seconds: float
+
+    def to_result(self) -> Result:
+        """Return a row for features and one for circuits."""
+        names = (
+            "first", "second", "what", "compared_first", "compared_second", "mutual_nearest",
+            "above_threshold", "found", "null_mean", "null_max", "q_max", "null",
+        )  # fmt: skip
+        rows = tuple(
+            (self.first, self.second, item.what, *item.compared, item.mutual, item.above,
+             item.found, item.null_above, item.null_above_max, item.q_max, item.null)
+            for item in self.analogous
+        )  # fmt: skip
+        return Result(names, rows, seconds=self.seconds, notes=self.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about the figures."""
+        if any(item.what == "circuits" for item in self.analogous):
+            return ()
+        return (
+            "Circuits were not compared: they are once unions are found in both models "
+            f"(circuitkb find union --model {self.first} --model {self.second}).",
+        )
+
+
+@dataclass(frozen=True)
 class Asked:
     """A question of the catalogue, as it was understood, and its answer."""
 

@@ -71,7 +71,11 @@ def find(
     check_format(format_)
     with ckb.open(kb, create=False) as base, progress() as tell:
         report = base.find(
-            motif, models=model or None, by=None if by is None else by.value, seed=seed, progress=tell
+            motif,
+            models=model or None,
+            by=None if by is None else by.value,
+            seed=seed,
+            progress=tell,
         )
     print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN["found"])
     for found in report.models:

@@ -34,18 +34,20 @@
 // model = "the model"
 // target = "the unit that unites the cases"
 // target_labels = "what people call it"
-// side_1 = "units of the one case, whose positive weight lies further left"
-// labels_1 = "what people call them"
-// dx_1 = "columns right of the kernel's centre of their positive mass, on average (left: below 0)"
+// side_1 = "units of the one case, best pair first: their positive weight lies further left, or by responses they answer more to the first of two mirrored stimuli"
+// labels_1 = "what people and measures call them"
+// dx_1 = "columns right of the kernel's centre of their positive mass, on average (left: below 0); by kernels alone"
 // side_2 = "units of the mirrored case"
-// labels_2 = "what people call them"
+// labels_2 = "what people and measures call them"
 // dx_2 = "the same for them"
+// by = "what was searched: responses to stimuli, or kernels alone"
 // pairs = "pairs of one unit of each side that passed"
-// score = "correlation of one kernel's mirror image with the other, for the best pair"
-// hits = "matching pairs among the strongest inputs of the unit"
-// null_mean = "matching pairs that chance gives"
+// score = "correlation of one case, mirrored, with the other (of answers, or of kernels), for the best pair"
+// hits = "pairs among the strongest inputs of the unit that fulfil every criterion"
+// null_mean = "such pairs that chance gives"
 // p = "how often chance gives as many"
-// q = "p corrected for false discovery over all that was tested in the model"
+// q = "share of such findings in the model that chance explains"
+// analogous = "units of other models that unite analogous cases"
 // origin = "found by search here, or published and not found (then the sides are not known)"
 // published_as = "published circuits of this kind that hold this unit and cases of both sides"
 // also_in = "published circuits of another kind that do, with it: kernels cannot tell which it is"
@@ -59,21 +61,15 @@ CALL () {
   MATCH (b:Feature)-[two:MEMBER_OF]->(c) WHERE two.side = 2
   MATCH (u:Feature)-[both:MEMBER_OF]->(c) WHERE both.role = 'union'
   MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE e.detail CONTAINS '"of":"' + $of + '"'
-  WITH c, a, b, u, e ORDER BY c.score DESC, c.id, e.q
+  WITH c, a, b, u, e ORDER BY c.score DESC, c.id, e.q, e.id
   WITH u, collect(DISTINCT a) AS ones, collect(DISTINCT b) AS twos,
-    count(DISTINCT c) AS pairs, max(c.score) AS score,
-    head(collect(e)) AS e
-  RETURN u, ones, twos, pairs, score, e, 'found' AS origin,
+    collect(DISTINCT c) AS circuits, max(c.score) AS score, head(collect(e)) AS e
+  RETURN u, ones, twos, circuits, score, e, 'found' AS origin,
+    CASE e.kind WHEN 'mirrored-inputs' THEN 'kernels' ELSE 'responses' END AS by,
     COLLECT { MATCH (u)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})
-      WHERE p.motif IN $published_motifs
-        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x IN ones }
+      WHERE EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x IN ones }
         AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y IN twos }
-      RETURN p.id AS id ORDER BY id } AS published_as,
-    COLLECT { MATCH (u)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})
-      WHERE NOT p.motif IN $published_motifs
-        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x IN ones }
-        AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y IN twos }
-      RETURN p.id + ' (' + p.motif + ')' AS id ORDER BY id } AS also_in
+      RETURN [p.id, p.motif] AS held ORDER BY p.id } AS published
   UNION ALL
   MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
   WHERE p.motif IN $published_motifs AND (size($models) = 0 OR p.model IN $models)
@@ -87,29 +83,38 @@ CALL () {
       MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE e.detail CONTAINS '"of":"' + $of + '"'
         AND NOT EXISTS { MATCH (x:Feature)-[:MEMBER_OF]->(c)
           WHERE NOT EXISTS { MATCH (x)-[:MEMBER_OF]->(p) } } }
-  RETURN u, [] AS ones, [] AS twos, null AS pairs, p.score AS score, null AS e,
-    'published' AS origin, [p.id] AS published_as, [] AS also_in
+  RETURN u, [] AS ones, [] AS twos, [] AS circuits, p.score AS score, null AS e,
+    'published' AS origin, null AS by, [[p.id, p.motif]] AS published
 }
-WITH u, ones, twos, pairs, score, e, origin, published_as, also_in,
-  COLLECT { UNWIND ones AS f MATCH (f)-[w:WEIGHT]->(u)
-    WHERE w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_1,
-  COLLECT { UNWIND twos AS f MATCH (f)-[w:WEIGHT]->(u)
-    WHERE w.positive_dx IS NOT NULL RETURN w.positive_dx AS dx } AS dxs_2
-RETURN u.model AS model, u.id AS target,
-  COLLECT { MATCH (u)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
-    RETURN DISTINCT l.text AS text ORDER BY text } AS target_labels,
-  COLLECT { UNWIND ones AS f RETURN f.id AS id ORDER BY id } AS side_1,
-  COLLECT { UNWIND ones AS f
+// A subquery costs a tenth of a millisecond for each row, so labels of all members are one.
+WITH u, ones, twos, circuits, score, e, origin, by, published,
+  COLLECT { UNWIND [u] + ones + twos AS f
     MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
-    RETURN DISTINCT l.text AS text ORDER BY text } AS labels_1,
+    WITH DISTINCT f.id AS id, l.text AS text ORDER BY text
+    RETURN [id, text] AS said } AS said,
+  COLLECT { UNWIND circuits AS c MATCH (c)-[r:ANALOGOUS_TO]-(d:Circuit) WHERE r.q <= 0.05
+    MATCH (v:Feature)-[both:MEMBER_OF]->(d) WHERE both.role = 'union'
+    RETURN DISTINCT v.id AS id ORDER BY id } AS analogous,
+  // Only kernels have sides that show in their centroids; to ask of all others would take long.
+  CASE by WHEN 'kernels' THEN COLLECT { UNWIND ones + twos AS f MATCH (f)-[w:WEIGHT]->(u)
+    WHERE w.positive_dx IS NOT NULL RETURN [f.id, w.positive_dx] AS lean } ELSE [] END
+    AS leans
+WITH u, ones, twos, circuits, score, e, origin, by, published, said, analogous,
+  [lean IN leans WHERE lean[0] IN [f IN ones | f.id] | lean[1]] AS dxs_1,
+  [lean IN leans WHERE lean[0] IN [f IN twos | f.id] | lean[1]] AS dxs_2
+RETURN u.model AS model, u.id AS target, [word IN said WHERE word[0] = u.id | word[1]] AS target_labels,
+  [f IN ones | f.id] AS side_1,
+  reduce(texts = [], text IN [word IN said WHERE word[0] IN [f IN ones | f.id] | word[1]] |
+    CASE WHEN text IN texts THEN texts ELSE texts + [text] END) AS labels_1,
   CASE WHEN size(dxs_1) > 0
     THEN reduce(total = 0.0, dx IN dxs_1 | total + dx) / size(dxs_1) END AS dx_1,
-  COLLECT { UNWIND twos AS f RETURN f.id AS id ORDER BY id } AS side_2,
-  COLLECT { UNWIND twos AS f
-    MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
-    RETURN DISTINCT l.text AS text ORDER BY text } AS labels_2,
+  [f IN twos | f.id] AS side_2,
+  reduce(texts = [], text IN [word IN said WHERE word[0] IN [f IN twos | f.id] | word[1]] |
+    CASE WHEN text IN texts THEN texts ELSE texts + [text] END) AS labels_2,
   CASE WHEN size(dxs_2) > 0
     THEN reduce(total = 0.0, dx IN dxs_2 | total + dx) / size(dxs_2) END AS dx_2,
-  pairs, score, e.value AS hits, e.null_mean AS null_mean, e.p AS p, e.q AS q, origin,
-  published_as, also_in
+  by, CASE WHEN size(circuits) > 0 THEN size(circuits) END AS pairs, score, e.value AS hits,
+  e.null_mean AS null_mean, e.p AS p, e.q AS q, analogous, origin,
+  [held IN published WHERE held[1] IN $published_motifs | held[0]] AS published_as,
+  [held IN published WHERE NOT held[1] IN $published_motifs | held[0] + ' (' + held[1] + ')'] AS also_in
 ORDER BY origin, coalesce(q, 1), coalesce(score, 0) DESC, model, target, published_as

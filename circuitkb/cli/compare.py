@@ -1,0 +1,48 @@
+"""``circuitkb match``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import Format, Shape, Store, Wide, add
+from .output import check_format, print_result, progress
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    add(
+        app,
+        match,
+        panel="Fill",
+        examples=(
+            "circuitkb match efficientnet_lite0 efficientnet_lite1",
+            "circuitkb query 'MATCH (a:Feature)-[r:ANALOGOUS_TO]->(b) "
+            "RETURN a.id, b.id, r.score ORDER BY r.score DESC' --limit 10",
+        ),
+    )
+
+
+def match(
+    first: Annotated[str, typer.Argument(metavar="MODEL", help="An observed model.")],
+    second: Annotated[str, typer.Argument(metavar="MODEL", help="Another one.")],
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Seed of the null's random draws.")
+    ] = 0,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """Find features of two models that answer alike, and unions made of such features.
+
+    Two features are analogous if each is the other's nearest by correlation of answers, above .8,
+    and beyond what the same search gives when either model's weights are shuffled. Observe both
+    models first; unions are compared where they were found in both.
+    """
+    import circuitkb as ckb
+
+    check_format(format_)
+    with ckb.open(kb, create=False) as base, progress() as tell:
+        report = base.match(first, second, seed=seed, progress=tell)
+    print_result(report.to_result(), format_, wide=wide)
