@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from circuitkb import errors
     from circuitkb.discovery.transforms import mirror
     from circuitkb.discovery.union import Union
-    from circuitkb.knowledge_base import KnowledgeBase, open
+    from circuitkb.knowledge_base import KnowledgeBase
+    from circuitkb.opening import open
     from circuitkb.results import Result
     from circuitkb.schema.ids import FeatureId
 
@@ -39,7 +40,7 @@ _HOME = {
     "Result": "circuitkb.results",
     "Union": "circuitkb.discovery.union",
     "mirror": "circuitkb.discovery.transforms",
-    "open": "circuitkb.knowledge_base",
+    "open": "circuitkb.opening",
 }
 
 

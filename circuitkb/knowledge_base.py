@@ -23,34 +23,8 @@ if TYPE_CHECKING:
     from circuitkb.discovery.union import Union
     from circuitkb.queries.catalogue import Question
     from circuitkb.reports import Asked, FindReport, Kernel, LoadReport, MatchReport, ObserveReport
+    from circuitkb.schema.responses import Responses
     from circuitkb.searching import Basis
-
-DEFAULT_ADDRESS = "circuits.ckb"
-
-ADDRESS_VARIABLE = "CIRCUITKB"
-
-
-def open(address: str | os.PathLike[str] | None = None, *, create: bool = True) -> KnowledgeBase:
-    """Open a knowledge base, and make one if there is none.
-
-    Parameters
-    ----------
-    address
-        A path, or the URL of a server; else the variable ``CIRCUITKB``, else ``./circuits.ckb``.
-    create
-        Whether to make one where there is none.
-
-    Raises
-    ------
-    StoreNotFoundError
-        There is none, and ``create`` is false.
-    StoreVersionError, StoreBusyError
-        It cannot be opened.
-    """
-    from circuitkb.stores import open_store
-
-    place = os.fspath(address) if address is not None else os.environ.get(ADDRESS_VARIABLE)
-    return KnowledgeBase(open_store(place or DEFAULT_ADDRESS, create=create))
 
 
 class KnowledgeBase:
@@ -428,23 +402,23 @@ class KnowledgeBase:
         NotFoundError
             One of the features is not here.
         """
-        from circuitkb.reports import Kernel
+        from circuitkb.single_kernels import kernels_between
 
-        ends = [FeatureId.parse(end) if isinstance(end, str) else end for end in (source, target)]
-        known_names.check(self.store, (Mention("feature", str(end)) for end in ends))
-        first, second = ends
-        if first.model != second.model:
-            return []
-        found = (
-            (connection, connection.find(first.unit, second.unit))
-            for connection in self.store.kernels(first.model)
-            if (connection.source, connection.target) == (first.layer, second.layer)
-        )
-        return [
-            Kernel(connection.key, connection.origin, values)
-            for connection, values in found
-            if values is not None
-        ]
+        return kernels_between(self.store, source, target)
+
+    def responses(self, model: str) -> Responses | None:
+        """Return what the units of a model answered to the battery, memory-mapped.
+
+        None for a model that was not observed. Rows are units in the order of
+        ``responses.layers``, columns stimuli; ``responses.row(feature)`` finds a unit.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        """
+        known_names.check_models(self.store, [model])
+        return self.store.responses(model)
 
     def _run(
         self,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SchemaError
+from .errors import NotFoundError, SchemaError
+from .ids import FeatureId
 
 Answers = NDArray[np.float16] | NDArray[np.float32]
 
@@ -82,6 +83,20 @@ class Responses:
             name: slice(end - units, end)
             for (name, units), end in zip(self.layers, ends, strict=True)
         }
+
+    def row(self, feature: str | FeatureId) -> int:
+        """Return the row of a unit, given by its id.
+
+        Raises
+        ------
+        NotFoundError
+            The unit was not observed.
+        """
+        found = FeatureId.parse(feature) if isinstance(feature, str) else feature
+        rows = self.rows.get(found.layer, slice(0, 0))
+        if found.basis is not None or found.unit >= rows.stop - rows.start:
+            raise NotFoundError(f"{found} was not observed.")
+        return int(rows.start + found.unit)
 
     def header(self) -> dict[str, Any]:
         """Return everything but the arrays, as JSON can hold it."""

@@ -22,7 +22,7 @@ from circuitkb.errors import (
     StoreNotFoundError,
     UnknownQuestionError,
 )
-from circuitkb.knowledge_base import ADDRESS_VARIABLE
+from circuitkb.opening import ADDRESS_VARIABLE
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows, node_table
 
