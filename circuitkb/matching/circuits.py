@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,52 +151,38 @@ def match_circuits(
         A circuit has a member that was not observed.
     """
     one, other = (_members(*each) for each in (first, second))
-    values, others = first[1].values, second[1].values
-    shape = len(one.units), len(other.units)
-
-    def nearest(circuits: Rows, sides: tuple[int, int] = AS_LABELLED) -> Nearest:
-        blocks = _scores(values, one.units, others, circuits, sides, block)
-        return mutual_nearest(blocks, (len(one.units), len(circuits)))
-
-    found = nearest(other.units)
+    search = _Search(first[1].values, one.units, second[1].values, block)
+    found = search.nearest(other.units)
+    swapped = search.nearest(other.units, SWAPPED).score > threshold
     score = found.score.astype(np.float64)
-    swapped = np.count_nonzero(nearest(other.units, SWAPPED).score > threshold)
-
-    def alike(circuits: Rows) -> Flags:
-        best = np.full(len(circuits), -np.inf, np.float32)
-        for start, scores in _scores(others, circuits, others, other.units, AS_LABELLED, block):
-            best[start : start + len(scores)] = scores.max(axis=1)
-        return best > threshold
-
-    rewiring = Rewiring(other.units, second[1].layer, alike)
-    draws = (
+    rewiring = Rewiring(
+        other.units,
+        second[1].layer,
+        lambda drawn: search.best_among(drawn, other.units) > threshold,
+    )
+    controls = []
+    ways = (
         ("found targets with the cases of other circuits", rewiring.other_cases),
         ("found cases with another unit of the target's layer", rewiring.another_target),
     )
-    nulls: list[WiringNull] = []
-    figures: list[tuple[Doubles, Doubles]] = []
-    for number, (name, draw) in enumerate(draws if min(shape) else ()):
-        drawn: list[int] = []
-        decoys: list[Nearest] = []
+    for number, (name, draw) in enumerate(ways if one.ids and other.ids else ()):
+        drawn, decoys = 0, []
         for turn in range(repetitions):
             circuits = draw(np.random.default_rng([seed, number, turn]))
-            drawn.append(len(circuits))
-            decoys.append(nearest(circuits))
-            done = (number * repetitions + turn + 1) / (len(draws) * repetitions)
+            drawn += len(circuits)
+            decoys.append(search.nearest(circuits))
+            done = (number * repetitions + turn + 1) / (len(ways) * repetitions)
             progress("Comparing circuits with rewired ones", done)
-        share = sum(drawn) / (repetitions * shape[1])
-        if not share:
-            continue
-        best = np.stack([decoy.first_best for decoy in decoys]).astype(np.float64)
-        above = tuple(int(np.count_nonzero(decoy.score > threshold)) for decoy in decoys)
-        nulls.append(WiringNull(name, share, above, best.clip(-1).mean(axis=0)))
-        chance = np.concatenate([decoy.score for decoy in decoys]).astype(np.float64)
-        q = np.minimum(1, target_decoy_q(-score, -chance, repetitions) / share)
-        reached = np.count_nonzero(best[:, found.first] >= score, axis=0)
-        figures.append((np.minimum(1, (1 + reached / share) / (1 + repetitions)), q))
+        if drawn:
+            controls.append(
+                _held(found, decoys, drawn / (repetitions * len(other.ids)), name, threshold)
+            )
     # Without anything to hold it against, a match tells nothing.
-    p, q = np.max(figures, axis=0) if figures else np.ones((2, len(score)))
+    nothing = np.ones((2, len(score)))
+    p, q = np.max([(of.p, of.q) for of in controls], axis=0) if controls else nothing
+    null_means = [of.null.best[found.first] for of in controls] or [np.full(len(score), np.nan)]
     kept = (score > threshold) & (q <= fdr)
+    first_kept, second_kept = one.units[found.first[kept]], other.units[found.second[kept]]
     return CircuitMatches(
         threshold=threshold,
         fdr=fdr,
@@ -205,15 +192,38 @@ def match_circuits(
         left_out=(one.left_out, other.left_out),
         pairs=np.stack([found.first, found.second]),
         score=score,
-        null_mean=np.max([null.best[found.first] for null in nulls], axis=0)
-        if nulls
-        else np.full(len(score), np.nan),
+        null_mean=np.max(null_means, axis=0),
         p=p,
         q=q,
-        nulls=tuple(nulls),
-        swapped=int(swapped),
-        targets=(_distinct(one, found.first[kept], 0), _distinct(other, found.second[kept], 0)),
-        case_pairs=(_distinct(one, found.first[kept], 1), _distinct(other, found.second[kept], 1)),
+        nulls=tuple(of.null for of in controls),
+        swapped=int(np.count_nonzero(swapped)),
+        targets=(_distinct(first_kept[:, :1]), _distinct(second_kept[:, :1])),
+        case_pairs=(_distinct(first_kept[:, 1:]), _distinct(second_kept[:, 1:])),
+    )
+
+
+class _Held(NamedTuple):
+    """A null, and what it says of every pair."""
+
+    null: WiringNull
+    p: Doubles
+    q: Doubles
+
+
+def _held(
+    found: Nearest, decoys: Sequence[Nearest], share: float, name: str, threshold: float
+) -> _Held:
+    """Hold pairs against the circuits of one null, of which ``share`` count."""
+    repetitions = len(decoys)
+    score = found.score.astype(np.float64)
+    best = np.stack([decoy.first_best for decoy in decoys]).astype(np.float64)
+    above = tuple(int(np.count_nonzero(decoy.score > threshold)) for decoy in decoys)
+    reached = np.count_nonzero(best[:, found.first] >= score, axis=0)
+    chance = np.concatenate([decoy.score for decoy in decoys]).astype(np.float64)
+    return _Held(
+        WiringNull(name, share, above, best.clip(-1).mean(axis=0)),
+        p=np.minimum(1, (1 + reached / share) / (1 + repetitions)),
+        q=np.minimum(1, target_decoy_q(-score, -chance, repetitions) / share),
     )
 
 
@@ -254,22 +264,46 @@ def row_of(responses: Responses, feature: str) -> int:
     return int(rows.start) + place.unit
 
 
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Comparisons of the first model's circuits with others."""
+
+    values: Floats
+    circuits: Rows
+    other_values: Floats
+    block: int
+
+    def nearest(self, others: Rows, sides: tuple[int, int] = AS_LABELLED) -> Nearest:
+        """Return the mutual nearest among circuits of the second model."""
+        blocks = _scores(
+            (self.values, self.circuits), (self.other_values, others), sides, self.block
+        )
+        return mutual_nearest(blocks, (len(self.circuits), len(others)))
+
+    def best_among(self, drawn: Rows, found: Rows) -> Floats:
+        """Return the highest score of each of some circuits among others, in the second model."""
+        best = np.full(len(drawn), -np.inf, np.float32)
+        one, other = (self.other_values, drawn), (self.other_values, found)
+        for start, scores in _scores(one, other, AS_LABELLED, self.block):
+            best[start : start + len(scores)] = scores.max(axis=1)
+        return best
+
+
 def _scores(
-    values: Floats,
-    circuits: Rows,
-    other_values: Floats,
-    others: Rows,
-    sides: tuple[int, int],
-    block: int,
+    one: tuple[Floats, Rows], other: tuple[Floats, Rows], sides: tuple[int, int], block: int
 ) -> Iterator[tuple[int, Floats]]:
-    """Give the smallest correlation of the three pairs of members, some circuits at a time."""
+    """Give the smallest correlation of the three pairs of members, some circuits at a time.
+
+    ``one`` and ``other`` have the answers of all units, and circuits by the places of their units.
+    """
     parts = []
     for mine, theirs in zip((0, 1, 2), (0, *sides), strict=True):
-        unit, row = np.unique(circuits[:, mine], return_inverse=True)
-        other_unit, column = np.unique(others[:, theirs], return_inverse=True)
-        parts.append((values[unit] @ other_values[other_unit].T, row, column))
-    step = rows_at_once(len(others), block)
-    for start in range(0, len(circuits), step):
+        # Circuits share many of their members, so each correlation is made once.
+        unit, row = np.unique(one[1][:, mine], return_inverse=True)
+        other_unit, column = np.unique(other[1][:, theirs], return_inverse=True)
+        parts.append((one[0][unit] @ other[0][other_unit].T, row, column))
+    step = rows_at_once(len(other[1]), block)
+    for start in range(0, len(one[1]), step):
         here = slice(start, start + step)
         scores: Floats = np.minimum.reduce(
             [matrix[row[here]][:, column] for matrix, row, column in parts]
@@ -277,7 +311,5 @@ def _scores(
         yield start, scores
 
 
-def _distinct(circuits: _Members, places: Rows, first_member: int) -> int:
-    """Return the number of distinct targets (0), or of distinct pairs of cases (1)."""
-    columns = slice(0, 1) if first_member == 0 else slice(1, 3)
-    return len(np.unique(circuits.units[places, columns], axis=0))
+def _distinct(units: Rows) -> int:
+    return len(np.unique(units, axis=0))
