@@ -1,5 +1,6 @@
-"""Search for circuits in whole arrays of kernels, each finding with its null.
+"""Search for circuits over every edge of a model, each finding with its null.
 
-:mod:`~circuitkb.discovery.union` holds the first motif; ``docs/discovery.md`` says what it can
+:mod:`~circuitkb.discovery.measured` reads what the units of an observed model answered;
+:mod:`~circuitkb.discovery.union` reads kernels alone. ``docs/discovery.md`` says what either can
 and cannot tell.
 """

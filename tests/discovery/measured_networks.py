@@ -1,11 +1,15 @@
 """Small networks of random weights with made-up answers, and a search of them by plain loops.
 
 Units that are each other's mirror image, units whose answers are invariant, and weights are made
-independently, so that nothing but chance (or planting) brings them together.
+independently, so that nothing but chance (or planting) brings them together. Run as a program it
+counts the networks without unions in which something is found; ``docs/discovery.md`` shows them:
+
+    python -m tests.discovery.measured_networks RUNS
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import cache
 from itertools import combinations, permutations
@@ -14,7 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitkb.discovery.measured import find_by_responses
 from circuitkb.discovery.motif import PairMotif
+from circuitkb.discovery.union import Union
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.responses import Responses
 
@@ -229,3 +235,24 @@ def plant(
         targets[target] = sources[one] + sources[one + 1]
         truth[target] = frozenset((one, one + 1))
     return truth
+
+
+def main(runs: int) -> None:
+    motif = Union(share=0.1).by_responses()
+    for kind in KINDS:
+        some, hits, permuted = 0, 0, 0.0
+        for seed in range(runs):
+            connections, responses = null_network(np.random.default_rng(1000 + seed), kind)
+            image = mirror_of((len(responses.stimuli) - STILL) // 2)
+            found = find_by_responses(connections, responses, image, motif, model="m", seed=seed)
+            some += bool(found.found)
+            hits += found.hits
+            permuted += found.figures()["permuted_hits_mean"]
+        print(  # noqa: T201
+            f"{kind:12} {some} of {runs} runs find something; "
+            f"{hits / runs:.2f} hits a run, {permuted / runs:.2f} with permuted weights"
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
