@@ -30,6 +30,8 @@
 // type = "texts"
 // default = ["union-over-cases", "mirror-pathways+union"]
 // help = "what published circuits of this kind are called"
+// # A subquery costs a tenth of a millisecond for each row: labels of all members are one, and
+// # centroids, which only kernels have sides in, are asked of those found by kernels alone.
 // [columns]
 // model = "the model"
 // target = "the unit that unites the cases"
@@ -69,7 +71,7 @@ CALL () {
     COLLECT { MATCH (u)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})
       WHERE EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x IN ones }
         AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y IN twos }
-      RETURN [p.id, p.motif] AS held ORDER BY p.id } AS published
+      RETURN [p.id, p.motif] AS held ORDER BY held[0] } AS published
   UNION ALL
   MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
   WHERE p.motif IN $published_motifs AND (size($models) = 0 OR p.model IN $models)
@@ -86,23 +88,22 @@ CALL () {
   RETURN u, [] AS ones, [] AS twos, [] AS circuits, p.score AS score, null AS e,
     'published' AS origin, null AS by, [[p.id, p.motif]] AS published
 }
-// A subquery costs a tenth of a millisecond for each row, so labels of all members are one.
 WITH u, ones, twos, circuits, score, e, origin, by, published,
   COLLECT { UNWIND [u] + ones + twos AS f
     MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
-    WITH DISTINCT f.id AS id, l.text AS text ORDER BY text
-    RETURN [id, text] AS said } AS said,
+    RETURN DISTINCT [f.id, l.text] AS said ORDER BY said[1], said[0] } AS said,
   COLLECT { UNWIND circuits AS c MATCH (c)-[r:ANALOGOUS_TO]-(d:Circuit) WHERE r.q <= 0.05
     MATCH (v:Feature)-[both:MEMBER_OF]->(d) WHERE both.role = 'union'
     RETURN DISTINCT v.id AS id ORDER BY id } AS analogous,
-  // Only kernels have sides that show in their centroids; to ask of all others would take long.
-  CASE by WHEN 'kernels' THEN COLLECT { UNWIND ones + twos AS f MATCH (f)-[w:WEIGHT]->(u)
+  CASE by WHEN 'kernels' THEN COLLECT {
+    UNWIND ones + [f IN twos WHERE NOT f IN ones] AS f MATCH (f)-[w:WEIGHT]->(u)
     WHERE w.positive_dx IS NOT NULL RETURN [f.id, w.positive_dx] AS lean } ELSE [] END
     AS leans
 WITH u, ones, twos, circuits, score, e, origin, by, published, said, analogous,
   [lean IN leans WHERE lean[0] IN [f IN ones | f.id] | lean[1]] AS dxs_1,
   [lean IN leans WHERE lean[0] IN [f IN twos | f.id] | lean[1]] AS dxs_2
-RETURN u.model AS model, u.id AS target, [word IN said WHERE word[0] = u.id | word[1]] AS target_labels,
+RETURN u.model AS model, u.id AS target,
+  [word IN said WHERE word[0] = u.id | word[1]] AS target_labels,
   [f IN ones | f.id] AS side_1,
   reduce(texts = [], text IN [word IN said WHERE word[0] IN [f IN ones | f.id] | word[1]] |
     CASE WHEN text IN texts THEN texts ELSE texts + [text] END) AS labels_1,
@@ -116,5 +117,6 @@ RETURN u.model AS model, u.id AS target, [word IN said WHERE word[0] = u.id | wo
   by, CASE WHEN size(circuits) > 0 THEN size(circuits) END AS pairs, score, e.value AS hits,
   e.null_mean AS null_mean, e.p AS p, e.q AS q, analogous, origin,
   [held IN published WHERE held[1] IN $published_motifs | held[0]] AS published_as,
-  [held IN published WHERE NOT held[1] IN $published_motifs | held[0] + ' (' + held[1] + ')'] AS also_in
+  [held IN published WHERE NOT held[1] IN $published_motifs | held[0] + ' (' + held[1] + ')']
+    AS also_in
 ORDER BY origin, coalesce(q, 1), coalesce(score, 0) DESC, model, target, published_as

@@ -72,7 +72,7 @@ def test_the_question_of_the_mission_gives_the_dog_heads_with_both_sides_and_the
     (row,) = [row for row in asked.result if row["target"] == HEAD]
     assert asked.question.name == "union"
     assert row["origin"] == "found"
-    assert row["side_1"] == heads(234, 308)
+    assert row["side_1"] == heads(308, 234), "that of the best pair first"
     assert row["side_2"] == heads(222, 235)
     assert row["target_labels"] == ["Dog Heads"]
     assert row["labels_1"] == ["Oriented Dog Heads"]

@@ -30,6 +30,7 @@ class Graph:
     labels: list[dict[str, Any]] = field(default_factory=list)
     circuits: list[dict[str, Any]] = field(default_factory=list)
     evidence: list[dict[str, Any]] = field(default_factory=list)
+    analogous: list[dict[str, Any]] = field(default_factory=list)
 
     def position(self, feature: dict[str, Any]) -> int:
         return next(
@@ -87,6 +88,12 @@ def make(seed: int) -> Graph:
     for model in graph.models:
         _circuits(graph, model, rng)
     _disagreements(graph, rng)
+    for _ in range(12):
+        one, two = rng.sample([c for c in graph.circuits if c["motif"] == "union"], 2)
+        if one["model"] != two["model"]:
+            graph.analogous.append(
+                {"source": one["id"], "target": two["id"], "q": rng.choice((0.01, 0.05, 1.0))}
+            )
     return graph
 
 
@@ -159,7 +166,8 @@ def _add_circuit(
     if origin == "found":
         number = len(graph.evidence)
         graph.evidence.append({
-            "id": f"evidence-{number}", "kind": "mirrored-kernels", "stance": "supports",
+            "id": f"evidence-{number}",
+            "kind": ("mirrored-inputs", "mirrored-responses")[number % 2], "stance": "supports",
             "value": score, "null_mean": number / 100, "null_count": 50, "p": 0.01,
             "q": (number + 1) / 50, "about": [], "circuit": id, "refutes": None,
             "detail": '{"settings":{"of":"mirror left-right"}}' if number % 5 else OTHER,
@@ -224,6 +232,7 @@ def rows(graph: Graph) -> GraphRows:
          [{"source": e["id"], "target": e["circuit"]} for e in graph.evidence if e["circuit"]]),
         ("SUPPORTS", "Evidence", "Circuit",
          [{"source": e["id"], "target": e["circuit"]} for e in graph.evidence if e["circuit"]]),
+        ("ANALOGOUS_TO", "Circuit", "Circuit", graph.analogous),
         ("REFUTES", "Evidence", "Annotation",
          [{"source": e["id"], "target": e["refutes"]["id"]}
           for e in graph.evidence if e["refutes"]]),

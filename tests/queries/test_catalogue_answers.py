@@ -197,20 +197,23 @@ def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_fo
             found.setdefault(target, []).append(circuit)
     expected = []
     for target, group in found.items():
+        group.sort(key=lambda c: (-c["score"], c["id"]))
         sides = [
-            {m["feature"] for c in group for m in c["members"] if m["side"] == side}
-            for side in (1, 2)
+            list(dict.fromkeys(m["feature"] for c in group for m in c["members"] if m["side"] == n))
+            for n in (1, 2)
         ]
-        best = min(group, key=lambda c: (-c["score"], c["id"]))
+        best = group[0]
         evidence = next(e for e in graph.evidence if e["circuit"] == best["id"])
+        by = {"mirrored-inputs": "kernels", "mirrored-responses": "responses"}[evidence["kind"]]
         holding = [
             p
             for p in published
-            if target in graph.members(p) and all(graph.members(p) & side for side in sides)
+            if target in graph.members(p) and all(graph.members(p) & {*side} for side in sides)
         ]
         expected.append(
-            row(graph, target, *sides)
+            row(graph, target, *sides, by=by)
             | {
+                "by": by, "analogous": analogous(graph, group),
                 "pairs": len(group), "score": best["score"], "origin": "found",
                 "hits": evidence["value"],
                 "null_mean": evidence["null_mean"], "p": evidence["p"], "q": evidence["q"],
@@ -233,8 +236,9 @@ def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_fo
             )
             if graph.place(target)[1] == deepest and not twin:
                 expected.append(
-                    row(graph, target, set(), set())
+                    row(graph, target, [], [], by=None)
                     | {
+                        "by": None, "analogous": [],
                         "pairs": None, "score": None, "hits": None, "null_mean": None,
                         "p": None, "q": None,
                         "origin": "published", "published_as": [circuit["id"]], "also_in": [],
@@ -250,7 +254,27 @@ def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_fo
     assert got == expected
 
 
-def row(graph: Any, target: str, ones: set[str], twos: set[str]) -> dict[str, Any]:
+def analogous(graph: Any, circuits: list[dict[str, Any]]) -> list[str]:
+    """Targets of the believable analogues of some circuits, whichever was matched with which."""
+    here = {circuit["id"] for circuit in circuits}
+    others = {
+        end
+        for link in graph.analogous
+        if link["q"] <= 0.05
+        for start, end in ((link["source"], link["target"]), (link["target"], link["source"]))
+        if start in here
+    }
+    return sorted({
+        member["feature"]
+        for circuit in graph.circuits
+        for member in circuit["members"]
+        if circuit["id"] in others and member["role"] == "union"
+    })  # fmt: skip
+
+
+def row(
+    graph: Any, target: str, ones: list[str], twos: list[str], *, by: str | None
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": graph.feature(target)["model"],
         "target": target,
@@ -260,10 +284,13 @@ def row(graph: Any, target: str, ones: set[str], twos: set[str]) -> dict[str, An
         offsets = [
             w["positive_dx"]
             for w in graph.weights
-            if w["target"] == target and w["source"] in side and w["positive_dx"] is not None
+            if w["target"] == target
+            and w["source"] in side
+            and w["positive_dx"] is not None
+            and by == "kernels"
         ]
         found |= {
-            f"side_{number}": sorted(side),
+            f"side_{number}": side,
             f"labels_{number}": graph.labels_of(*side),
             f"dx_{number}": pytest.approx(sum(offsets) / len(offsets)) if offsets else None,
         }
