@@ -223,7 +223,9 @@ def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, int, int]]) ->
         paths = {name: folder / f"{name}.npy" for name, shape in shapes.items() if 0 not in shape}
         try:
             noted = json.loads(note.read_text())
-            fits = noted["key"] == key and all(path.exists() for path in paths.values())
+            fits = noted["key"] == key and all(
+                _is_whole(path, shapes[name]) for name, path in paths.items()
+            )
         except (OSError, ValueError, KeyError, TypeError):
             fits = False
         arrays = {
@@ -239,6 +241,15 @@ def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, int, int]]) ->
         yield work
     finally:
         lock.release()
+
+
+def _is_whole(path: Path, shape: tuple[int, int, int]) -> bool:
+    """Whether a file holds all its answers: opened to be written, a short one would be filled."""
+    try:
+        found = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return found.shape == shape and found.dtype == np.float32
 
 
 def forget(workspace: Path) -> None:
