@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from circuitkb import known_names
 from circuitkb.loaders.provenance import tool
 from circuitkb.reports import ObserveReport
-from circuitkb.schema.errors import ObservationError, SourceError, TraceError
+from circuitkb.schema.errors import ObservationError, SourceError
 from circuitkb.schema.ids import content_hash
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
@@ -21,7 +21,6 @@ from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
     from circuitkb.loaders.network import Network
-    from circuitkb.loaders.observing import Onlooker
     from circuitkb.loaders.viewing import View
     from circuitkb.observation.battery import Battery
     from circuitkb.observation.orientation import OrientationTuning
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 PLANNING, SHOWING, MEASURING = 0.05, 0.85, 0.9
 """Shares of an observation after which these are done, for progress."""
-
-NARROW = 200
-"""Units below which a layer's null is taken from more shuffled copies."""
 
 FEWEST_STIMULI = 100
 """Smaller images, which can show fewer, tell nothing of a unit."""
@@ -157,12 +153,11 @@ def _battery(network: Network, views: Sequence[View]) -> Battery:
 
 
 def _settings(network: Network, views: Sequence[View], *, seed: int) -> dict[str, Any]:
-    from circuitkb.observation.recording import NARROW_SHUFFLES, SHUFFLES, VERSION
+    from circuitkb.observation.recording import VERSION
 
     return {
         "version": VERSION,
         "seed": seed,
-        "shuffles": [SHUFFLES, NARROW_SHUFFLES],
         "black": list(network.pixels.black),
         "white": list(network.pixels.white),
         "views": [
@@ -199,6 +194,7 @@ def _record(
 ) -> Recording:
     from circuitkb.loaders.observing import look
     from circuitkb.observation.recording import record
+    from circuitkb.observation.tuning import oriented_stimuli
 
     def showing(doing: str, done: float) -> None:
         progress(f"{model}: {doing}", PLANNING + (SHOWING - PLANNING) * done)
@@ -208,8 +204,8 @@ def _record(
         network,
         battery,
         looks,
-        _narrow(network, looks),
         store.workspace(_workspace(model)),
+        second_stimuli=oriented_stimuli(battery.stimuli),
         seed=seed,
         settings=settings,
         progress=showing,
@@ -218,56 +214,26 @@ def _record(
     return replace(recording, responses=replace(recording.responses, settings=dated))
 
 
-def _narrow(network: Network, looks: Sequence[Onlooker]) -> Onlooker | None:
-    """Return how to look at layers of few units that see little, on images that just hold that.
-
-    Few units alone make a null of few draws; and small images cost little.
-    """
-    from circuitkb.loaders.observing import look
-    from circuitkb.loaders.reference_image import pink_image
-    from circuitkb.loaders.viewing import plan_views
-
-    channels, *size = network.example.shape[1:]
-    sides = {
-        layer: place.side
-        for one in looks
-        for layer, place in one.view.places.items()
-        if place.before is not None
-        and place.side is not None
-        and 2 * place.side <= min(size)
-        and one.units[layer] < NARROW
-    }
-    if not sides:
-        return None
-    side = max(sides.values())
-    try:
-        planned = plan_views(network.module, pink_image(channels, side, side))
-    except TraceError:  # it takes no images of that size
-        return None
-    exact = [
-        [layer for layer in sides if layer in view.places and not view.places[layer].off_centre]
-        for view in planned
-    ]
-    view, layers = max(zip(planned, exact, strict=True), key=lambda item: len(item[1]))
-    return look(network, view, layers=layers) if layers else None
-
-
 def _measure(recording: Recording, battery: Battery, seed: int) -> tuple[OrientationTuning, int]:
     """Measure orientation; also how many units of a shuffled copy would pass the same test."""
-    import numpy as np
-
     from circuitkb.observation.orientation import measure_orientation
+    from circuitkb.schema.responses import Responses
 
-    responses, more = recording.responses, recording.more_shuffled
-    found = measure_orientation(responses, battery.stimuli, seed=seed, more_shuffled=more)
-    null = replace(
-        responses,
-        before=responses.shuffled_before,
-        after=responses.shuffled_after,
-        shuffled_before=np.concatenate([more[layer][0] for layer, _ in responses.layers]),
+    responses, chosen = recording.responses, recording.second_stimuli
+    second = {name: [recording.second_before[rows]] for name, rows in responses.rows.items()}
+    found = measure_orientation(responses, battery.stimuli, seed=seed, more_shuffled=second)
+    stimuli = [battery.stimuli[place] for place in chosen]
+    null = Responses(
+        responses.battery,
+        tuple(stimulus.id for stimulus in stimuli),
+        responses.layers,
+        before=responses.shuffled_before[:, chosen],
+        after=responses.shuffled_after[:, chosen],
+        shuffled_before=recording.second_before,
+        shuffled_after=recording.second_before,
+        settings={},
     )
-    others = {name: copies[1:] for name, copies in more.items()}
-    control = measure_orientation(null, battery.stimuli, seed=seed, more_shuffled=others)
+    control = measure_orientation(null, stimuli, seed=seed)
     return found, int(control.passed.sum())
 
 

@@ -21,7 +21,7 @@ from circuitkb.schema.responses import Answers, Responses
 from .activity import moved
 from .nulls import Doubles, corrected, share_reached
 from .stimulus import Stimulus
-from .tuning import FAMILIES, TuningCurves, blocks, doubled, tuning_curves
+from .tuning import FAMILIES, TuningCurves, blocks, doubled, oriented_stimuli, tuning_curves
 
 METHOD = "orientation-tuning"
 VERSION = "1"
@@ -56,7 +56,7 @@ class OrientationMeasure:
         without preference, negative where families prefer orientations across one another.
     amplitude
         The smallest of the three curves' peaks, in standard deviations of the unit's answers to
-        the battery.
+        the stimuli of the three families.
     preferred
         Degrees in [0, 180): half the angle of the mean of the three vectors.
     """
@@ -150,7 +150,8 @@ def orientation_measure(answers: Answers, stimuli: Sequence[Stimulus]) -> Orient
     curves = tuning_curves(answers, stimuli)
     vectors = np.stack([each.mean_vector for each in curves]).astype(np.complex128)
     peak = np.stack([each.peak for each in curves]).min(axis=0).astype(np.float64)
-    spread = spread_of(answers)
+    # Of these stimuli alone, so that a copy which is shown no others can be measured too.
+    spread = spread_of(answers[:, oriented_stimuli(stimuli)])
     return OrientationMeasure(
         curves=curves,
         agreement=_agreement(vectors.real, vectors.imag),
@@ -180,8 +181,9 @@ def measure_orientation(
         Seed and number of the permutations of orientation labels.
     more_shuffled
         For some layers, further answers before the nonlinearity, axes (unit, stimulus), each
-        array from another shuffling of the weights. No p can be below 1 / (1 + units in the
-        pool), so a small layer cannot pass with one shuffling.
+        array from another shuffling of the weights; to all stimuli, or to those of
+        :func:`~circuitkb.observation.tuning.oriented_stimuli` alone. No p can be below
+        1 / (1 + units in the pool), so a small layer cannot pass with one shuffling.
 
     Raises
     ------
@@ -189,7 +191,8 @@ def measure_orientation(
         The stimuli are not those of the responses, the answers of a layer are not finite, or
         ``more_shuffled`` names an unknown layer or has another number of stimuli.
     """
-    _check(responses, stimuli, more_shuffled or {})
+    oriented = [stimuli[place] for place in oriented_stimuli(stimuli)]
+    _check(responses, stimuli, oriented, more_shuffled or {})
     measure = orientation_measure(responses.before, stimuli)
     shuffled = orientation_measure(responses.shuffled_before, stimuli).statistic
     p_permuted, permuted_mean = permuted_labels(measure, seed=seed, draws=permutations)
@@ -201,7 +204,8 @@ def measure_orientation(
         here = moved(responses.before[rows]) & moved(responses.after[rows])
         pools = [shuffled[rows][moved(responses.shuffled_before[rows])]]
         for more in (more_shuffled or {}).get(name, ()):
-            pools.append(orientation_measure(more, stimuli).statistic[moved(more)])
+            shown = stimuli if more.shape[1] == len(stimuli) else oriented
+            pools.append(orientation_measure(more, shown).statistic[moved(more)])
         pool = np.concatenate(pools)
         answers[rows] = here
         p_shuffled[rows] = share_reached(measure.statistic[rows], pool)
@@ -280,6 +284,7 @@ def _agreement(
 def _check(
     responses: Responses,
     stimuli: Sequence[Stimulus],
+    oriented: Sequence[Stimulus],
     more_shuffled: Mapping[str, Sequence[Answers]],
 ) -> None:
     if len(stimuli) != len(responses.stimuli):
@@ -296,8 +301,8 @@ def _check(
         if name not in responses.rows:
             raise ObservationError(f"More shuffled answers for {name!r}, which is no layer here.")
         for array in arrays:
-            if array.ndim != 2 or array.shape[1] != len(stimuli):
+            if array.ndim != 2 or array.shape[1] not in (len(stimuli), len(oriented)):
                 raise ObservationError(
-                    f"More shuffled answers for {name!r} have shape {array.shape}, "
-                    f"where the second axis should be {len(stimuli)} stimuli."
+                    f"More shuffled answers for {name!r} have shape {array.shape}, where the "
+                    f"second axis should be {len(stimuli)} or {len(oriented)} stimuli."
                 )

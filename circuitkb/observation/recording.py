@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
     from .battery import Battery
 
 VERSION = "1"
-
-SHUFFLES = 2
-"""Shuffled copies that are shown the battery: the first is the null, the other one tests it."""
-
-NARROW_SHUFFLES = 8
-"""Further copies, of narrow layers alone: few units need many copies to be compared with."""
 
 IMAGES_AT_ONCE = 32
 """Stimuli that are drawn and shown together; after each lot the work can be interrupted."""
@@ -59,15 +53,18 @@ class Recording:
     ----------
     responses
         Of the network, and of the first shuffled copy.
-    more_shuffled
-        For each layer, answers of further shuffled copies before the nonlinearity; each array has
-        the axes (unit, stimulus).
+    second_before
+        Answers of the second copy before the nonlinearity, axes (unit, stimulus), to the stimuli
+        that it was shown.
+    second_stimuli
+        Places of those in the battery.
     resumed
         Share of the work that an interrupted observation had done already.
     """
 
     responses: Responses
-    more_shuffled: Mapping[str, tuple[Answers, ...]]
+    second_before: Answers
+    second_stimuli: NDArray[np.intp]
     resumed: float
 
 
@@ -75,25 +72,25 @@ def record(
     network: Network,
     battery: Battery,
     looks: Sequence[Onlooker],
-    narrow: Onlooker | None,
     workspace: Path,
     *,
+    second_stimuli: NDArray[np.intp],
     seed: int,
     settings: Mapping[str, Any],
     progress: Progress = silent,
 ) -> Recording:
-    """Show every stimulus to a network and to shuffled copies of it.
+    """Show every stimulus to a network and to a shuffled copy of it, and some to a second copy.
 
     Parameters
     ----------
     looks
         The ways to look at the network that read all its layers, each layer once.
-    narrow
-        How to look at its narrow layers, for further shuffled copies; None if it has none.
     workspace
         Folder for the unfinished work; whoever calls removes it when all is written.
+    second_stimuli
+        Places in the battery of those that the second copy is shown, in order.
     seed
-        The shuffled copies are made from ``seed``, ``seed + 1``, and so on.
+        The copies are made from ``seed`` and ``seed + 1``.
     settings
         Kept with the responses.
     progress
@@ -107,85 +104,58 @@ def record(
         Another process observes the same network into the same workspace.
     """
     layers = [item for look in looks for item in look.units.items()]
-    few = list(narrow.units.items()) if narrow else []
+    units = sum(count for _, count in layers)
     key = content_hash([VERSION, network.fingerprint, [item.id for item in battery.stimuli],
-                        seed, dict(settings), layers, few])  # fmt: skip
-    shapes = {
-        "answers": (3 + SHUFFLES, len(battery), sum(units for _, units in layers)),
-        "narrow": (NARROW_SHUFFLES, len(battery), sum(units for _, units in few)),
-    }
+                        second_stimuli.tolist(), seed, dict(settings), layers])  # fmt: skip
+    shapes = {"answers": (4, len(battery), units), "second": (len(second_stimuli), units)}
     with _work(workspace, key, shapes) as work:
-        showing = _Showing(network, battery, work, progress)
-        # In pixels, of which the work consists: stimuli, sizes, copies.
-        showing.total = sum(_pixels(look) * (1 + SHUFFLES) for look in looks) + (
-            _pixels(narrow) * (1 + NARROW_SHUFFLES) if narrow else 0
-        )
-        resumed, column = work.done / (len(looks) + bool(narrow)) / len(battery), 0
-        for look in looks:
+        total = len(looks) * len(battery)
+        resumed, column = work.done / total, 0
+        for place, look in enumerate(looks):
             columns = slice(column, column + sum(look.units.values()))
-            showing.run(look, range(seed, seed + SHUFFLES), _whole(work.arrays["answers"], columns))
+            showing = _Showing(network, battery, look, columns, second_stimuli, seed)
+            for done in showing.through(work, place * len(battery)):
+                progress("Showing stimuli", done / total)
             column = columns.stop
-        if narrow:
-            seeds = range(seed + SHUFFLES, seed + SHUFFLES + NARROW_SHUFFLES)
-            showing.run(narrow, seeds, _copies_alone(work.arrays["narrow"]))
-        return _recording(work.arrays, battery, layers, few, settings, resumed)
+        return _recording(work.arrays, battery, layers, second_stimuli, settings, resumed)
 
 
-Write = Callable[[slice, Any, "Onlooker", Sequence["Onlooker"]], None]
-"""Shows images to a network and its copies, and writes their answers down, by stimuli."""
-
-
-def _pixels(look: Onlooker) -> int:
-    return look.view.rows * look.view.columns
-
-
-def _whole(answers: Recorded, columns: slice) -> Write:
-    def write(rows: slice, shown: Any, look: Onlooker, copies: Sequence[Onlooker]) -> None:
-        answers[0, rows, columns], answers[1, rows, columns] = look.answers(shown)
-        for place, copy in enumerate(copies):
-            answers[3 + place, rows, columns], after = copy.answers(shown)
-            if place == 0:
-                answers[2, rows, columns] = after
-
-    return write
-
-
-def _copies_alone(answers: Recorded) -> Write:
-    def write(rows: slice, shown: Any, look: Onlooker, copies: Sequence[Onlooker]) -> None:
-        for place, copy in enumerate(copies):
-            answers[place, rows], _ = copy.answers(shown)
-
-    return write
-
-
+@dataclass(frozen=True, eq=False)
 class _Showing:
-    """Goes through the battery once for each way to look, and leaves out what was done before."""
+    """The battery shown in one way of looking."""
 
-    def __init__(self, network: Network, battery: Battery, work: _Work, progress: Progress) -> None:
-        self.network, self.battery, self.work, self.progress = network, battery, work, progress
-        self.total = 0
-        self._stimuli = 0
-        self._pixels = 0
+    network: Network
+    battery: Battery
+    look: Onlooker
+    columns: slice
+    second_stimuli: NDArray[np.intp]
+    seed: int
 
-    def run(self, look: Onlooker, seeds: Sequence[int], write: Write) -> None:
-        """Show the battery; ``seeds`` are those of the shuffled copies."""
-        count, already = len(self.battery), self._stimuli
-        pixels, before = _pixels(look) * (len(seeds) + 1), self._pixels
-        self._stimuli, self._pixels = already + count, before + pixels
-        first = max(0, self.work.done - already)
+    def through(self, work: _Work, already: int) -> Iterator[int]:
+        """Show what was not shown before; ``already`` stimuli belong to other ways of looking."""
+        count = len(self.battery)
+        first = max(0, work.done - already)
         if first >= count:
             return
+        yield already + first
         sample = np.unique(np.linspace(0, count - 1, CALIBRATION).astype(int))
-        calibration = self._images(look, sample)
-        copies = [look.shuffled(calibration, seed=seed) for seed in seeds]
+        calibration = self._images(sample)
+        copies = [self.look.shuffled(calibration, seed=self.seed + k) for k in range(2)]
+        answers, second = work.arrays["answers"], work.arrays["second"]
         for start in range(first, count, IMAGES_AT_ONCE):
-            self.progress("Showing stimuli", (before + pixels * start / count) / self.total)
-            rows = slice(start, min(count, start + IMAGES_AT_ONCE))
-            write(rows, self._images(look, np.arange(count)[rows]), look, copies)
-            self.work.save(already + rows.stop)
+            stop = min(count, start + IMAGES_AT_ONCE)
+            rows, shown = (slice(start, stop), self.columns), self._images(np.arange(start, stop))
+            answers[0][rows], answers[1][rows] = self.look.answers(shown)
+            answers[3][rows], answers[2][rows] = copies[0].answers(shown)
+            low, high = np.searchsorted(self.second_stimuli, (start, stop)).tolist()
+            if high > low:
+                chosen = shown[self.second_stimuli[low:high] - start]
+                second[low:high, self.columns], _ = copies[1].answers(chosen)
+            work.save(already + stop)
+            yield already + stop
 
-    def _images(self, look: Onlooker, which: NDArray[np.intp]) -> NDArray[np.float32]:
-        view = look.view
+    def _images(self, which: NDArray[np.intp]) -> NDArray[np.float32]:
+        view = self.look.view
         drawn = self.battery.images(which, rows=view.rows, columns=view.columns, centre=view.centre)
         return self.network.pixels.apply(drawn)
 
@@ -207,7 +177,7 @@ class _Work:
 
 
 @contextmanager
-def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, int, int]]) -> Iterator[_Work]:
+def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[_Work]:
     """Open unfinished work, or begin it: what was done for other settings is no use."""
     from filelock import FileLock, Timeout
 
@@ -220,7 +190,7 @@ def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, int, int]]) ->
         ) from None
     try:
         note = folder / "done.json"
-        paths = {name: folder / f"{name}.npy" for name, shape in shapes.items() if 0 not in shape}
+        paths = {name: folder / f"{name}.npy" for name in shapes}
         try:
             noted = json.loads(note.read_text())
             fits = noted["key"] == key and all(
@@ -233,7 +203,6 @@ def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, int, int]]) ->
             if fits
             else np.lib.format.open_memmap(paths[name], mode="w+", dtype=np.float32, shape=shape)
             for name, shape in shapes.items()
-            if 0 not in shape
         }
         work = _Work(arrays, int(noted["done"]) if fits else 0, note, key)
         if not fits:
@@ -261,7 +230,7 @@ def _recording(
     arrays: Mapping[str, Recorded],
     battery: Battery,
     layers: Sequence[tuple[str, int]],
-    few: Sequence[tuple[str, int]],
+    second_stimuli: NDArray[np.intp],
     settings: Mapping[str, Any],
     resumed: float,
 ) -> Recording:
@@ -282,27 +251,16 @@ def _recording(
         shuffled_after=turned(answers[2]),
         settings=dict(settings),
     )
-    more: dict[str, tuple[Answers, ...]] = {}
-    for recorded, parts in ((answers[4:], layers), (arrays.get("narrow", ()), few)):
-        for layer, columns in _columns(parts):
-            found = tuple(turned(copy[:, columns]) for copy in recorded)
-            more[layer] = more.get(layer, ()) + found
-    return Recording(responses, more, resumed)
-
-
-def _columns(layers: Sequence[tuple[str, int]]) -> Iterator[tuple[str, slice]]:
-    end = 0
-    for layer, units in layers:
-        end += units
-        yield layer, slice(end - units, end)
+    return Recording(responses, turned(arrays["second"]), second_stimuli, resumed)
 
 
 def _needs_single_precision(answers: Recorded, layers: Sequence[tuple[str, int]]) -> bool:
     """Whether some answers are too large, or a whole layer's too fine, for half precision."""
     if max(np.abs(part).max(initial=0) for part in answers) > _LARGE:
         return True
+    ends = np.cumsum([units for _, units in layers]).tolist()
     return any(
-        0 < float(np.median(part[:, columns].std(axis=0))) < _FINE
+        0 < float(np.median(part[:, end - units : end].std(axis=0))) < _FINE
         for part in answers[:2]
-        for _, columns in _columns(layers)
+        for (_, units), end in zip(layers, ends, strict=True)
     )

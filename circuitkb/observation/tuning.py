@@ -192,6 +192,19 @@ def grey_of(stimuli: Iterable[Stimulus]) -> int:
     raise ObservationError(f"The battery has no flat stimulus of luminance {GREY}.")
 
 
+def oriented_stimuli(stimuli: Sequence[Stimulus]) -> NDArray[np.intp]:
+    """Return the places of all that tuning curves read: the three families and flat grey, in order.
+
+    Examples
+    --------
+    >>> from .battery import battery
+    >>> len(oriented_stimuli(battery().stimuli))
+    481
+    """
+    families = [family.stimuli for family in oriented_families(stimuli)]
+    return np.sort(np.concatenate([*families, [grey_of(stimuli)]]))
+
+
 def tuning_curves(answers: Answers, stimuli: Sequence[Stimulus]) -> tuple[TuningCurves, ...]:
     """Return the tuning curves of all units, one table for each family.
 
