@@ -137,12 +137,12 @@ class _Showing:
         first = max(0, work.done - already)
         if first >= count:
             return
-        yield already + first
         sample = np.unique(np.linspace(0, count - 1, CALIBRATION).astype(int))
         calibration = self._images(sample)
         copies = [self.look.shuffled(calibration, seed=self.seed + k) for k in range(2)]
         answers, second = work.arrays["answers"], work.arrays["second"]
         for start in range(first, count, IMAGES_AT_ONCE):
+            yield already + start
             stop = min(count, start + IMAGES_AT_ONCE)
             rows, shown = (slice(start, stop), self.columns), self._images(np.arange(start, stop))
             answers[0][rows], answers[1][rows] = self.look.answers(shown)
@@ -152,7 +152,6 @@ class _Showing:
                 chosen = shown[self.second_stimuli[low:high] - start]
                 second[low:high, self.columns], _ = copies[1].answers(chosen)
             work.save(already + stop)
-            yield already + stop
 
     def _images(self, which: NDArray[np.intp]) -> NDArray[np.float32]:
         view = self.look.view
@@ -212,7 +211,7 @@ def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Iter
         lock.release()
 
 
-def _is_whole(path: Path, shape: tuple[int, int, int]) -> bool:
+def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
     """Whether a file holds all its answers: opened to be written, a short one would be filled."""
     try:
         found = np.load(path, mmap_mode="r")
