@@ -143,6 +143,7 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
     if layers is not None:
         sites = {layer: site for layer, site in sites.items() if layer in layers}
     folded = fold(traced)
+    _allow_any_layout(folded.network)
     after: dict[str, list[str]] = {}
     before: dict[str, list[str]] = {}
     for layer, site in sites.items():
@@ -157,6 +158,13 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
         {name: tuple(layers) for name, layers in after.items()},
         {name: tuple(layers) for name, layers in before.items()},
     )
+
+
+def _allow_any_layout(network: TracedNetwork) -> None:
+    """Let reshapings copy: a map that is laid out channels last has no view of another shape."""
+    for node in network.operations():
+        if node.target is torch.ops.aten.view.default:
+            node.target = torch.ops.aten.reshape.default
 
 
 def _channels(site: Site, place: Place) -> int:

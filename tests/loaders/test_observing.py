@@ -316,3 +316,24 @@ def test_a_shuffled_copy_has_the_same_places_and_other_answers() -> None:
     again = by_layer(onlooker, onlooker.answers(images)[0])
     for layer, values in plain.items():
         np.testing.assert_array_equal(again[layer], values)
+
+
+def test_a_map_that_is_flattened_is_flattened_in_the_order_of_the_module() -> None:
+    class Flattened(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.head = nn.Conv2d(3, 4, 5, 3), nn.Linear(4 * 6 * 6, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.head(torch.relu(self.first(x)).flatten(1))
+            return found
+
+    network = network_of(Flattened(), side=22)
+    (onlooker,) = looks_at(network)
+    assert onlooker.batch > 1
+    images = noise(5, onlooker.view)
+    maps = hooked(network.module, images, {"head": "head"})
+    for answers in onlooker.answers(images):
+        np.testing.assert_allclose(by_layer(onlooker, answers)["head"], maps["head"], atol=1e-5)
+    onlooker.shuffled(images, seed=0).answers(images)
