@@ -31,6 +31,12 @@ from circuitkb.schema.progress import Progress, silent
 SIDE = 18
 STIMULI = 3 * IMAGES_AT_ONCE + 5
 LOTS = 4
+
+SECOND = np.array([0, 3, 4, IMAGES_AT_ONCE, *range(70, 90), STIMULI - 1])
+"""Places of the stimuli that the second copy is shown: none in some lots, all in none."""
+
+SHOWN = 2 * (2 * STIMULI + len(SECOND))
+"""Images in all: in two ways of looking, to the network and to its copies."""
 SECOND = np.arange(5, STIMULI, 3)
 """Stimuli that the second copy is shown."""
 
@@ -308,6 +314,7 @@ def test_the_seed_decides_the_copies_and_nothing_else(
 
 def test_copies_differ_from_the_network_and_from_one_another(in_one_go: Recording) -> None:
     responses = in_one_go.responses
+    np.testing.assert_array_equal(in_one_go.second_stimuli, SECOND)
     for layer in ("relu", "relu_1"):
         rows = responses.rows[layer]
         found = [
@@ -317,11 +324,10 @@ def test_copies_differ_from_the_network_and_from_one_another(in_one_go: Recordin
         ]
         for place, one in enumerate(found):
             for other in found[:place]:
-                assert one.shape == other.shape
                 assert np.abs(one.astype(float) - other.astype(float)).max() > 0.01
     rows = responses.rows["input"]
     np.testing.assert_array_equal(responses.before[rows], responses.shuffled_before[rows])
-    np.testing.assert_array_equal(in_one_go.second_before[rows], responses.before[rows][:, SECOND])
+    np.testing.assert_array_equal(responses.before[rows][:, SECOND], in_one_go.second_before[rows])
 
 
 @pytest.mark.parametrize(
