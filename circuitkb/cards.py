@@ -212,6 +212,24 @@ MATCH (e:Evidence)-[:ABOUT|SUPPORTS|REFUTES]->(:Circuit {{id: $id}})
 RETURN DISTINCT {_EVIDENCE_COLUMNS}
 ORDER BY kind, q, id"""
 
+TRANSFORMED = """\
+MATCH (:Feature {id: $id})-[r:TRANSFORMS_TO]->(f:Feature)
+RETURN f.id AS feature, r.group AS transform, r.parameter AS degrees, r.score AS score,
+  r.same AS same, r.null_mean AS null_mean, r.p AS p, r.q AS q, r.method AS method
+ORDER BY score DESC, feature"""
+
+ANALOGOUS_FEATURES = f"""\
+MATCH (:Feature {{id: $id}})-[r:ANALOGOUS_TO]-(f:Feature) WHERE r.q <= 0.05
+RETURN f.id AS feature, {labels_of("f")} AS labels, r.score AS score, r.null_mean AS null_mean,
+  r.p AS p, r.q AS q, r.method AS method
+ORDER BY score DESC, feature"""
+
+ANALOGOUS_CIRCUITS = """\
+MATCH (:Circuit {id: $id})-[r:ANALOGOUS_TO]-(c:Circuit) WHERE r.q <= 0.05
+RETURN c.id AS circuit, c.model AS model, c.group AS group, r.score AS score,
+  r.null_mean AS null_mean, r.p AS p, r.q AS q, r.method AS method
+ORDER BY score DESC, circuit"""
+
 MEMBERS = f"""\
 MATCH (f:Feature)-[b:MEMBER_OF]->(:Circuit {{id: $id}})
 RETURN b.side AS side, b.role AS role, f.id AS feature, b.weight AS weight,
@@ -288,6 +306,8 @@ def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
         _question(store, "Strongest inputs", "inputs", note, feature=id, top=STRONGEST),
         _question(store, "Strongest outputs", "outputs", feature=id, top=STRONGEST),
         _question(store, "Circuits", "circuits-of", feature=id),
+        _section(store, "Transforms to", TRANSFORMED, unshown=_LONG, id=id),
+        _section(store, "Analogous features", ANALOGOUS_FEATURES, unshown=_LONG, id=id),
         _evidence(store, FEATURE_EVIDENCE, id),
     ]
 
@@ -298,6 +318,7 @@ def _circuit(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
         _section(store, "Members", MEMBERS, id=id),
         _section(store, "Weights between them", MEMBER_WEIGHTS, id=id),
         _evidence(store, CIRCUIT_EVIDENCE, id),
+        _section(store, "Analogous circuits", ANALOGOUS_CIRCUITS, unshown=_LONG, id=id),
         _section(
             store,
             "Whole in these published circuits" if found else "Parts of it found here",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .browse import HIDDEN
 from .options import Format, Shape, Store, Wide, add
 from .output import check_format, print_result, progress
 
@@ -45,4 +46,4 @@ def match(
     check_format(format_)
     with ckb.open(kb, create=False) as base, progress() as tell:
         report = base.match(first, second, seed=seed, progress=tell)
-    print_result(report.to_result(), format_, wide=wide)
+    print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN["match"])
