@@ -20,6 +20,7 @@ HIDDEN = {
     "found": (
         "why",
         "units",
+        "permuted_hits_max",
         "permuted_units_mean",
         "permuted_pairs_mean",
         "matched_units_mean",
