@@ -60,7 +60,9 @@ def observe(
     settings = _settings(network, views, seed=seed)
     before = store.responses(model)
     if before is not None and _same(before, battery, settings):
-        return _report(store, model, before, seconds=perf_counter() - start, created=False)
+        report = _report(store, model, before, seconds=perf_counter() - start, created=False)
+        # The user may have said now what was assumed then.
+        return replace(report, pixels_known=network.pixels.known)
     recording = _record(store, model, network, views, battery, settings, seed, progress)
     progress(f"{model}: measuring", SHOWING)
     found, control = _measure(recording, battery, seed)
