@@ -217,7 +217,7 @@ def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
         found = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):
         return False
-    return found.shape == shape and found.dtype == np.float32
+    return bool(found.shape == shape and found.dtype == np.float32)
 
 
 def forget(workspace: Path) -> None:
