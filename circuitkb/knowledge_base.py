@@ -171,8 +171,7 @@ class KnowledgeBase:
         models
             Models to search; all if not given.
         by
-            ``"responses"`` to stimuli or ``"kernels"`` alone; if not given, responses where a
-            model was observed.
+            ``"responses"`` or ``"kernels"``; if not given, responses where a model was observed.
         seed
             Seed of the null's random draws; the motif's own if not given.
 
@@ -405,6 +404,12 @@ class KnowledgeBase:
         from circuitkb.single_kernels import kernels_between
 
         return kernels_between(self.store, source, target)
+
+    def report(self, models: Sequence[str] | None = None) -> str:
+        """Return what was found in all models, or in some, with all controls, in Markdown."""
+        from circuitkb.findings_report import report
+
+        return report(self.store, models)
 
     def responses(self, model: str) -> Responses | None:
         """Return what the units of a model answered to the battery, memory-mapped.

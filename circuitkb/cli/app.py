@@ -16,7 +16,7 @@ import typer.core
 
 from circuitkb.schema.errors import CircuitKBError
 
-from . import browse, compare, demonstrate, discover, load, observe, question, vocabulary
+from . import browse, compare, demonstrate, discover, load, observe, question, report, vocabulary
 from .output import say
 
 DEFECT, REFUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
@@ -74,7 +74,17 @@ def _options(
     """Options that stand before any command."""
 
 
-for _commands in (demonstrate, load, observe, discover, compare, browse, question, vocabulary):
+for _commands in (
+    demonstrate,
+    load,
+    observe,
+    discover,
+    compare,
+    browse,
+    question,
+    report,
+    vocabulary,
+):
     _commands.register(app)
 
 

@@ -62,6 +62,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "models",
         "observe",
         "query",
+        "report",
         "schema",
         "show",
     }

@@ -1,0 +1,62 @@
+"""``circuitkb report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Store, add
+from .output import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    add(
+        app,
+        report,
+        panel="Ask",
+        examples=(
+            "circuitkb report --output findings.md",
+            "circuitkb report --model efficientnet_lite0 --model efficientnet_lite1",
+        ),
+    )
+
+
+def report(
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAME", help="Only this model; may be repeated."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            metavar="FILE",
+            dir_okay=False,
+            writable=True,
+            help="Write it into this file; without it, to standard output.",
+        ),
+    ] = None,
+    kb: Store = None,
+) -> None:
+    """Write down what was found, with all controls, what failed them, and how to repeat it.
+
+    The report is Markdown. Every figure in it comes from the knowledge base, so the same one gives
+    the same report; where nothing was measured, it says what to run.
+    """
+    import circuitkb as ckb
+
+    with ckb.open(kb, create=False) as base:
+        text = base.report(model or None)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{output} cannot be written: {error.strerror}", param_hint="--output"
+        ) from None
+    say("note", f"{output} written")
