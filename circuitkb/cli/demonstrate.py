@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from .browse import HIDDEN
 from .options import add
 from .output import console, print_rows, progress, say
 
@@ -43,9 +42,12 @@ def demo(
 ) -> None:
     """Do the main job once, from end to end, on real networks.
 
-    Loads the ImageNet weights of EfficientNet-Lite0 and the published circuits of InceptionV1
-    into one graph, searches both for unions, asks for unions of left/right orientation
-    detectors across models, and draws one. A second run uses what the first one stored.
+    Loads the ImageNet weights of EfficientNet-Lite0 and Lite1 and the published circuits of
+    InceptionV1 into one graph, shows both networks a battery of stimuli, searches all three for
+    unions, matches the two networks, asks for unions of left/right orientation detectors across
+    models, and draws one. Takes minutes; a second run uses what the first one stored.
+
+    Without the extra zoo it goes on with the published circuits alone.
     """
     from circuitkb.demo import run
 
@@ -53,7 +55,7 @@ def demo(
         with progress() as tell:
             run(kb, figure, show=_show, progress=tell)
     except KeyboardInterrupt:
-        say("interrupted", "what was loaded to its end is kept; run the command again to go on")
+        say("interrupted", "what was done to its end is kept; run the command again to go on")
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -61,6 +63,6 @@ def _show(item: object) -> None:
     from circuitkb.results import Result
 
     if isinstance(item, Result):
-        print_rows(item, hidden=(*HIDDEN["models"], *HIDDEN["found"]))
+        print_rows(item, hidden=())
     else:
         console().print(item, soft_wrap=True)
