@@ -274,7 +274,14 @@ def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -
     from circuitkb.union_figure import draw_across
 
     unions = [demo_union.gather(kb, union) for union in chosen]
-    controls = demo_tables.records(kb, "find")
-    caption = [demo_union.in_words(controls[union.model]) for union in chosen]
+    searches = demo_tables.records(kb, "find")
+    candidates = sum(
+        bool(row["analogous"]) for row in asked.result if row["model"] == chosen[0].model
+    )
+    caption = [
+        f"Of the {candidates} unions of {chosen[0].model} with an analogous one, this is the one "
+        "that shows it most clearly. Answers are those after the nonlinearity.",
+        *(demo_union.in_words(searches[union.model]) for union in chosen),
+    ]
     draw_across(unions, kernels, caption).savefig(place, dpi=160)
     return "\n".join(union.in_words for union in unions)
