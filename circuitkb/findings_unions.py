@@ -204,7 +204,10 @@ def measured_lines(record: Record, of: str) -> list[str]:
     found = [measured(record, step) for step in searches(record, of, "responses")]
     if not found:
         return []
-    lines = paragraph("By responses. A union was tested for this, over every edge of the model:")
+    lines = paragraph(
+        "By responses: a target and two of its inputs, the cases A and B, tested over every edge "
+        "of the model. These must hold:"
+    )
     criteria = next((search.criteria for search in found if search.criteria), ())
     lines += [*(f"- {sentence}" for sentence in criteria), ""] if criteria else []
     lines += table(("", *(code(search.step.model) for search in found)), _rows(found))
