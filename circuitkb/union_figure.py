@@ -131,7 +131,7 @@ class MeasuredUnion:
 
     @property
     def in_words(self) -> str:
-        """Three lines that say what it is."""
+        """Four lines that say what it is."""
         one, other = (
             f"{name} ({label})" if label else name
             for name, label in zip(self.cases, self.labels, strict=True)
@@ -139,8 +139,9 @@ class MeasuredUnion:
         ranks = {item.feature: item.rank for item in self.strengths}
         places = " and ".join(str(ranks[name]) for name in self.cases)
         return (
-            f"{self.target} unites\n  {one} and\n  {other}: inputs {places} of {self.inputs:,} "
-            f"by strength; r = {self.correlation:.2f} with its mirrored self; q = {self.q:.2g}."
+            f"{self.target} unites\n  {one} and\n  {other}:\n"
+            f"  inputs {places} of {self.inputs:,} by strength; its answers to stimuli and to their "
+            f"mirror images: r = {self.correlation:.2f}; q = {self.q:.2g}."
         )
 
 

@@ -133,3 +133,9 @@ def test_the_caption_tells_the_controls() -> None:
 def test_no_union_is_no_page() -> None:
     with pytest.raises(QueryError, match="no union"):
         union_figure.draw_across([], KERNELS, [])
+
+
+def test_its_words_name_the_cases_with_labels_and_ranks() -> None:
+    lines = union().in_words.splitlines()
+    assert lines[:3] == ["m/b:7 unites", "  m/a:0 and", "  m/a:5 (curve):"]
+    assert lines[3].startswith("  inputs 1 and 6 of 90 by strength;")
