@@ -140,8 +140,8 @@ class MeasuredUnion:
         places = " and ".join(str(ranks[name]) for name in self.cases)
         return (
             f"{self.target} unites\n  {one} and\n  {other}:\n"
-            f"  inputs {places} of {self.inputs:,} by strength; its answers to stimuli and to their "
-            f"mirror images: r = {self.correlation:.2f}; q = {self.q:.2g}."
+            f"  inputs {places} of {self.inputs:,} by strength; its answers to stimuli and to "
+            f"their mirror images: r = {self.correlation:.2f}; q = {self.q:.2g}."
         )
 
 
