@@ -407,7 +407,7 @@ class KnowledgeBase:
 
     def report(self, models: Sequence[str] | None = None) -> str:
         """Return what was found in all models, or in some, with all controls, in Markdown."""
-        from circuitkb.findings_report import report
+        from circuitkb.findings.report import report
 
         return report(self.store, models)
 

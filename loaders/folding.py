@@ -83,6 +83,8 @@ def copied(network: TracedNetwork) -> TracedNetwork:
     """Return a network whose graph and table of constants may be changed; tensors are shared."""
     graph, copies = Graph(), dict[Node, Node]()
     graph.output(graph.graph_copy(network.graph, copies))
+    for old, new in copies.items():
+        new.name = old.name  # a copy renames what is called as a builtin of Python is: input
     return replace(
         network,
         graph=graph,

@@ -49,7 +49,7 @@ def demo(
 
     Without the extra zoo it goes on with the published circuits alone.
     """
-    from circuitkb.demo import run
+    from circuitkb.demonstration.demo import run
 
     try:
         with progress() as tell:

@@ -9,7 +9,9 @@ Both keep everything but one thing:
   mostly of one layer, and two of its units would be strong together less often than they are.)
 - *Matched pairs* keep the weights, and ask whether it matters that the pair is related: each
   related pair is replaced with pairs of the same two layers that are about as alike as they are,
-  and not related. Hits repeat, since one pair may feed many targets; so do these.
+  each as unlike its own image, and not related. (Two inputs that the transform leaves alone are
+  no match for a related pair, whose members it changes.) Hits repeat, since one pair may feed
+  many targets; so do these.
 """
 
 from __future__ import annotations
@@ -178,7 +180,12 @@ def _unrelated(
 ) -> Pairs:
     """Return unrelated pairs of two layers by corr(A, B); with a common target, if ``layer``."""
     mine, theirs, turned, same = finder.block(*block)
-    place = np.flatnonzero(UNRELATED(turned) & finder.motif.same(same))
+    # As in related pairs: the transformed A is like B, so it is as unlike A itself as B is.
+    one_sided, other_sided = (
+        finder.motif.same(finder.answers.invariance[rows]) for rows in (mine, theirs)
+    )
+    lopsided = one_sided[:, None] & other_sided[None]
+    place = np.flatnonzero(UNRELATED(turned) & finder.motif.same(same) & lopsided)
     if len(place) > _ENOUGH:
         place = place[rng.integers(0, len(place), _ENOUGH)]
     one, other = np.unravel_index(place, turned.shape)

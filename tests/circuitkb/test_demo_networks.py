@@ -13,7 +13,7 @@ import pytest
 from matplotlib.image import imread
 
 import circuitkb as ckb
-from circuitkb import demo, demo_union
+from circuitkb.demonstration import chosen_union, demo
 from circuitkb.knowledge_base import KnowledgeBase
 from circuitkb.loaders.planted import planted_network
 from circuitkb.loaders.planted_onnx import write_onnx
@@ -131,22 +131,22 @@ def test_the_rows_shown_have_an_analogous_union_where_there_is_one(runs: Runs) -
 
 
 def test_the_union_drawn_is_a_planted_one_with_its_analogous_one(kb: KnowledgeBase) -> None:
-    chosen = demo_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
+    chosen = chosen_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
     assert chosen is not None
     one, two = chosen
     assert (one.model, two.model) == ("one", "two")
     assert two.target in one.row["analogous"]
     assert one.family.name == two.family.name
-    again = demo_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
+    again = chosen_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
     assert again is not None
     assert [union.target for union in again] == [one.target, two.target]
 
 
 def test_inputs_are_ranked_as_the_search_ranked_them(kb: KnowledgeBase) -> None:
-    chosen = demo_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
+    chosen = chosen_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
     assert chosen is not None
     for union in chosen:
-        drawn = demo_union.gather(kb, union)
+        drawn = chosen_union.gather(kb, union)
         ranks = {item.feature: item.rank for item in drawn.strengths}
         (detail,) = kb.query(
             "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit {group: $group}) "
@@ -164,9 +164,9 @@ def test_inputs_are_ranked_as_the_search_ranked_them(kb: KnowledgeBase) -> None:
 def test_what_is_drawn_of_the_target_is_its_answers_to_stimuli_and_their_images(
     kb: KnowledgeBase,
 ) -> None:
-    chosen = demo_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
+    chosen = chosen_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
     assert chosen is not None
-    drawn = demo_union.gather(kb, chosen[0])
+    drawn = chosen_union.gather(kb, chosen[0])
     assert np.corrcoef(drawn.answers, drawn.mirrored)[0, 1] == pytest.approx(drawn.correlation)
     assert drawn.correlation > 0.8
     assert sorted(drawn.answers) == pytest.approx(sorted(drawn.mirrored))

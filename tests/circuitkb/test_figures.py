@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuitkb import figures
+from circuitkb.demonstration import figures
 from circuitkb.errors import QueryError
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuitkb import direction_tuning, union_figure
+from circuitkb.demonstration import direction_tuning, union_figure
+from circuitkb.demonstration.figures import Case, UnionDrawing
 from circuitkb.errors import QueryError
-from circuitkb.figures import Case, UnionDrawing
 from circuitkb.observation.battery import battery
 from circuitkb.observation.tuning import grey_of
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from circuitkb.demo import next_commands
+from circuitkb.demonstration.demo import next_commands
 
 
 @pytest.fixture(scope="module")

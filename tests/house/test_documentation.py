@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from circuitkb.cli.app import app
-from circuitkb.demo import next_commands
+from circuitkb.demonstration.demo import next_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

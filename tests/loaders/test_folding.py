@@ -70,6 +70,15 @@ def test_a_folded_network_gives_the_values_of_every_site(name: str) -> None:
         assert error < 2e-5, where
 
 
+def test_a_node_that_is_called_as_a_builtin_of_python_keeps_its_name() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
+    traced = trace(network, image())
+    assert traced.input.name == "input"
+    folded = fold(traced)
+    assert folded.network.input.name == folded.names["input"] == "input"
+    assert shuffle(folded.network, image(), seed=0).input.name == "input"
+
+
 def test_batch_norms_and_symmetric_paddings_are_gone_and_others_stay() -> None:
     network = with_live_batch_norms(Parts())
     folded = fold(trace(network, image()))

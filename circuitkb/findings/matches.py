@@ -8,7 +8,7 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
-from .findings_markdown import (
+from .markdown import (
     NOTHING,
     code,
     correlation,
@@ -19,8 +19,8 @@ from .findings_markdown import (
     probability,
     table,
 )
-from .findings_record import Record, Row, Step, local
-from .findings_unions import RATE
+from .record import Record, Row, Step, local
+from .unions import RATE
 
 SHOWN = 10
 """Unions analogous in three models that are listed."""

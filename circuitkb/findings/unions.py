@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .discovery.transforms import mirror
-from .findings_markdown import (
+from circuitkb.discovery.transforms import mirror
+
+from .markdown import (
     NOTHING,
     code,
     correlation,
@@ -21,7 +22,7 @@ from .findings_markdown import (
     share,
     table,
 )
-from .findings_record import Record, Row, Step, local
+from .record import Record, Row, Step, local
 
 RATE = 0.05
 """Share of false ones among the analogous circuits, and pairs beyond chance, that are named."""

@@ -10,7 +10,11 @@ from statistics import median
 
 import numpy as np
 
-from .findings_markdown import (
+from circuitkb.observation.nulls import corrected
+from circuitkb.observation.orientation import RATE
+from circuitkb.observation.orientation_rows import SHUFFLED
+
+from .markdown import (
     NOTHING,
     code,
     correlation,
@@ -20,10 +24,7 @@ from .findings_markdown import (
     share,
     table,
 )
-from .findings_record import Record, Row, Step
-from .observation.nulls import corrected
-from .observation.orientation import RATE
-from .observation.orientation_rows import SHUFFLED
+from .record import Record, Row, Step
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from circuitkb import demo_tables
+from circuitkb.demonstration import tables
 from circuitkb.schema.errors import MissingExtraError
 from circuitkb.schema.progress import Progress, silent
 
@@ -152,7 +152,7 @@ def _observe(kb: KnowledgeBase, networks: Sequence[str], show: Show, progress: P
     if not networks:
         show("There is no network with weights to observe.")
         return
-    before = demo_tables.records(kb, "observe")
+    before = tables.records(kb, "observe")
     for name, part in zip(networks, _parts(progress, len(networks)), strict=True):
         if name in before:
             show(f"{name} was observed already.")
@@ -161,8 +161,8 @@ def _observe(kb: KnowledgeBase, networks: Sequence[str], show: Show, progress: P
         show(f"{name} observed in {report.seconds:.0f} s.")
         for note in report.notes:
             show(f"note: {note}")
-    after = demo_tables.records(kb, "observe")
-    show(demo_tables.observed(after[name] for name in networks))
+    after = tables.records(kb, "observe")
+    show(tables.observed(after[name] for name in networks))
 
 
 def _find(
@@ -172,7 +172,7 @@ def _find(
     show: Show,
     progress: Progress,
 ) -> None:
-    before = demo_tables.records(kb, "find")
+    before = tables.records(kb, "find")
     # A network that an earlier demo searched by its kernels alone is searched again.
     wanted = [
         name
@@ -184,12 +184,12 @@ def _find(
         show(f"{', '.join(wanted)} searched in {report.seconds:.0f} s.")
     else:
         show("Searched already; the circuits are in the graph.")
-    after = demo_tables.records(kb, "find")
+    after = tables.records(kb, "find")
     for by, how in (
         ("responses", "By responses to stimuli and every edge:"),
         ("kernels", "By kernels alone, where no weights can be shown a stimulus:"),
     ):
-        table = demo_tables.found((after[name] for name in models), by)
+        table = tables.found((after[name] for name in models), by)
         if table.rows:
             show(f"\n{how}")
             show(table)
@@ -210,16 +210,16 @@ def _match(kb: KnowledgeBase, networks: Sequence[str], show: Show, progress: Pro
         else:
             report = kb.match(first, second, progress=part)
             show(f"{first} and {second} matched in {report.seconds:.0f} s.")
-        record = demo_tables.match_record(kb, first, second)
+        record = tables.match_record(kb, first, second)
         compared = record["compared"] if record else []
-        show(demo_tables.matched(compared))
+        show(tables.matched(compared))
         show("\n".join(f"null of {row['what']}: {row['null']}" for row in compared))
 
 
 def _is_matched(kb: KnowledgeBase, first: str, second: str) -> bool:
     """Tell whether both were matched after unions were last searched for in them."""
-    record = demo_tables.match_record(kb, first, second)
-    searched = demo_tables.records(kb, "find")
+    record = tables.match_record(kb, first, second)
+    searched = tables.records(kb, "find")
     return (
         record is not None
         and any(row["what"] == "circuits" for row in record["compared"])
@@ -235,10 +235,10 @@ def _answer(kb: KnowledgeBase, asked: Asked, models: Sequence[str], show: Show) 
         f"{asked.result.seconds * 1000:.0f} ms; to read them all: circuitkb ask "
         f"{asked.question.name} --kb {kb.address}\n"
     )
-    show(demo_tables.asked(rows, demo_tables.distinct_pairs(kb)))
+    show(tables.asked(rows, tables.distinct_pairs(kb)))
     for model in models:
         own = [row for row in rows if row["model"] == model]
-        table = demo_tables.best(own, _labels_of_rows(kb, own))
+        table = tables.best(own, _labels_of_rows(kb, own))
         if not table.rows:
             continue
         elsewhere = sorted({name.partition("/")[0] for row in own for name in row["analogous"]})
@@ -250,7 +250,7 @@ def _answer(kb: KnowledgeBase, asked: Asked, models: Sequence[str], show: Show) 
 
 
 def _labels_of_rows(kb: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    from circuitkb.demo_union import labels_of
+    from circuitkb.demonstration.chosen_union import labels_of
 
     named = {feature for row in rows for feature in (row["target"], *row["side_1"], *row["side_2"])}
     return labels_of(kb, sorted(named))
@@ -258,11 +258,11 @@ def _labels_of_rows(kb: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> dic
 
 def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -> str:
     """Write the figure, and return what it shows."""
-    from circuitkb import demo_union
-    from circuitkb.figures import draw
+    from circuitkb.demonstration import chosen_union
+    from circuitkb.demonstration.figures import draw
 
-    kernels = demo_union.published_union(kb, UNION)
-    chosen = demo_union.choose(kb, asked.result.to_dicts())
+    kernels = chosen_union.published_union(kb, UNION)
+    chosen = chosen_union.choose(kb, asked.result.to_dicts())
     place.parent.mkdir(parents=True, exist_ok=True)
     if chosen is None:
         draw(kernels).savefig(place, dpi=160)
@@ -271,17 +271,17 @@ def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -
             for side in (1, 2)
         )
         return f"{kernels.label}: {one} excite it from one side, {two} from the mirrored one."
-    from circuitkb.union_figure import draw_across
+    from circuitkb.demonstration.union_figure import draw_across
 
-    unions = [demo_union.gather(kb, union) for union in chosen]
-    searches = demo_tables.records(kb, "find")
+    unions = [chosen_union.gather(kb, union) for union in chosen]
+    searches = tables.records(kb, "find")
     candidates = sum(
         bool(row["analogous"]) for row in asked.result if row["model"] == chosen[0].model
     )
     caption = [
         f"Of the {candidates} unions of {chosen[0].model} with an analogous one, this is the one "
         "that shows it most clearly. Answers are those after the nonlinearity.",
-        *(demo_union.in_words(searches[union.model]) for union in chosen),
+        *(chosen_union.in_words(searches[union.model]) for union in chosen),
     ]
     draw_across(unions, kernels, caption).savefig(place, dpi=160)
     return "\n".join(union.in_words for union in unions)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from .findings_markdown import NOTHING, code, count, mean, paragraph, plural, probability, table
-from .findings_record import Record, Row, Step, local
-from .findings_unions import searches
+from .markdown import NOTHING, code, count, mean, paragraph, plural, probability, table
+from .record import Record, Row, Step, local
+from .unions import searches
 
 
 def kernel_lines(record: Record, of: str) -> list[str]:

@@ -6,15 +6,15 @@ import shlex
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
+from circuitkb.discovery.transforms import mirror
 from circuitkb.stores.base import Store
 
-from .discovery.transforms import mirror
-from .findings_kernels import kernel_lines
-from .findings_markdown import NOTHING, code, commands, count, mean, paragraph, table
-from .findings_matches import matches_section
-from .findings_orientation import observed_section, orientation_section
-from .findings_record import Record, Step
-from .findings_unions import measured_lines, searches, transforms
+from .kernels import kernel_lines
+from .markdown import NOTHING, code, commands, count, mean, paragraph, table
+from .matches import matches_section
+from .orientation import observed_section, orientation_section
+from .record import Record, Step
+from .unions import measured_lines, searches, transforms
 
 LEFT_RIGHT = mirror("left-right").name
 

@@ -13,11 +13,11 @@ from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.ids import FeatureId
 
 if TYPE_CHECKING:
-    from circuitkb.direction_tuning import DirectedFamily
-    from circuitkb.figures import UnionDrawing
+    from circuitkb.demonstration.direction_tuning import DirectedFamily
+    from circuitkb.demonstration.figures import UnionDrawing
+    from circuitkb.demonstration.union_figure import MeasuredUnion, Shown, Strength, Tuning
     from circuitkb.knowledge_base import KnowledgeBase
     from circuitkb.schema.responses import Responses
-    from circuitkb.union_figure import MeasuredUnion, Shown, Strength, Tuning
 
 MIRROR = "mirror left-right"
 STIMULI_DRAWN = 4
@@ -45,7 +45,7 @@ class Observed:
     """Answers of one model after the nonlinearity, as the figure reads them."""
 
     def __init__(self, responses: Responses) -> None:
-        from circuitkb.direction_tuning import directed_families
+        from circuitkb.demonstration.direction_tuning import directed_families
         from circuitkb.observation.kept import battery_of, images_under
         from circuitkb.observation.tuning import grey_of
 
@@ -130,7 +130,7 @@ def choose(kb: KnowledgeBase, rows: Iterable[Mapping[str, Any]]) -> tuple[Union,
 
 def _clarity(views: Sequence[Observed], unions: Sequence[Union]) -> float:
     """Return how clearly the cases of all unions are mirror images, and beyond chance."""
-    from circuitkb.direction_tuning import gain_by_mirroring
+    from circuitkb.demonstration.direction_tuning import gain_by_mirroring
 
     gains, prominences = [], []
     for view, union in zip(views, unions, strict=True):
@@ -164,7 +164,7 @@ def _union(row: Mapping[str, Any], family: DirectedFamily) -> Union:
 
 def gather(kb: KnowledgeBase, union: Union) -> MeasuredUnion:
     """Return everything that is drawn of one union."""
-    from circuitkb.union_figure import MeasuredUnion
+    from circuitkb.demonstration.union_figure import MeasuredUnion
 
     view = observed(kb, union.model)
     changed, pair = view.changed, (union.one, union.other)
@@ -205,7 +205,7 @@ def _most(answers: Values, count: int) -> NDArray[np.intp]:
 
 def _tuning(view: Observed, feature: str, union: Union) -> Tuning:
     """Return a unit's curve, and those of shuffled units turned so that they peak where it does."""
-    from circuitkb.union_figure import Tuning
+    from circuitkb.demonstration.union_figure import Tuning
 
     curve = view.curve(feature, union.family)
     shuffled = view.shuffled_curves(feature, union.family)
@@ -237,7 +237,7 @@ def _crop(kb: KnowledgeBase, view: Observed, pair: tuple[str, str]) -> int:
 
 def _shown(view: Observed, feature: str, crop: int) -> tuple[Shown, ...]:
     """Return the stimuli that a unit answers to most."""
-    from circuitkb.union_figure import Shown
+    from circuitkb.demonstration.union_figure import Shown
 
     answers, changed = view.answers(feature), view.changed
     places = _liked(view, feature)[:STIMULI_DRAWN]
@@ -261,7 +261,7 @@ def _inputs(kb: KnowledgeBase, target: str) -> int:
 
 def _strengths(kb: KnowledgeBase, view: Observed, union: Union) -> tuple[Strength, ...]:
     """Return the strongest of a target's inputs, and its best cases wherever they stand."""
-    from circuitkb.union_figure import Strength
+    from circuitkb.demonstration.union_figure import Strength
 
     target = FeatureId.parse(union.target)
     mass: dict[str, float] = {}
@@ -302,7 +302,7 @@ def in_words(search: Mapping[str, Any]) -> str:
 
 def published_union(kb: KnowledgeBase, target: str) -> UnionDrawing:
     """Gather the cases of all circuits found at a published unit, each kernel with its side."""
-    from circuitkb.figures import Case, UnionDrawing
+    from circuitkb.demonstration.figures import Case, UnionDrawing
 
     circuits = kb.circuit_records(motif="union", origin="found", feature=target, limit=None)
     # The search gives a case the same side in all circuits of one target.
