@@ -6,6 +6,7 @@ the layers that have a unit whose receptive field is centred exactly there.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -278,11 +279,17 @@ class _Planner:
         """Trace the network at another size; None if it takes none, or computes otherwise there."""
         if size not in self._traced:
             image = pink_image(self._native.network.example.shape[1], *size)
+            tracing = logging.getLogger("torch")
+            level = tracing.level
             try:
+                # That it takes no images of another size is an answer, and no error to be shown.
+                tracing.setLevel(logging.CRITICAL)
                 sized = _Sized(trace(self._module, image))
                 same = sized.corresponds_to(self._native)
             except TraceError:
                 same = False
+            finally:
+                tracing.setLevel(level)
             self._traced[size] = sized if same else None
             self._flexible = same
         return self._traced[size]
