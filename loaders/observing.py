@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -132,7 +133,7 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
         It cannot be traced with images of that size.
     """
     channels = network.example.shape[1]
-    batch = max(1, min(LARGEST_BATCH, PIXELS_AT_ONCE // (view.rows * view.columns)))
+    batch = min(LARGEST_BATCH, math.ceil(PIXELS_AT_ONCE / (view.rows * view.columns)))
     traced, sites = view.network, dict(view.sites)
     if batch > 1:
         try:

@@ -113,11 +113,18 @@ def _channels_last(node: Node, value: Tensor) -> Tensor:
 
 def _moments(node: Node, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each channel over images and positions."""
-    flat = [_channels_last(node, value).flatten(0, -2) for value in values]
-    count = sum(len(part) for part in flat)
-    mean = torch.stack([part.sum(0, dtype=torch.float64) for part in flat]).sum(0) / count
-    squares = torch.stack([((part - mean) ** 2).sum(0) for part in flat]).sum(0)
-    return mean.float(), torch.sqrt(squares / count).float()
+    counts, means, variances = [], [], []
+    for value in values:
+        axis = 1 if operation_name(node) == "conv2d" else value.ndim - 1
+        others = [place for place in range(value.ndim) if place != axis]
+        variance, mean = torch.var_mean(value, dim=others, correction=0)
+        counts.append(value.numel() / len(mean))
+        means.append(mean.double())
+        variances.append(variance.double())
+    share = torch.tensor(counts, dtype=torch.float64)[:, None] / sum(counts)
+    mean = (share * torch.stack(means)).sum(0)
+    inside, between = torch.stack(variances), (torch.stack(means) - mean) ** 2
+    return mean.float(), torch.sqrt((share * (inside + between)).sum(0)).float()
 
 
 def _match(

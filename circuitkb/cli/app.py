@@ -94,8 +94,9 @@ def main() -> None:
         # An id or a label that the terminal's encoding lacks is shown as its code, not a crash.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # Threads that wait for one another must not spin: on a busy machine that costs tenfold.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads of PyTorch that wait for one another spin at first: for as long as here they lose
+    # little where cores are free, and do not take the cores from others for long where not.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if not sys.warnoptions and os.environ.get("CIRCUITKB_DEBUG") != "1":
         warnings.simplefilter("ignore")  # Of other packages' code, which a user cannot mend.
     try:
