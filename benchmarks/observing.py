@@ -20,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 
 # As the program sets it: threads that wait do not take the processor from others.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import numpy as np
 import torch
