@@ -92,7 +92,8 @@ def test_layers_stand_in_the_order_of_computation() -> None:
     layers = network_rows(tiny(), name="mine").nodes["Layer"].to_pylist()
     assert layers == [
         {"id": f"mine/{name}", "model": "mine", "name": name, "position": position, "kind": kind,
-         "channels": channels, "height": size, "width": size}
+         "channels": channels, "height": size, "width": size,
+         "receptive_field": None, "off_centre": None}
         for position, (name, kind, channels, size) in enumerate([
             ("input", "input", 3, 8), ("act1", "relu", 6, 6), ("act2", "relu", 4, 2),
             ("head", "output", 5, None),
