@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.discovery.target_decoy import target_decoy_q
-from circuitkb.schema.errors import ObservationError
+from circuitkb.schema.errors import NotFoundError, ObservationError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
@@ -255,13 +255,13 @@ def row_of(responses: Responses, feature: str) -> int:
     ObservationError
         It was not observed.
     """
-    place = FeatureId.parse(feature)
-    rows = responses.rows.get(place.layer)
-    if rows is None or place.basis is not None or place.unit >= rows.stop - rows.start:
+    try:
+        return responses.row(feature)
+    except NotFoundError as error:
+        model = FeatureId.parse(feature).model
         raise ObservationError(
-            f"{feature} was not observed: observe {place.model} again, then search it again."
-        )
-    return int(rows.start) + place.unit
+            f"{feature} was not observed: observe {model} again, then search it again."
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)
