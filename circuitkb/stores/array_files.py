@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,11 @@ from numpy.typing import NDArray
 from circuitkb.schema.errors import StoreError
 
 from .disk import sync
+
+ArrayKind = Literal["kernels", "responses"]
+"""What lies beside the graph; also the name of the directory it lies in."""
+
+ARRAY_KINDS: tuple[ArrayKind, ...] = ("kernels", "responses")
 
 _DTYPES: dict[str, Any] = {"F16": np.float16, "F32": np.float32, "I32": np.int32}
 

@@ -25,7 +25,7 @@ class Capability(Enum):
 
     SNAPSHOT_READS = "readers see the state before a write until the write is whole"
     CONCURRENT_WRITERS = "several processes may write at once"
-    NATIVE_DATES = "dates come back as dates, not as ISO 8601 text"
+    NOTHING_BESIDE = "the graph holds the knowledge base alone: no nodes of the store's own"
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,17 @@ class Store(Protocol):
             It is not.
         """
 
-    def export(self) -> Iterator[GraphRows]:
-        """Give everything in the store, in pieces that :meth:`write` takes."""
+    def export(self, models: Sequence[str] | None = None) -> Iterator[GraphRows]:
+        """Give everything in the store, in pieces that :meth:`write` takes, in this order.
+
+        Parameters
+        ----------
+        models
+            Give only these models: them, what carries their name (layers, features, circuits,
+            imports), what speaks of any of it (evidence, trials, annotations, and through them
+            annotators, labels and claims), every relation between what is given, and their
+            kernels and responses.
+        """
 
     def close(self) -> None:
         """Let go of the engine."""

@@ -6,7 +6,7 @@ is all new go the fast way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,12 +20,11 @@ from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
 
 from . import kernel_files, response_files
+from .array_files import ArrayKind
 from .base import other_weights
-from .edge_loading import property_rows
-from .generations import ArrayKind
-from .read_only import ReadOnlyGraph
+from .property_rows import property_rows
+from .stored_graph import StoredGraph
 
-_CHUNK = 5_000
 _EMPTY_DATABASE = 8_000_000
 
 
@@ -70,7 +69,7 @@ class Changes:
 
 
 def changes_of(
-    rows: GraphRows, graph: ReadOnlyGraph, files: Mapping[ArrayKind, Mapping[str, str]]
+    rows: GraphRows, graph: StoredGraph, files: Mapping[ArrayKind, Mapping[str, str]]
 ) -> Changes:
     """Hold ``rows`` against a graph; ``files`` names what lies beside it, for each model.
 
@@ -104,7 +103,7 @@ def changes_of(
     return changes
 
 
-def _compare_nodes(label: str, given: pa.Table, graph: ReadOnlyGraph, changes: Changes) -> None:
+def _compare_nodes(label: str, given: pa.Table, graph: StoredGraph, changes: Changes) -> None:
     table = _conformed(given, node_schema(label), label)
     ids = table["id"]
     if pc.count_distinct(ids).as_py() < len(ids):
@@ -112,7 +111,7 @@ def _compare_nodes(label: str, given: pa.Table, graph: ReadOnlyGraph, changes: C
         twice = next(item["values"] for item in counts if item["counts"] > 1)
         raise SchemaError(f"The id {twice!r} stands twice among the {label} nodes to write.")
     columns = _given(table)
-    stored = {row["id"]: row for row in _nodes(graph, label, ids.to_pylist(), columns)}
+    stored = {row["id"]: row for row in graph.nodes(label, ids.to_pylist(), columns)}
     changes.records.setdefault(label, {}).update(
         (key, str(row["record"])) for key, row in stored.items()
     )
@@ -127,7 +126,7 @@ def _compare_nodes(label: str, given: pa.Table, graph: ReadOnlyGraph, changes: C
         changes.nodes[label] = new
 
 
-def _compare_relations(item: Relations, graph: ReadOnlyGraph, changes: Changes) -> None:
+def _compare_relations(item: Relations, graph: StoredGraph, changes: Changes) -> None:
     kind = relation_type(item.name)
     key = ("source", "target", *kind.key)
     table = _merged(item.table, key)
@@ -169,13 +168,13 @@ def _update(name: str, stored: Mapping[str, Any], row: Mapping[str, Any], change
 
 
 def _find_ends(
-    name: str, label: str, ids: Iterable[str], graph: ReadOnlyGraph, changes: Changes
+    name: str, label: str, ids: Iterable[str], graph: StoredGraph, changes: Changes
 ) -> None:
     known = changes.records.setdefault(label, {})
     new = changes.nodes.get(label)
     here = set(new["id"].to_pylist()) if new is not None else set()
     wanted = [i for i in ids if i not in here and i not in known]
-    known.update((row["id"], str(row["record"])) for row in _nodes(graph, label, wanted, ["id"]))
+    known.update((row["id"], str(row["record"])) for row in graph.nodes(label, wanted, ["id"]))
     for i in wanted:
         if i not in known:
             raise SchemaError(
@@ -183,34 +182,14 @@ def _find_ends(
             )
 
 
-def _nodes(
-    graph: ReadOnlyGraph, label: str, ids: list[str], columns: list[str]
-) -> Iterator[dict[str, Any]]:
-    if not ids or not graph.count(f"SELECT count(*) AS n FROM `{label}`"):
-        return
-    listed = ", ".join(f"`{name}`" for name in columns)
-    text = f"SELECT @rid AS record, {listed} FROM `{label}` WHERE id IN :ids"
-    for start in range(0, len(ids), _CHUNK):
-        yield from graph.select(text, ids=ids[start : start + _CHUNK])
-
-
-def _stored_relations(
-    item: Relations, graph: ReadOnlyGraph
-) -> dict[tuple[Any, ...], dict[str, Any]]:
+def _stored_relations(item: Relations, graph: StoredGraph) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Return what starts where a row of ``item`` does, by its ends and key."""
-    kind = relation_type(item.name)
-    sources = pc.unique(item.table["source"]).to_pylist()
-    names = dict.fromkeys([*kind.key, *_given(item.table.drop_columns(["source", "target"]))])
-    listed = "".join(f", r.`{name}` AS `{name}`" for name in names)
-    text = (
-        f"UNWIND $ids AS start MATCH (a:`{item.source_label}` {{id: start}})"
-        f"-[r:`{item.name}`]->(b:`{item.target_label}`) "
-        f"RETURN start AS source, b.id AS target, elementId(r) AS record{listed}"
-    )
+    key = relation_type(item.name).key
+    columns = dict.fromkeys([*key, *_given(item.table.drop_columns(["source", "target"]))])
+    starts = pc.unique(item.table["source"]).to_pylist()
     return {
-        (row["source"], row["target"], *(row[name] for name in kind.key)): row
-        for begin in range(0, len(sources), _CHUNK)
-        for row in graph.match(text, ids=sources[begin : begin + _CHUNK])
+        (row["source"], row["target"], *(row[name] for name in key)): row
+        for row in graph.relations_from(item, starts, list(columns))
     }
 
 

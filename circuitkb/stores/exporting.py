@@ -11,13 +11,13 @@ import pyarrow as pa
 from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
 
-from .read_only import ReadOnlyGraph
+from .stored_graph import StoredGraph
 
 ROWS_IN_A_PIECE = 500_000
 _BATCH = 20_000
 
 
-def exported(graph: ReadOnlyGraph) -> Iterator[GraphRows]:
+def exported(graph: StoredGraph) -> Iterator[GraphRows]:
     """Give nodes before the relations that join them, at most ``ROWS_IN_A_PIECE`` rows a piece."""
     nodes: dict[str, list[pa.Table]] = {}
     relations: list[Relations] = []
@@ -43,19 +43,15 @@ def _piece(nodes: dict[str, list[pa.Table]], relations: list[Relations]) -> Grap
     )
 
 
-def _parts(graph: ReadOnlyGraph) -> Iterator[tuple[str, pa.Table] | Relations]:
+def _parts(graph: StoredGraph) -> Iterator[tuple[str, pa.Table] | Relations]:
     for node in NODES:
-        listed = ", ".join(f"`{p.name}`" for p in node.properties)
-        rows = graph.select(f"SELECT {listed} FROM `{node.label}`")
+        rows = graph.all_nodes(node.label, [p.name for p in node.properties])
         for table in _tables(rows, node_schema(node.label)):
             yield node.label, table
     for relation in RELATIONS:
-        listed = "".join(f", r.`{p.name}` AS `{p.name}`" for p in relation.properties)
+        columns = [p.name for p in relation.properties]
         for source, target in relation.endpoints:
-            rows = graph.match(
-                f"MATCH (a:`{source}`)-[r:`{relation.name}`]->(b:`{target}`) "
-                f"RETURN a.id AS source, b.id AS target{listed}"
-            )
+            rows = graph.all_relations(relation.name, source, target, columns)
             for table in _tables(rows, relation_schema(relation.name)):
                 yield Relations(relation.name, source, target, table)
 

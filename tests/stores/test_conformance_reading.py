@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from circuitkb.schema.errors import CypherError
-from circuitkb.stores.base import Capability, Store
+from circuitkb.stores.base import Store
 
 from .contents import TEXTS, feature, network, nodes, values
 
@@ -172,12 +172,9 @@ def test_filters(store: Store) -> None:
         assert found == expected, where
 
 
-def test_dates_come_as_text_unless_the_store_has_dates(store: Store) -> None:
-    (found,) = values(store, "RETURN date('2021-06-30') AS d")
-    if Capability.NATIVE_DATES in store.capabilities:
-        assert found.isoformat() == "2021-06-30"
-    else:
-        assert found == "2021-06-30"
+def test_dates_come_as_text(store: Store) -> None:
+    assert values(store, "RETURN date('2021-06-30') AS d") == ["2021-06-30"]
+    assert values(store, "RETURN date($d) > date('2021-06-29')", d="2021-06-30") == [True]
 
 
 def test_more_rows_than_the_limit_are_cut_and_said(store: Store) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitkb.stores import edge_loading, open_store
-from circuitkb.stores.edge_loading import property_rows
+from circuitkb.stores import open_store
+from circuitkb.stores.embedded import edge_loading
+from circuitkb.stores.property_rows import property_rows
 
 from .contents import content, content_of, feature, nodes, together, weight, weights
 

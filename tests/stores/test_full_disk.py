@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from circuitkb.schema.errors import StoreError, StoreFullError
-from circuitkb.stores import bulk, disk, embedded, generations, open_store
+from circuitkb.stores import disk, open_store
+from circuitkb.stores.embedded import bulk, generations
+from circuitkb.stores.embedded import store as embedded
 from circuitkb.stores.base import Store
 
 from .contents import content, content_of, more, network, values

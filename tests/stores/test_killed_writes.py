@@ -34,7 +34,9 @@ def store(network_store: Store) -> Store:
 
 KILLING = """
 import os, pathlib, safetensors.numpy, signal
-from circuitkb.stores import bulk, disk, edge_loading, embedded, generations
+from circuitkb.stores import disk
+from circuitkb.stores.embedded import bulk, edge_loading, generations
+from circuitkb.stores.embedded import store as embedded
 
 def die(*arguments, **others):
     os.kill(os.getpid(), signal.SIGKILL)

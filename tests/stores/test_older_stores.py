@@ -32,7 +32,7 @@ ADDED = {
 }
 
 WRITTEN_BEFORE = """
-from circuitkb.stores import engine
+from circuitkb.stores.embedded import engine
 new = [f"`{owner}`.`{name}`" for owner, names in eval(sys.argv[2]).items() for name in names]
 real = engine.arcade_statements
 old = [text for text in real() if not any(name in text for name in new)]

@@ -11,7 +11,8 @@ import pytest
 
 from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.tables import GraphRows
-from circuitkb.stores import generations, open_store
+from circuitkb.stores import open_store
+from circuitkb.stores.embedded import generations
 from circuitkb.stores.base import Store
 
 from .contents import (
@@ -43,7 +44,7 @@ def test_a_second_writer_is_told_to_wait(
     holder = start(
         """
 from pathlib import Path
-from circuitkb.stores.generations import StoreDirectory
+from circuitkb.stores.embedded.generations import StoreDirectory
 with StoreDirectory(Path(sys.argv[1])).writing():
     print("writing", flush=True)
     input()

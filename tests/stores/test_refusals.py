@@ -16,7 +16,8 @@ from circuitkb.schema.errors import (
     QueryRefusedError,
     QueryTimeoutError,
 )
-from circuitkb.stores import open_store, read_only
+from circuitkb.stores import open_store
+from circuitkb.stores.embedded import read_only
 from circuitkb.stores.base import Store
 
 from .contents import fingerprint, network, nodes, values

@@ -12,19 +12,20 @@ from circuitkb.schema.errors import QueryError, StoreError
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
+from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability
+from circuitkb.stores.changes import Changes, changes_of
+from circuitkb.stores.disk import disk_errors, disk_is_full, full
+from circuitkb.stores.exporting import exported
+from circuitkb.stores.kernel_files import KernelFile
+from circuitkb.stores.kernel_files import save as save_kernels
+from circuitkb.stores.response_files import load as load_responses
+from circuitkb.stores.response_files import save as save_responses
 
-from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability
 from .bulk import apply, verify
-from .changes import Changes, changes_of
-from .disk import disk_errors, disk_is_full, full
 from .engine import empty_graph, engine_error, fault_of
-from .exporting import exported
-from .generations import ARRAY_KINDS, ArrayKind, Lease, StoreDirectory, missing
-from .kernel_files import KernelFile
-from .kernel_files import save as save_kernels
+from .generations import Lease, StoreDirectory, missing
 from .read_only import ReadOnlyGraph
-from .response_files import load as load_responses
-from .response_files import save as save_responses
 
 _LONGEST = 86_400.0
 
@@ -58,7 +59,7 @@ class EmbeddedStore:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What this engine can do."""
-        return frozenset({Capability.SNAPSHOT_READS})
+        return frozenset({Capability.SNAPSHOT_READS, Capability.NOTHING_BESIDE})
 
     def ensure_schema(self) -> None:
         """Make the store on the disk, if it is not there."""
@@ -178,8 +179,8 @@ class EmbeddedStore:
         """
         return self._directory.workspace(name)
 
-    def export(self) -> Iterator[GraphRows]:
-        """Give everything in the store, in pieces that :meth:`write` takes.
+    def export(self, models: Sequence[str] | None = None) -> Iterator[GraphRows]:
+        """Give everything in the store, or everything about some models, in pieces to write.
 
         All pieces come from one state, whatever is written meanwhile.
         """

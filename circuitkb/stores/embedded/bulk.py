@@ -8,9 +8,10 @@ from typing import Any
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.tables import Relations
+from circuitkb.stores.changes import Changes, Update
+from circuitkb.stores.property_rows import property_rows
 
-from .changes import Changes, Update
-from .edge_loading import load_relations, property_rows
+from .edge_loading import load_relations
 from .engine import open_for_writing
 from .read_only import ReadOnlyGraph
 

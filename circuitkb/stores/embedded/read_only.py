@@ -8,12 +8,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .base import Answer
-from .cypher_text import (
+from circuitkb.schema.tables import Relations
+from circuitkb.stores.base import Answer
+from circuitkb.stores.cypher_text import (
     check_parameters,
     columns_of,
     error_at,
@@ -22,6 +23,7 @@ from .cypher_text import (
     tokens_of,
     well_formed,
 )
+
 from .engine import empty_graph, engine_error, fault_of, open_for_reading
 from .engine_errors import query_error, timed_out
 from .values import Record, plain, properties, with_paths
@@ -139,6 +141,43 @@ class ReadOnlyGraph:
         with self._database.query(language, text, *bound) as results:
             for result in results:
                 yield result.to_dict()
+
+    def nodes(self, label: str, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Record]:
+        """Give ``record`` and the columns of those of the nodes that exist."""
+        if not ids or not self.count(f"SELECT count(*) AS n FROM `{label}`"):
+            return
+        listed = ", ".join(f"`{name}`" for name in columns)
+        text = f"SELECT @rid AS record, {listed} FROM `{label}` WHERE id IN :ids"
+        for start in range(0, len(ids), _CHUNK):
+            yield from self.select(text, ids=list(ids[start : start + _CHUNK]))
+
+    def relations_from(
+        self, item: Relations, starts: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[Record]:
+        """Give relations with the name and labels of ``item`` that start at the given ids."""
+        listed = "".join(f", r.`{name}` AS `{name}`" for name in columns)
+        text = (
+            f"UNWIND $ids AS start MATCH (a:`{item.source_label}` {{id: start}})"
+            f"-[r:`{item.name}`]->(b:`{item.target_label}`) "
+            f"RETURN start AS source, b.id AS target, elementId(r) AS record{listed}"
+        )
+        for start in range(0, len(starts), _CHUNK):
+            yield from self.match(text, ids=list(starts[start : start + _CHUNK]))
+
+    def all_nodes(self, label: str, columns: Sequence[str]) -> Iterator[Record]:
+        """Give the columns of every node of a label."""
+        listed = ", ".join(f"`{name}`" for name in columns)
+        return self.select(f"SELECT {listed} FROM `{label}`")
+
+    def all_relations(
+        self, name: str, source: str, target: str, columns: Sequence[str]
+    ) -> Iterator[Record]:
+        """Give ``source``, ``target`` and the columns of every relation between two labels."""
+        listed = "".join(f", r.`{column}` AS `{column}`" for column in columns)
+        return self.match(
+            f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`) "
+            f"RETURN a.id AS source, b.id AS target{listed}"
+        )
 
     def count(self, sql: str) -> int:
         """Return the one number that an SQL text of ours gives as ``n``."""

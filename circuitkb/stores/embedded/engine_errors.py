@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from circuitkb.schema.errors import QueryError, QueryRefusedError, QueryTimeoutError
+from circuitkb.stores.cypher_text import error_at, position_of, tokens_of
 
-from .cypher_text import error_at, position_of, tokens_of
 from .engine import Fault
 
 _PLACE = re.compile(r"(?:^Syntax error )?at line (\d+)(?:, column |:)(\d+)(?: - )?")

@@ -32,7 +32,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from circuitkb.schema.definition import FORMAT_VERSION
 from circuitkb.schema.errors import (
@@ -43,8 +43,8 @@ from circuitkb.schema.errors import (
     StoreVersionError,
 )
 from circuitkb.schema.ids import check_slug
-
-from .disk import bring_to_disk, copy_graph, disk_errors, megabytes, sync
+from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.disk import bring_to_disk, copy_graph, disk_errors, megabytes, sync
 
 try:
     import fcntl
@@ -54,11 +54,6 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
 FORMAT_NAME = "circuitkb"
 WAIT_FOR_WRITER = 5.0
 """Seconds that a writer waits for another one."""
-
-ArrayKind = Literal["kernels", "responses"]
-"""What lies beside the graph; also the name of its directory and of its list in a generation."""
-
-ARRAY_KINDS: tuple[ArrayKind, ...] = ("kernels", "responses")
 
 _UNFINISHED = "unfinished"
 _LOOSE = {"write.lock", "store.json.new", "CURRENT.new"}

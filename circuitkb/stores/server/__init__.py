@@ -1,0 +1,1 @@
+"""The server store: a knowledge base on a Neo4j server, shared by a group."""

@@ -1,0 +1,37 @@
+"""The questions that writing and exporting ask of a graph, whatever engine keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from circuitkb.schema.tables import Relations
+
+Record = dict[str, Any]
+
+
+class StoredGraph(Protocol):
+    """One state of a graph, to be read by our own code.
+
+    A ``record`` is the engine's own name of a node or a relation. Values are those of the schema's
+    types; what is absent is None.
+    """
+
+    def nodes(self, label: str, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Record]:
+        """Give ``record`` and the columns, ``id`` among them, of those of the nodes that exist."""
+
+    def relations_from(
+        self, item: Relations, starts: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[Record]:
+        """Give relations with the name and labels of ``item`` that start at the given ids.
+
+        Each with ``source``, ``target``, ``record`` and the columns.
+        """
+
+    def all_nodes(self, label: str, columns: Sequence[str]) -> Iterator[Record]:
+        """Give the columns of every node of a label."""
+
+    def all_relations(
+        self, name: str, source: str, target: str, columns: Sequence[str]
+    ) -> Iterator[Record]:
+        """Give ``source``, ``target`` and the columns of every relation between two labels."""
