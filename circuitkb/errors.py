@@ -17,6 +17,8 @@
     │   ├── StoreVersionError    written by another version of the format
     │   ├── StoreBusyError       another process is writing
     │   ├── StoreFullError       no room on the disk; nothing was changed
+    │   ├── StoreUnreachableError  the server does not answer
+    │   ├── StoreAccessError     the server refuses this user
     │   ├── CapabilityError      this kind of store cannot do it
     │   └── ModelConflictError   other weights under the same name
     └── QueryError
@@ -45,10 +47,12 @@ from circuitkb.schema.errors import (
     QueryTimeoutError,
     SchemaError,
     SourceError,
+    StoreAccessError,
     StoreBusyError,
     StoreError,
     StoreFullError,
     StoreNotFoundError,
+    StoreUnreachableError,
     StoreVersionError,
     TraceError,
     UnknownQuestionError,
@@ -71,10 +75,12 @@ __all__ = [
     "QueryTimeoutError",
     "SchemaError",
     "SourceError",
+    "StoreAccessError",
     "StoreBusyError",
     "StoreError",
     "StoreFullError",
     "StoreNotFoundError",
+    "StoreUnreachableError",
     "StoreVersionError",
     "TraceError",
     "UnknownQuestionError",

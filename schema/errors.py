@@ -68,6 +68,14 @@ class StoreFullError(StoreError):
     """The disk has no room for the write; nothing was changed."""
 
 
+class StoreUnreachableError(StoreError):
+    """The server of the knowledge base does not answer."""
+
+
+class StoreAccessError(StoreError):
+    """The server refuses this user, or what the user wanted to do."""
+
+
 class CapabilityError(StoreError):
     """This kind of store cannot do what was asked."""
 
