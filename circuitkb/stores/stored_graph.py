@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from circuitkb.schema.definition import node_type
 from circuitkb.schema.tables import Relations
 
 Record = dict[str, Any]
+
+
+def model_property(label: str) -> str | None:
+    """Return the property of a label that names the model it belongs to; None if it has none.
+
+    Examples
+    --------
+    >>> model_property("Feature"), model_property("Model"), model_property("Evidence")
+    ('model', 'id', None)
+    """
+    if label == "Model":
+        return "id"
+    names = [p.name for p in node_type(label).properties]
+    return "model" if "model" in names else None
 
 
 class StoredGraph(Protocol):
@@ -28,10 +43,24 @@ class StoredGraph(Protocol):
         Each with ``source``, ``target``, ``record`` and the columns.
         """
 
-    def all_nodes(self, label: str, columns: Sequence[str]) -> Iterator[Record]:
-        """Give the columns of every node of a label."""
+    def all_nodes(
+        self, label: str, columns: Sequence[str], models: Sequence[str] | None = None
+    ) -> Iterator[Record]:
+        """Give the columns of every node of a label.
+
+        With ``models``, of a label that names a model (:func:`model_property`) only those nodes
+        that name one of these; of another label all.
+        """
 
     def all_relations(
-        self, name: str, source: str, target: str, columns: Sequence[str]
+        self,
+        name: str,
+        source: str,
+        target: str,
+        columns: Sequence[str],
+        models: Sequence[str] | None = None,
     ) -> Iterator[Record]:
-        """Give ``source``, ``target`` and the columns of every relation between two labels."""
+        """Give ``source``, ``target`` and the columns of every relation between two labels.
+
+        With ``models``, only those of which each end whose label names a model names one of these.
+        """

@@ -17,15 +17,16 @@ from circuitkb.stores.base import Answer
 from circuitkb.stores.cypher_text import (
     check_parameters,
     columns_of,
-    error_at,
     names_a_path,
-    refuse,
     tokens_of,
     well_formed,
 )
+from circuitkb.stores.stored_graph import model_property
+from circuitkb.stores.query_errors import gives_nothing, timed_out
 
 from .engine import empty_graph, engine_error, fault_of, open_for_reading
-from .engine_errors import query_error, timed_out
+from .engine_errors import query_error
+from .refusing import refuse
 from .values import Record, plain, properties, with_paths
 
 GRACE = 1.0
@@ -77,7 +78,7 @@ class ReadOnlyGraph:
         started = time.perf_counter()
         found, truncated = self._within_time(cypher, taken, limit)
         if columns is None and not any(token.word in _GIVING for token in tokens):
-            raise error_at("The query gives nothing: end it with RETURN.", cypher, len(cypher))
+            raise gives_nothing(cypher)
         if columns is None or (found and set(columns) != set(found[0])):
             columns = tuple(found[0]) if found else ()
         rows = [tuple(plain(record.get(name)) for name in columns) for record in found]
@@ -164,20 +165,37 @@ class ReadOnlyGraph:
         for start in range(0, len(starts), _CHUNK):
             yield from self.match(text, ids=list(starts[start : start + _CHUNK]))
 
-    def all_nodes(self, label: str, columns: Sequence[str]) -> Iterator[Record]:
-        """Give the columns of every node of a label."""
+    def all_nodes(
+        self, label: str, columns: Sequence[str], models: Sequence[str] | None = None
+    ) -> Iterator[Record]:
+        """Give the columns of every node of a label, or of those that name one of ``models``."""
         listed = ", ".join(f"`{name}`" for name in columns)
-        return self.select(f"SELECT {listed} FROM `{label}`")
+        text = f"SELECT {listed} FROM `{label}`"
+        owner = model_property(label)
+        if models is None or owner is None:
+            return self.select(text)
+        return self.select(f"{text} WHERE `{owner}` IN :models", models=list(models))
 
     def all_relations(
-        self, name: str, source: str, target: str, columns: Sequence[str]
+        self,
+        name: str,
+        source: str,
+        target: str,
+        columns: Sequence[str],
+        models: Sequence[str] | None = None,
     ) -> Iterator[Record]:
-        """Give ``source``, ``target`` and the columns of every relation between two labels."""
+        """Give ``source``, ``target`` and the columns of every relation between two labels.
+
+        With ``models``, only those whose ends name one of these, where their labels name any.
+        """
         listed = "".join(f", r.`{column}` AS `{column}`" for column in columns)
-        return self.match(
-            f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`) "
-            f"RETURN a.id AS source, b.id AS target{listed}"
-        )
+        pattern = f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`)"
+        given = f"RETURN a.id AS source, b.id AS target{listed}"
+        owners = (("a", model_property(source)), ("b", model_property(target)))
+        bounds = [f"{end}.`{owner}` IN $models" for end, owner in owners if owner]
+        if models is None or not bounds:
+            return self.match(f"{pattern} {given}")
+        return self.match(f"{pattern} WHERE {' AND '.join(bounds)} {given}", models=list(models))
 
     def count(self, sql: str) -> int:
         """Return the one number that an SQL text of ours gives as ``n``."""
