@@ -21,8 +21,8 @@ from circuitkb.stores.cypher_text import (
     tokens_of,
     well_formed,
 )
-from circuitkb.stores.stored_graph import model_property
 from circuitkb.stores.query_errors import gives_nothing, timed_out
+from circuitkb.stores.stored_graph import model_property
 
 from .engine import empty_graph, engine_error, fault_of, open_for_reading
 from .engine_errors import query_error
