@@ -23,12 +23,13 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def open_store(address: str | os.PathLike[str], *, create: bool = True) -> Store:
-    """Open the knowledge base at a path.
+    """Open the knowledge base at a path, or on a server.
 
     Parameters
     ----------
     address
-        A path, as ``zoo.ckb``: a directory, made by the first write.
+        A path, as ``zoo.ckb``: a directory, made by the first write. Or a database on a Neo4j
+        server, as ``bolt://localhost:7687/zoo``; without a name, the user's home database.
     create
         Whether nothing at the address is an empty knowledge base, and not an error.
 
@@ -37,25 +38,34 @@ def open_store(address: str | os.PathLike[str], *, create: bool = True) -> Store
     StoreNotFoundError
         Nothing is there, and ``create`` is false.
     StoreVersionError
-        It was written in another version of the format.
+        It was written in another version of the format, or the server's version is too old.
+    StoreUnreachableError, StoreAccessError
+        The server does not answer, or refuses the user.
     StoreError
         Something else is there; it is not touched.
     CapabilityError
-        A URL: this release keeps knowledge bases in directories.
+        A URL of something that is no Neo4j server.
 
     Examples
     --------
-    >>> open_store("bolt://localhost:7687")
+    >>> open_store("https://localhost:7474")
     Traceback (most recent call last):
-    circuitkb.schema.errors.CapabilityError: bolt://localhost:7687: a server as a store comes with
-    a later release; give the path of a directory, as in zoo.ckb.
+    circuitkb.schema.errors.CapabilityError: https://localhost:7474: a knowledge base is in a
+    directory (zoo.ckb) or on a Neo4j server (bolt, bolt+s, bolt+ssc, neo4j, neo4j+s, neo4j+ssc).
     """
     text = os.fspath(address)
-    if _URL.match(text):
-        raise CapabilityError(
-            f"{text}: a server as a store comes with a later release; "
-            f"give the path of a directory, as in zoo.ckb."
-        )
-    from .embedded import EmbeddedStore
+    url = _URL.match(text)
+    if url is None:
+        from .embedded import EmbeddedStore
 
-    return EmbeddedStore(Path(text).expanduser().absolute(), address=text, create=create)
+        return EmbeddedStore(Path(text).expanduser().absolute(), address=text, create=create)
+    from .server.address import SCHEMES
+
+    if url[1].lower() not in SCHEMES:
+        raise CapabilityError(
+            f"{text}: a knowledge base is in a directory (zoo.ckb) or on a Neo4j server "
+            f"({', '.join(SCHEMES)})."
+        )
+    from .server import ServerStore
+
+    return ServerStore(text, create=create)

@@ -8,8 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-from circuitkb.schema.errors import ModelConflictError
+from circuitkb.schema.errors import ModelConflictError, StoreNotFoundError
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
 
@@ -50,6 +51,14 @@ def other_weights(model: str, stored: str, given: str) -> ModelConflictError:
     )
 
 
+def missing(address: str) -> StoreNotFoundError:
+    """Return the error that says how to make a knowledge base at ``address``."""
+    return StoreNotFoundError(
+        f"There is no knowledge base at {address}. "
+        f"Make one: circuitkb load published:inceptionv1 --kb {address}"
+    )
+
+
 class Store(Protocol):
     """A place that keeps one knowledge base."""
 
@@ -64,7 +73,7 @@ class Store(Protocol):
     def ensure_schema(self) -> None:
         """Make the types, constraints and indexes of the schema, if they are not there."""
 
-    def write(self, rows: GraphRows) -> None:
+    def write(self, rows: GraphRows, progress: Progress = silent) -> None:
         """Take all rows, kernels and responses, or none; safe to repeat.
 
         A node whose id is there already has its given properties set; a relation that is there

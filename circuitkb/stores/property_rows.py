@@ -46,3 +46,21 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
         return numbers
     values: list[Any] = column.to_pylist()
     return values
+
+
+def value_lists(table: pa.Table) -> list[list[Any]]:
+    """Return the rows of a table as lists of plain values, None where one is null.
+
+    Examples
+    --------
+    >>> value_lists(pa.table({"a": [1, None], "b": ["x", "y"]}))
+    [[1, 'x'], [None, 'y']]
+    """
+    columns = []
+    for column in table.columns:
+        values = _values(column)
+        if column.null_count:
+            for index in np.flatnonzero(column.is_null().to_numpy()).tolist():
+                values[index] = None
+        columns.append(values)
+    return [list(row) for row in zip(*columns, strict=True)]

@@ -1,6 +1,6 @@
 """The kinds of store that the conformance suite runs on.
 
-A new kind of store adds one entry to ``FACTORIES``; every test of ``test_conformance.py`` then
+A new kind of store adds one entry to ``FACTORIES``; every test of ``test_conformance*.py`` then
 runs on it too. What an engine cannot do stands in its capabilities, which the tests ask.
 """
 
@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
+from circuitkb.stores.server import ServerStore
+
+from . import servers
 
 
 @dataclass(frozen=True)
@@ -22,4 +26,44 @@ class Factory:
     open: Callable[[Path], Store]
 
 
-FACTORIES = (Factory("embedded", lambda place: open_store(place / "zoo.ckb")),)
+class Databases:
+    """Gives each place of a test a database of its own, emptied before its first use.
+
+    Places of one test lie in one folder. A test with more places than there are servers gets the
+    database of its oldest place again.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[Path, str] = {}
+
+    def at(self, place: Path) -> str:
+        """Return the address of the database that stands for a place."""
+        if any(other.parent != place.parent for other in self._places):
+            self._places.clear()
+        if place not in self._places:
+            free = [a for a in servers.addresses() if a not in self._places.values()]
+            oldest = next(iter(self._places), None)
+            address = free[0] if free else self._places.pop(oldest or place)
+            empty(address)
+            self._places[place] = address
+        return self._places[place]
+
+
+def empty(address: str) -> None:
+    """Delete all nodes of a test server; its constraints stay, since making them is slow."""
+    with servers.driver(address).session() as session:
+        session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
+
+
+_DATABASES = Databases()
+
+
+def _server(place: Path, **options: Any) -> Store:
+    return ServerStore(_DATABASES.at(place), create=True, arrays=place / "arrays", **options)
+
+
+FACTORIES = (
+    Factory("embedded", lambda place: open_store(place / "zoo.ckb")),
+    Factory("neo4j", _server),
+    Factory("neo4j-staged", lambda place: _server(place, rows_in_a_transaction=0)),
+)

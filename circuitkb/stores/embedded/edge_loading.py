@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from circuitkb.schema.tables import Relations
+from circuitkb.stores.one_ahead import one_ahead
 from circuitkb.stores.property_rows import Rows, property_rows
 
 RELATIONS_AT_ONCE = 10_000
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def load_relations(
@@ -48,10 +45,10 @@ def load_relations(
 
     send = shortcut(batch)
     if send is None:
-        for rows in _one_ahead(_pieces(relations), prepare):
+        for rows in one_ahead(map(prepare, _pieces(relations))):
             batch.new_edges(rows["src"], rows["type"], rows["dst"], rows["props"])
     else:
-        for text in _one_ahead(_pieces(relations), lambda item: json.dumps(prepare(item))):
+        for text in one_ahead(json.dumps(prepare(item)) for item in _pieces(relations)):
             send(text)
 
 
@@ -75,16 +72,3 @@ def _pieces(relations: Iterable[Relations]) -> Iterator[Relations]:
         for start in range(0, item.table.num_rows, RELATIONS_AT_ONCE):
             table = item.table.slice(start, RELATIONS_AT_ONCE)
             yield Relations(item.name, item.source_label, item.target_label, table)
-
-
-def _one_ahead(items: Iterable[Item], work: Callable[[Item], Result]) -> Iterator[Result]:
-    """Give ``work(item)`` for each item; the next one is worked on while this one is used."""
-    with ThreadPoolExecutor(1) as ahead:
-        waiting = None
-        for item in items:
-            following = ahead.submit(work, item)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()

@@ -39,12 +39,11 @@ from circuitkb.schema.errors import (
     StoreBusyError,
     StoreError,
     StoreFullError,
-    StoreNotFoundError,
     StoreVersionError,
 )
-from circuitkb.schema.ids import check_slug
 from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
 from circuitkb.stores.disk import bring_to_disk, copy_graph, disk_errors, megabytes, sync
+from circuitkb.stores.workspaces import UNFINISHED, checked_name, workspace
 
 try:
     import fcntl
@@ -55,7 +54,6 @@ FORMAT_NAME = "circuitkb"
 WAIT_FOR_WRITER = 5.0
 """Seconds that a writer waits for another one."""
 
-_UNFINISHED = "unfinished"
 _LOOSE = {"write.lock", "store.json.new", "CURRENT.new"}
 _GENERATION = re.compile(r"generation-[1-9][0-9]*")
 
@@ -131,13 +129,9 @@ class StoreDirectory:
         StoreError
             Something else is here, or the disk cannot be written.
         """
-        folder = self.path / _UNFINISHED / check_slug(name, "name of unfinished work")
+        checked_name(name)
         self.check()
-        with disk_errors(self.path):
-            folder.mkdir(parents=True, exist_ok=True)
-        if folder.resolve() != self.path.resolve() / _UNFINISHED / name:
-            raise StoreError(f"{folder} is a link to somewhere else: remove it.")
-        return folder
+        return workspace(self.path, name)
 
     def check(self) -> bool:
         """Return whether a knowledge base is here that this version can read.
@@ -158,7 +152,7 @@ class StoreDirectory:
             )
         card = self.path / "store.json"
         if not card.exists():
-            if {item.name for item in self.path.iterdir()} <= _LOOSE | {_UNFINISHED}:
+            if {item.name for item in self.path.iterdir()} <= _LOOSE | {UNFINISHED}:
                 return False
             raise StoreError(
                 f"{self.path} holds other files and is no knowledge base: choose another path."
@@ -317,14 +311,6 @@ class StoreDirectory:
             os.fsync(file.fileno())
         unfinished.replace(self.path / name)
         sync(self.path)
-
-
-def missing(address: str) -> StoreNotFoundError:
-    """Return the error that says how to make a knowledge base at ``address``."""
-    return StoreNotFoundError(
-        f"There is no knowledge base at {address}. "
-        f"Make one: circuitkb load published:inceptionv1 --kb {address}"
-    )
 
 
 def _remove_unless_leased(generation: Generation) -> None:

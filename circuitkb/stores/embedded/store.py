@@ -10,10 +10,11 @@ from typing import Any
 
 from circuitkb.schema.errors import QueryError, StoreError
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability
+from circuitkb.stores.base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, missing
 from circuitkb.stores.changes import Changes, changes_of
 from circuitkb.stores.disk import disk_errors, disk_is_full, full
 from circuitkb.stores.exporting import exported
@@ -24,7 +25,7 @@ from circuitkb.stores.response_files import save as save_responses
 
 from .bulk import apply, verify
 from .engine import empty_graph, engine_error, fault_of
-from .generations import Lease, StoreDirectory, missing
+from .generations import Lease, StoreDirectory
 from .read_only import ReadOnlyGraph
 
 _LONGEST = 86_400.0
@@ -67,7 +68,7 @@ class EmbeddedStore:
             if self._directory.current() is None:
                 self._make(Changes(), None)
 
-    def write(self, rows: GraphRows) -> None:
+    def write(self, rows: GraphRows, progress: Progress = silent) -> None:
         """Take all rows, kernels and responses, or none; safe to repeat.
 
         What the store holds already costs a comparison and no copy. Otherwise the current state
@@ -84,10 +85,12 @@ class EmbeddedStore:
             current = self._directory.current()
             files = {kind: current.files(kind) if current else {} for kind in ARRAY_KINDS}
             graph = current.graph if current else None
+            progress(f"Writing to {self._address}", 0.0)
             with closing(ReadOnlyGraph(graph, timeout=None)) as before:
                 changes = changes_of(rows, before, files)
                 if not (changes.nothing and current):
                     self._make(changes, before)
+        progress(f"Writing to {self._address}", 1.0)
 
     def _make(self, changes: Changes, before: ReadOnlyGraph | None) -> None:
         """Make the next generation; ``before`` is the graph to count from."""

@@ -1,0 +1,109 @@
+"""Kernels and responses of a knowledge base on a server: files in a directory of one's own.
+
+::
+
+    DIRECTORY/                  CIRCUITKB_ARRAYS, or a directory of this user
+    └── <uuid>/                 one folder for each knowledge base
+        ├── kernels/            safetensors, named by content
+        ├── responses/          safetensors, named by content
+        └── unfinished/         a folder for each work that goes on, or was interrupted
+
+The graph says which file belongs to which model, so a group shares the arrays by sharing the
+directory.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from circuitkb.schema.errors import StoreError
+from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.changes import Changes
+from circuitkb.stores.disk import disk_errors
+from circuitkb.stores.kernel_files import save as save_kernels
+from circuitkb.stores.response_files import save as save_responses
+
+from .marker import ARRAYS
+
+ARRAYS_VARIABLE = "CIRCUITKB_ARRAYS"
+
+ABANDONED = 86_400.0
+"""Seconds after which a file that no model refers to is taken for one of a write that failed."""
+
+Files = dict[ArrayKind, dict[str, str]]
+"""For each kind, the name of the file of each model."""
+
+
+def arrays_directory(uuid: str, chosen: Path | None = None) -> Path:
+    """Return where the arrays of a knowledge base lie: chosen, configured, or the user's own."""
+    if chosen is None and os.environ.get(ARRAYS_VARIABLE):
+        chosen = Path(os.environ[ARRAYS_VARIABLE]).expanduser()
+    if chosen is None:
+        from platformdirs import user_data_path
+
+        chosen = user_data_path("circuitkb") / "servers"
+    return chosen.absolute() / uuid
+
+
+def files_of(transaction: Any) -> Files:
+    """Return what the graph says about the files."""
+    found: Files = {kind: {} for kind in ARRAY_KINDS}
+    for row in transaction.run(f"MATCH (a:{ARRAYS}) RETURN a"):
+        for kind in ARRAY_KINDS:
+            if row["a"].get(kind):
+                found[kind][row["a"]["model"]] = row["a"][kind]
+    return found
+
+
+def refer(transaction: Any, kind: ArrayKind, model: str, name: str) -> None:
+    """Let the graph say that a model's arrays are in the file of that name."""
+    text = f"MERGE (a:{ARRAYS} {{model: $model}}) SET a += $named"
+    transaction.run(text, model=model, named={kind: name}).consume()
+
+
+def save(changes: Changes, directory: Path) -> None:
+    """Write the files that a write brings; nothing refers to them yet."""
+    if not (changes.kernels or changes.responses):
+        return
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, connections in changes.kernels.values():
+            save_kernels(directory / "kernels", name, connections)
+        for name, responses in changes.responses.values():
+            save_responses(directory / "responses", name, responses)
+
+
+def clean(directory: Path, before: Files, now: Files) -> None:
+    """Remove what nothing refers to any more, and what writes that failed left long ago."""
+    for kind in ARRAY_KINDS:
+        kept = set(now[kind].values())
+        for path in (directory / kind).glob("*"):
+            with suppress(OSError):  # Windows: somebody has it mapped
+                old = time.time() - path.stat().st_mtime > ABANDONED
+                if path.name not in kept and (old or path.name in before[kind].values()):
+                    path.unlink()
+
+
+def path_of(directory: Path, files: Mapping[str, str], kind: ArrayKind, model: str) -> Path | None:
+    """Return the file of a model's arrays, None if it has none.
+
+    Raises
+    ------
+    StoreError
+        The graph names one that is not in the directory.
+    """
+    if model not in files:
+        return None
+    path = directory / kind / files[model]
+    if not path.exists():
+        again = "load it again here" if kind == "kernels" else "observe it again here"
+        raise StoreError(
+            f"The {kind} of {model} are not in {directory}: set {ARRAYS_VARIABLE} to the directory "
+            f"that holds them, or {again}."
+        )
+    return path

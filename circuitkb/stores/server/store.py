@@ -1,0 +1,207 @@
+"""The store on a Neo4j server; see :class:`circuitkb.stores.base.Store` for the verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circuitkb.schema.errors import StoreAccessError, StoreBusyError
+from circuitkb.schema.kernels import Connection
+from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.responses import Responses
+from circuitkb.schema.tables import GraphRows
+from circuitkb.stores.array_files import ArrayKind
+from circuitkb.stores.base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, missing
+from circuitkb.stores.exporting import exported
+from circuitkb.stores.kernel_files import KernelFile
+from circuitkb.stores.response_files import load as load_responses
+from circuitkb.stores.workspaces import checked_name, workspace
+
+from . import marker
+from .address import ServerAddress
+from .arrays import arrays_directory, files_of, path_of
+from .connection import connect
+from .faults import server_errors
+from .graph import ServerGraph
+from .reading import ask
+from .writing import ROWS_IN_A_TRANSACTION, Writer
+
+if TYPE_CHECKING:
+    from neo4j import Session
+
+
+class ServerStore:
+    """A knowledge base in one database of a Neo4j server.
+
+    Any number of processes read and write. Writes take place one after the other, each whole or
+    not at all; a reader sees what was finished before each of its queries began.
+
+    Parameters
+    ----------
+    address
+        As in ``bolt://ada@host:7687/zoo``.
+    create
+        Whether an empty database is an empty knowledge base, and not an error.
+    arrays
+        Directory of kernels and responses; else what ``CIRCUITKB_ARRAYS`` names, else the user's.
+    rows_in_a_transaction
+        Larger writes are staged; less takes less of the server's memory.
+
+    Raises
+    ------
+    StoreNotFoundError, StoreVersionError, StoreUnreachableError, StoreAccessError, StoreError
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        create: bool,
+        arrays: Path | None = None,
+        rows_in_a_transaction: int = ROWS_IN_A_TRANSACTION,
+    ) -> None:
+        self._address = ServerAddress.parse(address)
+        self._arrays = arrays
+        self._rows = rows_in_a_transaction
+        self._driver = connect(self._address)
+        try:
+            with server_errors(self._address), self._session() as session:
+                self._marker = marker.look(session, self._address)
+                if self._marker is None and not create:
+                    raise missing(address)
+                if self._marker is not None and self._marker.statements != marker.statements():
+                    with suppress(StoreAccessError), server_errors(self._address):
+                        self._marker = marker.ensure(session, self._address)
+        except BaseException:
+            self._driver.close()
+            raise
+
+    @property
+    def address(self) -> str:
+        """URL, as the user gave it."""
+        return self._address.text
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this engine can do."""
+        return frozenset({Capability.CONCURRENT_WRITERS})
+
+    def ensure_schema(self) -> None:
+        """Make the marker, constraints and indexes, if they are not there.
+
+        Raises
+        ------
+        StoreAccessError
+            The user may not.
+        """
+        with server_errors(self._address), self._session() as session:
+            self._marker = marker.ensure(session, self._address)
+
+    def write(self, rows: GraphRows, progress: Progress = silent) -> None:
+        """Take all rows, kernels and responses, or none; safe to repeat.
+
+        A large write goes in many transactions, unseen until the last one: interrupted, it goes on
+        where it stopped when the same rows are written again.
+
+        Raises
+        ------
+        SchemaError
+            Rows that do not fit the schema or each other.
+        ModelConflictError
+            A model is there under the same name with other weights.
+        StoreUnreachableError, StoreAccessError, StoreBusyError, StoreFullError, StoreError
+            Nothing of it can be seen.
+        """
+        directory = self._directory()
+        with server_errors(self._address), self._session() as session:
+            Writer(session, self._address, directory, self._rows).write(rows, progress)
+
+    def read(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        limit: int | None = DEFAULT_LIMIT,
+    ) -> Answer:
+        """Run a query that may only read, within a time (seconds) and a number of rows.
+
+        Raises
+        ------
+        CypherError, QueryRefusedError, QueryTimeoutError, StoreUnreachableError
+        """
+        with server_errors(self._address):
+            return ask(self._session, cypher, parameters or {}, timeout=timeout, limit=limit)
+
+    def kernels(self, model: str) -> Sequence[Connection]:
+        """Return the kernels of a model, memory-mapped; none for a model that has none."""
+        path = self._file("kernels", model)
+        return KernelFile(path) if path else ()
+
+    def responses(self, model: str) -> Responses | None:
+        """Return what a model answered to stimuli, memory-mapped; None if it was not observed."""
+        path = self._file("responses", model)
+        return load_responses(path) if path else None
+
+    def _file(self, kind: ArrayKind, model: str) -> Path | None:
+        with server_errors(self._address), self._session() as session:
+            files = session.execute_read(files_of)
+        return path_of(self._directory(), files[kind], kind, model) if files[kind] else None
+
+    def workspace(self, name: str) -> Path:
+        """Return a folder for unfinished work, ``unfinished/NAME`` in the directory of the arrays.
+
+        Raises
+        ------
+        IdError
+            The name is none that a model could have.
+        """
+        checked_name(name)
+        return workspace(self._directory(), name)
+
+    def export(self, models: Sequence[str] | None = None) -> Iterator[GraphRows]:
+        """Give everything in the store, or everything about some models, in pieces to write.
+
+        Raises
+        ------
+        StoreBusyError
+            Somebody wrote meanwhile; what was given may come from two states.
+        """
+        with server_errors(self._address), self._session() as session:
+            transaction = session.begin_transaction()
+            before = marker.read_marker(transaction)
+            files = files_of(transaction)
+            yield from exported(ServerGraph(transaction))
+            if marker.read_marker(transaction) != before:
+                raise StoreBusyError(
+                    f"Somebody wrote to {self.address} while it was read: read it again."
+                )
+            transaction.close()
+        for model in sorted(files["kernels"]):
+            yield GraphRows(kernels={model: self.kernels(model)})
+        for model in sorted(files["responses"]):
+            found = self.responses(model)
+            if found is not None:
+                yield GraphRows(responses={model: found})
+
+    def close(self) -> None:
+        """Let go of the connections; safe to repeat."""
+        self._driver.close()
+
+    def _session(self, **settings: Any) -> Session:
+        # What this object wrote, it reads, whichever member of a cluster answers.
+        bookmarks = self._driver.execute_query_bookmark_manager
+        return self._driver.session(
+            database=self._address.database, bookmark_manager=bookmarks, **settings
+        )
+
+    def _directory(self) -> Path:
+        """Return the directory of the arrays, making the knowledge base if there is none yet."""
+        if self._marker is None:
+            self.ensure_schema()
+        found = self._marker
+        if found is None:
+            raise missing(self.address)
+        return arrays_directory(found.uuid, self._arrays)

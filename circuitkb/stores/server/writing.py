@@ -1,0 +1,177 @@
+"""A write on a server: whole or not at all, once, whoever else writes meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from circuitkb.schema.errors import StoreBusyError, StoreUnreachableError
+from circuitkb.schema.progress import Progress
+from circuitkb.schema.tables import GraphRows
+from circuitkb.stores.changes import Changes, changes_of
+
+from . import arrays
+from .address import ServerAddress
+from .applying import (
+    make_all,
+    node_statements,
+    refer_to_arrays,
+    relation_statements,
+    run_all,
+    update_statements,
+)
+from .arrays import Files
+from .faults import server_errors
+from .graph import ServerGraph
+from .marker import Marker, take_turn
+from .staging import Lost, StagedWrite, remove_forgotten
+
+if TYPE_CHECKING:
+    from neo4j import ManagedTransaction, Session
+
+ROWS_IN_A_TRANSACTION = 50_000
+"""Nodes and relations that one transaction makes; more of them are staged."""
+
+_ATTEMPTS = 3
+
+Result = TypeVar("Result")
+
+
+class Writer:
+    """Writes rows through one session.
+
+    Parameters
+    ----------
+    session
+        Open for writing.
+    address, directory
+        Where the graph is, for messages; where its arrays are.
+    rows_in_a_transaction
+        Larger writes are staged.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        address: ServerAddress,
+        directory: Path,
+        rows_in_a_transaction: int = ROWS_IN_A_TRANSACTION,
+    ) -> None:
+        self._session = session
+        self._address = address
+        self._directory = directory
+        self._most = rows_in_a_transaction
+
+    def write(self, rows: GraphRows, progress: Progress) -> None:
+        """Take all rows, or none; see :meth:`circuitkb.stores.base.Store.write`."""
+        doing = f"Writing to {self._address.text}"
+        progress(doing, 0.0)
+        with server_errors(self._address):
+            remove_forgotten(self._session)
+            for _ in range(_ATTEMPTS):
+                seen, before, changes = self._session.execute_read(self._compare, rows)
+                self._restore(rows, changes, before)
+                if changes.nothing:
+                    break
+                arrays.save(changes, self._directory)
+                if self._attempt(rows, seen, changes, progress, doing):
+                    after = self._session.execute_read(arrays.files_of)
+                    arrays.clean(self._directory, before, after)
+                    break
+            else:
+                raise StoreBusyError(
+                    f"Others write the same to {self._address.text} all the time; nothing of this "
+                    f"was written. Try again when they are done."
+                )
+        progress(doing, 1.0)
+
+    def _attempt(
+        self, rows: GraphRows, seen: int, changes: Changes, progress: Progress, doing: str
+    ) -> bool:
+        """Return whether the write took place; if not, others were quicker."""
+        tables = [*changes.nodes.values(), *(item.table for item in changes.relations)]
+        if sum(table.num_rows for table in tables) <= self._most:
+            self._once(lambda transaction: self._small(transaction, rows, seen, changes))
+            return True
+        staged = StagedWrite(changes)
+        try:
+            staged.run(self._session, progress, doing)
+            self._once(lambda transaction: self._large(transaction, rows, seen, changes, staged))
+        except Lost:
+            staged.abandon(self._session)
+            return False
+        except StoreUnreachableError as error:
+            raise StoreUnreachableError(
+                f"{error}\nNothing of the write can be seen. Run it again to go on where it ended."
+            ) from error
+        return True
+
+    def _compare(
+        self, transaction: ManagedTransaction, rows: GraphRows
+    ) -> tuple[int, Files, Changes]:
+        row = transaction.run("MATCH (m:CircuitKB) RETURN m.writes AS writes").single(strict=True)
+        files = arrays.files_of(transaction)
+        return row["writes"], files, changes_of(rows, ServerGraph(transaction), files)
+
+    def _restore(self, rows: GraphRows, changes: Changes, before: Files) -> None:
+        """Write the files that the graph refers to already, if they are not in this directory."""
+        absent = Changes()
+        for model, connections in rows.kernels.items():
+            if model not in changes.kernels:
+                absent.kernels[model] = before["kernels"][model], connections
+        for model, responses in rows.responses.items():
+            if model not in changes.responses:
+                absent.responses[model] = before["responses"][model], responses
+        arrays.save(absent, self._directory)
+
+    def _small(
+        self, transaction: ManagedTransaction, rows: GraphRows, seen: int, changes: Changes
+    ) -> None:
+        now = self._newest(transaction, rows, seen, changes)
+        make_all(transaction, node_statements(now))
+        make_all(transaction, relation_statements(now.relations))
+        run_all(transaction, update_statements(now.updates))
+        refer_to_arrays(transaction, now)
+
+    def _large(
+        self,
+        transaction: ManagedTransaction,
+        rows: GraphRows,
+        seen: int,
+        changes: Changes,
+        staged: StagedWrite,
+    ) -> None:
+        now = self._newest(transaction, rows, seen, changes)
+        if now.nothing:  # the answer to the commit was lost
+            return
+        new = {label: set(table["id"].to_pylist()) for label, table in now.nodes.items()}
+        if new != staged.ids:
+            raise Lost
+        staged.show(transaction)
+        make_all(transaction, relation_statements(staged.direct(now.relations)))
+        run_all(transaction, update_statements(now.updates))
+        refer_to_arrays(transaction, now)
+
+    def _newest(
+        self, transaction: ManagedTransaction, rows: GraphRows, seen: int, changes: Changes
+    ) -> Changes:
+        """Take the turn; compare again if somebody wrote since ``changes`` were found."""
+        marker: Marker = take_turn(transaction, self._address)
+        if marker.writes == seen:
+            return changes
+        files = arrays.files_of(transaction)
+        again = changes_of(rows, ServerGraph(transaction), files)
+        arrays.save(again, self._directory)
+        return again
+
+    def _once(self, work: Callable[[Any], Result]) -> Result:
+        """Run a transaction that may be run again: where the answer to its commit was lost."""
+        from neo4j.exceptions import IncompleteCommit
+
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._session.execute_write(work)
+            except IncompleteCommit:
+                continue
+        return self._session.execute_write(work)
