@@ -1,34 +1,29 @@
-"""What can be told of a Cypher text without running it: refusals, column names, a mark.
-
-The engine opens the graph read-only and knows best what writes. This page only refuses what it
-would let through (procedures and functions of its own that run other queries or wait), and does it
-on tokens, so that nothing inside a string, a comment or a quoted name counts.
-"""
+"""What can be told of a Cypher text without running it: its tokens, column names, a mark."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from circuitkb.schema.errors import CypherError, QueryRefusedError
+from circuitkb.schema.errors import CypherError
 
-# The engine's own lexical rules (Cypher 25): any character may follow a backslash in a string, a
-# quoted name doubles its quote, comments do not nest.
+# The lexical rules of both engines: any character may follow a backslash in a string, a quoted name
+# doubles its quote, comments do not nest and end with the line at \r or \n. What has no end is one
+# token to the end of the text. (Neo4j also decodes \uXXXX before; see server/refusing.py.)
 _TOKEN = re.compile(
     r"""
     (?P<blank>\s+|//[^\r\n]*|/\*.*?\*/)
   | (?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
   | (?P<quoted>`(?:[^`]|``)*`)
+  | (?P<unclosed>(?:['"`]|/\*).*)
   | (?P<number>[0-9]\w*(?:\.[0-9]\w*)?|\.[0-9]\w*)
   | (?P<name>[^\W\d]\w*)
   | (?P<sign>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_READING = ("algo.", "db.", "meta.", "path.")
-_REFUSED_FUNCTIONS = {"util.sleep", "util.decompress"}
 _AFTER_ITEMS = {"ORDER", "SKIP", "OFFSET", "LIMIT", "UNION", ";"}
 _WIDTH = 100
 
@@ -64,61 +59,6 @@ def tokens_of(cypher: str) -> list[Token]:
         for found in _TOKEN.finditer(cypher)
         if found.lastgroup != "blank"
     ]
-
-
-def refuse(cypher: str, tokens: list[Token]) -> None:
-    """Raise :class:`QueryRefusedError` for what must not reach the engine.
-
-    Examples
-    --------
-    >>> text = "LOAD /* */ CSV FROM 'file:///etc/passwd' AS line RETURN line"
-    >>> refuse(text, tokens_of(text))
-    Traceback (most recent call last):
-    circuitkb.schema.errors.QueryRefusedError: LOAD CSV reads files, and a query may only read the
-    knowledge base.
-    >>> text = "MATCH (n:Label {text: 'LOAD CSV'}) RETURN n // CALL util.sleep(9)"
-    >>> refuse(text, tokens_of(text))
-    """
-    if "\x00" in cypher:
-        raise CypherError("A query cannot hold a NUL character.", position=cypher.index("\x00"))
-    if not tokens:
-        raise CypherError("The query is empty.", position=0)
-    for here, following in zip(tokens, [*tokens[1:], Token("end", "", len(cypher))], strict=True):
-        if here.word == "LOAD" and following.word == "CSV":
-            raise QueryRefusedError(
-                "LOAD CSV reads files, and a query may only read the knowledge base."
-            )
-        if here.word == ";" and following.kind != "end":
-            raise QueryRefusedError("One statement at a time: something follows the ';'.")
-    for start, name, called in _dotted_names(tokens):
-        bare = name.removeprefix("apoc.")
-        before = tokens[start - 1].word if start else ""
-        if before == "CALL" and not bare.startswith(_READING):
-            raise QueryRefusedError(
-                f"CALL {name}: only procedures that read the graph may be called "
-                f"({', '.join(prefix + '*' for prefix in _READING)})."
-            )
-        if called and bare in _REFUSED_FUNCTIONS:
-            raise QueryRefusedError(f"The function {name} is not for queries.")
-
-
-def _dotted_names(tokens: list[Token]) -> Iterator[tuple[int, str, bool]]:
-    """Give index, lower-case name and whether a bracket follows, for each ``a.b.c``."""
-    index = 0
-    while index < len(tokens):
-        start = index
-        parts = []
-        while index < len(tokens) and tokens[index].kind in ("name", "quoted"):
-            parts.append(tokens[index].plain.lower())
-            index += 1
-            if index + 1 < len(tokens) and tokens[index].word == ".":
-                index += 1
-            else:
-                break
-        if len(parts) > 1:
-            called = index < len(tokens) and tokens[index].word == "("
-            yield start, ".".join(parts), called
-        index = max(index, start + 1)
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,11 +23,12 @@ from circuitkb.stores.cypher_text import (
 )
 from circuitkb.stores.query_errors import gives_nothing, timed_out
 from circuitkb.stores.stored_graph import model_property
+from circuitkb.stores.values import Record
 
 from .engine import empty_graph, engine_error, fault_of, open_for_reading
 from .engine_errors import query_error
 from .refusing import refuse
-from .values import Record, plain, properties, with_paths
+from .values import plain, properties, with_paths
 
 GRACE = 1.0
 """Seconds that the engine gets to notice its own time limit before a query is left behind."""

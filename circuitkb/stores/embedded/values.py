@@ -6,22 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
-from circuitkb.schema.definition import NODES, RELATIONS
+from circuitkb.stores.values import Record, in_order_of_schema
 
 _PATH = re.compile(r"\(#\d+:\d+\)(?:<?-\[#\d+:\d+\]->?\(#\d+:\d+\))*")
 _RECORD = re.compile(r"#\d+:\d+")
-
-Record = dict[str, Any]
-
-
-@cache
-def _order(name: str) -> dict[str, int]:
-    kinds = {kind.label: kind.properties for kind in NODES}
-    kinds |= {kind.name: kind.properties for kind in RELATIONS}
-    return {p.name: place for place, p in enumerate(kinds.get(name, ()))}
 
 
 def properties(record: Mapping[str, Any]) -> Record:
@@ -32,10 +22,9 @@ def properties(record: Mapping[str, Any]) -> Record:
     >>> properties({"@rid": "#1:0", "@type": "Annotator", "type": "human", "id": "ada"})
     {'id': 'ada', 'type': 'human'}
     """
-    order = _order(str(record.get("@type", "")))
-    names = [name for name in record if not name.startswith("@")]
-    names.sort(key=lambda name: order.get(name, len(order)))
-    return {name: plain(record[name]) for name in names}
+    kind = str(record.get("@type", ""))
+    own = {name: plain(value) for name, value in record.items() if not name.startswith("@")}
+    return in_order_of_schema(kind, own)
 
 
 def plain(value: Any) -> Any:

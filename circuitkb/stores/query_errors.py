@@ -1,0 +1,80 @@
+"""What goes wrong with queries on every engine, in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from circuitkb.schema.errors import CypherError, QueryError, QueryRefusedError, QueryTimeoutError
+
+from .cypher_text import error_at
+
+LONGEST_QUERY = 86_400.0
+"""Seconds that a query may be given: a day."""
+
+_LONGEST_MESSAGE = 160
+
+
+def check_timeout(timeout: float) -> None:
+    """Raise :class:`QueryError` where a time limit is none.
+
+    Examples
+    --------
+    >>> check_timeout(30.0)
+    >>> check_timeout(float("inf"))
+    Traceback (most recent call last):
+    circuitkb.schema.errors.QueryError: A query may run for 0 to 86400 s, not inf s.
+    """
+    if not 0 < timeout <= LONGEST_QUERY:
+        raise QueryError(f"A query may run for 0 to {LONGEST_QUERY:g} s, not {timeout} s.")
+
+
+def timed_out(timeout: float) -> QueryTimeoutError:
+    """Return the error of a query that ran longer than ``timeout`` seconds."""
+    return QueryTimeoutError(
+        f"The query ran longer than {timeout:g} s. Anchor it (a model, a layer, an id), ask for "
+        f"less, or allow more time."
+    )
+
+
+def out_of_memory() -> QueryError:
+    """Return the error of a query that the engine ended because of its memory."""
+    return QueryError("The query needs more memory than the engine has: ask for less.")
+
+
+def would_change() -> QueryRefusedError:
+    """Return the error of a query that writes."""
+    return QueryRefusedError("The query would change the knowledge base; it may only read.")
+
+
+def gives_nothing(cypher: str) -> CypherError:
+    """Return the error of a query that ends without RETURN."""
+    return error_at("The query gives nothing: end it with RETURN.", cypher, len(cypher))
+
+
+def without_value(names: Sequence[str], cypher: str) -> CypherError:
+    """Return the error of a query whose parameters were not all given.
+
+    Examples
+    --------
+    >>> print(without_value(["a", "b"], "RETURN $a + $b"))
+    $a, $b have no value: give it as a parameter. (line 1, column 8)
+      RETURN $a + $b
+             ^
+    """
+    listed = ", ".join(f"${name}" for name in names)
+    verb = "has" if len(names) == 1 else "have"
+    position = cypher.find(f"${names[0]}") if names else -1
+    return error_at(f"{listed} {verb} no value: give it as a parameter.", cypher, position)
+
+
+def shortened(message: str) -> str:
+    """Return what an engine said as one sentence of bounded length.
+
+    Examples
+    --------
+    >>> shortened("/ by zero")
+    '/ by zero.'
+    """
+    if len(message) > _LONGEST_MESSAGE:
+        message = message[: _LONGEST_MESSAGE - 3] + "..."
+    return message if message.endswith((".", "}", "'", ")")) else f"{message}."

@@ -1,0 +1,164 @@
+"""Queries of users on a Neo4j server: they only read, within a time and a number of rows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from circuitkb.schema.errors import StoreUnreachableError
+from circuitkb.stores.base import Answer
+from circuitkb.stores.cypher_text import check_parameters, tokens_of, well_formed
+from circuitkb.stores.query_errors import check_timeout, timed_out
+
+from .query_faults import query_error
+from .refusing import refuse
+from .values import plain
+
+if TYPE_CHECKING:
+    from neo4j import Result, Session
+
+GRACE = 1.5
+"""Seconds that the server gets to notice a query's time limit before its connection is cut.
+
+It looks at the clock twice a second or so, and between two rows.
+"""
+
+PATIENCE = 60.0
+"""Seconds that the server gets to begin: to be connected to, and to be as new as what was written.
+"""
+
+_PIECE = 1_000
+_PLAN = "executionPlanAsString"
+
+
+Found = tuple[tuple[str, ...], list[tuple[Any, ...]], bool]
+
+
+class Sessions(Protocol):
+    """Opens a session of the driver with further settings of it."""
+
+    def __call__(self, **settings: Any) -> Session:
+        """Return it, to be closed by the caller."""
+
+
+def ask(
+    open_session: Sessions,
+    cypher: str,
+    parameters: Mapping[str, Any],
+    *,
+    timeout: float,
+    limit: int | None,
+) -> Answer:
+    """Run a query of a user; see :meth:`circuitkb.stores.base.Store.read`.
+
+    It runs in READ mode, in a transaction that is rolled back whatever happens.
+
+    Parameters
+    ----------
+    open_session
+        Opens a session with the right database.
+    cypher, parameters
+        The query.
+    timeout
+        Seconds after which the server ends it. Where it does not, its connection is cut.
+    limit
+        Rows to give at most; no more than one further is fetched.
+
+    Raises
+    ------
+    CypherError, QueryRefusedError, QueryTimeoutError, StoreUnreachableError
+    neo4j.exceptions.Neo4jError, neo4j.exceptions.DriverError
+        The server or the way to it is to blame, not the query.
+    """
+    check_timeout(timeout)
+    well_formed(cypher, "The query")
+    tokens = tokens_of(cypher)
+    refuse(cypher, tokens)
+    taken = check_parameters(parameters)
+    started = time.perf_counter()
+    session = open_session(
+        default_access_mode="READ",
+        fetch_size=_PIECE if limit is None else min(limit + 1, _PIECE),
+    )
+    columns, rows, truncated = _within_time(session, cypher, taken, timeout, limit)
+    return Answer(columns, rows, truncated, time.perf_counter() - started)
+
+
+def _within_time(
+    session: Session, cypher: str, parameters: dict[str, Any], timeout: float, limit: int | None
+) -> Found:
+    """Run in a thread of its own, so that Ctrl-C and the clock are seen meanwhile."""
+    begun = threading.Event()
+    outcome: list[Found] = []
+    failure: list[Exception] = []
+
+    def run() -> None:
+        try:
+            with session, session.begin_transaction(timeout=timeout) as transaction:
+                begun.set()
+                outcome.append(_fetched(transaction.run(cypher, parameters), limit))
+                transaction.rollback()
+        except Exception as error:
+            failure.append(error)
+        finally:
+            begun.set()
+
+    thread = threading.Thread(target=run, name="circuitkb query", daemon=True)
+    thread.start()
+    try:
+        answers = begun.wait(PATIENCE)
+        if answers:
+            thread.join(timeout + GRACE)
+    finally:
+        if thread.is_alive():
+            _cut(session)
+    if outcome:
+        return outcome[0]
+    if not answers:
+        raise StoreUnreachableError(f"The server did not answer within {PATIENCE:g} s.")
+    if not failure:
+        raise timed_out(timeout)
+    raise query_error(failure[0], cypher, timeout) or failure[0]
+
+
+def _cut(session: Session) -> None:
+    """Close a connection that another thread waits on; its server then ends the transaction.
+
+    The driver offers this (``cancel``) to its asynchronous sessions alone.
+    """
+    connection = getattr(session, "_connection", None)
+    if connection is not None:
+        connection.kill()
+
+
+def _fetched(result: Result, limit: int | None) -> Found:
+    """Return columns, rows up to the limit, and whether there are more."""
+    columns = tuple(result.keys())
+    rows: list[tuple[Any, ...]] = []
+    for record in result:
+        if limit is not None and len(rows) >= limit:
+            return columns, rows, True
+        rows.append(tuple(plain(value) for value in record.values()))
+    plan = None if rows else result.consume().plan
+    if plan is not None:
+        return (_PLAN,), [(plan_text(plan),)], False
+    return columns, rows, False
+
+
+def plan_text(plan: Mapping[str, Any], depth: int = 0) -> str:
+    """Return what EXPLAIN tells, an operator a line, those that it reads from indented below.
+
+    Examples
+    --------
+    >>> scan = {"operatorType": "NodeByLabelScan@neo4j", "args": {"Details": "n:Feature"}}
+    >>> print(plan_text({"operatorType": "ProduceResults@neo4j", "children": [scan]}))
+    + ProduceResults
+      + NodeByLabelScan n:Feature
+    """
+    told = plan.get("args", {})
+    name = str(plan.get("operatorType", "")).partition("@")[0]
+    rows = f" (about {told['EstimatedRows']:g} rows)" if "EstimatedRows" in told else ""
+    line = f"{'  ' * depth}+ {name} {told.get('Details', '')}".rstrip() + rows
+    return "\n".join([line, *(plan_text(child, depth + 1) for child in plan.get("children", ()))])
