@@ -1,8 +1,8 @@
-"""Everything in a graph as rows, in pieces of a size that fits into memory."""
+"""Everything in a graph as rows, or everything of some models, in pieces that fit into memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,18 +11,27 @@ import pyarrow as pa
 from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
 
+from .belonging import Ends, Part, belonging
 from .stored_graph import StoredGraph
 
 ROWS_IN_A_PIECE = 500_000
 _BATCH = 20_000
 
 
-def exported(graph: StoredGraph) -> Iterator[GraphRows]:
-    """Give nodes before the relations that join them, at most ``ROWS_IN_A_PIECE`` rows a piece."""
+def exported(graph: StoredGraph, models: Sequence[str] | None = None) -> Iterator[GraphRows]:
+    """Give nodes before the relations that join them, at most ``ROWS_IN_A_PIECE`` rows a piece.
+
+    With ``models``, only what belongs to them (:mod:`circuitkb.stores.belonging`).
+    """
+    tables = _Tables(graph)
+    yield from _pieces(_everything(tables) if models is None else belonging(tables, models))
+
+
+def _pieces(parts: Iterable[Part]) -> Iterator[GraphRows]:
     nodes: dict[str, list[pa.Table]] = {}
     relations: list[Relations] = []
     rows = 0
-    for part in _parts(graph):
+    for part in parts:
         count = (part[1] if isinstance(part, tuple) else part.table).num_rows
         if rows and rows + count > ROWS_IN_A_PIECE:
             yield _piece(nodes, relations)
@@ -43,17 +52,38 @@ def _piece(nodes: dict[str, list[pa.Table]], relations: list[Relations]) -> Grap
     )
 
 
-def _parts(graph: StoredGraph) -> Iterator[tuple[str, pa.Table] | Relations]:
+def _everything(tables: _Tables) -> Iterator[Part]:
     for node in NODES:
-        rows = graph.all_nodes(node.label, [p.name for p in node.properties])
-        for table in _tables(rows, node_schema(node.label)):
+        for table in tables.nodes(node.label, [p.name for p in node.properties], None):
             yield node.label, table
     for relation in RELATIONS:
         columns = [p.name for p in relation.properties]
         for source, target in relation.endpoints:
-            rows = graph.all_relations(relation.name, source, target, columns)
-            for table in _tables(rows, relation_schema(relation.name)):
+            for table in tables.relations((relation.name, source, target), columns, None):
                 yield Relations(relation.name, source, target, table)
+
+
+class _Tables:
+    """A stored graph, its rows gathered into tables of at most ``_BATCH``."""
+
+    def __init__(self, graph: StoredGraph) -> None:
+        self._graph = graph
+
+    def nodes(
+        self, label: str, columns: Sequence[str], models: Sequence[str] | None
+    ) -> Iterator[pa.Table]:
+        rows = self._graph.all_nodes(label, columns, models)
+        return _tables(rows, _chosen(node_schema(label), columns))
+
+    def relations(
+        self, ends: Ends, columns: Sequence[str], models: Sequence[str] | None
+    ) -> Iterator[pa.Table]:
+        rows = self._graph.all_relations(*ends, columns, models)
+        return _tables(rows, _chosen(relation_schema(ends[0]), ["source", "target", *columns]))
+
+
+def _chosen(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in names])
 
 
 def _tables(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:

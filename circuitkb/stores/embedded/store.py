@@ -191,14 +191,15 @@ class EmbeddedStore:
         if lease is None:
             return
         with closing(lease), closing(ReadOnlyGraph(lease.generation.graph, timeout=None)) as graph:
-            yield from exported(graph)
+            yield from exported(graph, models)
             for model, name in sorted(lease.generation.files("kernels").items()):
-                yield GraphRows(
-                    kernels={model: KernelFile(self._directory.arrays("kernels") / name)}
-                )
+                if models is None or model in models:
+                    path = self._directory.arrays("kernels") / name
+                    yield GraphRows(kernels={model: KernelFile(path)})
             for model, name in sorted(lease.generation.files("responses").items()):
-                path = self._directory.arrays("responses") / name
-                yield GraphRows(responses={model: load_responses(path)})
+                if models is None or model in models:
+                    path = self._directory.arrays("responses") / name
+                    yield GraphRows(responses={model: load_responses(path)})
 
     def close(self) -> None:
         """Let go of the engine; safe to repeat."""
