@@ -107,18 +107,20 @@ def _within_time(
 
     thread = threading.Thread(target=run, name="circuitkb query", daemon=True)
     thread.start()
+    answers = ends = False
     try:
         answers = begun.wait(PATIENCE)
         if answers:
             thread.join(timeout + GRACE)
+        ends = not thread.is_alive()
     finally:
-        if thread.is_alive():
+        if not ends:
             _cut(session)
     if outcome:
         return outcome[0]
     if not answers:
         raise StoreUnreachableError(f"The server did not answer within {PATIENCE:g} s.")
-    if not failure:
+    if not ends:
         raise timed_out(timeout)
     raise query_error(failure[0], cypher, timeout) or failure[0]
 

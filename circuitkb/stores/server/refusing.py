@@ -25,10 +25,17 @@ _CHANGING = {
     "RENAME", "REVOKE", "ROLLBACK", "SET", "START", "STOP", "USING",
 }  # fmt: skip
 _LEAVING = {
-    "USE": "USE: a query may only read the knowledge base it is sent to.",
-    "SHOW": "SHOW tells of the server: only SHOW INDEXES and SHOW CONSTRAINTS are for queries.",
-    "TERMINATE": "TERMINATE ends the work of others: it is not for queries.",
+    "USE": "USE: a query may only read the knowledge base it is sent to (a name is `use`).",
+    "SHOW": "SHOW tells of the server: only SHOW INDEXES and SHOW CONSTRAINTS are for queries "
+    "(a name is `show`).",
+    "TERMINATE": "TERMINATE ends the work of others: it is not for queries (a name is "
+    "`terminate`).",
 }
+_BEFORE_NAMES = set(".:$,=<>+/%^[|")
+_KINDS_SHOWN = {
+    "ALL", "BTREE", "EXIST", "EXISTENCE", "EXISTS", "FULLTEXT", "KEY", "LOOKUP", "NODE", "POINT",
+    "PROPERTY", "RANGE", "REL", "RELATIONSHIP", "TEXT", "TYPE", "UNIQUE", "UNIQUENESS", "VECTOR",
+}  # fmt: skip
 _SHOWN = {"INDEX", "INDEXES", "CONSTRAINT", "CONSTRAINTS"}
 
 _PROCEDURES = frozenset(
@@ -91,7 +98,8 @@ def refuse(cypher: str, tokens: list[Token]) -> None:
     ...         refuse(text, tokens_of(text))
     ...     except QueryRefusedError as error:
     ...         print(error)
-    SHOW tells of the server: only SHOW INDEXES and SHOW CONSTRAINTS are for queries.
+    SHOW tells of the server: only SHOW INDEXES and SHOW CONSTRAINTS are for queries (a name is
+    `show`).
     \\u0041: write the character itself, or give the text as a parameter.
     The function apoc.load.json is not for queries.
     >>> text = "MATCH (n:Label {text: 'USE system'}) RETURN n // SHOW SETTINGS"
@@ -133,29 +141,28 @@ def _beginning(cypher: str, tokens: list[Token]) -> int:
 
 
 def _shows_the_schema(tokens: list[Token]) -> bool:
-    """Return whether what follows SHOW names indexes or constraints before it goes on."""
+    """Return whether what follows SHOW names indexes or constraints, of whatever kind."""
     for token in tokens:
-        if token.word in _SHOWN:
-            return True
-        if token.kind != "name" or token.word in ("YIELD", "WHERE", "RETURN"):
-            return False
+        if token.word not in _KINDS_SHOWN:
+            return token.word in _SHOWN
     return False
 
 
 def _refuse_leaving(tokens: list[Token], index: int, begin: int) -> None:
-    """Refuse a keyword that stands before a name, unless it plainly is a name itself."""
+    """Refuse a keyword that leaves the graph, unless it plainly is a name there.
+
+    Most keywords of Cypher may also be names (``WITH as USE other`` imports a variable ``as``), so
+    the words around it tell nothing: only signs do.
+    """
     here = tokens[index]
-    before = tokens[index - 1].word if index else ""
-    following = tokens[index + 1] if index + 1 < len(tokens) else None
     if here.word == "TRANSACTIONS" and _in_transactions(tokens, index):
         raise QueryRefusedError("CALL { ... } IN TRANSACTIONS is for writing: leave it out.")
-    if here.word not in _LEAVING or before in (".", ":", "AS", "$"):
+    if here.word not in _LEAVING or (index == begin and here.word == "SHOW"):
         return
-    if index == begin and here.word == "SHOW":
-        return
-    if index == begin or (following and following.kind in ("name", "quoted", "sign", "string")):
-        if index != begin and following and following.kind == "sign":
-            return
+    before = tokens[index - 1].word if index else ""
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    ends_a_part = following is None or (following.kind == "sign" and following.word != "$")
+    if index == begin or not (ends_a_part or before in _BEFORE_NAMES):
         raise QueryRefusedError(_LEAVING[here.word])
 
 
