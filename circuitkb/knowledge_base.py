@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from circuitkb import known_names
 from circuitkb.circuit_records import circuit_records
+from circuitkb.moving.verbs import Moving
 from circuitkb.queries.conditions import DEFAULT_LIMIT, Mention
 from circuitkb.queries.criteria import Circuits, Edges, Features, Models, Sign
 from circuitkb.queries.statement import Statement
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from circuitkb.searching import Basis
 
 
-class KnowledgeBase:
+class KnowledgeBase(Moving):
     """Features, weights, circuits and what is said of them, in one store.
 
     Use it as a context manager, or :meth:`close` it.
@@ -376,10 +377,8 @@ class KnowledgeBase:
         claim``; a member has ``feature, role, side, weight, labels``, a null what was measured
         (``kind, value``) and what chance gives (``mean, count, method, p, q, tested``).
         """
-        rows = self.circuits(
-            model=model, motif=motif, origin=origin, feature=feature, limit=limit
-        ).run()
-        return circuit_records(self.store, rows)
+        rows = self.circuits(model=model, motif=motif, origin=origin, feature=feature, limit=limit)
+        return circuit_records(self.store, rows.run())
 
     def show(self, id: str | FeatureId) -> Card:
         """Return what is known of a feature, a layer, a model or a circuit.

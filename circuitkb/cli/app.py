@@ -16,7 +16,18 @@ import typer.core
 
 from circuitkb.schema.errors import CircuitKBError
 
-from . import browse, compare, demonstrate, discover, load, observe, question, report, vocabulary
+from . import (
+    browse,
+    compare,
+    demonstrate,
+    discover,
+    load,
+    move,
+    observe,
+    question,
+    report,
+    vocabulary,
+)
 from .output import say
 
 DEFECT, REFUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
@@ -83,6 +94,7 @@ for _commands in (
     browse,
     question,
     report,
+    move,
     vocabulary,
 ):
     _commands.register(app)

@@ -61,6 +61,8 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "match",
         "models",
         "observe",
+        "pull",
+        "push",
         "query",
         "report",
         "schema",

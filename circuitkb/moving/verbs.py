@@ -1,0 +1,80 @@
+"""The verbs of a knowledge base that move it: part of :class:`circuitkb.KnowledgeBase`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from circuitkb.schema.progress import Progress, silent
+from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from circuitkb.moving.report import CopyReport
+
+
+class Moving:
+    """What a knowledge base can do with other stores and with files."""
+
+    store: Store
+
+    def push(
+        self,
+        address: str | os.PathLike[str],
+        *,
+        models: Sequence[str] | None = None,
+        dry_run: bool = False,
+        progress: Progress = silent,
+    ) -> CopyReport:
+        """Copy this knowledge base, or some of its models, into another store.
+
+        What is there already stays; an interrupted copy goes on where it stopped when it is made
+        again. Every kind is read back and compared by its count and hash.
+
+        Parameters
+        ----------
+        address
+            A path, or the URL of a server; made if nothing is there.
+        models
+            Names of the models to copy, with all that speaks of them; everything if not given.
+        dry_run
+            Whether to look only, and write nothing.
+        progress
+            Called with what is being done and how far it is.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        ModelConflictError
+            Other weights stand there under the same name; nothing was written.
+        StoreError
+            What was read back differs, or a store cannot be read or written.
+        """
+        from circuitkb.moving.copying import copy
+        from circuitkb.stores import open_store
+
+        with closing(open_store(address)) as other:
+            return copy(self.store, other, models, dry_run=dry_run, progress=progress)
+
+    def pull(
+        self,
+        address: str | os.PathLike[str],
+        *,
+        models: Sequence[str] | None = None,
+        dry_run: bool = False,
+        progress: Progress = silent,
+    ) -> CopyReport:
+        """Copy another knowledge base, or some of its models, into this one; as :meth:`push`.
+
+        Raises
+        ------
+        StoreNotFoundError
+            There is no knowledge base at the address.
+        """
+        from circuitkb.moving.copying import copy
+        from circuitkb.stores import open_store
+
+        with closing(open_store(address, create=False)) as other:
+            return copy(other, self.store, models, dry_run=dry_run, progress=progress)
