@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def save_arrays(
     if path.exists():
         return
     path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_suffix(".new")
+    unfinished = path.with_suffix(f".{uuid4().hex}.new")  # two processes may write the same
     in_rows = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     save_file(in_rows, unfinished, metadata=dict(metadata))
     with unfinished.open("rb") as file:

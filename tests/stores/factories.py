@@ -6,7 +6,8 @@ runs on it too. What an engine cannot do stands in its capabilities, which the t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,23 +26,53 @@ class Factory:
     name: str
     open: Callable[[Path], Store]
 
+    @contextmanager
+    def held(self, place: Path) -> Iterator[Store]:
+        """Open an empty store that several tests share: no other test gets its database."""
+        with DATABASES.held(place):
+            store = self.open(place)
+            try:
+                store.ensure_schema()
+                yield store
+            finally:
+                store.close()
+
 
 class Databases:
     """Gives each place of a test a database of its own, emptied before its first use.
 
     Places of one test lie in one folder. A test with more places than there are servers gets the
-    database of its oldest place again.
+    database of its oldest place again. A place that is held keeps its own through many tests.
     """
 
     def __init__(self) -> None:
         self._places: dict[Path, str] = {}
+        self._held: dict[Path, str | None] = {}
+
+    @contextmanager
+    def held(self, place: Path) -> Iterator[None]:
+        """Leave the database that a place gets to it until the block ends."""
+        self._held[place] = None
+        try:
+            yield
+        finally:
+            del self._held[place]
 
     def at(self, place: Path) -> str:
         """Return the address of the database that stands for a place."""
+        if place in self._held:
+            address = self._held[place]
+            if address is None:
+                free = [a for a in servers.addresses() if a not in self._held.values()]
+                address = self._held[place] = free[-1]
+                self._places = {p: a for p, a in self._places.items() if a != address}
+                empty(address)
+            return address
         if any(other.parent != place.parent for other in self._places):
             self._places.clear()
         if place not in self._places:
-            free = [a for a in servers.addresses() if a not in self._places.values()]
+            taken = [*self._places.values(), *self._held.values()]
+            free = [a for a in servers.addresses() if a not in taken]
             oldest = next(iter(self._places), None)
             address = free[0] if free else self._places.pop(oldest or place)
             empty(address)
@@ -55,11 +86,11 @@ def empty(address: str) -> None:
         session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
 
 
-_DATABASES = Databases()
+DATABASES = Databases()
 
 
 def _server(place: Path, **options: Any) -> Store:
-    return ServerStore(_DATABASES.at(place), create=True, arrays=place / "arrays", **options)
+    return ServerStore(DATABASES.at(place), create=True, arrays=place / "arrays", **options)
 
 
 FACTORIES = (

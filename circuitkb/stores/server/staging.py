@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -92,11 +93,20 @@ class StagedWrite:
         """
         done = self._begin(session)
         rows = 0
-        for number, statement in enumerate(one_ahead(self._batches())):
-            if number >= done:
-                session.execute_write(self._step, number, statement)
-            rows += statement.rows
-            progress(doing, rows / self._rows)
+        try:
+            for number, statement in enumerate(one_ahead(self._batches())):
+                if number >= done:
+                    session.execute_write(self._step, number, statement)
+                rows += statement.rows
+                progress(doing, rows / self._rows)
+        except BaseException:
+            self._let_go(session)
+            raise
+
+    def is_there(self, transaction: ManagedTransaction) -> bool:
+        """Return whether it is still on its way."""
+        text = f"MATCH (w:{WRITE} {{id: $id}}) RETURN w.id"
+        return transaction.run(text, id=self.id).single() is not None
 
     def show(self, transaction: ManagedTransaction) -> None:
         """Give the staged nodes their labels; part of the last transaction.
@@ -126,6 +136,14 @@ class StagedWrite:
         ):
             _remove(session, self.id)
 
+    def _let_go(self, session: Session) -> None:
+        """Let whoever writes the same go on at once, if the server can still be told."""
+        from neo4j.exceptions import DriverError, Neo4jError
+
+        text = f"MATCH (w:{WRITE} {{id: $id, token: $token}}) SET w.token = ''"
+        with suppress(DriverError, Neo4jError):
+            session.run(text, id=self.id, token=self._token).consume()
+
     def _begin(self, session: Session) -> int:
         """Return how many batches are done, once nobody else does them."""
         until = time.monotonic() + LEASE + 5
@@ -147,7 +165,7 @@ class StagedWrite:
         row = transaction.run(
             f"MERGE (w:{WRITE} {{id: $id}}) "
             "ON CREATE SET w.token = $token, w.done = 0, w.renewed = timestamp() "
-            "WITH w, w.token = $token OR timestamp() - w.renewed > $lease AS mine "
+            "WITH w, w.token IN [$token, ''] OR timestamp() - w.renewed > $lease AS mine "
             "SET w.token = CASE WHEN mine THEN $token ELSE w.token END, "
             "w.renewed = CASE WHEN mine THEN timestamp() ELSE w.renewed END "
             "RETURN mine, w.done AS done",

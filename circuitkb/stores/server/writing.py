@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 ROWS_IN_A_TRANSACTION = 50_000
 """Nodes and relations that one transaction makes; more of them are staged."""
 
-_ATTEMPTS = 3
+_ATTEMPTS = 10
+_COMMITS = 3
 
 Result = TypeVar("Result")
 
@@ -96,8 +97,9 @@ class Writer:
             return True
         staged = StagedWrite(changes)
         try:
-            staged.run(self._session, progress, doing)
-            self._once(lambda transaction: self._large(transaction, rows, seen, changes, staged))
+            with server_errors(self._address):
+                staged.run(self._session, progress, doing)
+                self._once(lambda tx: self._large(tx, rows, seen, changes, staged))
         except Lost:
             staged.abandon(self._session)
             return False
@@ -143,8 +145,8 @@ class Writer:
         staged: StagedWrite,
     ) -> None:
         now = self._newest(transaction, rows, seen, changes)
-        if now.nothing:  # the answer to the commit was lost
-            return
+        if now.nothing and not staged.is_there(transaction):
+            return  # it was shown before, and the answer to that commit was lost
         new = {label: set(table["id"].to_pylist()) for label, table in now.nodes.items()}
         if new != staged.ids:
             raise Lost
@@ -169,7 +171,7 @@ class Writer:
         """Run a transaction that may be run again: where the answer to its commit was lost."""
         from neo4j.exceptions import IncompleteCommit
 
-        for _ in range(_ATTEMPTS - 1):
+        for _ in range(_COMMITS - 1):
             try:
                 return self._session.execute_write(work)
             except IncompleteCommit:
