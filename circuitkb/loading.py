@@ -1,11 +1,16 @@
-"""A load: is the model there already, under this name, with these weights? If not, write it."""
+"""A load: is the model there already, under this name, with these weights? If not, write it.
+
+A folder that ``circuitkb export parquet`` wrote is a source too: of all that is in it.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import perf_counter
 
+from circuitkb.moving.files_folder import ABOUT
 from circuitkb.reports import LoadReport
-from circuitkb.schema.errors import SourceError
+from circuitkb.schema.errors import SourceError, UnknownSourceError
 from circuitkb.schema.progress import Progress
 from circuitkb.stores.base import Store, other_weights
 
@@ -27,6 +32,15 @@ def load(
 
     if isinstance(keep, bool) or keep < 1:
         raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
+    folder = _exported_folder(source)
+    if folder is not None:
+        from circuitkb.moving.files_loading import load_folder
+
+        if name is not None or architecture is not None:
+            raise SourceError(
+                f"{source} names its models itself: --name and --arch go with one network."
+            )
+        return load_folder(store, folder, progress)
     start = perf_counter()
     loadable = open_source(source, name=name, architecture=architecture)
     there = store.read(
@@ -49,3 +63,23 @@ def load(
     kept = rows.nodes["Model"].column("keep").to_pylist()[0]
     seconds = perf_counter() - start
     return LoadReport(loadable.name, True, kept, keep, rows.counts(), seconds)
+
+
+def _exported_folder(source: str) -> Path | None:
+    """Return the folder that an export wrote, if that is what the source is.
+
+    Raises
+    ------
+    UnknownSourceError
+        It is a knowledge base, which is copied and not loaded.
+    """
+    from circuitkb.loaders.zoo import ZOO
+
+    folder = Path(source).expanduser()
+    if source in ZOO or not folder.is_dir():
+        return None
+    if (folder / "store.json").is_file():
+        raise UnknownSourceError(
+            f"{source} is a knowledge base, no source. To copy all of it: circuitkb pull {source}"
+        )
+    return folder if (folder / ABOUT).is_file() else None

@@ -28,26 +28,29 @@ class LoadReport:
     Attributes
     ----------
     name
-        Name of the model.
+        Name of the model, or path of the folder that was exported.
     created
         Whether anything was written; a model whose weights are there already is left as it is.
     keep
         Strongest inputs of each unit that the graph keeps now; None where it keeps what was
         published.
     asked_keep
-        The number asked for.
+        The number asked for; None for a folder, which says itself.
     counts
-        Rows written, by label and relation.
+        Rows written, by label and relation; of a folder those that were not there.
     seconds
         How long it took.
+    models
+        For a folder: its models, and whether each is new here.
     """
 
     name: str
     created: bool
     keep: int | None
-    asked_keep: int
+    asked_keep: int | None
     counts: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    models: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def message(self) -> str:
@@ -57,9 +60,14 @@ class LoadReport:
         --------
         >>> LoadReport("alexnet", False, keep=64, asked_keep=32).message
         'alexnet is there already with 64 inputs of each unit, not 32: nothing changed.'
+        >>> LoadReport("zoo", True, None, None, {"Evidence": 8}, 1, {"alexnet": False}).message
+        'zoo loaded in 1.0 s: 0 new models (1 there already), 0 features, 0 edges, 8 other nodes
+        and relations.'
         """
+        features, edges = self.counts.get("Feature", 0), self.counts.get("WEIGHT", 0)
+        if self.asked_keep is None:
+            return self._message_of_folder(features, edges)
         if self.created:
-            features, edges = self.counts.get("Feature", 0), self.counts.get("WEIGHT", 0)
             return (
                 f"{self.name} loaded in {self.seconds:.1f} s: "
                 f"{features:,} features, {edges:,} edges kept."
@@ -70,6 +78,18 @@ class LoadReport:
                 f"not {self.asked_keep}: nothing changed."
             )
         return f"{self.name} is there already: nothing changed."
+
+    def _message_of_folder(self, features: int, edges: int) -> str:
+        new = sum(self.models.values())
+        there = len(self.models) - new
+        if not self.created:
+            return f"All of {self.name} is there already: no node or relation is new."
+        others = sum(self.counts.values()) - features - edges
+        return (
+            f"{self.name} loaded in {self.seconds:.1f} s: {new} new model{'s' * (new != 1)}"
+            f"{f' ({there} there already)' if there else ''}, {features:,} features, "
+            f"{edges:,} edges, {others:,} other nodes and relations."
+        )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from . import (
     compare,
     demonstrate,
     discover,
+    export,
     load,
     move,
     observe,
@@ -95,6 +96,7 @@ for _commands in (
     question,
     report,
     move,
+    export,
     vocabulary,
 ):
     _commands.register(app)

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
             "circuitkb load efficientnet_lite0 --kb zoo.ckb",
             "circuitkb load torchvision:resnet18@IMAGENET1K_V1 --name resnet18",
             "circuitkb load weights.safetensors --arch torchvision:resnet18 --name mine",
+            "circuitkb load zoo-2026 --kb copy.ckb",
         ),
     )
 
@@ -32,7 +33,7 @@ def load(
             metavar="SOURCE",
             help="A network of the zoo (efficientnet_lite0, ...), torchvision:NAME(@WEIGHTS), "
             "timm:NAME, a .onnx file, a checkpoint (.safetensors, .pt) with --arch, "
-            "published:inceptionv1, or published:DIR.",
+            "published:inceptionv1, published:DIR, or a folder that export parquet wrote.",
         ),
     ],
     name: Annotated[
@@ -58,7 +59,7 @@ def load(
     ] = None,
     kb: Store = None,
 ) -> None:
-    """Turn a network's weights, or published circuits, into a graph.
+    """Turn a network's weights, published circuits, or an exported folder into a graph.
 
     All or nothing: an interrupted load leaves the knowledge base as it was. Loading the same
     weights again changes nothing; other weights need another --name.

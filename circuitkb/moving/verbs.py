@@ -11,6 +11,7 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
+    from circuitkb.moving.files_formats import ExportReport
     from circuitkb.moving.report import CopyReport
 
 
@@ -78,3 +79,41 @@ class Moving:
 
         with closing(open_store(address, create=False)) as other:
             return copy(other, self.store, models, dry_run=dry_run, progress=progress)
+
+    def export(
+        self,
+        format: str,
+        directory: str | os.PathLike[str],
+        *,
+        models: Sequence[str] | None = None,
+        force: bool = False,
+        progress: Progress = silent,
+    ) -> ExportReport:
+        """Write this knowledge base, or some of its models, into a folder, whole or not at all.
+
+        Parameters
+        ----------
+        format
+            ``"parquet"``, which :meth:`circuitkb.KnowledgeBase.load` reads back without loss, or
+            ``"neo4j-admin"``, for Neo4j's offline import.
+        directory
+            The folder; made if it is not there.
+        models
+            Names of the models, with all that speaks of them; everything if not given.
+        force
+            Whether an export that is there already is replaced; nothing else ever is.
+        progress
+            Called with what is being done and how far it is.
+
+        Raises
+        ------
+        SchemaError
+            No such format.
+        NotFoundError
+            No such model.
+        StoreError, StoreFullError
+            The folder holds something, or cannot be written; nothing was changed.
+        """
+        from circuitkb.moving.files_formats import export
+
+        return export(self.store, format, directory, models=models, force=force, progress=progress)

@@ -55,6 +55,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "circuits",
         "demo",
         "edges",
+        "export",
         "features",
         "find",
         "load",
