@@ -10,7 +10,7 @@ from time import perf_counter
 
 from circuitkb.moving.files_folder import ABOUT
 from circuitkb.reports import LoadReport
-from circuitkb.schema.errors import SourceError, UnknownSourceError
+from circuitkb.schema.errors import SourceError, StoreError, UnknownSourceError
 from circuitkb.schema.progress import Progress
 from circuitkb.stores.base import Store, other_weights
 
@@ -51,18 +51,35 @@ def load(
         fingerprint, stored_keep = there[0]
         if fingerprint != loadable.fingerprint:
             raise other_weights(loadable.name, fingerprint, loadable.fingerprint)
-        return LoadReport(loadable.name, False, stored_keep, keep, seconds=perf_counter() - start)
+        if _kernels_can_be_read(store, loadable.name):
+            seconds = perf_counter() - start
+            return LoadReport(loadable.name, False, stored_keep, keep, seconds=seconds)
+        keep = stored_keep or keep  # the graph stays as it is; its kernels are brought here
 
     def reading(doing: str, done: float) -> None:
         progress(doing, READING * done)
 
+    def writing(doing: str, done: float) -> None:
+        progress(doing, READING + (1 - READING) * done)
+
     rows = loadable.rows(keep=keep, progress=reading)
-    progress(f"{loadable.name}: writing", READING)
-    store.write(rows)
+    store.write(rows, writing)
     progress(f"{loadable.name}: loaded", 1.0)
     kept = rows.nodes["Model"].column("keep").to_pylist()[0]
     seconds = perf_counter() - start
     return LoadReport(loadable.name, True, kept, keep, rows.counts(), seconds)
+
+
+def _kernels_can_be_read(store: Store, model: str) -> bool:
+    """Return whether the kernels of a model are where this store looks for them.
+
+    Those of a server's knowledge base may lie on another machine.
+    """
+    try:
+        store.kernels(model)
+    except StoreError:
+        return False
+    return True
 
 
 def _exported_folder(source: str) -> Path | None:
