@@ -37,7 +37,7 @@ def test_every_port_is_on_loopback(server: dict[str, Any]) -> None:
 
 
 def test_it_refuses_to_start_without_a_password(server: dict[str, Any]) -> None:
-    assert server["environment"]["NEO4J_AUTH"].startswith("neo4j/${NEO4J_PASSWORD:?")
+    assert server["environment"]["NEO4J_AUTH"].startswith("neo4j/${CIRCUITKB_NEO4J_PASSWORD:?")
 
 
 def test_cypher_cannot_read_the_servers_files(server: dict[str, Any]) -> None:

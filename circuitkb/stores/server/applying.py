@@ -20,6 +20,7 @@ from circuitkb.stores.one_ahead import one_ahead
 from circuitkb.stores.property_rows import property_rows, value_lists
 
 from .arrays import refer
+from .faults import no_memory, out_of_memory
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction, Transaction
@@ -38,8 +39,22 @@ class Statement:
     rows: int
 
     def run(self, transaction: Transaction | ManagedTransaction) -> int:
-        """Run it and return how many nodes and relations it made."""
-        counters = transaction.run(self.text, self.parameters).consume().counters
+        """Run it and return how many nodes and relations it made.
+
+        Raises
+        ------
+        StoreFullError
+            The server had too little memory. The driver takes this for passing, and would try
+            for as long as it may.
+        """
+        from neo4j.exceptions import Neo4jError
+
+        try:
+            counters = transaction.run(self.text, self.parameters).consume().counters
+        except Neo4jError as error:
+            if out_of_memory(error):
+                raise no_memory() from error
+            raise
         return counters.nodes_created + counters.relationships_created
 
 

@@ -65,11 +65,8 @@ def store_error(error: Exception, address: ServerAddress) -> StoreError:
         )
     if ".Security." in code:
         return StoreAccessError(f"{where}: {_first_line(error)}")
-    if any(name in code for name in _MEMORY):
-        return StoreFullError(
-            f"{where} has too little memory for this; nothing was changed. Its administrator can "
-            f"raise dbms.memory.transaction.total.max and server.memory.heap.max_size."
-        )
+    if out_of_memory(error):
+        return no_memory()
     if "LockClientStopped" in code or "DeadlockDetected" in code or "LockAcquisition" in code:
         return StoreBusyError(f"Others are writing to {where}: try again when they are done.")
     if "DatabaseUnavailable" in code or "GeneralShutdown" in code:
@@ -82,6 +79,20 @@ def store_error(error: Exception, address: ServerAddress) -> StoreError:
             f"it the Bolt port?"
         )
     return StoreError(f"{where}: {_first_line(error)}")
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether the server had too little memory: trying again does not help."""
+    return any(name in str(getattr(error, "code", "")) for name in _MEMORY)
+
+
+def no_memory() -> StoreFullError:
+    """Return the error of a server with too little memory."""
+    return StoreFullError(
+        "The server has too little memory for this write; nothing of it can be seen. Its "
+        "administrator can raise dbms.memory.transaction.total.max and "
+        "server.memory.heap.max_size."
+    )
 
 
 def wrong_password(address: ServerAddress) -> StoreAccessError:
