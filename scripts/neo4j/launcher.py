@@ -1,4 +1,4 @@
-"""Neo4j servers without Docker: jars from Maven, run by the Java found on this machine.
+"""Neo4j servers without Docker: jars from Maven, run by the Java of this machine.
 
 For tests and contributors; ``scripts/neo4j-server`` is its command. The servers listen on
 127.0.0.1 alone and end with the process that started them.
@@ -27,26 +27,26 @@ JAVA_RELEASES = (17, 21)
 """What Neo4j 5.26 runs on."""
 
 JAVA_OPTIONS = (
-    # What Neo4j's own start script passes: its memory-mapped files reach into the JDK.
+    # What Neo4j's own start script passes: it reaches into the JDK for its memory-mapped files.
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
     "--add-opens=java.base/java.io=ALL-UNNAMED",
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
     "-Dio.netty.tryReflectionSetAccessible=true",
-    "-XX:-OmitStackTraceInFastThrow",
 )
 SETTINGS = {
     "dbms.usage_report.enabled": "false",
     # Cypher must not read the machine's files: a read transaction does not stop it.
     "dbms.security.allow_csv_import_from_file_urls": "false",
+    # Else each database takes 512 MB of disk before it holds anything.
     "db.tx_log.preallocate": "false",
-    # At the end there is nobody to wait for: seconds less for each stop.
+    # Without these, each stop takes 20 s: whoever stops a server has nothing to wait for.
     "internal.server.bolt.thread_pool_shutdown_wait_time": "0s",
     "internal.server.bolt.connection_shutdown_wait_time": "0s",
 }
 HOW_TO_GET = """\
   Debian, Ubuntu:  sudo apt-get install openjdk-17-jdk-headless maven
-  macOS:           brew install openjdk@21 maven
-  Windows:         winget install EclipseAdoptium.Temurin.21.JDK, and Maven from maven.apache.org"""
+  macOS:           brew install openjdk@21 maven && export JAVA_HOME="$(brew --prefix openjdk@21)"
+  Windows:         choco install temurin21 maven"""
 
 
 class ServerError(RuntimeError):
@@ -70,34 +70,39 @@ def java() -> Path:
     ServerError
         None is there. Says what was found and how to get one.
     """
-    seen = []
+    seen: dict[str, str] = {}
     home = os.environ.get("JAVA_HOME")
     for place in (str(Path(home) / "bin") if home else None, None):
         found = shutil.which("java", path=place)
         if found is None or found in seen:
             continue
-        release = java_release(Path(found))
+        release = java_release(found)
         if release not in JAVA_RELEASES:
-            seen.append(f"{found} is Java {release or 'of an unknown version'}")
+            seen[found] = f"{found} is Java {release or 'of an unknown release'}"
         elif shutil.which("javac", path=str(Path(found).resolve().parent)) is None:
-            seen.append(f"{found} is a Java {release} without its compiler, a JRE")
+            seen[found] = f"{found} is of a JRE {release}, which lacks the compiler of a JDK"
         else:
             return Path(found)
     raise ServerError(
-        f"Neo4j {version()} needs a JDK 17 or 21; {'; '.join(seen) or 'no Java was found'}. "
+        f"Neo4j {version()} needs a JDK 17 or 21; {'; '.join(seen.values()) or 'no Java is here'}. "
         f"Install one, or let JAVA_HOME name it:\n{HOW_TO_GET}"
     )
 
 
-def java_release(command: Path) -> int | None:
+def java_release(command: str) -> int | None:
     """Return the feature release (17, 21, ...) of a ``java`` command."""
     said = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)
     match = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
     return int(match[1]) if match else None
 
 
+def library_folder(kept: Path = KEPT) -> Path:
+    """Return where the jars of Neo4j are kept, or will be."""
+    return kept / f"lib-{version()}"
+
+
 def libraries(kept: Path = KEPT) -> Path:
-    """Return the folder with Neo4j's jars; Maven gets them the first time (about 125 MB).
+    """Return the folder with the jars of Neo4j; Maven gets them the first time (about 125 MB).
 
     It appears whole or not at all, and processes that ask at once wait for the one that fetches.
 
@@ -106,45 +111,50 @@ def libraries(kept: Path = KEPT) -> Path:
     ServerError
         Maven is missing, or could not get them.
     """
-    folder = kept / f"lib-{version()}"
+    folder = library_folder(kept)
     if folder.is_dir():
         return folder
-    kept.mkdir(exist_ok=True)
+    kept.mkdir(parents=True, exist_ok=True)
     with FileLock(kept / "fetch.lock"):
         if not folder.is_dir():
-            fetch(folder)
+            unfinished = kept / "unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            fetch(unfinished)
+            unfinished.rename(folder)
     return folder
 
 
 def fetch(folder: Path) -> None:
-    """Let Maven copy the jars that ``pom.xml`` asks for into a new folder."""
+    """Let Maven copy the jars that ``pom.xml`` asks for into a folder."""
     maven = shutil.which("mvn")
     if maven is None:
         raise ServerError(f"Maven is needed once, to get Neo4j {version()}:\n{HOW_TO_GET}")
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetch-") as temporary:
-        copied = Path(temporary) / "lib"
-        done = subprocess.run(
-            [maven, "--batch-mode", "--quiet", "--file", HERE / "pom.xml",
-             "dependency:copy-dependencies", "-DincludeScope=runtime",
-             f"-DoutputDirectory={copied}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, check=False,
-        )  # fmt: skip
-        if done.returncode != 0 or not any(copied.glob(f"neo4j-{version()}.jar")):
-            raise ServerError(f"Maven could not get Neo4j {version()}:\n{done.stdout[-2000:]}")
-        copied.rename(folder)
+    command: list[str | Path] = [maven, "--batch-mode", "--quiet", "--file", HERE / "pom.xml"]
+    command += ["dependency:copy-dependencies", "-DincludeScope=runtime"]
+    done = subprocess.run(
+        [*command, f"-DoutputDirectory={folder}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ServerError(f"Maven could not get Neo4j {version()}:\n{done.stdout[:2000]}")
 
 
 @dataclass
 class Servers:
-    """Running servers, all in one process: leave the ``with`` block, or call ``stop``, to end them.
+    """Servers that run, all in one process; the end of a ``with`` block stops them.
 
     Attributes
     ----------
     addresses
         ``bolt://127.0.0.1:PORT`` of each, in the order of the directories.
     process
-        The Java process. They end when its standard input closes: with this process at the latest.
+        The Java process. It ends when its standard input closes: with this process at the latest.
+    output
+        The last lines that it printed.
     """
 
     addresses: list[str]
@@ -158,10 +168,10 @@ class Servers:
         self.stop()
 
     def stop(self, patience: float = 60) -> None:
-        """End the servers in order; after ``patience`` seconds without."""
+        """End the servers in order; those that take longer than ``patience`` seconds, at once."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         try:
-            if self.process.stdin is not None:
-                self.process.stdin.close()
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
             self.kill()
@@ -182,9 +192,9 @@ def start(
     read_only: bool = False,
     settings: Mapping[str, str] | None = None,
     java_options: Sequence[str] = (),
-    patience: float = 120,
+    patience: float = 180,
 ) -> Servers:
-    """Start a server for each directory, and return when all of them answer.
+    """Start a server on each directory, and return when all of them answer.
 
     Parameters
     ----------
@@ -193,11 +203,13 @@ def start(
     ports
         Bolt's port for each; without, or for 0, a free one.
     heap, page_cache
-        Memory: of all servers together, and for the files of each.
+        Memory: of all servers together, and for the files of each. All transactions of a server
+        together may take 70% of the heap (Neo4j's own limit), so that a query that asks for too
+        much fails alone.
     password
-        Of the user ``neo4j``. Without, no server asks who is there.
+        Of the user ``neo4j``, at least 8 characters. Without, nobody is asked for one.
     read_only
-        Whether databases refuse to be written.
+        Whether the databases refuse to be written; the directories must hold some.
     settings
         More lines for ``neo4j.conf``.
     java_options
@@ -210,9 +222,8 @@ def start(
     ServerError
         Java or Maven is missing, or a server did not start: with what it said.
     """
-    conf = {
+    lines = {
         **SETTINGS,
-        "dbms.security.auth_enabled": str(password is not None).lower(),
         "server.databases.default_to_read_only": str(read_only).lower(),
         "server.memory.pagecache.size": page_cache,
         **(settings or {}),
@@ -221,23 +232,29 @@ def start(
     for directory, port in zip(directories, ports or [0] * len(directories), strict=True):
         directory.mkdir(parents=True, exist_ok=True)
         places += [str(directory.resolve()), str(port)]
-    environment = {**os.environ, PASSWORD_VARIABLE: password or ""}
+    environment = {key: text for key, text in os.environ.items() if key != PASSWORD_VARIABLE}
+    if password is not None:
+        environment[PASSWORD_VARIABLE] = password
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "neo4j.conf"
-        path.write_text("".join(f"{name}={value}\n" for name, value in conf.items()), "utf-8")
+        path.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), "utf-8")
         process = subprocess.Popen(
-            [java(), f"-Xmx{heap}", *JAVA_OPTIONS, *java_options, "-cp", libraries() / "*",
-             HERE / "Server.java", path, *places],
-            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [*java_command(heap, java_options), HERE / "Server.java", path, *places],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         servers = Servers([], process)
         up = threading.Event()
         threading.Thread(target=read, args=(servers, len(directories), up), daemon=True).start()
-        if not up.wait(patience) or len(servers.addresses) < len(directories):
+        in_time = up.wait(patience)
+        if len(servers.addresses) < len(directories):
             servers.kill()
+            why = "did not start" if in_time else f"did not start within {patience:g} s"
             said = "\n".join(servers.output[-30:]) or "It said nothing."
-            raise ServerError(f"Neo4j {version()} did not start within {patience:g} s:\n{said}")
+            raise ServerError(f"Neo4j {version()} {why}:\n{said}")
     return servers
 
 
@@ -254,19 +271,23 @@ def read(servers: Servers, expected: int, up: threading.Event) -> None:
     up.set()
 
 
-def admin(directory: Path, arguments: Sequence[str], *, heap: str = "1g") -> int:
-    """Run Neo4j's own ``neo4j-admin`` (``database import``, ``dump``, ...) on a directory.
+def java_command(heap: str, options: Sequence[str] = ()) -> list[str]:
+    """Return the beginning of a command that runs a class of Neo4j."""
+    classes = str(libraries() / "*")
+    return [str(java()), f"-Xmx{heap}", *JAVA_OPTIONS, *options, "-cp", classes]
 
-    Returns its exit code. The servers of the directory must not run.
+
+def admin(directory: Path, arguments: Sequence[str], *, heap: str = "1g") -> int:
+    """Run ``neo4j-admin`` (``database import``, ``database dump``, ...) on a server's directory.
+
+    No server may run on it. Returns the exit code.
     """
-    (directory / "conf").mkdir(parents=True, exist_ok=True)
+    conf = directory / "conf"
+    conf.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
         "NEO4J_HOME": str(directory.resolve()),
-        "NEO4J_CONF": str((directory / "conf").resolve()),
+        "NEO4J_CONF": str(conf.resolve()),
     }
-    return subprocess.run(
-        [java(), f"-Xmx{heap}", *JAVA_OPTIONS, "-cp", libraries() / "*",
-         "org.neo4j.cli.AdminTool", *arguments],
-        env=environment, check=False,
-    ).returncode  # fmt: skip
+    command = [*java_command(heap), "org.neo4j.cli.AdminTool", *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode
