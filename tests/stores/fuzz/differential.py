@@ -1,0 +1,195 @@
+"""Answers of stores held against brute force."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from circuitkb.errors import CircuitKBError
+from circuitkb.stores.base import Store
+
+from .clauses import Query, identity
+from .patterns import TooManyRowsError
+from .questions import Question, random_question
+from .worlds import World, random_world
+
+QUESTIONS = 40
+"""Questions about one graph."""
+
+Answer = list[tuple[Any, ...]]
+Opener = Callable[[World], AbstractContextManager[Store]]
+"""Opens a store that holds a world and nothing else."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A graph, and questions about it with what brute force answers."""
+
+    seed: int
+    graph: int
+    world: World
+    asked: Sequence[tuple[Question, Answer]]
+
+
+def make_round(seed: int, graph: int, questions: int = QUESTIONS) -> Round:
+    """Return the same round for the same numbers."""
+    rng = random.Random(f"{seed}/{graph}")
+    world = random_world(rng)
+    asked: list[tuple[Question, Answer]] = []
+    while len(asked) < questions:
+        question = random_question(rng, world)
+        try:
+            asked.append((question, question.query.answer(world)))
+        except TooManyRowsError:
+            continue
+    return Round(seed, graph, world, asked)
+
+
+@dataclass
+class Tally:
+    """What was asked."""
+
+    asked: int = 0
+    rows: int = 0
+    motifs: Counter[str] = field(default_factory=Counter)
+    shapes: Counter[str] = field(default_factory=Counter)
+    edges: Counter[int] = field(default_factory=Counter)
+    answered_motifs: Counter[str] = field(default_factory=Counter)
+    answered_shapes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, question: Question, expected: Answer) -> None:
+        """Count a question; one is answered if brute force finds any row."""
+        self.asked += 1
+        self.rows += len(expected)
+        self.motifs[question.motif] += 1
+        self.shapes[question.shape] += 1
+        self.edges[question.edges] += 1
+        self.answered_motifs[question.motif] += bool(expected)
+        self.answered_shapes[question.shape] += bool(expected)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A question that a store answers in another way."""
+
+    store: str
+    seed: int
+    graph: int
+    number: int
+    question: Question
+    world: World
+    expected: Answer
+    found: Answer | CircuitKBError
+
+    def report(self) -> str:
+        """Return all that is needed to see it again, as Markdown."""
+        query = self.question.query
+        lines = [
+            f"### {self.store}: {self.question.shape} of {self.question.motif!r}, "
+            f"seed {self.seed}, graph {self.graph}, question {self.number}",
+            f"```cypher\n{query.text}\n```",
+            f"Parameters: `{json.dumps(query.parameters)}`",
+        ]
+        if isinstance(self.found, CircuitKBError):
+            lines.append(f"The store: {type(self.found).__name__}: {self.found}")
+            lines.append(_listed("Brute force", self.expected))
+        else:
+            found, expected = (
+                {_comparable(query, row): row for row in rows}
+                for rows in (self.found, self.expected)
+            )
+            lines += [
+                f"{len(self.found)} rows, {len(self.expected)} by brute force.",
+                _listed("Only the store", [row for key, row in found.items() if key not in expected]),
+                _listed("Only brute force", [r for key, r in expected.items() if key not in found]),
+                _listed("The store", self.found),
+                _listed("Brute force", self.expected),
+            ]
+        lines.append(f"The graph (`worlds.from_json` reads it):\n```json\n{self.world.json()}\n```")
+        return "\n\n".join(lines)
+
+
+def _listed(title: str, rows: Answer, most: int = 10) -> str:
+    shown = "\n".join(json.dumps(row) for row in rows[:most])
+    more = f"\n... and {len(rows) - most} more" if len(rows) > most else ""
+    return f"{title}:\n```json\n{shown}{more}\n```"
+
+
+def differences(name: str, store: Store, given: Round) -> Iterator[Difference]:
+    """Ask a store that holds the round's graph everything, and give what differs."""
+    for number, (question, expected) in enumerate(given.asked):
+        found = ask(store, question.query)
+        if not same(question.query, found, expected):
+            yield Difference(
+                name, given.seed, given.graph, number, question, given.world, expected, found
+            )
+
+
+def ask(store: Store, query: Query) -> Answer | CircuitKBError:
+    """Return the rows that a store gives, or its error."""
+    try:
+        return store.read(query.text, query.parameters, limit=None).rows
+    except CircuitKBError as error:
+        return error
+
+
+def same(query: Query, found: Answer | CircuitKBError, expected: Answer) -> bool:
+    """Whether the rows are the same: in their order if the query gives one, else as often."""
+    if isinstance(found, CircuitKBError):
+        return False
+    one, other = ([_comparable(query, row) for row in rows] for rows in (found, expected))
+    return one == other if query.last.order else Counter(one) == Counter(other)
+
+
+def _comparable(query: Query, row: tuple[Any, ...]) -> Hashable:
+    return tuple(
+        identity(sorted(value, key=repr) if column.in_any_order else value)
+        for column, value in zip(query.last.columns, row, strict=True)
+    )
+
+
+def smaller(found: Difference, opener: Opener) -> Difference:
+    """Return the same difference on a graph from which nothing can be taken away."""
+    best, size = found, max(1, len(found.world.nodes) // 2)
+    while size:
+        parts = [*best.world.nodes, *best.world.edges]
+        for start in range(0, len(parts), size):
+            taken = [part for part in parts[start : start + size] if _holds(best.world, part)]
+            if not taken:
+                continue
+            tried = _again(best, best.world.without(taken), opener)
+            best = tried or best
+        size //= 2
+    return best
+
+
+def _holds(world: World, part: Any) -> bool:
+    return part in world.nodes or part in world.edges
+
+
+def _again(found: Difference, world: World, opener: Opener) -> Difference | None:
+    """Return the difference on another graph, if there is one."""
+    query = found.question.query
+    try:
+        expected = query.answer(world)
+    except TooManyRowsError:
+        return None
+    with opener(world) as store:
+        answer = ask(store, query)
+    if same(query, answer, expected) or type(answer) is not type(found.found):
+        return None
+    return Difference(
+        found.store,
+        found.seed,
+        found.graph,
+        found.number,
+        found.question,
+        world,
+        expected,
+        answer,
+    )

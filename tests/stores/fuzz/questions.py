@@ -1,0 +1,61 @@
+"""Random questions: a motif, and a shape of what is asked about it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from . import calls, optional_parts, paths, projections, subqueries, variable_length
+from .clauses import Clause, Query
+from .motifs import MOTIFS
+from .worlds import World
+from .writer import Writer
+
+SHAPES: dict[str, Callable[[Writer, str], Sequence[Clause]]] = {
+    "rows": projections.rows,
+    "whole nodes and edges": projections.whole,
+    "totals": projections.total,
+    "distinct": projections.distinct,
+    "groups": projections.groups,
+    "many": projections.many,
+    "page": projections.page,
+    "strongest": projections.strongest,
+    "first ones": projections.first_ones,
+    "two parts": projections.two_parts,
+    "there": subqueries.there,
+    "also": subqueries.also,
+    "beside": subqueries.beside,
+    "optional rows": optional_parts.optional_rows,
+    "optional groups": optional_parts.optional_groups,
+    "missing": optional_parts.missing,
+    "reach": variable_length.reach,
+    "lists": variable_length.lists,
+    "path": paths.path,
+    "either motif": calls.either_motif,
+    "for each": calls.for_each,
+    "given features": calls.given_features,
+}
+"""What is asked; each says so in its docstring."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query, and what it is made of."""
+
+    motif: str
+    shape: str
+    query: Query
+
+    @property
+    def edges(self) -> int:
+        """Relations in the motif; what is asked besides may have more."""
+        return sum(len(chain) // 2 for chain in MOTIFS[self.motif])
+
+
+def random_question(rng: random.Random, world: World) -> Question:
+    """Return a question with values that occur in a world."""
+    motif, shape = rng.choice(list(MOTIFS)), rng.choice(list(SHAPES))
+    writer = Writer(rng, world)
+    clauses = SHAPES[shape](writer, motif)
+    return Question(motif, shape, Query(clauses, writer.parameters))

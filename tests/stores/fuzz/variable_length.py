@@ -1,0 +1,34 @@
+"""Questions about chains of any length, and whole paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .clauses import Aggregate, Clause, Column, Projection
+from .logic import Expression, Row, combined, compare, prop, variable
+from .motifs import MOTIFS, write
+from .patterns import Match, Step
+from .projections import COUNT, columns, identities, node
+from .worlds import Edge, Node, World
+from .writer import EDGES, Writer
+
+
+def reach(writer: Writer, motif: str) -> list[Clause]:
+    """What a motif with parts of variable length leads to, how far away, in how many ways."""
+    found = write(writer, motif, lengths=0.6)
+    lists = writer.names(of=lambda kind: kind == EDGES)
+    if not lists:
+        return [*found, Projection("RETURN", columns([prop(node(writer), "id"), COUNT]))]
+    size = combined("size({})", len, variable(writer.rng.choice(lists)))
+    keys = [prop(node(writer), "id"), prop(node(writer), "id")]
+    if writer.chance(0.5):
+        return [*found, Projection("RETURN", columns([*keys, size, COUNT]))]
+    shortest = Aggregate(f"min({size.text})", lambda v: min(v, default=None), size)
+    return [*found, Projection("RETURN", columns([*keys, shortest, COUNT]))]
+
+
+def lists(writer: Writer, motif: str) -> list[Clause]:
+    """What is in the lists of relations, in their order."""
+    found = write(writer, motif, lengths=0.6)
+    values = [writer.computed_from_list(name) for name in writer.names(of=lambda k: k == EDGES)]
+    return [*found, Projection("RETURN", columns([*identities(writer), *values]))]
