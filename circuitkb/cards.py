@@ -193,7 +193,7 @@ MATCH (:Feature {id: $id})<-[:ANNOTATES]-(a:Annotation {kind: 'label'})-[:USES]-
 OPTIONAL MATCH (a)-[:BY]->(who:Annotator)
 RETURN l.text AS label, who.id AS said_by, who.name AS name, a.method AS method,
   a.confidence AS confidence, a.created AS created, a.source AS source
-ORDER BY label, said_by, source"""
+ORDER BY label, said_by, source, a.id"""
 
 _EVIDENCE_COLUMNS = """\
 e.kind AS kind, e.stance AS stance, e.value AS value, e.null_mean AS null_mean,
@@ -216,19 +216,19 @@ TRANSFORMED = """\
 MATCH (:Feature {id: $id})-[r:TRANSFORMS_TO]->(f:Feature)
 RETURN f.id AS feature, r.group AS transform, r.parameter AS degrees, r.score AS score,
   r.same AS same, r.null_mean AS null_mean, r.p AS p, r.q AS q, r.method AS method
-ORDER BY score DESC, feature"""
+ORDER BY score DESC, feature, transform, degrees"""
 
 ANALOGOUS_FEATURES = f"""\
 MATCH (:Feature {{id: $id}})-[r:ANALOGOUS_TO]-(f:Feature) WHERE r.q <= 0.05
 RETURN f.id AS feature, {labels_of("f")} AS labels, r.score AS score, r.null_mean AS null_mean,
   r.p AS p, r.q AS q, r.method AS method
-ORDER BY score DESC, feature"""
+ORDER BY score DESC, feature, method"""
 
 ANALOGOUS_CIRCUITS = """\
 MATCH (:Circuit {id: $id})-[r:ANALOGOUS_TO]-(c:Circuit) WHERE r.q <= 0.05
 RETURN c.id AS circuit, c.model AS model, c.group AS group, r.score AS score,
   r.null_mean AS null_mean, r.p AS p, r.q AS q, r.method AS method
-ORDER BY score DESC, circuit"""
+ORDER BY score DESC, circuit, method"""
 
 MEMBERS = f"""\
 MATCH (f:Feature)-[b:MEMBER_OF]->(:Circuit {{id: $id}})

@@ -78,7 +78,7 @@ def _layers(store: Store, model: str) -> list[str]:
     """Return the layers that take part: all but the input and the output."""
     rows = store.read(
         "MATCH (l:Layer {model: $model}) WHERE NOT l.kind IN ['input', 'output'] "
-        "RETURN l.name AS name ORDER BY l.position",
+        "RETURN l.name AS name ORDER BY l.position, name",
         {"model": model},
         limit=None,
     ).rows

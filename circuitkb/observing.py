@@ -272,7 +272,7 @@ def _rows(
 def _layers(store: Store, model: str, views: Sequence[View]) -> list[dict[str, Any]]:
     answer = store.read(
         "MATCH (l:Layer {model: $model}) RETURN l.id AS id, l.model AS model, l.name AS name, "
-        "l.position AS position, l.kind AS kind, l.channels AS channels ORDER BY position",
+        "l.position AS position, l.kind AS kind, l.channels AS channels ORDER BY position, id",
         {"model": model},
         limit=None,
     )

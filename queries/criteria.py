@@ -124,7 +124,7 @@ class Features(Criteria):
     def to_cypher(self) -> Statement:
         """Return the text and its parameters."""
         parameters = Parameters()
-        order = "ORDER BY f.model, y.position, coalesce(f.basis, ''), f.unit"
+        order = "ORDER BY f.model, y.position, coalesce(f.basis, ''), f.unit, f.id"
         where = where_clause(self.matches("f", parameters))
         return Statement(
             f"MATCH (f:Feature)-[:IN_LAYER]->(y:Layer)\n{where}"
@@ -201,7 +201,7 @@ class Edges(Criteria):
             conditions.append("w.sum > 0" if self.sign == "positive" else "w.sum < 0")
         conditions += self.compare("w", parameters)
         order = (
-            "ORDER BY t.model, y.position, coalesce(t.basis, ''), t.unit, "
+            "ORDER BY t.model, y.position, coalesce(t.basis, ''), t.unit, t.id, "
             "w.rank, w.connection, s.id"
         )
         return Statement(
@@ -225,9 +225,10 @@ _MEMBERS = (
     f"      labels: {labels_of('f')}}} }}"
 )
 
+# Without coalesce, Neo4j 5.26 may look this CONTAINS up in an index that cannot answer it.
 _TWINS = (
     "COLLECT { MATCH (c)<-[:MEMBER_OF]-(:Feature)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})\n"
-    "    WHERE c.origin = 'found' AND p.motif CONTAINS c.motif\n"
+    "    WHERE c.origin = 'found' AND coalesce(p.motif, '') CONTAINS c.motif\n"
     "      AND NOT EXISTS { MATCH (f:Feature)-[:MEMBER_OF]->(c)\n"
     "        WHERE NOT EXISTS { MATCH (f)-[:MEMBER_OF]->(p) } }\n"
     "    RETURN DISTINCT p.id AS id ORDER BY id }"

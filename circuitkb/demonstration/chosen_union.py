@@ -253,7 +253,8 @@ def _inputs(kb: KnowledgeBase, target: str) -> int:
     """Return how many inputs of a target the search counted: those that answer."""
     rows = kb.query(
         "MATCH (e:Evidence {kind: 'mirrored-responses'})-[:SUPPORTS]->(c:Circuit)"
-        "<-[:MEMBER_OF {role: 'union'}]-(:Feature {id: $target}) RETURN e.detail AS detail LIMIT 1",
+        "<-[:MEMBER_OF {role: 'union'}]-(:Feature {id: $target}) RETURN e.detail AS detail "
+        "ORDER BY e.id LIMIT 1",
         {"target": target},
     )
     return int(json.loads(rows["detail"][0])["inputs"])

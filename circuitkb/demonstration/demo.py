@@ -47,7 +47,8 @@ def run(
     address
         The knowledge base to make or to use; what it holds already is not done again.
     figure
-        File to write; beside the knowledge base, as PNG, if not given.
+        File to write; if not given, a PNG beside the knowledge base, or in the working directory
+        where that is on a server.
     sources
         What to load, by the name that it gets; the published circuits must be among it.
     show
@@ -63,7 +64,7 @@ def run(
     import circuitkb as ckb
 
     started = perf_counter()
-    place = Path(figure) if figure is not None else Path(address).with_suffix(".png")
+    place = Path(figure) if figure is not None else figure_of(address)
     with ckb.open(address) as kb:
         show(_heading("1. Load: networks with their own weights, and published circuits"))
         _load(kb, sources, show, _part(progress, 0, 0.15))
@@ -94,6 +95,18 @@ def run(
     return place
 
 
+def figure_of(address: str | Path) -> Path:
+    """Return where the figure goes if nobody says.
+
+    Examples
+    --------
+    >>> print(figure_of("zoo.ckb"), figure_of("bolt://localhost:7687"))
+    zoo.png circuits-demo.png
+    """
+    on_a_server = "://" in str(address)
+    return Path("circuits-demo.png") if on_a_server else Path(address).with_suffix(".png")
+
+
 def next_commands(address: str | Path) -> tuple[str, ...]:
     """Return commands that work on what the demo leaves.
 
@@ -109,7 +122,7 @@ def next_commands(address: str | Path) -> tuple[str, ...]:
         f"circuitkb show {UNION} {kb}",
         f"circuitkb ask union {kb}",
         f"circuitkb features --label curve {kb}",
-        "circuitkb query 'MATCH (a)-[w:WEIGHT]->(b {id: $unit}) RETURN a.id, w.positive, "
+        "circuitkb query 'MATCH (a)-[w:WEIGHT]->(b:Feature {id: $unit}) RETURN a.id, w.positive, "
         f"w.negative ORDER BY w.rank' -p unit={UNION} {kb}",
     )
 

@@ -112,7 +112,7 @@ def _units(record: Record, model: str) -> list[Row]:
     return record.ask(
         "MATCH (e:Evidence {kind: 'orientation-tuning'})-[:ABOUT]->(f:Feature {model: $model}) "
         "RETURN f.layer AS layer, e.stance AS stance, e.null_count AS null_count, "
-        "e.null_method AS null_method, e.detail AS detail ORDER BY layer, f.unit",
+        "e.null_method AS null_method, e.detail AS detail ORDER BY layer, f.unit, e.id",
         model=model,
     )
 

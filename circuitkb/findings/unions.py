@@ -189,7 +189,8 @@ def _analogous(record: Record, model: str) -> dict[tuple[str, str, str], list[st
         "MATCH (a:Feature)-[:MEMBER_OF {side: 1}]->(c) "
         "MATCH (b:Feature)-[:MEMBER_OF {side: 2}]->(c) "
         "MATCH (v:Feature)-[:MEMBER_OF {role: 'union'}]->(d) "
-        "RETURN DISTINCT u.id AS target, a.id AS one, b.id AS two, v.id AS other ORDER BY other",
+        "RETURN DISTINCT u.id AS target, a.id AS one, b.id AS two, v.id AS other "
+        "ORDER BY target, one, two, other",
         model=model,
         models=list(record.models),
         rate=RATE,

@@ -46,4 +46,4 @@ CALL () {
     null AS method, [] AS refutes, w.flag AS detail, null AS evidence
 }
 RETURN kind, sources, targets, value, method, refutes, detail, evidence
-ORDER BY kind, targets, sources, evidence
+ORDER BY kind, targets, sources, evidence, detail

@@ -35,4 +35,4 @@ OPTIONAL MATCH (a)-[:BY]->(who:Annotator)
 WITH l, f, y, who ORDER BY who.id
 WITH l, f, y, collect(DISTINCT coalesce(who.name, who.id)) AS said_by
 RETURN l.text AS label, f.id AS feature, f.model AS model, f.layer AS layer, said_by
-ORDER BY label, model, y.position, f.unit, feature
+ORDER BY label, model, y.position, f.unit, feature, l.id

@@ -63,7 +63,7 @@ CALL () {
   MATCH (b:Feature)-[two:MEMBER_OF]->(c) WHERE two.side = 2
   MATCH (u:Feature)-[both:MEMBER_OF]->(c) WHERE both.role = 'union'
   MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE e.detail CONTAINS '"of":"' + $of + '"'
-  WITH c, a, b, u, e ORDER BY c.score DESC, c.id, e.q, e.id
+  WITH c, a, b, u, e ORDER BY c.score DESC, c.id, a.id, b.id, e.q, e.id
   WITH u, collect(DISTINCT a) AS ones, collect(DISTINCT b) AS twos,
     collect(DISTINCT c) AS circuits, max(c.score) AS score, head(collect(e)) AS e
   RETURN u, ones, twos, circuits, score, e, 'found' AS origin,
@@ -71,7 +71,7 @@ CALL () {
     COLLECT { MATCH (u)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})
       WHERE EXISTS { MATCH (p)<-[:MEMBER_OF]-(x:Feature) WHERE x IN ones }
         AND EXISTS { MATCH (p)<-[:MEMBER_OF]-(y:Feature) WHERE y IN twos }
-      RETURN [p.id, p.motif] AS held ORDER BY held[0] } AS published
+      RETURN DISTINCT [p.id, p.motif] AS held ORDER BY held[0] } AS published
   UNION ALL
   MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
   WHERE p.motif IN $published_motifs AND (size($models) = 0 OR p.model IN $models)
@@ -97,7 +97,8 @@ WITH u, ones, twos, circuits, score, e, origin, by, published,
     RETURN DISTINCT v.id AS id ORDER BY id } AS analogous,
   CASE by WHEN 'kernels' THEN COLLECT {
     UNWIND ones + [f IN twos WHERE NOT f IN ones] AS f MATCH (f)-[w:WEIGHT]->(u)
-    WHERE w.positive_dx IS NOT NULL RETURN [f.id, w.positive_dx] AS lean } ELSE [] END
+    WHERE w.positive_dx IS NOT NULL RETURN [f.id, w.positive_dx] AS lean
+    ORDER BY lean[0], lean[1] } ELSE [] END
     AS leans
 WITH u, ones, twos, circuits, score, e, origin, by, published, said, analogous,
   [lean IN leans WHERE lean[0] IN [f IN ones | f.id] | lean[1]] AS dxs_1,
