@@ -40,6 +40,7 @@ from circuitkb.schema.definition import (
     node_type,
     relation_type,
 )
+from circuitkb.schema.errors import CapabilityError
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
 from circuitkb.stores import kernel_files, response_files
@@ -53,6 +54,9 @@ VERSION = 1
 
 DELIMITER = "\x1f"
 """Between the elements of a list, unless an element holds it: the unit separator of ASCII."""
+
+LONGEST_INDEXED = 8_000
+"""Bytes of a text that has an index; Neo4j's limit is a little above."""
 
 _TYPES = {
     "string": "string",
@@ -173,6 +177,7 @@ class _Files:
         header = [f"id:ID({label})", *map(_column, properties[1:])]
         self.nodes[f"nodes/{label}"] = label
         self.rows[label] += table.num_rows
+        _check_indexed(label, table)
         for name in (p.name for p in properties if p.type == "strings"):
             self.leftovers += _lost(label, name, table)
         self._add(f"nodes/{label}", header, table.select(node_schema(label).names))
@@ -222,6 +227,20 @@ class _Files:
 
 def _column(item: Property) -> str:
     return f"{item.name}:{_TYPES[item.type]}"
+
+
+def _check_indexed(label: str, table: pa.Table) -> None:
+    """Refuse a text that an index of Neo4j cannot take: opening the database would fail."""
+    for item in node_type(label).properties:
+        if not item.indexed or item.type != "string":
+            continue
+        long = pc.greater(pc.binary_length(table[item.name]), LONGEST_INDEXED)
+        if pc.any(long).as_py():
+            node = table["id"].filter(long)[0].as_py()
+            raise CapabilityError(
+                f"{label}.{item.name} of {node[:80]!r} has more than {LONGEST_INDEXED:,} bytes, "
+                "which Neo4j cannot index: shorten it, or use export parquet."
+            )
 
 
 def _printable(column: pa.ChunkedArray) -> pa.ChunkedArray:

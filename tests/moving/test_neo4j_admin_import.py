@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import neo4j
+import pyarrow as pa
 import pytest
 
 from circuitkb.moving.neo4j_admin import write_import_files
 from circuitkb.schema.definition import NODES, RELATIONS
-from circuitkb.schema.tables import GraphRows
+from circuitkb.schema.errors import StoreError
+from circuitkb.schema.tables import GraphRows, node_table
 from circuitkb.stores.server import ServerStore
 from tests.stores import servers
 from tests.stores.contents import content, content_of
 
 from .awkward import awkward, in_pieces, plain, told
+
+LONG = '"é\n' * 1_500_000
+"""More than the importer reads at once, unless it is told."""
 
 
 def run_import(files: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +63,9 @@ def imported(
 ) -> Iterator[tuple[GraphRows, Path, Any]]:
     """Awkward rows, the files written of them, and a server that runs on what was imported."""
     rows, files, home = awkward(infinite=True), tmp_path / "files", tmp_path / "server"
+    long = node_table("Claim", {"id": ["long"], "text": [LONG]})
+    claims = pa.concat_tables([rows.nodes["Claim"], long])
+    rows = replace(rows, nodes={**rows.nodes, "Claim": claims})
     files.mkdir()
     write_import_files(in_pieces(rows), files)
     run_import(files, home, monkeypatch)
@@ -70,6 +79,8 @@ def test_every_value_comes_back_as_it_was_and_circuitkb_takes_the_database_for_i
     imported: tuple[GraphRows, Path, str],
 ) -> None:
     rows, files, address = imported
+    with pytest.raises(StoreError, match="holds other data"):  # a step of README.txt is missing
+        ServerStore(address, create=False, arrays=files / "arrays")
     with neo4j.GraphDatabase.driver(address) as driver, driver.session() as session:
         for statement in statements(files):
             session.run(statement).consume()
