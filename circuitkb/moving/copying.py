@@ -172,10 +172,11 @@ def _expected(source: Store, models: Sequence[str] | None) -> int:
     """Return about how many rows will come: features with their layers, and edges."""
     cypher = (
         "MATCH (m:Model) WHERE $models IS NULL OR m.id IN $models "
-        "RETURN sum(2 * coalesce(m.features, 0) + coalesce(m.edges_kept, m.edges, 0)) AS n"
+        "RETURN coalesce(m.features, 0) AS features, coalesce(m.edges_kept, m.edges, 0) AS edges"
     )
     chosen = None if models is None else list(models)
-    return int(source.read(cypher, {"models": chosen}).rows[0][0] or 0) or 1
+    rows = source.read(cypher, {"models": chosen}, limit=None).rows
+    return sum(2 * features + edges for features, edges in rows) or 1
 
 
 def _held(
