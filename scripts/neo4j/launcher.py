@@ -44,7 +44,7 @@ SETTINGS = {
     "internal.server.bolt.connection_shutdown_wait_time": "0s",
 }
 HOW_TO_GET = """\
-  Debian, Ubuntu:  sudo apt-get install openjdk-17-jdk-headless maven
+  Debian, Ubuntu:  sudo apt-get install openjdk-17-jdk-headless maven   (Debian 13: openjdk-21-...)
   macOS:           brew install openjdk@21 maven && export JAVA_HOME="$(brew --prefix openjdk@21)"
   Windows:         choco install temurin21 maven"""
 

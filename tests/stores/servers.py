@@ -1,7 +1,8 @@
 """Real Neo4j servers for the tests.
 
 They are started once for each test process, from Maven's jars (``scripts/neo4j``), or they are
-the ones that the variable ``CIRCUITKB_TEST_NEO4J`` names (``bolt://...,bolt://...``).
+the ones that the variable ``CIRCUITKB_TEST_NEO4J`` names (``bolt://...,bolt://...``): three for
+each test process, whose databases must be empty at first.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from types import ModuleType
 from typing import Any
 
 import neo4j
+from neo4j.exceptions import DriverError, Neo4jError
 
 NAMED = "CIRCUITKB_TEST_NEO4J"
 COUNT = 3
-"""So many knowledge bases can be open in one test: the Community edition has one a server."""
+"""So many databases can be in use in one test: the Community edition has one a server."""
+
+BATCH = 10_000
+"""Nodes deleted at once: what a small heap holds."""
 
 MAY_BE_WIPED = "circuitkb_tests_may_wipe_this_database"
 """An index of this name says so; unlike a node, it is there also while a test's data are gone."""
@@ -39,21 +44,44 @@ def launcher() -> ModuleType:
     return module
 
 
-@cache
 def addresses() -> tuple[str, ...]:
     """Return the addresses of the servers that tests share; the first call starts them."""
-    named = os.environ.get(NAMED)
-    if named:
-        found = tuple(address.strip() for address in named.split(","))
-        for address in found:
-            claim(address)
-        return found
+    found = shared()
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+@cache
+def shared() -> tuple[str, ...] | Exception:
+    """Start the shared servers, or say why not: once, so that no test waits for it again."""
+    try:
+        named = os.environ.get(NAMED)
+        return claim(share(named)) if named else start_shared()
+    except (launcher().ServerError, DriverError, Neo4jError, ValueError) as problem:
+        return problem
+
+
+def start_shared() -> tuple[str, ...]:
     folder = tempfile.TemporaryDirectory(prefix="circuitkb-neo4j-", ignore_cleanup_errors=True)
-    places = [Path(folder.name) / str(number) for number in range(COUNT)]
-    servers = private(*places)
+    servers = private(*(Path(folder.name) / str(number) for number in range(COUNT)))
     atexit.register(folder.cleanup)
     atexit.register(servers.stop)
     return tuple(servers.addresses)
+
+
+def share(named: str) -> tuple[str, ...]:
+    """Return the named servers that this test process uses: no two processes use the same."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    found = tuple(address.strip() for address in named.split(",") if address.strip())
+    ours = found[worker * COUNT : (worker + 1) * COUNT]
+    if len(ours) < COUNT:
+        processes = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+        raise ValueError(
+            f"{NAMED} names {len(found)} servers; {COUNT} are needed for each of the {processes} "
+            "test processes. Name more, separated by commas, or pass -n 0 to pytest."
+        )
+    return ours
 
 
 def private(*directories: Path, **options: Any) -> Any:
@@ -68,10 +96,10 @@ def private(*directories: Path, **options: Any) -> Any:
 
 def wipe(address: str) -> None:
     """Delete everything in a test server's database: nodes, constraints and indexes."""
+    delete = "MATCH (node) WITH node LIMIT $limit DETACH DELETE node"
     with driver(address).session() as session:
-        session.run(
-            "MATCH (node) CALL { WITH node DETACH DELETE node } IN TRANSACTIONS OF 10000 ROWS"
-        ).consume()
+        while session.run(delete, limit=BATCH).consume().counters.nodes_deleted == BATCH:
+            pass
         session.execute_write(drop_schema)
 
 
@@ -92,20 +120,22 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def claim(address: str) -> None:
-    """Take a server for the tests, which wipe it, unless it holds data that are not theirs."""
-    with driver(address).session() as session:
-        ours = session.run(
-            "SHOW INDEXES YIELD name WHERE name = $name RETURN count(*)", name=MAY_BE_WIPED
-        ).single(strict=True)[0]
-        if not ours and session.run("MATCH (node) RETURN node LIMIT 1").peek() is not None:
-            raise RuntimeError(
-                f"{NAMED} names {address}, which holds data. Tests wipe the database that they "
-                "run on: name one that is empty."
-            )
-        session.run(
-            f"CREATE INDEX {MAY_BE_WIPED} IF NOT EXISTS FOR (n:CircuitKBTests) ON (n.none)"
-        ).consume()
+def claim(named: tuple[str, ...]) -> tuple[str, ...]:
+    """Take servers for the tests, which wipe them, unless one holds data that are not theirs."""
+    for address in named:
+        with driver(address).session() as session:
+            ours = session.run(
+                "SHOW INDEXES YIELD name WHERE name = $name", name=MAY_BE_WIPED
+            ).value()
+            if not ours and session.run("MATCH (node) RETURN 1 LIMIT 1").value():
+                raise ValueError(
+                    f"{NAMED} names {address}, which holds data. Tests wipe the databases that "
+                    "they run on: name one that is empty."
+                )
+            session.run(
+                f"CREATE INDEX {MAY_BE_WIPED} IF NOT EXISTS FOR (n:CircuitKBTests) ON (n.none)"
+            ).consume()
+    return named
 
 
 @cache
