@@ -39,7 +39,7 @@ class Snapshot:
     digests
         The hashes of all rows, by kind.
     models
-        Names of the models, in the order that they came.
+        Names of the models, in order.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,8 +53,8 @@ class Snapshot:
 
     @property
     def models(self) -> list[str]:
-        """Names of the models, in the order that they came."""
-        return list(self._numbers)
+        """Names of the models, in order."""
+        return sorted(self._numbers)
 
     def add(self, piece: GraphRows) -> None:
         """Set rows down; the nodes of all pieces come before the relations that join them."""
