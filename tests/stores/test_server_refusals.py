@@ -53,7 +53,7 @@ NOT_SENT = [
     "RETURN 1 AS a UNION LOAD CSV FROM 'file:///etc/passwd' AS a RETURN a",
     "CALL apoc.load.json('file:///etc/passwd')",
     "CALL apoc.load.csv('http://127.0.0.1/a.csv')",
-    "CALL apoc.export.csv.all('/tmp/out.csv', {})",
+    "CALL apoc.export.csv.all('out.csv', {})",
     "CALL apoc.import.csv([], [], {})",
     "RETURN apoc.load.jsonParams('http://127.0.0.1', {}, null)",
     "CALL genai.vector.encodeBatch(['a'], 'OpenAI', {token: 'x'})",

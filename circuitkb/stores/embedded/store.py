@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from circuitkb.schema.errors import QueryError, StoreError
+from circuitkb.schema.errors import StoreError
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
@@ -20,6 +20,7 @@ from circuitkb.stores.disk import disk_errors, disk_is_full, full
 from circuitkb.stores.exporting import exported
 from circuitkb.stores.kernel_files import KernelFile
 from circuitkb.stores.kernel_files import save as save_kernels
+from circuitkb.stores.query_errors import check_timeout
 from circuitkb.stores.response_files import load as load_responses
 from circuitkb.stores.response_files import save as save_responses
 
@@ -27,8 +28,6 @@ from .bulk import apply, verify
 from .engine import empty_graph, engine_error, fault_of
 from .generations import Lease, StoreDirectory
 from .read_only import ReadOnlyGraph
-
-_LONGEST = 86_400.0
 
 
 class EmbeddedStore:
@@ -137,8 +136,7 @@ class EmbeddedStore:
         QueryTimeoutError
             It ran longer than ``timeout``; it does not run on.
         """
-        if not 0 < timeout <= _LONGEST:
-            raise QueryError(f"A query may run for 0 to {_LONGEST:g} s, not {timeout} s.")
+        check_timeout(timeout)
         with self._turn:
             graph = self._open(timeout)
             try:

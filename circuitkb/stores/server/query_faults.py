@@ -16,6 +16,7 @@ from circuitkb.stores.query_errors import (
 )
 
 _PLACE = re.compile(r"\s*\(line \d+, column \d+ \(offset: (\d+)\)\)")
+_CAUSE = re.compile(r"^Failed to invoke (?:procedure|function) .*?Caused by: (?:[\w$]+\.)+[\w$]+: ")
 _EXPECTED = re.compile(r",? expected [^\n]{60,}")
 _PROCEDURE = re.compile(r"There is no procedure with the name `([^`]+)`")
 _NAMED = re.compile(r"['\"`]([^'\"`]+)['\"`]")
@@ -81,7 +82,7 @@ def _in_the_text(message: str, cypher: str) -> CypherError:
             cypher,
             _start_of(cypher, name.split(".")[0]),
         )
-    said, *rest = message.split("\n")
+    said, *rest = _CAUSE.sub("", message).split("\n")
     place = _PLACE.search(said)
     if place:
         position = _characters(cypher, int(place[1]))

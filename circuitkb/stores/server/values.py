@@ -90,13 +90,9 @@ def _zone(value: Any) -> str:
     offset = value.utcoffset()
     if offset is None:
         return ""
-    seconds = round(offset.total_seconds())
-    if seconds:
-        minutes, rest = divmod(abs(seconds), 60)
-        text = f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
-        text += f":{rest:02}" if rest else ""
-    else:
-        text = "Z"
+    minutes = round(offset.total_seconds() / 60)
+    text = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+    text = text if minutes else "Z"
     name = getattr(value.tzinfo, "zone", None) or getattr(value.tzinfo, "key", None)
     return f"{text}[{name}]" if name and name != "UTC" else text
 
