@@ -68,7 +68,7 @@ def test_what_is_null_is_absent(store: Store) -> None:
 
 def test_columns_are_those_of_the_return_in_order(store: Store) -> None:
     store.write(network())
-    asked = "MATCH (n:Feature) RETURN n.unit AS b, n.id, n.layer AS `a b`, 1 + 1 LIMIT 1"
+    asked = "MATCH (n:Feature) RETURN n.unit AS b, n.id, n.layer AS `a b`, 1 + 1 ORDER BY b LIMIT 1"
     answer = store.read(asked)
     assert answer.columns == ("b", "n.id", "a b", "1 + 1")
     assert answer.rows == [(0, "net/a:0", "a", 2)]
