@@ -94,6 +94,7 @@ class DuckdbTables:
     def __init__(self, file: Path, threads: int = 2) -> None:
         self._file = file
         self._threads = threads
+        self._database: duckdb.DuckDBPyConnection | None = None
 
     def load(self, pieces: Iterable[GraphRows]) -> None:
         """Make a table for each kind of row and insert the rows into it."""
@@ -119,8 +120,11 @@ class DuckdbTables:
     def answer(self, question: Question) -> Rows:
         """Return the rows of a question."""
         given = {name: v for name, v in question.parameters.items() if name not in UNUSED}
+        if self._database is None:
+            raise RuntimeError("Open it first.")
         return self._database.execute(SQL[question.name], given).fetchall()
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        if self._database is not None:
+            self._database.close()

@@ -31,7 +31,7 @@ UNITES = "unites mirrored cases"
 def synthetic(shape: Shape) -> Iterator[GraphRows]:
     """Give the knowledge base, one network after the other, as a lab would load them.
 
-    Memory holds one network at a time.
+    No row comes twice, and memory holds one network at a time.
 
     Raises
     ------
@@ -59,7 +59,9 @@ def synthetic(shape: Shape) -> Iterator[GraphRows]:
             _tuning(network, oriented, rng),
             _labels(network, planted, oriented, orientation),
         ]
-        if before is not None:
+        if before is None:
+            parts.append(_vocabulary())
+        else:
             parts.append(twin_rows(before, (network, planted), rng))
         yield _together(parts)
         before = network, planted
@@ -191,6 +193,23 @@ def _tuning_ids(network: Network) -> pa.Array:
     return pc.binary_join_element_wise("orientation-tuning", network.ids, "-")
 
 
+def _words() -> list[str]:
+    return [f"orientation {place * 180 / ORIENTATIONS:g}°" for place in range(ORIENTATIONS)]
+
+
+def _vocabulary() -> GraphRows:
+    """Return what all networks share: labels, and who gives them."""
+    words = [*_words(), UNITES]
+    labels = [{"id": f"{METHOD}:{word}", "text": word, "vocabulary": METHOD} for word in words]
+    annotator = {"id": METHOD, "type": "tool", "name": "benchmarks/synthetic"}
+    return GraphRows(
+        nodes={
+            "Label": node_table("Label", rows_of(labels)),
+            "Annotator": node_table("Annotator", rows_of([annotator])),
+        }
+    )
+
+
 def _labels(
     network: Network,
     planted: Planted,
@@ -198,9 +217,8 @@ def _labels(
     orientation: NDArray[np.float64],
 ) -> GraphRows:
     """Return what is said of oriented units and of those that unite others."""
-    step = 180 / ORIENTATIONS
-    nearest = (np.round(orientation / step) % ORIENTATIONS).astype(int)
-    words = [f"orientation {place * step:g}°" for place in range(ORIENTATIONS)] + [UNITES]
+    words = _words()
+    nearest = (np.round(orientation / (180 / ORIENTATIONS)) % ORIENTATIONS).astype(int)
     said = [words[place] for place in nearest] + [UNITES] * len(planted.unions)
     features = network.named([*oriented, *(union.target for union in planted.unions)])
     keys = [
@@ -218,20 +236,10 @@ def _labels(
         "license": ["CC0-1.0"] * count,
         "fingerprint": [network.fingerprint] * count,
     }
-    labels = {
-        "id": [f"{METHOD}:{word}" for word in words],
-        "text": words,
-        "vocabulary": [METHOD] * len(words),
-    }
-    annotator = {"id": METHOD, "type": "tool", "name": "benchmarks/synthetic"}
     tuning = _tuning_ids(network).take(pa.array(oriented))
     uses = [f"{METHOD}:{word}" for word in said]
     return GraphRows(
-        nodes={
-            "Annotation": node_table("Annotation", annotations),
-            "Label": node_table("Label", labels),
-            "Annotator": node_table("Annotator", rows_of([annotator])),
-        },
+        nodes={"Annotation": node_table("Annotation", annotations)},
         relations=[
             _relation("ANNOTATES", ("Annotation", "Feature"), source=keys, target=features),
             _relation("BY", ("Annotation", "Annotator"), source=keys, target=[METHOD] * count),
