@@ -51,15 +51,13 @@ def given_features(writer: Writer, motif: str) -> list[Clause]:
     wanted = [writer.rng.choice([*ids, *ids, "m/none:0"]) for _ in range(writer.rng.randint(1, 6))]
     item, name = writer.fresh("i"), writer.fresh("a")
     writer.scope[name] = "Feature"
-    pairs = writer.chance(0.5)
-    if pairs:
-        bounds = [writer.some_value("Feature", "bias") for _ in wanted]
-        rows = [{"id": i, "least": bound} for i, bound in zip(wanted, bounds, strict=True)]
-        listed = writer.given(rows)
-        key = _entry(item, "id")
+    listed, key = writer.given(wanted), variable(item)
+    where: tuple[Expression, ...] = ()
+    if writer.chance(0.5):
+        least = [writer.some_value("Feature", "bias") for _ in wanted]
+        rows = [{"id": i, "least": bound} for i, bound in zip(wanted, least, strict=True)]
+        listed, key = writer.given(rows), _entry(item, "id")
         where = (compare(prop(name, "bias"), ">=", _entry(item, "least")),)
-    else:
-        listed, key, where = writer.given(wanted), variable(item), ()
     inline = (compare(prop(name, "id"), "=", key),)
     text = f"({name}:Feature {{id: {key.text}}})"
     anchor = Match([text], (), {name: "Feature"}, inline, where)

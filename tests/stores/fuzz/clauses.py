@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Protocol
 
-from ..contents import Record
+from tests.stores.contents import Record
+
 from .logic import Expression, Row
 from .patterns import LARGEST, TooManyRowsError
 from .worlds import Edge, Node, World
@@ -100,7 +102,7 @@ class Projection:
         if self.distinct:
             made = list({identity(tuple(row.values())): row for row in made}.values())
         for name, down in reversed(self.order):
-            made = in_order(made, lambda row, name=name: row[name], down)
+            made = in_order(made, itemgetter(name), down)
         if self.skip:
             made = made[self.skip.value(world, {}) :]
         if self.limit:

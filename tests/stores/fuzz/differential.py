@@ -7,16 +7,17 @@ import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from circuitkb.errors import CircuitKBError
 from circuitkb.stores.base import Store
 
 from .clauses import Query, identity
+from .needs import Need, lacks
 from .patterns import TooManyRowsError
 from .questions import Question, random_question
-from .worlds import World, random_world
+from .worlds import Edge, Node, World, random_world
 
 QUESTIONS = 40
 """Questions about one graph."""
@@ -48,29 +49,6 @@ def make_round(seed: int, graph: int, questions: int = QUESTIONS) -> Round:
         except TooManyRowsError:
             continue
     return Round(seed, graph, world, asked)
-
-
-@dataclass
-class Tally:
-    """What was asked."""
-
-    asked: int = 0
-    rows: int = 0
-    motifs: Counter[str] = field(default_factory=Counter)
-    shapes: Counter[str] = field(default_factory=Counter)
-    edges: Counter[int] = field(default_factory=Counter)
-    answered_motifs: Counter[str] = field(default_factory=Counter)
-    answered_shapes: Counter[str] = field(default_factory=Counter)
-
-    def add(self, question: Question, expected: Answer) -> None:
-        """Count a question; one is answered if brute force finds any row."""
-        self.asked += 1
-        self.rows += len(expected)
-        self.motifs[question.motif] += 1
-        self.shapes[question.shape] += 1
-        self.edges[question.edges] += 1
-        self.answered_motifs[question.motif] += bool(expected)
-        self.answered_shapes[question.shape] += bool(expected)
 
 
 @dataclass(frozen=True)
@@ -105,7 +83,9 @@ class Difference:
             )
             lines += [
                 f"{len(self.found)} rows, {len(self.expected)} by brute force.",
-                _listed("Only the store", [row for key, row in found.items() if key not in expected]),
+                _listed(
+                    "Only the store", [row for key, row in found.items() if key not in expected]
+                ),
                 _listed("Only brute force", [r for key, r in expected.items() if key not in found]),
                 _listed("The store", self.found),
                 _listed("Brute force", self.expected),
@@ -120,14 +100,28 @@ def _listed(title: str, rows: Answer, most: int = 10) -> str:
     return f"{title}:\n```json\n{shown}{more}\n```"
 
 
-def differences(name: str, store: Store, given: Round) -> Iterator[Difference]:
-    """Ask a store that holds the round's graph everything, and give what differs."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one question: nothing if the store's engine lacks what it needs."""
+
+    question: Question
+    expected: Answer
+    lacking: frozenset[Need]
+    difference: Difference | None = None
+
+
+def outcomes(name: str, store: Store, given: Round) -> Iterator[Outcome]:
+    """Ask a store that holds the round's graph what its engine can do."""
+    missing = lacks(store)
     for number, (question, expected) in enumerate(given.asked):
-        found = ask(store, question.query)
-        if not same(question.query, found, expected):
-            yield Difference(
-                name, given.seed, given.graph, number, question, given.world, expected, found
-            )
+        lacking = question.needs & missing
+        found = None if lacking else ask(store, question.query)
+        if found is None or same(question.query, found, expected):
+            yield Outcome(question, expected, lacking)
+        else:
+            place = (name, given.seed, given.graph, number)
+            difference = Difference(*place, question, given.world, expected, found)
+            yield Outcome(question, expected, lacking, difference)
 
 
 def ask(store: Store, query: Query) -> Answer | CircuitKBError:
@@ -157,19 +151,14 @@ def smaller(found: Difference, opener: Opener) -> Difference:
     """Return the same difference on a graph from which nothing can be taken away."""
     best, size = found, max(1, len(found.world.nodes) // 2)
     while size:
-        parts = [*best.world.nodes, *best.world.edges]
+        parts: list[Node | Edge] = [*best.world.nodes, *best.world.edges]
         for start in range(0, len(parts), size):
-            taken = [part for part in parts[start : start + size] if _holds(best.world, part)]
-            if not taken:
-                continue
-            tried = _again(best, best.world.without(taken), opener)
-            best = tried or best
+            left: set[Node | Edge] = {*best.world.nodes, *best.world.edges}
+            taken = left.intersection(parts[start : start + size])
+            if taken:
+                best = _again(best, best.world.without(taken), opener) or best
         size //= 2
     return best
-
-
-def _holds(world: World, part: Any) -> bool:
-    return part in world.nodes or part in world.edges
 
 
 def _again(found: Difference, world: World, opener: Opener) -> Difference | None:
@@ -183,13 +172,4 @@ def _again(found: Difference, world: World, opener: Opener) -> Difference | None
         answer = ask(store, query)
     if same(query, answer, expected) or type(answer) is not type(found.found):
         return None
-    return Difference(
-        found.store,
-        found.seed,
-        found.graph,
-        found.number,
-        found.question,
-        world,
-        expected,
-        answer,
-    )
+    return replace(found, world=world, expected=expected, found=answer)

@@ -20,11 +20,15 @@ Truth = bool | None
 
 @dataclass(frozen=True)
 class Expression:
-    """A text, the variables in it, and its value for a row."""
+    """A text, the variables in it, and its value for a row.
+
+    ``mixed`` says that OR or XOR joins a condition on a list of relations with another one.
+    """
 
     text: str
     names: frozenset[str]
     value: Callable[[World, Row], Any]
+    mixed: bool = False
 
 
 def variable(name: str) -> Expression:
@@ -57,7 +61,8 @@ def combined(
         return None if strict and None in found else function(*found)
 
     names = frozenset().union(*(part.names for part in parts))
-    return Expression(text.format(*(part.text for part in parts)), names, value)
+    mixed = any(part.mixed for part in parts)
+    return Expression(text.format(*(part.text for part in parts)), names, value, mixed)
 
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {

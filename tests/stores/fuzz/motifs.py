@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .logic import Expression, compare, every, prop
+from .needs import Need
 from .patterns import Match, Step
 from .writer import EDGES, PROPERTIES, Writer
 
@@ -105,7 +106,13 @@ def write(
     edges = sum(len(chain) // 2 for chain in chains)
     lengths = lengths if edges <= 3 else lengths / edges
     patterns = PatternWriter(writer, chains, named or {}, lengths=lengths, bare=bare)
-    return [replace(patterns.write(clause), optional=optional) for clause in clauses]
+    found = []
+    for clause in clauses:
+        before = set(writer.scope)
+        found.append(replace(patterns.write(clause), optional=optional))
+        if optional:
+            writer.optional |= writer.scope.keys() - before
+    return found
 
 
 class PatternWriter:
@@ -137,6 +144,8 @@ class PatternWriter:
         for chain in chains:
             letters, signs = chain[0::2], chain[1::2]
             text = self.node(letters[0], labels)
+            if any(self.named.get(letter) in self.writer.optional for letter in letters[1:]):
+                self.writer.needs.add(Need.NULL_AFTER_THE_START)
             for left, sign, right in zip(letters, signs, letters[1:], strict=False):
                 node = self.node(right, labels)
                 step, arrow = self.relation(left, sign, right)
@@ -145,6 +154,8 @@ class PatternWriter:
             texts.append(text)
         wanted = 0 if self.bare else self.writer.rng.choice([0, 0, 1, 1, 2])
         where = tuple(self.writer.condition() for _ in range(wanted))
+        if any(condition.mixed for condition in where):
+            self.writer.needs.add(Need.LIST_OR_ELSE)
         return Match(texts, tuple(steps), labels, tuple(self.inline), where)
 
     def node(self, letter: str, labels: dict[str, str | None]) -> str:
@@ -155,9 +166,7 @@ class PatternWriter:
             return f"({self.named[letter]})"
         name = self.named[letter] = writer.fresh(letter)
         # Only the first variable of a motif is always named: somebody must be asked for.
-        hidden = self.bare or (
-            letter in self.once and len(self.named) > 1 and writer.chance(0.1)
-        )
+        hidden = self.bare or (letter in self.once and len(self.named) > 1 and writer.chance(0.1))
         plain = not hidden and label == "Feature" and writer.chance(0.1)
         labels[name] = None if plain else label
         writer.scope[name] = label
@@ -238,8 +247,11 @@ def joining(writer: Writer, motif: str) -> dict[str, str]:
     order = letters(motif)
     writer.rng.shuffle(order)
     for letter in order:
-        fitting = writer.names(of=lambda kind, letter=letter: kind == label_of(letter))
-        fitting = [name for name in fitting if name not in found.values()]
-        if fitting and (not found or writer.chance(0.3)):
-            found[letter] = writer.rng.choice(fitting)
+        free = [
+            name
+            for name, kind in writer.scope.items()
+            if kind == label_of(letter) and name not in found.values()
+        ]
+        if free and (not found or writer.chance(0.3)):
+            found[letter] = writer.rng.choice(free)
     return found

@@ -57,22 +57,19 @@ def aggregates(writer: Writer) -> list[Aggregate]:
     """Return aggregates whose value does not depend on the order of rows."""
     made = []
     for _ in range(writer.rng.randint(1, 3)):
-        value, kind, key = writer.property()
+        over, kind, key = writer.property()
         known = writer.world.records.get(kind, [])
-        numbers = any(isinstance(record.get(key), int) for record in known) and key != "answers"
-        made.append(
-            writer.rng.choice([
-                lambda over=value: Aggregate(f"count({over.text})", len, over),
-                lambda over=value: Aggregate(f"count(DISTINCT {over.text})", len, over, True),
-                lambda over=value: Aggregate(f"min({over.text})", _least, over),
-                lambda over=value: Aggregate(f"max({over.text})", _most, over),
-                lambda over=value, numbers=numbers: (
-                    Aggregate(f"sum({over.text})", sum, over)
-                    if numbers
-                    else Aggregate(f"size(collect({over.text}))", len, over)
-                ),
-            ])()  # fmt: skip
-        )
+        whole = any(type(record.get(key)) is int for record in known)
+        choices = [
+            Aggregate(f"count({over.text})", len, over),
+            Aggregate(f"count(DISTINCT {over.text})", len, over, True),
+            Aggregate(f"size(collect({over.text}))", len, over),
+            Aggregate(f"min({over.text})", _least, over),
+            Aggregate(f"max({over.text})", _most, over),
+        ]
+        # The sum of numbers with a fraction depends on their order.
+        choices += [Aggregate(f"sum({over.text})", sum, over)] * 2 if whole else []
+        made.append(writer.rng.choice(choices))
     return made
 
 
@@ -174,8 +171,6 @@ def two_parts(writer: Writer, motif: str) -> list[Clause]:
     return [*found, part, *_onwards(writer, name, [variable(c.alias) for c in kept[1:]])]
 
 
-def _onwards(
-    writer: Writer, name: str, carried: Sequence[Expression] = ()
-) -> list[Clause]:
+def _onwards(writer: Writer, name: str, carried: Sequence[Expression] = ()) -> list[Clause]:
     further = matches(writer, writer.rng.choice(["edge", "fan in", "mirrors"]), {"a": name})
     return [*further, Projection("RETURN", columns([*identities(writer), *carried]))]

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from . import calls, optional_parts, paths, projections, subqueries, variable_length
-from .clauses import Clause, Query
+from .clauses import Aggregate, Clause, Projection, Query
 from .motifs import MOTIFS
+from .needs import Need
+from .patterns import Match
 from .worlds import World
 from .writer import Writer
 
@@ -46,6 +48,7 @@ class Question:
     motif: str
     shape: str
     query: Query
+    needs: frozenset[Need] = frozenset()
 
     @property
     def edges(self) -> int:
@@ -58,4 +61,22 @@ def random_question(rng: random.Random, world: World) -> Question:
     motif, shape = rng.choice(list(MOTIFS)), rng.choice(list(SHAPES))
     writer = Writer(rng, world)
     clauses = SHAPES[shape](writer, motif)
-    return Question(motif, shape, Query(clauses, writer.parameters))
+    if _counts_loops(clauses):
+        writer.needs.add(Need.COUNTED_LOOPS)
+    return Question(motif, shape, Query(clauses, writer.parameters), frozenset(writer.needs))
+
+
+def _counts_loops(clauses: Sequence[Clause]) -> bool:
+    """Whether a query counts relations of a node to itself and does nothing else."""
+    match, returned = clauses[0], clauses[-1]
+    return (
+        len(clauses) == 2
+        and isinstance(match, Match)
+        and isinstance(returned, Projection)
+        and [step.source for step in match.steps] == [step.target for step in match.steps]
+        and all(
+            column.value.text.startswith("count(")
+            for column in returned.columns
+            if isinstance(column.value, Aggregate)
+        )
+    )

@@ -9,7 +9,7 @@ from .clauses import Clause, Column, Projection, in_order
 from .logic import SIGNS, Expression, Row, both, combined, compare, either, negation, prop, variable
 from .motifs import SMALL, joining, label_of, letters, write
 from .patterns import Match
-from .projections import columns, identities, node
+from .projections import columns, identities
 from .worlds import World
 from .writer import Writer
 
@@ -79,7 +79,9 @@ def _asking(
     return Expression(text, frozenset(writer.scope), ask)
 
 
-def _inside(writer: Writer, motif: str, named: Mapping[str, str]) -> tuple[str, list[Match], Writer]:
+def _inside(
+    writer: Writer, motif: str, named: Mapping[str, str]
+) -> tuple[str, list[Match], Writer]:
     inner = writer.inside()
     clauses = write(inner, motif, named)
     text = " ".join(clause.text for clause in clauses)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .clauses import Aggregate, Clause, Column, Projection
-from .logic import Expression, Row, combined, compare, prop, variable
-from .motifs import MOTIFS, write
-from .patterns import Match, Step
+from .clauses import Aggregate, Clause, Projection
+from .logic import combined, prop, variable
+from .motifs import write
 from .projections import COUNT, columns, identities, node
-from .worlds import Edge, Node, World
 from .writer import EDGES, Writer
 
 

@@ -15,8 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from circuitkb.schema.tables import GraphRows
-
-from ..contents import Record, nodes, relations, together
+from tests.stores.contents import Record, nodes, relations, together
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +147,7 @@ def _feature(rng: random.Random, place: Node, unit: int) -> Node:
 
 
 def _circuit(rng: random.Random, number: int) -> Node:
-    record = {"id": f"c{number}", "motif": rng.choice(["union", "curves"]), "model": "m"}
+    record: Record = {"id": f"c{number}", "motif": rng.choice(["union", "curves"]), "model": "m"}
     record["origin"] = rng.choice(["found", "published"])
     if rng.random() < 0.6:
         record["score"] = round(rng.random(), 2)

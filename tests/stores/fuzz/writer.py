@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from ..contents import Record
+from tests.stores.contents import Record
+
 from .logic import (
     SIGNS,
     Expression,
+    Truth,
     both,
     combined,
     compare,
@@ -26,7 +28,8 @@ from .logic import (
     variable,
     within,
 )
-from .worlds import World
+from .needs import Need
+from .worlds import Edge, World
 
 PROPERTIES = {
     "Feature": ["id", "layer", "unit", "bias", "basis", "answers"],
@@ -55,12 +58,18 @@ EDGES = "list of WEIGHT"
 
 @dataclass
 class Writer:
-    """Draws what a query says of a world; ``scope`` holds the kind of each variable."""
+    """Draws what a query says of a world.
+
+    ``scope`` holds the kind of each variable, ``optional`` those that may be null, ``needs`` what
+    the query asks of an engine.
+    """
 
     rng: random.Random
     world: World
     scope: dict[str, str] = field(default_factory=dict)
     parameters: Record = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
+    needs: set[Need] = field(default_factory=set)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def fresh(self, letter: str) -> str:
@@ -112,14 +121,19 @@ class Writer:
 
     def joined(self, name: str | None) -> Expression:
         one, other = (self.condition(name, deep=False) for _ in range(2))
-        return self.rng.choice([
-            lambda: combined("({} OR {})", either, one, other, strict=False),
-            lambda: combined("({} AND {})", both, one, other, strict=False),
-            lambda: combined("({} XOR {})", one_of_two, one, other, strict=False),
-            lambda: combined("NOT ({})", negation, one, strict=False),
-            lambda: combined("NOT ({} OR {})", lambda a, b: negation(either(a, b)), one, other,
-                             strict=False),
-        ])()  # fmt: skip
+        pair: list[tuple[str, Callable[[Truth, Truth], Truth]]] = [
+            ("({} OR {})", either),
+            ("({} AND {})", both),
+            ("({} XOR {})", one_of_two),
+            ("NOT ({} OR {})", lambda x, y: negation(either(x, y))),
+            ("NOT ({} AND {})", lambda x, y: negation(both(x, y))),
+        ]
+        if self.chance(0.2):
+            return combined("NOT ({})", negation, one, strict=False)
+        text, function = self.rng.choice(pair)
+        found = combined(text, function, one, other, strict=False)
+        lists = any(self.scope.get(name) == EDGES for name in found.names)
+        return replace(found, mixed=lists and text != "({} AND {})")
 
     def condition_on_property(self, name: str | None) -> Expression:
         left, kind, key = self.property(name)
@@ -182,7 +196,7 @@ class Writer:
             return compare(
                 combined("size({})", len, variable(name)), self.rng.choice(["=", ">", "<="]), size
             )
-        inner = Writer(self.rng, self.world, {"w": "WEIGHT"}, self.parameters)
+        inner = replace(self, scope={"w": "WEIGHT"})
         test = inner.condition_on_property("w")
         word, fold = self.rng.choice([
             ("all", every), ("all", every), ("any", some), ("single", exactly_one),
@@ -230,20 +244,21 @@ class Writer:
 
     def computed_from_list(self, name: str) -> Expression:
         edges = variable(name)
-        return self.rng.choice([
-            lambda: combined("size({})", len, edges),
-            lambda: combined("[w IN {} | w.sum]", lambda x: [e.properties["sum"] for e in x], edges),
-            lambda: combined(
+
+        parts: list[tuple[str, Callable[[list[Edge]], Any]]] = [
+            ("size({})", len),
+            ("[w IN {} | w.sum]", lambda found: [w.properties["sum"] for w in found]),
+            (
                 "[w IN {} WHERE w.path IS NOT NULL | w.path]",
-                lambda x: [e.properties["path"] for e in x if "path" in e.properties],
-                edges,
+                lambda found: [w.properties["path"] for w in found if "path" in w.properties],
             ),
-            lambda: combined(
+            (
                 "reduce(t = 0, w IN {} | t + w.rank)",
-                lambda x: sum(e.properties["rank"] for e in x),
-                edges,
+                lambda found: sum(w.properties["rank"] for w in found),
             ),
-        ])()  # fmt: skip
+        ]
+        text, function = self.rng.choice(parts)
+        return combined(text, function, edges)
 
 
 def literal(value: Any) -> str:
