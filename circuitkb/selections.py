@@ -6,11 +6,12 @@ Each wraps a value of :mod:`circuitkb.queries.criteria`; narrowing one gives a n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from circuitkb.queries.conditions import Criteria, Mention
-from circuitkb.queries.criteria import Circuits, Edges, Features, Models
+from circuitkb.queries.criteria import MEMBER, Circuits, Edges, Features, Models
 from circuitkb.queries.statement import Statement
 from circuitkb.stores.base import DEFAULT_TIMEOUT
 
@@ -128,6 +129,19 @@ class EdgeQuery(Selection[Edges]):
 
 class CircuitQuery(Selection[Circuits]):
     """Circuits of a knowledge base."""
+
+    def run(self, *, timeout: float = DEFAULT_TIMEOUT) -> Result:
+        """Run the query; see :meth:`Selection.run`."""
+        found = super().run(timeout=timeout)
+        if "members" not in found.columns:
+            return found
+        place = found.columns.index("members")
+        rows = (
+            (*row[:place], [{name: member[name] for name in MEMBER} for member in row[place]],
+             *row[place + 1 :])
+            for row in found.rows
+        )  # fmt: skip
+        return replace(found, rows=tuple(rows))
 
 
 class FeatureQuery(Selection[Features]):

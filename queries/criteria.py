@@ -218,6 +218,9 @@ class Edges(Criteria):
         )
 
 
+MEMBER = ("feature", "role", "side", "weight", "labels")
+"""What a row of a list of circuits tells of each member; the maps of a query have no order."""
+
 _MEMBERS = (
     "COLLECT { MATCH (f:Feature)-[b:MEMBER_OF]->(c)\n"
     "    WITH f, b ORDER BY coalesce(b.side, 9), b.role, f.id\n"

@@ -15,6 +15,7 @@
 // type = "models"
 // default = []
 // help = "models to look in; none for all"
+// # Added up in one order, a sum has the same last digit in every store.
 // [columns]
 // model = "the model"
 // layer = "the layer that the edges go into"
@@ -26,6 +27,7 @@
 // share_l2_squared = "the same for squared kernel values"
 MATCH (f:Feature)-[:IN_LAYER]->(y:Layer)
 WHERE f.inputs > 0 AND (size($models) = 0 OR f.model IN $models)
+WITH f, y ORDER BY f.id
 WITH y.model AS model, y.name AS layer, y.position AS position, count(f) AS features,
   sum(f.inputs) AS edges, count(f.input_l1) AS known,
   sum(f.input_l1) AS l1, sum(f.left_out_l1) AS out_l1,

@@ -1,4 +1,4 @@
-"""Small random graphs in a real store, beside the plain records that they were made from."""
+"""Small random graphs in real stores, beside the plain records that they were made from."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
-from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
+from tests.stores.factories import FACTORIES, Factory
 
 OTHER = '{"settings":{"of":"mirror up-down"}}'
 """Detail of evidence for unions over something else than left and right."""
@@ -247,12 +247,24 @@ def rows(graph: Graph) -> GraphRows:
     )
 
 
-@pytest.fixture(scope="session", params=range(4), ids="graph {}".format)
+KINDS = [factory for factory in FACTORIES if factory.name != "neo4j-staged"]
+"""Kinds of store to ask; how rows came into one is nothing to a query."""
+
+GRAPHS = [make(seed) for seed in range(4)]
+
+
+@pytest.fixture(scope="package", params=KINDS, ids=lambda kind: kind.name)
+def kind(request: pytest.FixtureRequest) -> Factory:
+    """A kind of store; what is asked of each is the same."""
+    found: Factory = request.param
+    return found
+
+
+@pytest.fixture(scope="package", params=GRAPHS, ids=[f"graph {n}" for n in range(len(GRAPHS))])
 def stored(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, kind: Factory, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Graph, Store]]:
-    graph = make(request.param)
-    store = open_store(str(tmp_path_factory.mktemp("store") / "kb.ckb"), create=True)
-    store.write(rows(graph))
-    yield graph, store
-    store.close()
+    graph: Graph = request.param
+    with kind.held(tmp_path_factory.mktemp("store")) as store:
+        store.write(rows(graph))
+        yield graph, store
