@@ -11,8 +11,8 @@ import pytest
 from circuitkb.queries.catalogue import Question, questions
 from circuitkb.queries.criteria import Circuits, Edges, Features, Models
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
-from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
+from tests.stores.factories import Factory
 
 UNITS, TARGETS, PAIRS = 3000, 500, 4
 SECONDS = 10.0
@@ -20,7 +20,7 @@ SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(kind: Factory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     rng = random.Random(0)
     layers = ("a", "b")
     ids = {layer: [f"m/{layer}:{unit}" for unit in range(UNITS)] for layer in layers}
@@ -78,18 +78,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             ]
             for name in ("SUPPORTS", "ABOUT"):
                 joined[name, "Evidence", "Circuit"].append({"source": evidence, "target": circuit})
-    store = open_store(tmp_path_factory.mktemp("large") / "kb.ckb", create=True)
-    store.write(
-        GraphRows(
-            {label: node_table(label, rows_of(rows)) for label, rows in nodes.items()},
-            [
-                Relations(*ends, relation_table(ends[0], rows_of(rows)))
-                for ends, rows in joined.items()
-            ],
-        )
+    rows = GraphRows(
+        {label: node_table(label, rows_of(rows)) for label, rows in nodes.items()},
+        [Relations(*ends, relation_table(ends[0], rows_of(rows))) for ends, rows in joined.items()],
     )
-    yield store
-    store.close()
+    with kind.held(tmp_path_factory.mktemp("large")) as store:
+        store.write(rows)
+        yield store
 
 
 @pytest.mark.parametrize("question", questions(), ids=lambda question: question.name)
