@@ -12,9 +12,9 @@ import pytest
 
 from circuitkb.schema.errors import StoreError, StoreFullError
 from circuitkb.stores import disk, open_store
+from circuitkb.stores.base import Store
 from circuitkb.stores.embedded import bulk, generations
 from circuitkb.stores.embedded import store as embedded
-from circuitkb.stores.base import Store
 
 from .contents import content, content_of, more, network, values
 from .processes import finish, start, tree

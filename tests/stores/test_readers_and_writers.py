@@ -12,8 +12,8 @@ import pytest
 from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
-from circuitkb.stores.embedded import generations
 from circuitkb.stores.base import Store
+from circuitkb.stores.embedded import generations
 
 from .contents import (
     connection,

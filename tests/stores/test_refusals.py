@@ -17,8 +17,8 @@ from circuitkb.schema.errors import (
     QueryTimeoutError,
 )
 from circuitkb.stores import open_store
-from circuitkb.stores.embedded import read_only
 from circuitkb.stores.base import Store
+from circuitkb.stores.embedded import read_only
 
 from .contents import fingerprint, network, nodes, values
 
