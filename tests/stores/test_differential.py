@@ -1,62 +1,49 @@
-"""Answers of a store against brute force, on seeded random graphs with edges side by side.
+"""Answers of every store against brute force, on seeded random graphs with edges side by side.
 
-Run longer, or from another seed::
-
-    CIRCUITKB_DIFFERENTIAL_GRAPHS=500 CIRCUITKB_DIFFERENTIAL_SEED=7 pytest tests/stores/test_differential.py
-"""  # noqa: E501
+Each engine is held against brute force on the same seeds, so that they agree with each other. This
+is a slice: ``scripts/fuzz`` goes on for as long as asked.
+"""
 
 from __future__ import annotations
 
-import os
-import random
-from collections import Counter
-from typing import Any
+from pathlib import Path
 
-from circuitkb.stores.base import Store
+import pytest
 
-from .motifs import MOTIFS, world
-from .questions import Query, query
+from tests.stores.factories import FACTORIES, Factory
+from tests.stores.fuzz.campaign import Tally, opener, play
+from tests.stores.fuzz.differential import make_round
+from tests.stores.fuzz.motifs import MOTIFS
+from tests.stores.fuzz.questions import SHAPES
 
-GRAPHS = int(os.environ.get("CIRCUITKB_DIFFERENTIAL_GRAPHS", "12"))
-SEED = int(os.environ.get("CIRCUITKB_DIFFERENTIAL_SEED", "0"))
-QUERIES = 30
-LARGEST = 4_000
+SEED = 2
+SLICES = {"embedded": (20, 1), "neo4j": (12, 3)}
+"""Graphs, and how many in a row get the same questions: a new one costs Neo4j most of its time."""
 
-
-def comparable(rows: list[tuple[Any, ...]]) -> Counter[tuple[Any, ...]]:
-    """Count rows, for answers whose order is free; a collected list is in no order either."""
-    return Counter(
-        tuple(tuple(sorted(item)) if isinstance(item, list) else item for item in row)
-        for row in rows
-    )
+# How a store writes changes nothing in how it reads.
+ENGINES = [factory for factory in FACTORIES if factory.name in SLICES]
 
 
-def wrong(store: Store, asked: Query) -> str:
-    found = store.read(asked.text, asked.parameters, limit=None).rows
-    same = (
-        found == asked.expected
-        if asked.ordered
-        else comparable(found) == comparable(asked.expected)
-    )
-    return "" if same else f"{asked.text}\n{asked.parameters}\n{found[:5]}\n{asked.expected[:5]}"
+@pytest.mark.slow
+@pytest.mark.parametrize("factory", ENGINES, ids=lambda factory: factory.name)
+def test_every_answer_is_what_brute_force_finds(factory: Factory, tmp_path: Path) -> None:
+    tally, open_store = Tally(factory.name), opener(factory, tmp_path)
+    graphs, alike = SLICES[factory.name]
+    for number in range(graphs):
+        play(make_round(SEED, number, alike=alike), open_store, tally)
+    wrong = tally.differences
+    assert not wrong, f"{len(wrong)} wrong answers, the first:\n{wrong[0].report()}"
+    for kind, names in (("motifs", MOTIFS), ("shapes", SHAPES), ("edges", range(1, 7))):
+        without = [name for name in names if not tally.answered[kind, name]]
+        assert without == [], f"{kind} that gave no row anywhere"
+    assert tally.left_out.total() < 0.1 * tally.asked
 
 
-def test_every_answer_is_what_brute_force_finds(open_again: Any) -> None:
-    told: Counter[str] = Counter()
-    mistakes = []
-    for number in range(GRAPHS):
-        rng = random.Random(SEED + number)
-        graph = world(rng)
-        store = open_again(f"graph{number}")
-        store.write(graph.rows())
-        for _ in range(QUERIES):
-            asked = query(rng, graph)
-            if len(asked.expected) > LARGEST:
-                continue
-            told[asked.motif] += bool(asked.expected)
-            mistake = wrong(store, asked)
-            if mistake:
-                mistakes.append(mistake)
-        store.close()
-    assert not mistakes, f"{len(mistakes)} wrong answers, the first:\n{mistakes[0]}"
-    assert len(+told) == len(MOTIFS), "every motif was found somewhere"
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_seed_asks_the_same(seed: int) -> None:
+    one, again, another = (make_round(*numbers) for numbers in ((seed, 1), (seed, 1), (seed, 2)))
+    assert one.world.json() == again.world.json() != another.world.json()
+    assert [question.query.text for question, _ in one.asked] == [
+        question.query.text for question, _ in again.asked
+    ]
+    assert [answer for _, answer in one.asked] == [answer for _, answer in again.asked]

@@ -20,7 +20,10 @@ from .questions import Question, random_question
 from .worlds import Edge, Node, World, random_world
 
 QUESTIONS = 40
-"""Questions about one graph."""
+"""Questions about one graph, at most."""
+
+ATTEMPTS = 20
+"""Questions of one motif and shape that may be drawn until one is small enough."""
 
 Answer = list[tuple[Any, ...]]
 Opener = Callable[[World], AbstractContextManager[Store]]
@@ -37,18 +40,38 @@ class Round:
     asked: Sequence[tuple[Question, Answer]]
 
 
-def make_round(seed: int, graph: int, questions: int = QUESTIONS) -> Round:
-    """Return the same round for the same numbers."""
-    rng = random.Random(f"{seed}/{graph}")
-    world = random_world(rng)
+def make_round(seed: int, graph: int, *, alike: int = 1) -> Round:
+    """Return the same round for the same numbers.
+
+    So many graphs in a row, as are ``alike``, get the same questions: Neo4j takes fifty times as
+    long to plan a new query as to answer it on a small graph.
+    """
+    first = graph - graph % alike
+    world = random_world(random.Random(f"{seed}/{graph}"))
+    model = random_world(random.Random(f"{seed}/{first}"))
+    rng = random.Random(f"{seed}/{first}/questions")
     asked: list[tuple[Question, Answer]] = []
-    while len(asked) < questions:
-        question = random_question(rng, world)
+    for number in range(first * QUESTIONS, (first + 1) * QUESTIONS):
+        found = answered(rng, model, number)
+        if found is None:
+            continue
+        question, answer = found
         try:
-            asked.append((question, question.query.answer(world)))
+            asked.append((question, answer if alike == 1 else question.query.answer(world)))
         except TooManyRowsError:
             continue
     return Round(seed, graph, world, asked)
+
+
+def answered(rng: random.Random, world: World, number: int) -> tuple[Question, Answer] | None:
+    """Return a question with its answer by brute force, or None if all that are drawn are large."""
+    for _ in range(ATTEMPTS):
+        question = random_question(rng, world, number)
+        try:
+            return question, question.query.answer(world)
+        except TooManyRowsError:
+            continue
+    return None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ Truth = bool | None
 class Expression:
     """A text, the variables in it, and its value for a row.
 
-    ``mixed`` says that OR or XOR joins a condition on a list of relations with another one.
+    ``mixed`` says that OR or XOR joins conditions on several variables, one of them no comparison.
     """
 
     text: str

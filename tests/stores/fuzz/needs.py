@@ -19,9 +19,10 @@ class Need(Enum):
         "a variable that OPTIONAL MATCH left null fits nowhere in a later pattern, also where "
         "that pattern does not start with it"
     )
-    LIST_OR_ELSE = (
-        "all(), any(), none() and single() over relations of variable length may be joined with "
-        "a condition on something else by OR or XOR in the WHERE of a MATCH"
+    ALTERNATIVES_ALONG_A_PATH = (
+        "in a MATCH with a named path or a part of variable length, OR and XOR may join conditions "
+        "on several variables, also where one is no comparison: a boolean property alone, or "
+        "all(), any(), none(), single()"
     )
     COUNTED_LOOPS = (
         "relations of a node to itself are counted for each value of its properties by "

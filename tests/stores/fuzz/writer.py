@@ -132,8 +132,13 @@ class Writer:
             return combined("NOT ({})", negation, one, strict=False)
         text, function = self.rng.choice(pair)
         found = combined(text, function, one, other, strict=False)
-        lists = any(self.scope.get(name) == EDGES for name in found.names)
-        return replace(found, mixed=lists and text != "({} AND {})")
+        several = len(found.names) > 1 and text != "({} AND {})"
+        return replace(found, mixed=several and not all(map(self.compares, (one, other))))
+
+    def compares(self, condition: Expression) -> bool:
+        """Whether a condition compares something, and is no property alone nor about a list."""
+        lists = any(self.scope.get(name) == EDGES for name in condition.names)
+        return " " in condition.text and not lists
 
     def condition_on_property(self, name: str | None) -> Expression:
         left, kind, key = self.property(name)
