@@ -34,23 +34,24 @@ def peak_memory(process: str = "self") -> float:
 
 
 class Making:
-    """The knowledge base, and the seconds that making it took."""
+    """The knowledge base, the seconds that making it took, and those that each piece was used."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self.seconds = 0.0
-        self.edges = 0
+        self.used: list[float] = []
 
     def __iter__(self) -> Iterator[GraphRows]:
         pieces = synthetic(self._shape)
         while True:
             started = time.perf_counter()
             rows = next(pieces, None)
-            self.seconds += time.perf_counter() - started
+            made = time.perf_counter()
+            self.seconds += made - started
             if rows is None:
                 return
-            self.edges += rows.counts()["WEIGHT"]
             yield rows
+            self.used.append(time.perf_counter() - made)
 
 
 def load(found: Peer, shape: Shape) -> Figures:
@@ -59,7 +60,12 @@ def load(found: Peer, shape: Shape) -> Figures:
     found.load(made)
     found.close()
     seconds = time.perf_counter() - started - made.seconds
-    return {"load, s": seconds, "weights/s": made.edges / seconds}
+    return {
+        "load, s": seconds,
+        "weights/s": shape.edges / seconds,
+        "first model, s": made.used[0],
+        "last model, s": made.used[-1],
+    }
 
 
 def read(found: Peer, shape: Shape, answers: Path, patience: float) -> Figures:
