@@ -21,10 +21,12 @@ step shows at once.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -54,6 +56,9 @@ VERSION = 1
 
 DELIMITER = "\x1f"
 """Between the elements of a list, unless an element holds it: the unit separator of ASCII."""
+
+ROWS_AT_ONCE = 65_536
+"""Rows that one thread turns into text."""
 
 LONGEST_INDEXED = 8_000
 """Bytes of a text that has an index; Neo4j's limit is a little above."""
@@ -152,6 +157,8 @@ class _Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[str, pa.NativeFile] = {}
+        # Arrow lets go of the interpreter while it works, so that threads gain.
+        self._workers = ThreadPoolExecutor(os.cpu_count())
         self.nodes: dict[str, str] = {}
         self.relations: dict[str, str] = {}
         self.rows = dict.fromkeys([n.label for n in NODES] + [r.name for r in RELATIONS], 0)
@@ -168,6 +175,7 @@ class _Files:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._workers.shutdown(cancel_futures=True)
         for file in self._open.values():
             file.close()
 
@@ -217,12 +225,33 @@ class _Files:
         if name not in self._open:
             _write(self._folder, f"{name}.header.csv", ",".join(header) + "\n")
             self._open[name] = pa.OSFile(str(self._folder / f"{name}.csv"), "wb")
-        printable = pa.table([_printable(column) for column in table.columns], table.column_names)
-        for column in printable.columns:
-            if pa.types.is_string(column.type):
-                self.longest = max(self.longest, pc.max(pc.binary_length(column)).as_py() or 0)
-                self.breaks = self.breaks or _has_breaks(column)
-        pacsv.write_csv(printable, self._open[name], _OPTIONS)
+        slices = [
+            table.slice(start, ROWS_AT_ONCE) for start in range(0, table.num_rows, ROWS_AT_ONCE)
+        ]
+        for part in self._workers.map(_as_csv, slices):
+            self._open[name].write(part.text)
+            self.longest = max(self.longest, part.longest)
+            self.breaks = self.breaks or part.breaks
+
+
+class _Part(NamedTuple):
+    """Rows as CSV, the bytes of their longest text, and whether one goes over several lines."""
+
+    text: pa.Buffer
+    longest: int
+    breaks: bool
+
+
+def _as_csv(table: pa.Table) -> _Part:
+    printable = pa.table([_printable(column) for column in table.columns], table.column_names)
+    texts = [column for column in printable.columns if pa.types.is_string(column.type)]
+    sink = pa.BufferOutputStream()
+    pacsv.write_csv(printable, sink, _OPTIONS)
+    return _Part(
+        sink.getvalue(),
+        max((pc.max(pc.binary_length(column)).as_py() or 0 for column in texts), default=0),
+        any(map(_has_breaks, texts)),
+    )
 
 
 def _column(item: Property) -> str:
