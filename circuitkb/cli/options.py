@@ -58,7 +58,7 @@ Store = Annotated[
         "--kb",
         envvar="CIRCUITKB",
         metavar="STORE",
-        help="The knowledge base: a path. Without it: ./circuits.ckb.",
+        help="The knowledge base: a path, or bolt://HOST. Without it: ./circuits.ckb.",
         rich_help_panel="Everywhere",
     ),
 ]

@@ -34,8 +34,8 @@ def register(app: typer.Typer) -> None:
         panel="Ask",
         examples=(
             "circuitkb query 'MATCH (m:Model) RETURN m.id, m.features'",
-            "circuitkb query 'MATCH (a)-[w:WEIGHT]->(b {id: $unit}) RETURN a.id, w.positive "
-            "ORDER BY w.rank' -p unit=inceptionv1/mixed4b:418",
+            "circuitkb query 'MATCH (a)-[w:WEIGHT]->(b:Feature {id: $unit}) "
+            "RETURN a.id, w.positive ORDER BY w.rank' -p unit=inceptionv1/mixed4b:418",
             "circuitkb query - --format csv < question.cypher > rows.csv",
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -64,7 +65,7 @@ def store_error(error: Exception, address: ServerAddress) -> StoreError:
             f"administrator for a role that may write."
         )
     if ".Security." in code:
-        return StoreAccessError(f"{where}: {_first_line(error)}")
+        return StoreAccessError(f"{where}: {_first_line(error)}.")
     if out_of_memory(error):
         return no_memory()
     if "LockClientStopped" in code or "DeadlockDetected" in code or "LockAcquisition" in code:
@@ -72,13 +73,13 @@ def store_error(error: Exception, address: ServerAddress) -> StoreError:
     if "DatabaseUnavailable" in code or "GeneralShutdown" in code:
         return StoreUnreachableError(f"{where} does not serve its database now: try again later.")
     if isinstance(error, ConfigurationError):
-        return StoreError(f"{where}: {_first_line(error)}")
+        return StoreError(f"{where}: {_first_line(error)}.")
     if isinstance(error, DriverError | OSError):
         return StoreUnreachableError(
             f"{where} does not answer ({_first_line(error)}). Is the server running there, and is "
             f"it the Bolt port?"
         )
-    return StoreError(f"{where}: {_first_line(error)}")
+    return StoreError(f"{where}: {_first_line(error)}.")
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -105,5 +106,6 @@ def wrong_password(address: ServerAddress) -> StoreAccessError:
 
 def _first_line(error: Exception) -> str:
     message = getattr(error, "message", None) or str(error) or type(error).__name__
-    line = str(message).strip().split("\n")[0]
+    line = str(message).strip().split("\n")[0].rstrip(":. ")
+    line = re.sub(r" \(resolved to .*\)", "", line)
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
