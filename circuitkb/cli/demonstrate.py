@@ -36,7 +36,8 @@ def demo(
         typer.Option(
             "--figure",
             metavar="FILE",
-            help="Where the figure goes (.png, .svg or .pdf). [default: beside the store's directory; for a server, here]",
+            help="Where the figure goes (.png, .svg or .pdf). "
+            "[default: beside the store's directory; for a server, here]",
         ),
     ] = None,
 ) -> None:
