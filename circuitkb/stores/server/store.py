@@ -173,16 +173,18 @@ class ServerStore:
             transaction = session.begin_transaction()
             before = marker.read_marker(transaction)
             files = files_of(transaction)
-            yield from exported(ServerGraph(transaction))
+            yield from exported(ServerGraph(transaction), models)
             if marker.read_marker(transaction) != before:
                 raise StoreBusyError(
                     f"Somebody wrote to {self.address} while it was read: read it again."
                 )
             transaction.close()
+        chosen = None if models is None else set(models)
         for model in sorted(files["kernels"]):
-            yield GraphRows(kernels={model: self.kernels(model)})
+            if chosen is None or model in chosen:
+                yield GraphRows(kernels={model: self.kernels(model)})
         for model in sorted(files["responses"]):
-            found = self.responses(model)
+            found = self.responses(model) if chosen is None or model in chosen else None
             if found is not None:
                 yield GraphRows(responses={model: found})
 
