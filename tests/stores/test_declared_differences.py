@@ -37,7 +37,7 @@ EXAMPLES = {
         right=[(None, None)],
         wrong=[(1, 0)],
     ),
-    Need.ALTERNATIVES_ALONG_A_PATH: Example(
+    Need.ALTERNATIVES_WITHOUT_COMPARISON: Example(
         query="MATCH p = (a:Feature)-[:WEIGHT]->(:Feature)-[:WEIGHT]->(b:Feature) "
         "WHERE a.unit = 9 OR b.answers RETURN a.unit, b.unit, length(p)",
         otherwise="MATCH p = (a:Feature)-[:WEIGHT]->(:Feature)-[:WEIGHT]->(b:Feature) "

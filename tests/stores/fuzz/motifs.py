@@ -154,8 +154,9 @@ class PatternWriter:
             texts.append(text)
         wanted = 0 if self.bare else self.writer.rng.choice([0, 0, 1, 1, 2])
         where = tuple(self.writer.condition() for _ in range(wanted))
-        if any(step.length for step in steps):
-            note_alternatives(self.writer, where)
+        several = len(steps) > 1 or any(step.length for step in steps)
+        if several and any(condition.mixed for condition in where):
+            self.writer.needs.add(Need.ALTERNATIVES_WITHOUT_COMPARISON)
         return Match(texts, tuple(steps), labels, tuple(self.inline), where)
 
     def node(self, letter: str, labels: dict[str, str | None]) -> str:
@@ -239,12 +240,6 @@ def bounds(length: tuple[int, int]) -> str:
     """
     least, most = length
     return str(least) if least == most else f"{least}..{most}"
-
-
-def note_alternatives(writer: Writer, where: Sequence[Expression]) -> None:
-    """Note what the conditions of a clause need where a path has a name or a list of relations."""
-    if any(condition.mixed for condition in where):
-        writer.needs.add(Need.ALTERNATIVES_ALONG_A_PATH)
 
 
 def joining(writer: Writer, motif: str) -> dict[str, str]:

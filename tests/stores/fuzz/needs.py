@@ -19,10 +19,10 @@ class Need(Enum):
         "a variable that OPTIONAL MATCH left null fits nowhere in a later pattern, also where "
         "that pattern does not start with it"
     )
-    ALTERNATIVES_ALONG_A_PATH = (
-        "in a MATCH with a named path or a part of variable length, OR and XOR may join conditions "
-        "on several variables, also where one is no comparison: a boolean property alone, or "
-        "all(), any(), none(), single()"
+    ALTERNATIVES_WITHOUT_COMPARISON = (
+        "in the WHERE of a MATCH of several relations, OR and XOR may join conditions on "
+        "several variables, also where one is no comparison of a property: a boolean property "
+        "alone, all(), any(), none(), single(), COUNT {} or a pattern"
     )
     COUNTED_LOOPS = (
         "relations of a node to itself are counted for each value of its properties by "

@@ -8,7 +8,7 @@ from typing import Any
 
 from .clauses import Clause, Projection
 from .logic import SIGNS, Expression, Row, Truth, compare, every, some
-from .motifs import MOTIFS, note_alternatives, write
+from .motifs import MOTIFS, write
 from .patterns import Step
 from .projections import columns, identities
 from .worlds import Edge, Node, World
@@ -22,7 +22,6 @@ def path(writer: Writer, motif: str) -> list[Clause]:
     made = Path(writer.fresh("p"), match.steps[: len(MOTIFS[motif][0]) // 2])
     texts[0] = f"{made.name} = {texts[0]}"
     where = match.where
-    note_alternatives(writer, where)
     if writer.chance(0.6):
         where = (*where, made.condition(writer))
     values = writer.rng.sample([made.length, made.whole, made.ids, made.connections], 2)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from .clauses import Clause, Column, Projection, in_order
 from .logic import SIGNS, Expression, Row, both, combined, compare, either, negation, prop, variable
 from .motifs import SMALL, joining, label_of, letters, write
+from .needs import Need
 from .patterns import Match
 from .projections import columns, identities
 from .worlds import World
@@ -37,6 +38,8 @@ def also(writer: Writer, motif: str) -> list[Clause]:
     if writer.chance(0.3):
         kept = [Column(name, variable(name)) for name in writer.scope]
         return [*found, last, Projection("WITH", kept, where=condition), returned]
+    if " OR " in condition.text:
+        writer.needs.add(Need.ALTERNATIVES_WITHOUT_COMPARISON)
     return [*found, replace(last, where=(*last.where, condition)), returned]
 
 
