@@ -154,8 +154,7 @@ class PatternWriter:
             texts.append(text)
         wanted = 0 if self.bare else self.writer.rng.choice([0, 0, 1, 1, 2])
         where = tuple(self.writer.condition() for _ in range(wanted))
-        several = len(steps) > 1 or any(step.length for step in steps)
-        if several and any(condition.mixed for condition in where):
+        if any(condition.mixed for condition in where):
             self.writer.needs.add(Need.ALTERNATIVES_WITHOUT_COMPARISON)
         return Match(texts, tuple(steps), labels, tuple(self.inline), where)
 

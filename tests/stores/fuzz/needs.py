@@ -20,7 +20,7 @@ class Need(Enum):
         "that pattern does not start with it"
     )
     ALTERNATIVES_WITHOUT_COMPARISON = (
-        "in the WHERE of a MATCH of several relations, OR and XOR may join conditions on "
+        "in the WHERE of a MATCH, OR and XOR may join conditions on "
         "several variables, also where one is no comparison of a property: a boolean property "
         "alone, all(), any(), none(), single(), COUNT {} or a pattern"
     )
