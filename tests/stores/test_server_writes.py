@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
-from circuitkb.schema.errors import StoreBusyError, StoreError, StoreUnreachableError
+from circuitkb.schema.errors import (
+    ModelConflictError,
+    StoreBusyError,
+    StoreError,
+    StoreUnreachableError,
+)
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
 from circuitkb.stores.server import ServerStore, applying, connection, staging
@@ -286,6 +291,18 @@ def test_nodes_that_another_writes_meanwhile_are_joined(
     expected = whole()
     expected["nodes"]["Feature", "net/b:5"]["inputs"] = 4
     assert seen(store) == expected
+    assert left_over(store) == []
+
+
+def test_other_weights_that_another_writes_meanwhile_are_a_conflict(
+    store: ServerStore, open_server: OPEN
+) -> None:
+    other = open_server(rows_in_a_transaction=1_000)
+    theirs = nodes("Model", {"id": "new", "fingerprint": "theirs", "source": "test"})
+    mine = nodes("Model", {"id": "new", "fingerprint": "mine", "source": "test"})
+    with pytest.raises(ModelConflictError, match="'new' is here already with other weights"):
+        store.write(together(mine, large()), stopping_at(0.5, lambda: other.write(theirs)))
+    assert seen(store) == content([network(), theirs])
     assert left_over(store) == []
 
 

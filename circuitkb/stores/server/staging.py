@@ -29,6 +29,7 @@ from circuitkb.stores.changes import Changes
 from circuitkb.stores.one_ahead import one_ahead
 from circuitkb.stores.property_rows import property_rows
 
+from . import applying
 from .applying import Statement, by_id, create_relations, slices
 from .marker import UNFINISHED, WRITE
 
@@ -266,7 +267,7 @@ def remove_forgotten(session: Session) -> None:
 
 
 def _digest(nodes: dict[str, pa.Table], relations: list[Relations]) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(applying.ROWS_AT_ONCE).encode())  # batches are counted
 
     def add(what: Any, table: pa.Table) -> None:
         digest.update(repr(what).encode())

@@ -6,7 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from circuitkb.schema.errors import StoreBusyError, StoreUnreachableError
+from circuitkb.schema.errors import (
+    ModelConflictError,
+    SchemaError,
+    StoreBusyError,
+    StoreUnreachableError,
+)
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.changes import Changes, changes_of
@@ -106,6 +111,9 @@ class Writer:
         except Lost:
             staged.abandon(self._session)
             return False
+        except (ModelConflictError, SchemaError):  # by what another wrote meanwhile
+            staged.abandon(self._session)
+            raise
         except StoreUnreachableError as error:
             raise StoreUnreachableError(
                 f"{error}\nNothing of the write can be seen. Run it again to go on where it ended."
