@@ -242,7 +242,8 @@ def main() -> int:
             found[name] = run.measure(name, folders[name])
             print(f"{name} is done", file=sys.stderr)
         wrong = differences(folders)
-        print("", *table(found, run.patience), "", sep="\n", flush=True)
+        if found:
+            print("", *table(found, run.patience), "", sep="\n", flush=True)
         if given.offline:
             offline = measure_offline(run.shape, Path(directory) / "offline", run.heap)
             if "embedded" in folders:
