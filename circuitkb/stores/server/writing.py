@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -118,7 +119,19 @@ class Writer:
             raise StoreUnreachableError(
                 f"{error}\nNothing of the write can be seen. Run it again to go on where it ended."
             ) from error
+        self._look_anew()
         return True
+
+    def _look_anew(self) -> None:
+        """Let the server count what its indexes hold, and forget plans made for another graph.
+
+        It does so by itself, but some time later: until then, a question that was planned for an
+        almost empty graph may take hundreds of times as long.
+        """
+        from neo4j.exceptions import DriverError, Neo4jError
+
+        with suppress(DriverError, Neo4jError):  # a help, no part of the write
+            self._session.run("CALL db.prepareForReplanning($seconds)", seconds=60).consume()
 
     def _compare(
         self, transaction: ManagedTransaction, rows: GraphRows
