@@ -13,7 +13,7 @@ from typing import Literal
 
 from .errors import SchemaError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the graph's format; a store written under another one is refused."""
 
 PropertyType = Literal["string", "integer", "float", "boolean", "strings"]
@@ -180,7 +180,12 @@ NODES: tuple[NodeType, ...] = (
             _id("stable id of the members in their roles, or the published name"),
             _p("motif", "string", "kind of circuit, as in union", required=True, indexed=True),
             _p("model", "string", "name of the model", required=True, indexed=True),
-            _p("origin", "string", "'found' by search or 'published' by people", required=True),
+            _p(
+                "origin",
+                "string",
+                "'found' by search, 'published' by people, or 'annotated': told by a record",
+                required=True,
+            ),
             _p("score", "float", "how well it fits the motif; the method says what it measures"),
             _p(
                 "group",
@@ -192,6 +197,11 @@ NODES: tuple[NodeType, ...] = (
             _p("method", "string", "name and version of the search"),
             _p("source", "string", "where it was published"),
             _p("license", "string", "licence of what was published"),
+            _p(
+                "definitions",
+                "strings",
+                "hashes of the member lists that records give for it; two contradict each other",
+            ),
         ),
     ),
     NodeType(
@@ -207,6 +217,15 @@ NODES: tuple[NodeType, ...] = (
                 indexed=True,
             ),
             _p("text", "string", "what is said", required=True),
+            _p(
+                "state",
+                "string",
+                "live, superseded, retracted, contested (its id stands for two statements) or "
+                "pending (what it speaks of is not here)",
+                required=True,
+            ),
+            _p("concept", "string", "concept of its label, where its author named one"),
+            _p("aspect", "string", "what a claim is about: causality, generality, purity, family"),
             _p("method", "string", "how it was arrived at: manual, published, netdissect, ..."),
             _p("sign", "string", "excitatory, inhibitory or mixed, for edges"),
             _p("verdict", "string", "agree, disagree or unsure, for reviews"),
@@ -215,6 +234,15 @@ NODES: tuple[NodeType, ...] = (
             _p("source", "string", "where it stands"),
             _p("license", "string", "SPDX expression or NOASSERTION"),
             _p("fingerprint", "string", "weights it was made on; others make it stale"),
+            _p(
+                "awaiting",
+                "string",
+                "kind of what it refers to and is not here: model, circuit, annotation; empty if "
+                "nothing is missing any more",
+                indexed=True,
+            ),
+            _p("awaits", "strings", "ids of what it refers to and is not here"),
+            _p("records", "strings", "the records with this id, as JSON; two that differ conflict"),
         ),
     ),
     NodeType(
@@ -222,8 +250,14 @@ NODES: tuple[NodeType, ...] = (
         "A person, a group, a model or a tool that annotates.",
         (
             _id("the annotator's id"),
-            _p("type", "string", "human, group, model or tool", required=True),
-            _p("name", "string", "name to show"),
+            _p(
+                "type",
+                "string",
+                "human, group, model or tool; where records differ, the one furthest from human",
+                required=True,
+            ),
+            _p("name", "string", "name to show; where records differ, the longest"),
+            _p("orcid", "string", "ORCID iD, where it has one"),
         ),
     ),
     NodeType(
@@ -233,7 +267,15 @@ NODES: tuple[NodeType, ...] = (
             _id("vocabulary:text"),
             _p("text", "string", "the word", required=True, indexed=True),
             _p("vocabulary", "string", "list that the word comes from"),
-            _p("concept", "string", "concept that synonyms share, where one was declared"),
+            _p(
+                "concept",
+                "string",
+                "concept that synonyms share, where a vocabulary declares one",
+                indexed=True,
+            ),
+            _p("measure", "string", "what a measurement should find where the label is right"),
+            _p("expected", "string", "value that the measure should have: yes, no or degrees"),
+            _p("tolerance", "float", "degrees that it may be off"),
         ),
     ),
     NodeType(
@@ -285,6 +327,7 @@ NODES: tuple[NodeType, ...] = (
             _id("stable id of the batch"),
             _p("kind", "string", "load, find, annotate, ...", required=True),
             _p("source", "string", "what was read"),
+            _p("by", "string", "who imported it"),
             _p("sha256", "string", "checksum of what was read, where it is a file"),
             _p("model", "string", "model it is about, where it is one", indexed=True),
             _p("created", "string", "when, ISO 8601 in UTC"),

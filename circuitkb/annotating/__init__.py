@@ -1,0 +1,1 @@
+"""What people say: merged, in conflict, agreed upon, and shared."""

@@ -1,0 +1,131 @@
+"""Annotation records: what makes two of them the same, and what is kept of them.
+
+A record is a dictionary that follows ``resources/annotation.schema.json``. Its id says which
+statement it is (:func:`circuitkb.schema.ids.annotation_id`), its *body* everything else it says.
+Two records with one id and one body are the same, whatever their dates: the earlier date is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from .ids import annotation_id, canonical_json, content_hash
+
+FREE = "free"
+"""Vocabulary of a label that names none, in the id of the ``Label`` node."""
+
+Record = dict[str, Any]
+
+
+def canonical_record(record: Mapping[str, Any]) -> Record:
+    """Return a checked record as it is kept: with its id, NFC text, whole numbers as integers.
+
+    Examples
+    --------
+    >>> canonical_record({"kind": "comment", "text": "cafe\\u0301", "created": "2020-01-01"})
+    {'created': '2020-01-01', 'id': 'ckb:...', 'kind': 'comment', 'text': 'café'}
+    """
+    kept: Record = json.loads(canonical_json(_whole_units(dict(record))))
+    if "circuit" in (kept.get("target") or {}).get("type", ""):
+        _sort_members(kept["target"])
+    kept["id"] = annotation_id(kept)
+    return dict(sorted(kept.items()))
+
+
+def _whole_units(value: Any) -> Any:
+    """Write units as integers: JSON Schema lets 5.0 pass for one."""
+    if isinstance(value, dict):
+        return {
+            key: int(part)
+            if key == "unit" and isinstance(part, float) and part.is_integer()
+            else _whole_units(part)
+            for key, part in value.items()
+        }
+    if isinstance(value, list):
+        return [_whole_units(part) for part in value]
+    return value
+
+
+def _sort_members(target: Record) -> None:
+    """Put the members and edges of a circuit in one order: they are sets."""
+    for name in ("members", "edges"):
+        if name in target:
+            unique = {canonical_json(item): item for item in target[name]}
+            target[name] = [unique[key] for key in sorted(unique)]
+
+
+def body_of(record: Mapping[str, Any]) -> str:
+    """Return all that a record says but its date, as canonical JSON.
+
+    Examples
+    --------
+    >>> body_of({"id": "a", "text": "b", "created": "2020-01-01"})
+    '{"id":"a","text":"b"}'
+    """
+    return canonical_json({key: value for key, value in record.items() if key != "created"})
+
+
+def core_of(record: Mapping[str, Any]) -> str:
+    """Return the hash of what a record states, whatever id it brings.
+
+    Two records under one id with different cores contest it: nobody can tell who meant it.
+    """
+    return annotation_id({key: value for key, value in record.items() if key != "id"})
+
+
+def date_order(created: str) -> tuple[datetime, str]:
+    """Return what dates are ordered by: the moment in UTC (a day begins at midnight), the text.
+
+    Examples
+    --------
+    >>> min("2020-01-01T00:30:00+01:00", "2020-01-01", key=date_order)
+    '2020-01-01T00:30:00+01:00'
+    """
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        moment = datetime.max
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    else:
+        moment = moment.astimezone(UTC)
+    return moment, created
+
+
+def definition_of(target: Mapping[str, Any]) -> str | None:
+    """Return the hash of the members that a circuit's target names, or None where it names none.
+
+    Examples
+    --------
+    >>> definition_of({"type": "circuit", "id": "a"}) is None
+    True
+    """
+    if "members" not in target:
+        return None
+    members = [
+        [_place(member["unit"]), member.get("role") or "member"] for member in target["members"]
+    ]
+    return content_hash(sorted(members))
+
+
+def _place(unit: Mapping[str, Any]) -> list[Any]:
+    return [unit["model"], unit["layer"], unit.get("basis"), unit["unit"]]
+
+
+def label_id(label: Mapping[str, Any]) -> str:
+    """Return the id of the ``Label`` node of a record's label.
+
+    Examples
+    --------
+    >>> label_id({"text": " dog  head ", "vocabulary": "ours"}), label_id({"text": "dog head"})
+    ('ours:dog head', 'free:dog head')
+    """
+    return f"{label.get('vocabulary') or FREE}:{label_text(label['text'])}"
+
+
+def label_text(text: str) -> str:
+    """Return a label without outer and repeated white space."""
+    return " ".join(text.split())
