@@ -10,7 +10,9 @@
     │   ├── MissingExtraError    an optional package is needed
     │   ├── CheckpointError      a weights file: unsafe, unreadable, or of another network
     │   ├── TraceError           a network that cannot be traced
-    │   └── PublishedDataError   a folder of published circuits that breaks its format
+    │   ├── PublishedDataError   a folder of published circuits that breaks its format
+    │   └── AnnotationFileError  a file of annotations that cannot be read at all
+    ├── AnnotationError          annotations that are refused, each with its line and reason
     ├── ObservationError         a model that cannot be shown stimuli
     ├── StoreError
     │   ├── StoreNotFoundError   no knowledge base at the address
@@ -32,6 +34,8 @@ They are defined in ``schema/errors.py``, below everything that raises them.
 """
 
 from circuitkb.schema.errors import (
+    AnnotationError,
+    AnnotationFileError,
     CapabilityError,
     CheckpointError,
     CircuitKBError,
@@ -60,6 +64,8 @@ from circuitkb.schema.errors import (
 )
 
 __all__ = [
+    "AnnotationError",
+    "AnnotationFileError",
     "CapabilityError",
     "CheckpointError",
     "CircuitKBError",

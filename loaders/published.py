@@ -18,6 +18,7 @@ from circuitkb.schema.ids import FeatureId, check_slug, slugify
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
+from .annotations.rows import place_of
 from .provenance import tool
 from .published_annotations import (
     annotation_rows,
@@ -26,7 +27,6 @@ from .published_annotations import (
     edge_records,
     feature_id,
     label_records,
-    place_of,
     unit_of,
 )
 from .published_evidence import evidence_rows, flags

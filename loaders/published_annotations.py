@@ -11,8 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from circuitkb.schema.ids import FeatureId, annotation_id, slugify
-from circuitkb.schema.tables import Relations, node_table, relation_table, rows_of
+from circuitkb.schema.records import canonical_record
+from circuitkb.schema.tables import Relations, node_table, rows_of
 
+from .annotations.rows import (
+    Reference,
+    RelationRows,
+    annotation_properties,
+    annotator_properties,
+    label_properties,
+    references_of,
+)
 from .published_files import PublishedFiles, Unit
 from .published_format import CircuitRecord
 
@@ -140,69 +149,28 @@ def annotation_rows(
     Parameters
     ----------
     records
-        Records whose targets are features or edges; the same one twice counts once.
+        Records whose targets are features or edges of the same folder; the same one twice counts
+        once.
     """
-    unique = {annotation_id(record): record for record in records}
-    annotations = [_annotation(key, record) for key, record in unique.items()]
-    authors = {record["author"]["id"]: record["author"] for record in unique.values()}
+    unique = {annotation_id(record): canonical_record(record) for record in records}
+    authors: dict[str, list[Record]] = {}
     labels: dict[str, Record] = {}
-    targets: list[Record] = []
-    uses: list[Record] = []
+    relations = RelationRows()
     for key, record in unique.items():
-        targets += _targets(key, record["target"])
-        if "label" in record:
-            label = f"{record['label']['vocabulary']}:{record['label']['text']}"
-            labels[label] = {"id": label, **record["label"]}
-            uses.append({"source": key, "target": label})
-    by = [{"source": key, "target": record["author"]["id"]} for key, record in unique.items()]
+        authors.setdefault(record["author"]["id"], []).append(record["author"])
+        relations.said_by(key, record)
+        for reference in references_of(record):
+            relations.add("ANNOTATES", Reference("Annotation", key), reference, reference.role)
+        if label := label_properties(record):
+            labels[label["id"]] = label
+    annotations = [
+        annotation_properties(key, [record]) | {"state": "live"} for key, record in unique.items()
+    ]
     nodes = {
         "Annotation": node_table("Annotation", rows_of(annotations)),
-        "Annotator": node_table("Annotator", rows_of(list(authors.values()))),
+        "Annotator": node_table(
+            "Annotator", rows_of([annotator_properties(said) for said in authors.values()])
+        ),
         "Label": node_table("Label", rows_of(list(labels.values()))),
     }
-    relations = [
-        Relations(name, "Annotation", label, relation_table(name, rows_of(rows)))
-        for name, label, rows in (
-            ("ANNOTATES", "Feature", targets),
-            ("BY", "Annotator", by),
-            ("USES", "Label", uses),
-        )
-    ]
-    return nodes, relations
-
-
-def _annotation(key: str, record: Record) -> Record:
-    return {
-        "id": key,
-        "kind": record["kind"],
-        "text": record["label"]["text"] if "label" in record else record["text"],
-        "method": record["method"],
-        "sign": record.get("sign"),
-        "created": record["created"],
-        "source": place_of(record["source"]),
-        "license": record["license"],
-    }
-
-
-def place_of(source: Mapping[str, Any]) -> str:
-    """Return in one line where something stands: address, path and commit, and the place there.
-
-    Examples
-    --------
-    >>> place_of({"uri": "https://x.org/a", "path": "b.svg", "commit": "1a2b3c4d5e"})
-    'https://x.org/a b.svg@1a2b3c4d5e'
-    """
-    path = source.get("path", "") + (f"@{source['commit']}" if "commit" in source else "")
-    return " ".join(part for part in (source["uri"], path, source.get("locator", "")) if part)
-
-
-def _targets(key: str, target: Mapping[str, Any]) -> Iterator[Record]:
-    if target["type"] == "edge":
-        for role in ("source", "target"):
-            yield {"source": key, "target": _feature(target[role]), "role": role}
-    else:
-        yield {"source": key, "target": _feature(target)}
-
-
-def _feature(unit: Mapping[str, Any]) -> str:
-    return str(FeatureId(unit["model"], unit["layer"], unit["unit"]))
+    return nodes, list(relations.tables())

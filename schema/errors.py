@@ -7,6 +7,8 @@ thing and says what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class CircuitKBError(Exception):
     """Anything that circuitkb refuses or cannot do; the command line exits with 2."""
@@ -42,6 +44,21 @@ class TraceError(SourceError):
 
 class PublishedDataError(SourceError):
     """A folder of published circuits that breaks its own format."""
+
+
+class AnnotationFileError(SourceError):
+    """A file of annotations that cannot be read at all."""
+
+
+class AnnotationError(CircuitKBError):
+    """Annotations that are refused; nothing of their import was written.
+
+    ``rejections`` has file, line and reason of each, as far as they were kept.
+    """
+
+    def __init__(self, message: str, *, rejections: Sequence[tuple[str, int, str]] = ()) -> None:
+        super().__init__(message)
+        self.rejections = tuple(rejections)
 
 
 class ObservationError(CircuitKBError):

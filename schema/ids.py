@@ -167,13 +167,13 @@ def canonical_json(value: Any) -> str:
             return [normalise(part) for part in item]
         return item
 
-    return json.dumps(
-        normalise(value),
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        allow_nan=False,
-    )
+    text = _plain_json(value)
+    return text if text.isascii() else _plain_json(normalise(value))  # ASCII is NFC
+
+
+_plain_json = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def content_hash(value: Any) -> str:

@@ -25,12 +25,15 @@ def canonical_record(record: Mapping[str, Any]) -> Record:
 
     Examples
     --------
-    >>> canonical_record({"kind": "comment", "text": "cafe\\u0301", "created": "2020-01-01"})
+    >>> canonical_record({"kind": "comment", "text": "cafe\u0301", "created": "2020-01-01"})
     {'created': '2020-01-01', 'id': 'ckb:...', 'kind': 'comment', 'text': 'café'}
     """
-    kept: Record = json.loads(canonical_json(_whole_units(dict(record))))
-    if "circuit" in (kept.get("target") or {}).get("type", ""):
-        _sort_members(kept["target"])
+    kept: Record = json.loads(canonical_json(record))
+    target = kept.get("target")
+    if target is not None:
+        kept["target"] = _whole_units(target)
+        if target["type"] == "circuit":
+            _sort_members(kept["target"])
     kept["id"] = annotation_id(kept)
     return dict(sorted(kept.items()))
 
@@ -89,10 +92,11 @@ def date_order(created: str) -> tuple[datetime, str]:
     except ValueError:
         moment = datetime.max
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    else:
-        moment = moment.astimezone(UTC)
-    return moment, created
+        return moment.replace(tzinfo=UTC), created
+    try:
+        return moment.astimezone(UTC), created
+    except OverflowError:  # within a day of the first or the last year
+        return moment.replace(tzinfo=UTC), created
 
 
 def definition_of(target: Mapping[str, Any]) -> str | None:

@@ -230,6 +230,7 @@ def _labels(
         "id": keys,
         "kind": ["label"] * count,
         "text": said,
+        "state": ["live"] * count,
         "method": [METHOD] * count,
         "created": ["2026-01-01T00:00:00+00:00"] * count,
         "source": ["benchmarks/synthetic"] * count,

@@ -166,6 +166,7 @@ def _labels(
                 "id": annotations,
                 "kind": ["label"] * count,
                 "text": texts,
+                "state": ["live"] * count,
                 "method": [f"{METHOD} {VERSION}"] * count,
                 "created": [created] * count,
                 "source": [SOURCE] * count,
@@ -182,7 +183,6 @@ def _labels(
                 "id": [f"{ANNOTATOR}:{text}" for text in used],
                 "text": used,
                 "vocabulary": [ANNOTATOR] * len(used),
-                "concept": ["orientation"] * len(used),
             },
         ),
     }

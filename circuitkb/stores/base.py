@@ -14,6 +14,8 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
 
+from .stored_graph import StoredGraph
+
 DEFAULT_TIMEOUT = 30.0
 """Seconds that a query may run."""
 
@@ -59,6 +61,22 @@ def missing(address: str) -> StoreNotFoundError:
     )
 
 
+class Merge(Protocol):
+    """Rows that depend on what is in the graph already.
+
+    They may be asked for more than once, of a graph that others changed meanwhile: what counts is
+    the last time. Each piece sees what the pieces before it wrote, unless both are asked for at
+    once.
+    """
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces there are, each small enough for the memory."""
+
+    def rows(self, graph: StoredGraph, first: int, last: int) -> GraphRows:
+        """Return the rows of pieces ``first`` to ``last``, the last one not included."""
+
+
 class Store(Protocol):
     """A place that keeps one knowledge base."""
 
@@ -86,6 +104,15 @@ class Store(Protocol):
             Rows that do not fit the schema, an end or a model of responses that is nowhere.
         ModelConflictError
             A model is there under the same name with other weights; nothing was changed.
+        """
+
+    def merge(self, merge: Merge, progress: Progress = silent) -> None:
+        """Take all rows of a merge, or none, with nobody writing between its look and its write.
+
+        Raises
+        ------
+        SchemaError
+            As :meth:`write`.
         """
 
     def read(

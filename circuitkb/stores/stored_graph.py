@@ -35,6 +35,11 @@ class StoredGraph(Protocol):
     def nodes(self, label: str, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Record]:
         """Give ``record`` and the columns, ``id`` among them, of those of the nodes that exist."""
 
+    def nodes_with(
+        self, label: str, property: str, values: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[Record]:
+        """Give the columns of the nodes whose indexed ``property`` has one of the values."""
+
     def relations_from(
         self, item: Relations, starts: Sequence[str], columns: Sequence[str]
     ) -> Iterator[Record]:

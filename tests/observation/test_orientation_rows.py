@@ -120,17 +120,16 @@ def test_a_label_names_the_nearest_orientation_and_its_evidence_supports_it(
     answer = store.read(
         "MATCH (e:Evidence)-[:SUPPORTS]->(a:Annotation)-[:ANNOTATES]->(f:Feature), "
         "(e)-[:ABOUT]->(f), (a)-[:USES]->(l:Label), (a)-[:BY]->(t:Annotator) "
-        "RETURN f.id, f.orientation, a.text, l.id, l.concept, t.id, t.type, a.method, a.license, "
+        "RETURN f.id, f.orientation, a.text, l.id, t.id, t.type, a.method, a.license, "
         "a.fingerprint, a.created, e.q"
     )
     assert len(answer.rows) == 24
-    for feature, orientation, text, label, concept, *rest, q in answer.rows:
+    for feature, orientation, text, label, *rest, q in answer.rows:
         said = float(text.removeprefix("orientation ").removesuffix("°"))
         away = abs(orientation - said) % 180
         assert said % 15 == 0
         assert min(away, 180 - away) <= 7.5
         assert label == f"circuitkb:{text}"
-        assert concept == "orientation"
         assert rest == [
             "circuitkb", "tool", "orientation-tuning 1", "CC0-1.0", "f00", "2020-01-02"
         ]  # fmt: skip

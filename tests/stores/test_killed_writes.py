@@ -79,7 +79,9 @@ elif point == "in the middle of the relations":
 elif point == "between relations and updates":
     die_at(bulk, "_update")
 elif point == "before reading back":
-    die_at(embedded, "verify")
+    die_at(embedded, "check_updates")
+elif point == "before counting again":
+    die_at(bulk.Expected, "check")
 elif point == "before it is on the disk":
     die_at(generations, "bring_to_disk")
 elif point == "before the pointer":

@@ -153,6 +153,15 @@ class ReadOnlyGraph:
         for start in range(0, len(ids), _CHUNK):
             yield from self.select(text, ids=list(ids[start : start + _CHUNK]))
 
+    def nodes_with(
+        self, label: str, property: str, values: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[Record]:
+        """Give the columns of the nodes whose indexed ``property`` has one of the values."""
+        listed = ", ".join(f"`{name}`" for name in columns)
+        text = f"SELECT @rid AS record, {listed} FROM `{label}` WHERE `{property}` = :value"
+        for value in values:
+            yield from self.select(text, value=value)
+
     def relations_from(
         self, item: Relations, starts: Sequence[str], columns: Sequence[str]
     ) -> Iterator[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,14 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, missing
+from circuitkb.stores.base import (
+    DEFAULT_LIMIT,
+    DEFAULT_TIMEOUT,
+    Answer,
+    Capability,
+    Merge,
+    missing,
+)
 from circuitkb.stores.changes import Changes, changes_of
 from circuitkb.stores.disk import disk_errors, disk_is_full, full
 from circuitkb.stores.exporting import exported
@@ -23,10 +30,11 @@ from circuitkb.stores.kernel_files import save as save_kernels
 from circuitkb.stores.query_errors import check_timeout
 from circuitkb.stores.response_files import load as load_responses
 from circuitkb.stores.response_files import save as save_responses
+from circuitkb.stores.stored_graph import StoredGraph
 
-from .bulk import apply, verify
+from .bulk import Expected, apply, check_updates
 from .engine import empty_graph, engine_error, fault_of
-from .generations import Lease, StoreDirectory
+from .generations import Generation, Lease, StoreDirectory
 from .read_only import ReadOnlyGraph
 
 
@@ -65,7 +73,8 @@ class EmbeddedStore:
         """Make the store on the disk, if it is not there."""
         with self._directory.writing():
             if self._directory.current() is None:
-                self._make(Changes(), None)
+                with self._changing(Changes().room, Expected()) as staged:
+                    self._apply(Changes(), staged)
 
     def write(self, rows: GraphRows, progress: Progress = silent) -> None:
         """Take all rows, kernels and responses, or none; safe to repeat.
@@ -80,39 +89,70 @@ class EmbeddedStore:
         StoreBusyError, StoreFullError, StoreError
             Nothing was changed.
         """
-        with self._directory.writing():
-            current = self._directory.current()
-            files = {kind: current.files(kind) if current else {} for kind in ARRAY_KINDS}
-            graph = current.graph if current else None
-            progress(f"Writing to {self._address}", 0.0)
-            with closing(ReadOnlyGraph(graph, timeout=None)) as before:
-                changes = changes_of(rows, before, files)
-                if not (changes.nothing and current):
-                    self._make(changes, before)
-        progress(f"Writing to {self._address}", 1.0)
+        self.merge(_Whole(rows), progress)
 
-    def _make(self, changes: Changes, before: ReadOnlyGraph | None) -> None:
-        """Make the next generation; ``before`` is the graph to count from."""
-        with self._directory.next_generation(empty_graph(), changes.room) as staged:
-            for name, connections in changes.kernels.values():
-                save_kernels(self._directory.arrays("kernels"), name, connections)
-            for name, responses in changes.responses.values():
-                save_responses(self._directory.arrays("responses"), name, responses)
-            staged.name_files("kernels", staged.files("kernels") | _names(changes.kernels))
-            staged.name_files("responses", staged.files("responses") | _names(changes.responses))
-            try:
-                apply(changes, staged.graph)
-                if before is not None:
-                    verify(changes, before, staged.graph)
-            except (StoreError, engine_error()) as error:
-                if disk_is_full(self._directory.path):  # the engine seldom says so
-                    raise full(self._directory.path) from error
-                if isinstance(error, StoreError):
-                    raise
-                raise StoreError(
-                    f"The engine refused the rows ({fault_of(error).text[:200]}); "
-                    f"nothing was changed."
-                ) from error
+    def merge(self, merge: Merge, progress: Progress = silent) -> None:
+        """Take all rows of a merge, or none, with one of its pieces in memory at a time.
+
+        Raises
+        ------
+        SchemaError, StoreBusyError, StoreFullError, StoreError
+            As :meth:`write`.
+        """
+        doing = f"Writing to {self._address}"
+        progress(doing, 0.0)
+        with self._directory.writing(), ExitStack() as stack:
+            current = self._directory.current()
+            newest, expected = current, Expected()
+            staged: Generation | None = None
+            for piece in range(merge.pieces):
+                graph = newest.graph if newest else None
+                with closing(ReadOnlyGraph(graph, timeout=None)) as before:
+                    files = {kind: newest.files(kind) if newest else {} for kind in ARRAY_KINDS}
+                    changes = changes_of(merge.rows(before, piece, piece + 1), before, files)
+                    if changes.nothing and (newest or piece + 1 < merge.pieces):
+                        continue
+                    expected.add(changes, before)
+                if staged is None:
+                    room = changes.room * (merge.pieces - piece)
+                    staged = newest = stack.enter_context(self._changing(room, expected))
+                self._apply(changes, staged)
+                progress(doing, (piece + 1) / merge.pieces)
+        progress(doing, 1.0)
+
+    @contextmanager
+    def _changing(self, room: int, expected: Expected) -> Iterator[Generation]:
+        """Give the next generation to change; it counts once all that is expected is in it."""
+        with self._directory.next_generation(empty_graph(), room) as staged:
+            yield staged
+            with self._told_of_disk():
+                expected.check(staged.graph)
+
+    def _apply(self, changes: Changes, staged: Generation) -> None:
+        """Make changes in a generation that does not count yet."""
+        for name, connections in changes.kernels.values():
+            save_kernels(self._directory.arrays("kernels"), name, connections)
+        for name, responses in changes.responses.values():
+            save_responses(self._directory.arrays("responses"), name, responses)
+        staged.name_files("kernels", staged.files("kernels") | _names(changes.kernels))
+        staged.name_files("responses", staged.files("responses") | _names(changes.responses))
+        with self._told_of_disk():
+            apply(changes, staged.graph)
+            check_updates(changes, staged.graph)
+
+    @contextmanager
+    def _told_of_disk(self) -> Iterator[None]:
+        """Say what a failure of the engine means: it seldom says that the disk is full."""
+        try:
+            yield
+        except (StoreError, engine_error()) as error:
+            if disk_is_full(self._directory.path):
+                raise full(self._directory.path) from error
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(
+                f"The engine refused the rows ({fault_of(error).text[:200]}); nothing was changed."
+            ) from error
 
     def read(
         self,
@@ -226,3 +266,16 @@ class EmbeddedStore:
 
 def _names(changed: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
     return {model: name for model, (name, _) in changed.items()}
+
+
+class _Whole:
+    """Rows that depend on nothing: a merge of one piece."""
+
+    pieces = 1
+
+    def __init__(self, rows: GraphRows) -> None:
+        self._rows = rows
+
+    def rows(self, graph: StoredGraph, first: int, last: int) -> GraphRows:
+        """Return them."""
+        return self._rows

@@ -31,6 +31,16 @@ class ServerGraph:
         for start in range(0, len(ids), _CHUNK):
             yield from self._rows(text, ids=list(ids[start : start + _CHUNK]))
 
+    def nodes_with(
+        self, label: str, property: str, values: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[Record]:
+        """Give the columns of the nodes whose indexed ``property`` has one of the values."""
+        text = (
+            f"UNWIND $values AS wanted MATCH (n:`{label}` {{`{property}`: wanted}}) "
+            f"RETURN elementId(n) AS record{_listed('n', columns)}"
+        )
+        return self._rows(text, values=list(values))
+
     def relations_from(
         self, item: Relations, starts: Sequence[str], columns: Sequence[str]
     ) -> Iterator[Record]:

@@ -13,7 +13,14 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.array_files import ArrayKind
-from circuitkb.stores.base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, missing
+from circuitkb.stores.base import (
+    DEFAULT_LIMIT,
+    DEFAULT_TIMEOUT,
+    Answer,
+    Capability,
+    Merge,
+    missing,
+)
 from circuitkb.stores.exporting import exported
 from circuitkb.stores.kernel_files import KernelFile
 from circuitkb.stores.response_files import load as load_responses
@@ -26,7 +33,7 @@ from .connection import connect
 from .faults import server_errors
 from .graph import ServerGraph
 from .reading import ask
-from .writing import ROWS_IN_A_TRANSACTION, Writer
+from .writing import ROWS_IN_A_TRANSACTION, Made, Writer
 
 if TYPE_CHECKING:
     from neo4j import Session
@@ -114,9 +121,24 @@ class ServerStore:
         StoreUnreachableError, StoreAccessError, StoreBusyError, StoreFullError, StoreError
             Nothing of it can be seen.
         """
+        self._write(lambda graph: rows, progress)
+
+    def merge(self, merge: Merge, progress: Progress = silent) -> None:
+        """Take all rows of a merge, or none; all its pieces are in memory at once.
+
+        They are made anew where others wrote since, under the lock that lets nobody else write.
+
+        Raises
+        ------
+        SchemaError, StoreUnreachableError, StoreAccessError, StoreBusyError, StoreError
+            As :meth:`write`.
+        """
+        self._write(lambda graph: merge.rows(graph, 0, merge.pieces), progress)
+
+    def _write(self, made: Made, progress: Progress) -> None:
         directory = self._directory()
         with server_errors(self._address), self._session() as session:
-            Writer(session, self._address, directory, self._rows).write(rows, progress)
+            Writer(session, self._address, directory, self._rows).write(made, progress)
 
     def read(
         self,

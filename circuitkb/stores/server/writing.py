@@ -16,6 +16,7 @@ from circuitkb.schema.errors import (
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.changes import Changes, changes_of
+from circuitkb.stores.stored_graph import StoredGraph
 
 from . import arrays
 from .address import ServerAddress
@@ -47,6 +48,9 @@ _COMMITS = 3
 
 Result = TypeVar("Result")
 
+Made = Callable[[StoredGraph], GraphRows]
+"""What makes the rows to write, of the graph as it is."""
+
 
 class Writer:
     """Writes rows through one session.
@@ -73,19 +77,23 @@ class Writer:
         self._directory = directory
         self._most = rows_in_a_transaction
 
-    def write(self, rows: GraphRows, progress: Progress) -> None:
-        """Take all rows, or none; see :meth:`circuitkb.stores.base.Store.write`."""
+    def write(self, made: Made, progress: Progress) -> None:
+        """Take all the rows that ``made`` makes of the graph, or none.
+
+        It is called again where others wrote between its look at the graph and the write; see
+        :meth:`circuitkb.stores.base.Store.write` and ``merge``.
+        """
         doing = f"Writing to {self._address.text}"
         progress(doing, 0.0)
         with server_errors(self._address):
             remove_forgotten(self._session)
             for _ in range(_ATTEMPTS):
-                seen, before, changes = self._session.execute_read(self._compare, rows)
+                seen, before, rows, changes = self._session.execute_read(self._compare, made)
                 self._restore(rows, changes, before)
                 if changes.nothing:
                     break
                 arrays.save(changes, self._directory)
-                if self._attempt(rows, seen, changes, progress, doing):
+                if self._attempt(made, seen, changes, progress, doing):
                     after = self._session.execute_read(arrays.files_of)
                     arrays.clean(self._directory, before, after)
                     break
@@ -97,18 +105,18 @@ class Writer:
         progress(doing, 1.0)
 
     def _attempt(
-        self, rows: GraphRows, seen: int, changes: Changes, progress: Progress, doing: str
+        self, made: Made, seen: int, changes: Changes, progress: Progress, doing: str
     ) -> bool:
         """Return whether the write took place; if not, others were quicker."""
         tables = [*changes.nodes.values(), *(item.table for item in changes.relations)]
         if sum(table.num_rows for table in tables) <= self._most:
-            self._once(lambda transaction: self._small(transaction, rows, seen, changes))
+            self._once(lambda transaction: self._small(transaction, made, seen, changes))
             return True
         staged = StagedWrite(changes)
         try:
             with server_errors(self._address):
                 staged.run(self._session, progress, doing)
-                self._once(lambda tx: self._large(tx, rows, seen, changes, staged))
+                self._once(lambda tx: self._large(tx, made, seen, changes, staged))
         except Lost:
             staged.abandon(self._session)
             return False
@@ -134,11 +142,13 @@ class Writer:
             self._session.run("CALL db.prepareForReplanning($seconds)", seconds=60).consume()
 
     def _compare(
-        self, transaction: ManagedTransaction, rows: GraphRows
-    ) -> tuple[int, Files, Changes]:
+        self, transaction: ManagedTransaction, made: Made
+    ) -> tuple[int, Files, GraphRows, Changes]:
         row = transaction.run("MATCH (m:CircuitKB) RETURN m.writes AS writes").single(strict=True)
         files = arrays.files_of(transaction)
-        return row["writes"], files, changes_of(rows, ServerGraph(transaction), files)
+        graph = ServerGraph(transaction)
+        rows = made(graph)
+        return row["writes"], files, rows, changes_of(rows, graph, files)
 
     def _restore(self, rows: GraphRows, changes: Changes, before: Files) -> None:
         """Write the files that the graph refers to already, if they are not in this directory."""
@@ -152,9 +162,9 @@ class Writer:
         arrays.save(absent, self._directory)
 
     def _small(
-        self, transaction: ManagedTransaction, rows: GraphRows, seen: int, changes: Changes
+        self, transaction: ManagedTransaction, made: Made, seen: int, changes: Changes
     ) -> None:
-        now = self._newest(transaction, rows, seen, changes)
+        now = self._newest(transaction, made, seen, changes)
         make_all(transaction, node_statements(now))
         make_all(transaction, relation_statements(now.relations))
         run_all(transaction, update_statements(now.updates))
@@ -163,12 +173,12 @@ class Writer:
     def _large(
         self,
         transaction: ManagedTransaction,
-        rows: GraphRows,
+        made: Made,
         seen: int,
         changes: Changes,
         staged: StagedWrite,
     ) -> None:
-        now = self._newest(transaction, rows, seen, changes)
+        now = self._newest(transaction, made, seen, changes)
         if now.nothing and not staged.is_there(transaction):
             return  # it was shown before, and the answer to that commit was lost
         new = {label: set(table["id"].to_pylist()) for label, table in now.nodes.items()}
@@ -180,14 +190,15 @@ class Writer:
         refer_to_arrays(transaction, now)
 
     def _newest(
-        self, transaction: ManagedTransaction, rows: GraphRows, seen: int, changes: Changes
+        self, transaction: ManagedTransaction, made: Made, seen: int, changes: Changes
     ) -> Changes:
         """Take the turn; compare again if somebody wrote since ``changes`` were found."""
         marker: Marker = take_turn(transaction, self._address)
         if marker.writes == seen:
             return changes
         files = arrays.files_of(transaction)
-        again = changes_of(rows, ServerGraph(transaction), files)
+        graph = ServerGraph(transaction)
+        again = changes_of(made(graph), graph, files)
         arrays.save(again, self._directory)
         return again
 
