@@ -1,0 +1,249 @@
+"""Attribution graphs and their subgraphs, as circuit-tracer and Neuronpedia write them.
+
+A graph is one JSON document ``{metadata, qParams, nodes, links}``
+(``circuit_tracer/frontend/graph_models.py`` in github.com/safety-research/circuit-tracer;
+``apps/webapp/app/api/graph/graph-schema.json`` in github.com/hijohnnylin/neuronpedia). What
+people say of it stands in ``qParams``: ``supernodes``, lists of a name and node ids, and
+``clerps``, pairs of a node and its label. A saved subgraph has the same two lists at its top,
+beside ``modelId`` and ``slug``, and no nodes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from circuitkb.schema.errors import AnnotationFileError
+from circuitkb.schema.ids import slugify
+
+from .defaults import FileLabels, missing, model_of
+from .lines import Defaults, Line, OpenedFile, Record
+from .neuronpedia import SITE
+from .strict_json import JsonError, read_document, read_json
+
+FALLBACK_BASIS = "transcoder"
+"""Basis of features where a graph does not name the set that they come from."""
+
+_NODE = re.compile(r"(\d{1,9})_(\d{1,18})_(\d{1,9})")
+_NO_FEATURES = frozenset({"embedding", "logit", "bias", "unknown"})
+_OLD_OFFSET = 10**5  # layer * 10^5 + index was the number of a feature in the first graphs
+
+
+@dataclass(frozen=True)
+class _Graph:
+    model: str
+    name: str
+    units: Mapping[str, Record]
+    """Feature of each node that is one, by the node's id."""
+    others: frozenset[str]
+    """Nodes that are listed and stand for no feature: tokens, errors, outputs."""
+    aliases: Mapping[str, str]
+    """Other names that labels give to nodes."""
+
+
+def read_subgraph(path: Path, defaults: Defaults) -> OpenedFile:
+    """Open a graph or subgraph; ``defaults`` must name the author, whom these files leave out.
+
+    Raises
+    ------
+    AnnotationFileError
+        If it is none, is larger than 64 MiB, or does not name a model.
+    """
+    document = read_document(path)
+    if not isinstance(document, dict):
+        raise AnnotationFileError(f"{path} is no graph: it is no JSON object.")
+    metadata, state = document.get("metadata", document), document.get("qParams", document)
+    if not isinstance(metadata, dict) or not isinstance(state, dict):
+        raise AnnotationFileError(f"{path} is no graph: metadata and qParams are JSON objects.")
+    supernodes = _lists(path, state, "supernodes")
+    clerps = _lists(path, state, "clerps")
+    if defaults.author is None:
+        missing(path, "who named its nodes", "--author ID")
+    graph = _graph(path, defaults, document, metadata, [*supernodes, *clerps, _pinned(state)])
+    labels = FileLabels(path, defaults)
+    source = {"uri": defaults.source or _address(metadata)}
+    author = {"id": defaults.author, "type": defaults.author_type or "human"}
+
+    def lines() -> Iterator[Line]:
+        named: set[str] = set()
+        entries = [
+            *((_supernode, entry) for entry in supernodes),
+            *((_clerp, entry) for entry in [*clerps, *_labels_of_nodes(document)]),
+        ]
+        told: set[str] = set()
+        for number, (make, entry) in enumerate(entries, start=1):
+            made = make(graph, entry, named)
+            if isinstance(made, str):
+                yield Line(number, None, made)
+                continue
+            target, ext = made
+            record = labels.record(
+                target=target,
+                text=entry[-1] if make is _clerp else entry[0],
+                author=author,
+                method="manual",
+            )
+            record["source"] = source
+            if ext:
+                record["ext"] = {"neuronpedia": ext}
+            # One feature stands at many positions of a prompt, with one label.
+            if (key := json.dumps(record, sort_keys=True)) not in told:
+                told.add(key)
+                yield Line(number, record)
+
+    return OpenedFile("neuronpedia-subgraph", lines())
+
+
+def _lists(path: Path, state: Mapping[str, Any], name: str) -> list[Any]:
+    """Return a list of the state; addresses of pages hold it as JSON in a text."""
+    value = state.get(name) or []
+    if isinstance(value, str):
+        try:
+            value = read_json(value)
+        except JsonError as error:
+            raise AnnotationFileError(f"{path}: {name}: {error}.") from None
+    if not isinstance(value, list):
+        raise AnnotationFileError(f"{path}: {name} is no list.")
+    return value
+
+
+def _pinned(state: Mapping[str, Any]) -> list[Any]:
+    pinned = state.get("pinnedIds")
+    return pinned if isinstance(pinned, list) else []
+
+
+def _graph(
+    path: Path,
+    defaults: Defaults,
+    document: Record,
+    metadata: Record,
+    mentioned: list[Any],
+) -> _Graph:
+    scan = metadata.get("scan") or metadata.get("modelId")
+    model = model_of(path, defaults, slugify(scan) if isinstance(scan, str) else None)
+    details = metadata.get("feature_details") or metadata.get("info")
+    details = details if isinstance(details, dict) else {}
+    basis = _name(details.get("neuronpedia_source_set")) or FALLBACK_BASIS
+    attention = _name(details.get("neuronpedia_lorsa_source_set")) or basis
+    units: dict[str, Record] = {}
+    others: set[str] = set()
+    aliases: dict[str, str] = {}
+    nodes = document.get("nodes")
+    for node in nodes if isinstance(nodes, list) else []:
+        if not isinstance(node, dict) or not isinstance(node.get("node_id"), str):
+            raise AnnotationFileError(f"{path}: nodes: an entry has no node_id.")
+        key, kind = node["node_id"], str(node.get("feature_type"))
+        found = _NODE.fullmatch(key)
+        if found is None or kind in _NO_FEATURES or "error" in kind:
+            others.add(key)
+            continue
+        units[key] = _unit(model, defaults, found, attention if "lorsa" in kind else basis)
+        feature = node.get("feature")
+        for alias in (
+            f"{node.get('layer')}_{feature}_{node.get('ctx_idx')}",
+            f"{node.get('layer')}_{feature}",
+            str(feature),
+        ):
+            aliases.setdefault(alias, key)
+    if not isinstance(nodes, list):
+        for key in _texts(mentioned):
+            if found := _NODE.fullmatch(key):
+                units[key] = _unit(model, defaults, found, basis)
+                for alias in _numbers(found):
+                    aliases.setdefault(alias, key)
+    slug = metadata.get("slug")
+    name = f"{model}.{slugify(slug)}" if isinstance(slug, str) and slug else model
+    return _Graph(model, name, units, frozenset(others), aliases)
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+
+
+def _unit(model: str, defaults: Defaults, found: re.Match[str], basis: str) -> Record:
+    layer = defaults.layer or str(int(found[1]))
+    return {"model": model, "layer": layer, "unit": int(found[2]), "basis": basis}
+
+
+def _numbers(found: re.Match[str]) -> list[str]:
+    """Return how a label may name a node: by a number that joins layer and index.
+
+    Graphs of the second schema use Cantor's pairing of the two, the first ones a decimal shift.
+    """
+    layer, index, position = (int(part) for part in found.groups())
+    cantor = (layer + index) * (layer + index + 1) // 2 + index
+    return [f"{layer}_{number}_{position}" for number in (cantor, layer * _OLD_OFFSET + index)]
+
+
+def _supernode(graph: _Graph, entry: Any, named: set[str]) -> tuple[Record, Record] | str:
+    if not isinstance(entry, list) or not entry or not all(isinstance(x, str) for x in entry):
+        return "a supernode is a list of texts: its name, and the ids of its nodes"
+    text, *nodes = entry
+    if not text.strip():
+        return "the supernode has no name"
+    units: dict[str, Record] = {}
+    left_out = []
+    for node in nodes:
+        if node in graph.units:
+            units[json.dumps(graph.units[node], sort_keys=True)] = graph.units[node]
+        elif node in graph.others or not _NODE.fullmatch(node):
+            left_out.append(node)
+        else:
+            return f"the node {node[:60]!r} stands nowhere in the graph"
+    base = f"{graph.name}.{slugify(text)}"[:120]
+    name, count = base, 1
+    while name in named:
+        count += 1
+        name = f"{base}-{count}"
+    named.add(name)
+    target: Record = {"type": "circuit", "id": name}
+    if units:
+        target["members"] = [{"unit": unit} for unit in units.values()]
+    ext: Record = {"nodes": nodes}
+    if left_out:
+        ext["no_features"] = left_out
+    return target, ext
+
+
+def _clerp(graph: _Graph, entry: Any, named: set[str]) -> tuple[Record, Record] | str:
+    del named
+    if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(x, str) for x in entry)):
+        return "a label of a node is a pair of texts: the node's id, and the label"
+    node, text = entry
+    if not text.strip():
+        return f"the label of node {node[:60]!r} is blank"
+    key = node if node in graph.units else graph.aliases.get(node, node)
+    if key not in graph.units:
+        return f"the node {node[:60]!r} is no feature of the graph"
+    return {"type": "feature", **graph.units[key]}, {}
+
+
+def _labels_of_nodes(document: Record) -> list[list[str]]:
+    """Return the labels that stand at the nodes themselves; outputs have theirs from a machine."""
+    nodes = document.get("nodes")
+    return [
+        [node["node_id"], node["clerp"]]
+        for node in (nodes if isinstance(nodes, list) else [])
+        if _name(node.get("clerp"))
+        and str(node.get("feature_type")) not in _NO_FEATURES
+        and "error" not in str(node.get("feature_type"))
+    ]
+
+
+def _address(metadata: Record) -> str:
+    scan = metadata.get("scan") or metadata.get("modelId") or ""
+    slug = metadata.get("slug") or ""
+    return f"{SITE}/{quote(str(scan), safe='')}/graph?slug={quote(str(slug), safe='')}"
