@@ -109,7 +109,8 @@ class Places:
             return
         models = {member["unit"]["model"] for member in target["members"]}
         if len(models) > 1:
-            yield f"target.members: a circuit is of one model, not of {' and '.join(sorted(models))}"
+            several = " and ".join(sorted(models))
+            yield f"target.members: a circuit is of one model, not of {several}"
             return
         stored = self._circuit(target["id"])
         if stored is None or stored[0] == "annotated":

@@ -119,7 +119,7 @@ def _rights(
                 f"supersedes: {older} is by {', '.join(sorted(authors[older]))}, and only its "
                 "author may supersede it: write a review, or a label of your own"
             )
-    if one.retracts and one.target in authors:
+    if one.retracts and one.target is not None and one.target in authors:
         if one.author not in authors[one.target]:
             yield (
                 f"target.id: {one.target} is by {', '.join(sorted(authors[one.target]))}, and "
