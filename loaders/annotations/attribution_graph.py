@@ -64,7 +64,7 @@ def read_subgraph(path: Path, defaults: Defaults) -> OpenedFile:
     clerps = _lists(path, state, "clerps")
     if defaults.author is None:
         missing(path, "who named its nodes", "--author ID")
-    graph = _graph(path, defaults, document, metadata, [*supernodes, *clerps, _pinned(state)])
+    graph = _graph(path, defaults, document, metadata, [*supernodes, _pinned(state)])
     labels = FileLabels(path, defaults)
     source = {"uri": defaults.source or _address(metadata)}
     author = {"id": defaults.author, "type": defaults.author_type or "human"}
@@ -225,9 +225,10 @@ def _clerp(graph: _Graph, entry: Any, named: set[str]) -> tuple[Record, Record] 
     node, text = entry
     if not text.strip():
         return f"the label of node {node[:60]!r} is blank"
-    key = node if node in graph.units else graph.aliases.get(node, node)
+    # Both viewers name a node by the number that joins layer and index; its id is tried last.
+    key = graph.aliases.get(node, node)
     if key not in graph.units:
-        return f"the node {node[:60]!r} is no feature of the graph"
+        return f"the node {node[:60]!r} is no feature that the file names elsewhere"
     return {"type": "feature", **graph.units[key]}, {}
 
 

@@ -118,7 +118,7 @@ def _recognise(path: Path, head: bytes) -> str:
     if text[0] in "{[":
         name = _of_list(path, text) if text[0] == "[" else _of_object(text)
     else:
-        name = _of_header(path, text.splitlines()[0])
+        name = _of_header(path, text.partition("\n")[0])
     if name is None and path.suffix in (".jsonl", ".csv", ".tsv"):
         name = "jsonl" if path.suffix == ".jsonl" else "csv"
     if name is None:
@@ -130,7 +130,7 @@ def _recognise(path: Path, head: bytes) -> str:
 
 def _of_object(text: str) -> str | None:
     try:
-        first = json.loads(text.splitlines()[0])
+        first = json.loads(text.partition("\n")[0])
         keys = set(first) if isinstance(first, dict) else set()
     except (ValueError, RecursionError):
         keys = {key for key in _KEYS if f'"{key}"' in text}

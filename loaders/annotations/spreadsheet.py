@@ -24,6 +24,12 @@ _PLAIN = ("id", "text", "verdict", "sign", "aspect")
 _AUTHOR = ("author", "author_type", "author_name", "orcid")
 _SOURCE = ("source", "source_path", "source_commit", "locator")
 _JSON = ("scores", "evidence", "ext", "members", "edges")
+# Cells that say something only beside these; elsewhere they would be lost.
+_BELONGS = {
+    **dict.fromkeys(("model", "layer", "basis"), ("unit",)),
+    "fingerprint": ("target", "unit", "source_unit"),
+    **dict.fromkeys(("members", "edges"), ("circuit",)),
+}
 _OTHER = (
     "annotation",
     "kind",
@@ -192,7 +198,11 @@ def _target(cells: Row, defaults: Defaults) -> Record:
         "circuit": lambda: _circuit(cells),
         "annotation": lambda: {"type": "annotation", "id": cells["annotation"]},
     }
-    return make[named[0]]()
+    target = make[named[0]]()
+    for name, allowed in _BELONGS.items():
+        if name in cells and named[0] not in allowed and cells[name] != target.get(name):
+            raise RowError(f"{name}: it says nothing of a row about {named[0]!r}; leave it empty")
+    return target
 
 
 def _feature(name: str, cells: Row) -> Record:

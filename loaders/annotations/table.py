@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from .lines import Line, Record
 
 DELIMITERS = (",", ";", "\t")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_NO_CHARACTER = re.compile("[\0\udc80-\udcff]")
 
 Row = dict[str, str]
 
@@ -190,18 +193,13 @@ def _told(error: csv.Error | RowError) -> str:
 
 
 def _check_characters(name: str, cell: str) -> None:
-    if cell.isascii():
-        if "\0" in cell:
+    if found := _NO_CHARACTER.search(cell):
+        if found[0] == "\0":
             raise RowError(f"{name}: a NUL character stands in it")
-        return
-    for place, character in enumerate(cell):
-        if "\udc80" <= character <= "\udcff":
-            raise RowError(
-                f"{name}: no UTF-8: byte 0x{ord(character) - 0xDC00:02X} at {place + 1}; "
-                f"save the file as 'CSV UTF-8'"
-            )
-        if character == "\0":
-            raise RowError(f"{name}: a NUL character stands in it")
+        raise RowError(
+            f"{name}: no UTF-8: byte 0x{ord(found[0]) - 0xDC00:02X} at {found.start() + 1}; "
+            f"save the file as 'CSV UTF-8'"
+        )
 
 
 def _name(delimiter: str) -> str:

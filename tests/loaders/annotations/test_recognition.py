@@ -1,0 +1,133 @@
+"""Which format a file is in; and that no bytes at all break the reading."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from circuitkb.loaders.annotations import strict_json
+from circuitkb.loaders.annotations.lines import Defaults
+from circuitkb.loaders.annotations.recognition import FORMATS, open_annotations
+from circuitkb.schema.errors import AnnotationFileError
+
+SAMPLES = Path(__file__).parent / "samples"
+SAID = Defaults(author="ada", model="m", layer="conv2d0", unit_base=0)
+
+
+def refused(path: Path, data: bytes) -> str:
+    path.write_bytes(data)
+    with pytest.raises(AnnotationFileError) as caught:
+        open_annotations(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "is empty"),
+        (b"  \n\n", "is empty"),
+        (b"hello\nworld\n", "in none of the formats jsonl, csv, bundle"),
+        (b"a,b\n1,2\n", "A table needs a header"),
+        (b'{"a": 1}', "a record has schema, kind and target"),
+        (b'{\n  "a": 1\n}', "a record has schema, kind and target"),
+        (b"[1, 2]", "a label list of Distill has name and units"),
+        (b'[{"schema": "circuitkb.annotation/1"}]', "Write one record a line"),
+        (gzip.compress(b"{}"), "Unpack it first"),
+        (b"\x89PNG\r\n\x1a\n", "in none of the formats"),
+    ],
+)
+def test_a_file_in_no_known_format_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+    assert reason in refused(tmp_path / "file.txt", data)
+
+
+def test_a_workbook_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "labels.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    assert "Save its sheet as 'CSV UTF-8'" in refused(path, path.read_bytes())
+
+
+def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationFileError, match="not there"):
+        open_annotations(tmp_path / "none.csv")
+    with pytest.raises(AnnotationFileError, match="a folder"):
+        open_annotations(tmp_path)
+
+
+def test_an_unknown_format_is_answered_with_a_near_one() -> None:
+    with pytest.raises(AnnotationFileError, match="Did you mean 'netdissect'"):
+        open_annotations(SAMPLES / "records.jsonl", format="net-dissect")
+
+
+def test_a_file_without_records_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "ada.jsonl"
+    path.touch()
+    assert list(open_annotations(path).lines) == []
+
+
+def test_a_bad_first_line_does_not_hide_the_format(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes(b'{"schema": oops\n' + (SAMPLES / "records.jsonl").read_bytes())
+    opened = open_annotations(path)
+    lines = list(opened.lines)
+    assert opened.format == "jsonl"
+    assert [line.record is None for line in lines] == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["distill", "netdissect", "clip-dissect", "milan", "csv"])
+def test_a_format_that_is_named_and_not_there_is_refused(name: str) -> None:
+    with pytest.raises(AnnotationFileError):
+        open_annotations(SAMPLES / "records.jsonl", format=name, defaults=SAID)
+
+
+def test_one_document_may_be_of_a_limited_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = (SAMPLES / "graph.json").read_bytes()
+    path = tmp_path / "graph.json"
+    path.write_bytes(data)
+    monkeypatch.setattr(strict_json, "MOST_BYTES", len(data))
+    open_annotations(path, defaults=SAID)
+    monkeypatch.setattr(strict_json, "MOST_BYTES", len(data) - 1)
+    with pytest.raises(AnnotationFileError, match="larger than"):
+        open_annotations(path, defaults=SAID)
+
+
+_PIECES = st.sampled_from(
+    [
+        b'"', b"'", b",", b";", b"\t", b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\xe9", b"=", b"-",
+        b"{", b"}", b"[", b"]", b":", b"\\", b"\\ud800", b"1e999", b"NaN", b"null", b"true",
+        b'"schema"', b'"target"', b'"label"', b'"units"', b'"name"', b'"modelId"', b'"layer"',
+        b'"index"', b'"description"', b'"supernodes"', b'"clerps"', b'"nodes"', b'"metadata"',
+        b'"qParams"', b"target,label,author\n", b"unit,category,label,score\n",
+        b"layer,unit,description\n", b"layer,unit,description,similarity\n", b"m/l:1",
+        b"model,layer,unit,label\n", b"1,object,dog,0.5\n", b"conv1,0,red,0.5\n",
+        b"\xef\xbb\xbf", b"\xff\xfe", b"PK", b"9" * 30, "é😀".encode(),
+    ]
+)  # fmt: skip
+_BYTES = st.one_of(st.binary(max_size=200), st.lists(_PIECES, max_size=30).map(b"".join))
+
+
+@pytest.mark.parametrize("name", [None, *(name for name in FORMATS if name != "bundle")])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=_BYTES)
+def test_any_bytes_give_lines_or_one_error(tmp_path: Path, name: str | None, data: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    try:
+        lines = list(open_annotations(path, format=name, defaults=SAID).lines)
+    except AnnotationFileError:
+        return
+    for line in lines:
+        assert (line.record is None) == (line.problem is not None)
+        assert 1 <= line.number <= data.count(b"\n") + 1 or name not in ("jsonl", "csv")
+    numbers = [line.number for line in lines]
+    assert numbers == sorted(numbers)
