@@ -142,7 +142,7 @@ def _graph(
         if found is None or kind in _NO_FEATURES or "error" in kind:
             others.add(key)
             continue
-        units[key] = _unit(model, defaults, found, attention if "lorsa" in kind else basis)
+        units[key] = _unit(model, found, attention if "lorsa" in kind else basis)
         feature = node.get("feature")
         for alias in (
             f"{node.get('layer')}_{feature}_{node.get('ctx_idx')}",
@@ -153,7 +153,7 @@ def _graph(
     if not isinstance(nodes, list):
         for key in _texts(mentioned):
             if found := _NODE.fullmatch(key):
-                units[key] = _unit(model, defaults, found, basis)
+                units[key] = _unit(model, found, basis)
                 for alias in _numbers(found):
                     aliases.setdefault(alias, key)
     slug = metadata.get("slug")
@@ -173,9 +173,8 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
-def _unit(model: str, defaults: Defaults, found: re.Match[str], basis: str) -> Record:
-    layer = defaults.layer or str(int(found[1]))
-    return {"model": model, "layer": layer, "unit": int(found[2]), "basis": basis}
+def _unit(model: str, found: re.Match[str], basis: str) -> Record:
+    return {"model": model, "layer": str(int(found[1])), "unit": int(found[2]), "basis": basis}
 
 
 def _numbers(found: re.Match[str]) -> list[str]:

@@ -232,7 +232,7 @@ def test_supernodes_become_circuits_and_labels_of_nodes_labels() -> None:
 
 
 def test_a_saved_subgraph_is_read_without_its_graph() -> None:
-    records = records_of("saved_subgraph.json")
+    records = records_of("saved_subgraph.json", author="ada", layer="one-layer-is-not-all")
     assert features_of(records) == [("gemma-2-2b/20@transcoder:100", "Texas, the state")]
     assert records[0]["target"]["id"] == "gemma-2-2b.capital-of-texas.texas"
     assert records[0]["source"]["uri"] == (
