@@ -93,9 +93,9 @@ def file_name(author: str) -> str:
     Examples
     --------
     >>> file_name("ada"), file_name("Ada")
-    ('ada-2215e8ac.jsonl', 'ada-3f324b8e.jsonl')
+    ('ada-fdee430d.jsonl', 'ada-99a563ab.jsonl')
     >>> file_name("../../etc/passwd")
-    'etc-passwd-0b1d1d8a.jsonl'
+    'etc-passwd-3754d6cb.jsonl'
     """
     name = re.sub(r"\.{2,}", "-", slugify(author))[:_MOST_SLUG].strip("-._") or "author"
     return f"{name}-{hashlib.sha256(author.encode()).hexdigest()[:8]}.jsonl"

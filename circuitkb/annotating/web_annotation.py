@@ -81,13 +81,7 @@ def _holds(record: Record) -> bool:
     """Return whether a Web Annotation says all that a record says."""
     if not record.keys() <= _HELD or _via(record["source"]) is None:
         return False
-    if record["target"].keys() & {"members", "edges"} or record["source"].keys() - {"uri"}:
-        return False
-    return not (record["author"].get("orcid") and record["author"]["id"] != _orcid(record))
-
-
-def _orcid(record: Record) -> str:
-    return f"https://orcid.org/{record['author']['orcid']}"
+    return not (record["target"].keys() & {"members", "edges"} or record["source"].keys() - {"uri"})
 
 
 def web_annotation(record: Record) -> dict[str, Any]:
