@@ -126,10 +126,8 @@ def _graph(
 ) -> _Graph:
     scan = metadata.get("scan") or metadata.get("modelId")
     model = model_of(path, defaults, slugify(scan) if isinstance(scan, str) else None)
-    details = metadata.get("feature_details") or metadata.get("info")
-    details = details if isinstance(details, dict) else {}
-    basis = _name(details.get("neuronpedia_source_set")) or FALLBACK_BASIS
-    attention = _name(details.get("neuronpedia_lorsa_source_set")) or basis
+    basis = _source_set(metadata, "neuronpedia_source_set") or FALLBACK_BASIS
+    attention = _source_set(metadata, "neuronpedia_lorsa_source_set") or basis
     units: dict[str, Record] = {}
     others: set[str] = set()
     aliases: dict[str, str] = {}
@@ -159,6 +157,15 @@ def _graph(
     slug = metadata.get("slug")
     name = f"{model}.{slugify(slug)}" if isinstance(slug, str) and slug else model
     return _Graph(model, name, units, frozenset(others), aliases)
+
+
+def _source_set(metadata: Record, name: str) -> str | None:
+    """Return the set that the features come from; it stands in either of two places."""
+    parts = (metadata.get("feature_details"), metadata.get("info"))
+    return next(
+        (found for part in parts if isinstance(part, dict) and (found := _name(part.get(name)))),
+        None,
+    )
 
 
 def _name(value: Any) -> str | None:

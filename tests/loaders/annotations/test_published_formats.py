@@ -240,6 +240,17 @@ def test_a_saved_subgraph_is_read_without_its_graph() -> None:
     )
 
 
+def test_a_graph_may_name_its_set_of_features_elsewhere(tmp_path: Path) -> None:
+    graph = json.loads((SAMPLES / "graph.json").read_text("utf-8"))
+    graph["metadata"]["info"] = graph["metadata"].pop("feature_details")
+    graph["metadata"]["feature_details"] = {"feature_json_base_url": "https://x.org"}
+    graph["qParams"]["clerps"] = json.dumps(graph["qParams"]["clerps"])
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(graph), "utf-8")
+    records = [line.record for line in lines_of(path, author="ada") if line.record is not None]
+    assert features_of(records) == features_of(records_of("graph.json"))
+
+
 def test_netdissect_counts_units_from_one() -> None:
     lines = lines_of(SAMPLES / "conv5-result.csv", model="alexnet", layer="conv5")
     records = [line.record for line in lines if line.record is not None]
