@@ -139,10 +139,10 @@ def _check_end(path: Path) -> None:
     if start != b"PK\x03\x04":
         _refuse(path, "it does not begin as a zip: something stands before it, or it is empty")
     if _END_ZIP64 in tail[max(0, at - 20) : at]:
-        _refuse(path, "it is a zip64, which is for files above 4 GiB")
-    count, directory = struct.unpack("<HL", tail[at + 10 : at + 16])
-    if count > len(KNOWN) or directory > _MOST_DIRECTORY:
-        _refuse(path, f"it has {count:,} entries, and a bundle has at most {len(KNOWN)}")
+        _refuse(path, "it is a zip64, which is for more than 4 GiB or 65,535 entries")
+    (directory,) = struct.unpack("<L", tail[at + 12 : at + 16])
+    if directory > _MOST_DIRECTORY:
+        _refuse(path, f"its list of entries is too long: a bundle has at most {len(KNOWN)}")
 
 
 def _entries(path: Path, bundle: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -185,6 +185,8 @@ def _pieces(path: Path, bundle: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iter
             if size > _FREE + packed * MOST_RATIO:
                 _refuse(path, f"{entry.filename} unpacks to more than {MOST_RATIO} times its size")
             yield piece
+    if size != entry.file_size:
+        _refuse(path, f"{entry.filename} has another size than its head says")
 
 
 def _small(path: Path, bundle: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
