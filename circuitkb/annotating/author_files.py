@@ -15,8 +15,8 @@ import os
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from circuitkb.loaders.annotations.json_lines import read_json_lines
@@ -26,7 +26,7 @@ from circuitkb.schema.records import body_of, canonical_record
 from circuitkb.stores.base import Store
 from circuitkb.stores.disk import disk_errors, sync
 
-from .stored_records import Record, Selection, StoredRecord, Tally, stored_records
+from .stored_records import Record, Selection, StoredRecord, stored_records
 
 ATTRIBUTES = "*.jsonl text eol=lf merge=union"
 """What git is told of the files: the same bytes on every system, the lines of both sides."""
@@ -139,17 +139,22 @@ def write_author_files(
     StoreError
         The folder cannot be written.
     """
-    wanted, tally = selection or Selection(), Tally()
+    wanted = selection or Selection()
+    left_behind = 0
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".circuitkb-", dir=folder) as place:
             held = _Held(folder)
-            selected = {_key(item.record) for item in stored_records(store, wanted, tally)}
+            selected = _selected(store, wanted)
             files = _Buffers(Path(place))
             for item in stored_records(store, Selection(with_noassertion=True)):
-                key = _key(item.record)
-                if held.has(key) or key in selected:
+                if held.has(item.record):
                     files.add(item)
+                elif selected(item.record):
+                    if wanted.lets_go(item.record):
+                        files.add(item)
+                    else:
+                        left_behind += 1
             files.flush()
             held.check_all_found()
             written = [name for name in sorted(files.names) if _replace(Path(place), folder, name)]
@@ -160,8 +165,17 @@ def write_author_files(
         tuple(written),
         len(files.names) - len(written),
         files.records - held.found,
-        sum(tally.left_behind.values()),
+        left_behind,
     )
+
+
+def _selected(store: Store, wanted: Selection) -> Callable[[Record], bool]:
+    """Return what tells whether a record is wanted, under whatever licence it is."""
+    if wanted.models is None and wanted.layers is None:
+        return wanted.takes
+    every = stored_records(store, replace(wanted, with_noassertion=True))
+    keys = {_key(item.record) for item in every}
+    return lambda record: _key(record) in keys
 
 
 def _key(record: Record) -> bytes:
@@ -191,7 +205,8 @@ class _Held:
                     ) from None
                 self._lines[key] = (path, line.number)
 
-    def has(self, key: bytes) -> bool:
+    def has(self, record: Record) -> bool:
+        key = _key(record)
         if key not in self._lines:
             return False
         self._found.add(key)
