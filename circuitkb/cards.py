@@ -189,7 +189,8 @@ def _question(store: Store, title: str, name: str, note: str = "", **values: Any
 
 
 LABELS = """\
-MATCH (:Feature {id: $id})<-[:ANNOTATES]-(a:Annotation {kind: 'label'})-[:USES]->(l:Label)
+MATCH (:Feature {id: $id})<-[:ANNOTATES]-(a:Annotation {kind: 'label', state: 'live'})
+  -[:USES]->(l:Label)
 OPTIONAL MATCH (a)-[:BY]->(who:Annotator)
 RETURN l.text AS label, who.id AS said_by, who.name AS name, a.method AS method,
   a.confidence AS confidence, a.created AS created, a.source AS source
@@ -274,7 +275,7 @@ ORDER BY created, id"""
 
 LAYER_LABELS = """\
 MATCH (f:Feature)-[:IN_LAYER]->(:Layer {id: $id})
-MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
+MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
 RETURN l.text AS label, count(DISTINCT f) AS features
 ORDER BY features DESC, label"""
 

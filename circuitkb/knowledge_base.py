@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from circuitkb import known_names
+from circuitkb.annotating.verbs import Annotating
 from circuitkb.circuit_records import circuit_records
 from circuitkb.moving.verbs import Moving
 from circuitkb.queries.conditions import DEFAULT_LIMIT, Mention
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from circuitkb.searching import Basis
 
 
-class KnowledgeBase(Moving):
+class KnowledgeBase(Annotating, Moving):
     """Features, weights, circuits and what is said of them, in one store.
 
     Use it as a context manager, or :meth:`close` it.

@@ -22,7 +22,8 @@ Sign = Literal["positive", "negative"]
 def labels_of(variable: str) -> str:
     """Return the Cypher for the labels of a feature, in order of their text."""
     return (
-        f"COLLECT {{ MATCH ({variable})<-[:ANNOTATES]-(:Annotation {{kind: 'label'}})"
+        f"COLLECT {{ MATCH ({variable})<-[:ANNOTATES]-"
+        "(:Annotation {kind: 'label', state: 'live'})"
         "-[:USES]->(word:Label) RETURN DISTINCT word.text AS text ORDER BY text }"
     )
 
@@ -115,7 +116,8 @@ class Features(Criteria):
         ]
         if self.label is not None:
             found.append(
-                f"EXISTS {{ MATCH ({variable})<-[:ANNOTATES]-(:Annotation {{kind: 'label'}})"
+                f"EXISTS {{ MATCH ({variable})<-[:ANNOTATES]-"
+                "(:Annotation {kind: 'label', state: 'live'})"
                 "-[:USES]->(word:Label)\n    WHERE toLower(word.text) CONTAINS "
                 f"toLower({parameters.bind(prefix + 'label', self.label)}) }}"
             )

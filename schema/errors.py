@@ -8,6 +8,7 @@ thing and says what to do about it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class CircuitKBError(Exception):
@@ -53,12 +54,16 @@ class AnnotationFileError(SourceError):
 class AnnotationError(CircuitKBError):
     """Annotations that are refused; nothing of their import was written.
 
-    ``rejections`` has file, line and reason of each, as far as they were kept.
+    ``rejections`` has file, line and reason of each, as far as they were kept; ``report`` has
+    everything that is known of the import.
     """
 
-    def __init__(self, message: str, *, rejections: Sequence[tuple[str, int, str]] = ()) -> None:
+    def __init__(
+        self, message: str, *, rejections: Sequence[tuple[str, int, str]] = (), report: Any = None
+    ) -> None:
         super().__init__(message)
         self.rejections = tuple(rejections)
+        self.report = report
 
 
 class ObservationError(CircuitKBError):

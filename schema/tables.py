@@ -38,7 +38,7 @@ def node_schema(label: str) -> pa.Schema:
     Examples
     --------
     >>> node_schema("Annotator").names
-    ['id', 'type', 'name']
+    ['id', 'type', 'name', 'orcid']
     """
     return _schema(node_type(label).properties)
 
@@ -89,7 +89,7 @@ def node_table(label: str, columns: Mapping[str, Any]) -> pa.Table:
     Examples
     --------
     >>> node_table("Annotator", {"id": ["ada"], "type": ["human"]}).to_pylist()
-    [{'id': 'ada', 'type': 'human', 'name': None}]
+    [{'id': 'ada', 'type': 'human', 'name': None, 'orcid': None}]
     """
     return _conform(columns, node_schema(label), label)
 

@@ -6,7 +6,7 @@ import getpass
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from circuitkb.loaders.annotations.checking import problems_of, units_of
-from circuitkb.loaders.annotations.lines import Defaults
+from circuitkb.loaders.annotations.lines import Defaults, Line
 from circuitkb.loaders.annotations.recognition import open_annotations
 from circuitkb.loaders.provenance import tool
 from circuitkb.schema.errors import AnnotationError, AnnotationFileError
@@ -106,6 +106,39 @@ def import_annotations(
     return replace(report, seconds=perf_counter() - start)
 
 
+def import_records(
+    store: Store,
+    records: Iterable[dict[str, Any]],
+    *,
+    name: str,
+    partial: bool = False,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Write records that stand in no file, all or none; as :func:`import_annotations`.
+
+    Parameters
+    ----------
+    store
+        Where they go.
+    records
+        Not checked yet.
+    name
+        Where they come from, for messages.
+    """
+    start = perf_counter()
+    lines = (Line(number, record) for number, record in enumerate(records, 1))
+    with Spool(RECORDS_AT_ONCE) as spool:
+        checking = _Checking(store, spool, progress)
+        checking.take_all(0, Path(name), lines)
+        checking.check_references(store)
+        report = checking.report(partial=partial, dry_run=False)
+        if not report.refused and len(spool):
+            merge = AnnotationMerge(spool, ())
+            store.merge(merge, progress)
+            report = merge.finish(report)
+    return replace(report, seconds=perf_counter() - start)
+
+
 def refuse(report: ImportReport) -> None:
     """Raise for a report that says that nothing was written because of some records.
 
@@ -121,6 +154,7 @@ def refuse(report: ImportReport) -> None:
             f"{several} refused, and nothing was written: {first.file}:{first.line}: "
             f"{first.reason}\nMend them, or import the others with --partial (partial=True).",
             rejections=report.rejections,
+            report=report,
         )
 
 
@@ -154,19 +188,28 @@ class _Checking:
     ) -> None:
         digest, size = _digest(path)
         opened = open_annotations(path, format=format, defaults=defaults)
+
+        def telling() -> Iterator[Line]:
+            for count, line in enumerate(opened.lines):
+                if count % _TOLD_EVERY == 0:
+                    share = min(1.0, count * _BYTES_OF_A_RECORD / max(size, 1))
+                    self._progress(f"Checking {path.name}", CHECKING * (number + share) / files)
+                yield line
+
+        count = self.take_all(number, path, telling())
+        self._files[number] = FileReport(str(path), opened.format, digest, count, 0)
+
+    def take_all(self, number: int, path: Path, lines: Iterable[Line]) -> int:
+        """Check all lines of file ``number``; return how many there are."""
         count = 0
-        for line in opened.lines:
+        for line in lines:
             count += 1
             if line.record is None:
                 self._reject(number, path, line.number, line.problem or "it cannot be read")
             else:
                 self._take(number, path, line.number, line.record)
-            if count % _TOLD_EVERY == 1:
-                share = min(1.0, count * _BYTES_OF_A_RECORD / max(size, 1))
-                self._progress(f"Checking {path.name}", CHECKING * (number + share) / files)
-        self._files.append(
-            FileReport(str(path), opened.format, digest, count, self._rejected[number])
-        )
+        self._files.append(FileReport(str(path), "records", "", count, 0))
+        return count
 
     def _take(self, number: int, path: Path, line: int, given: dict[str, Any]) -> None:
         problems = problems_of(given)

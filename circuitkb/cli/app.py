@@ -17,6 +17,7 @@ import typer.core
 from circuitkb.schema.errors import CircuitKBError
 
 from . import (
+    annotate,
     browse,
     compare,
     demonstrate,
@@ -92,6 +93,7 @@ for _commands in (
     observe,
     discover,
     compare,
+    annotate,
     browse,
     question,
     report,

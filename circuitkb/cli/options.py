@@ -33,13 +33,21 @@ class Format(StrEnum):
 
 
 def add(
-    app: typer.Typer, command: Callable[..., None], *, panel: str, examples: Sequence[str]
+    app: typer.Typer,
+    command: Callable[..., None],
+    *,
+    panel: str,
+    examples: Sequence[str],
+    name: str | None = None,
 ) -> None:
-    """Add a command: its help is its docstring, and ends with commands to copy."""
+    """Add a command: its help is its docstring, and ends with commands to copy.
+
+    It is called as the function is, unless Python has the ``name`` for something else.
+    """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     lines = "\n".join(example.replace("[", r"\[") for example in examples)
     app.command(
-        command.__name__,
+        name or command.__name__,
         help="\n\n".join(" ".join(text.split()) for text in paragraphs),
         rich_help_panel=panel,
         epilog=f"[bold]Examples[/bold]\n{lines}",

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 120
 """Columns of a table that goes to a file or a program."""
 
-_STYLES = {"error": "bold red", "defect": "bold red", "interrupted": "yellow", "note": "cyan"}
+_STYLES = {
+    "error": "bold red",
+    "defect": "bold red",
+    "interrupted": "yellow",
+    "note": "cyan",
+    "refused": "red",
+    "conflict": "yellow",
+    "done": "green",
+}
 
 
 def say(kind: str, text: str) -> None:

@@ -57,7 +57,7 @@ CALL () {
   MATCH (c:Circuit {motif: 'union', origin: 'found'})
   WHERE (size($models) = 0 OR c.model IN $models)
     AND ($label = '' OR EXISTS {
-      MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})
+      MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
   MATCH (a:Feature)-[one:MEMBER_OF]->(c) WHERE one.side = 1
   MATCH (b:Feature)-[two:MEMBER_OF]->(c) WHERE two.side = 2
@@ -76,7 +76,7 @@ CALL () {
   MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
   WHERE p.motif IN $published_motifs AND (size($models) = 0 OR p.model IN $models)
     AND ($label = '' OR EXISTS {
-      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'})
+      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
     AND NOT EXISTS { MATCH (p)<-[:MEMBER_OF]-(:Feature)-[:IN_LAYER]->(z:Layer)
       WHERE z.position > y.position }
@@ -90,7 +90,7 @@ CALL () {
 }
 WITH u, ones, twos, circuits, score, e, origin, by, published,
   COLLECT { UNWIND [u] + ones + twos AS f
-    MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label'})-[:USES]->(l:Label)
+    MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
     RETURN DISTINCT [f.id, l.text] AS said ORDER BY said[1], said[0] } AS said,
   COLLECT { UNWIND circuits AS c MATCH (c)-[r:ANALOGOUS_TO]-(d:Circuit) WHERE r.q <= 0.05
     MATCH (v:Feature)-[both:MEMBER_OF]->(d) WHERE both.role = 'union'

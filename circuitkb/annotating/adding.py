@@ -1,0 +1,189 @@
+"""One annotation from the shell or a notebook: a label, a review, a retraction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from circuitkb.loaders.annotations.rows import AUTHOR_TYPES
+from circuitkb.schema.definition import did_you_mean
+from circuitkb.schema.errors import AnnotationError, IdError, NotFoundError
+from circuitkb.schema.ids import FeatureId
+from circuitkb.stores.base import Store
+
+from .importing import AUTHOR_VARIABLE, import_records
+from .report import ImportReport
+
+LICENSE_VARIABLE = "CIRCUITKB_LICENSE"
+"""Names the licence of what is added, where nothing else does."""
+
+ARROW = "->"
+"""Stands between the two features of an edge."""
+
+VERDICTS = ("agree", "disagree", "unsure")
+
+_MODEL = "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint"
+_CIRCUIT = "MATCH (c:Circuit {id: $id}) RETURN c.id AS id"
+_ANNOTATION = "MATCH (a:Annotation {id: $id}) RETURN a.id AS id, a.state AS state"
+
+
+def add_label(
+    store: Store,
+    target: str,
+    label: str,
+    *,
+    author: str | None = None,
+    author_type: str = "human",
+    vocabulary: str | None = None,
+    confidence: float | None = None,
+    sign: str | None = None,
+    method: str = "manual",
+    source: str = "circuitkb annotate add",
+    license: str | None = None,
+    supersedes: Sequence[str] = (),
+) -> ImportReport:
+    """Say that a feature, an edge or a circuit is something; see ``Annotate.add``."""
+    record = _record("label", _target(store, target), author, author_type, method, source, license)
+    record["label"] = {"text": label} | ({"vocabulary": vocabulary} if vocabulary else {})
+    for name, value in (("confidence", confidence), ("sign", sign)):
+        if value is not None:
+            record[name] = value
+    if supersedes:
+        record["supersedes"] = list(supersedes)
+    return _write(store, record)
+
+
+def review(
+    store: Store,
+    annotation: str,
+    verdict: str,
+    *,
+    text: str | None = None,
+    author: str | None = None,
+    author_type: str = "human",
+    license: str | None = None,
+) -> ImportReport:
+    """Agree or disagree with an annotation; see ``Annotate.review``."""
+    if verdict not in VERDICTS:
+        near = did_you_mean(verdict, VERDICTS)
+        raise AnnotationError(f"{verdict!r} is no verdict.{near}")
+    _check_annotation(store, annotation)
+    record = _record(
+        "review",
+        {"type": "annotation", "id": annotation},
+        author,
+        author_type,
+        "manual",
+        "circuitkb annotate review",
+        license,
+    )
+    record["verdict"] = verdict
+    if text:
+        record["text"] = text
+    return _write(store, record)
+
+
+def retract(
+    store: Store,
+    annotation: str,
+    *,
+    text: str | None = None,
+    author: str | None = None,
+    author_type: str = "human",
+    license: str | None = None,
+) -> ImportReport:
+    """Take back an annotation of one's own, for good; see ``Annotate.retract``."""
+    _check_annotation(store, annotation)
+    record = _record(
+        "retraction",
+        {"type": "annotation", "id": annotation},
+        author,
+        author_type,
+        "manual",
+        "circuitkb annotate retract",
+        license,
+    )
+    if text:
+        record["text"] = text
+    return _write(store, record)
+
+
+def _record(
+    kind: str,
+    target: dict[str, Any],
+    author: str | None,
+    author_type: str,
+    method: str,
+    source: str,
+    license: str | None,
+) -> dict[str, Any]:
+    said_by = author or os.environ.get(AUTHOR_VARIABLE)
+    if not said_by:
+        raise AnnotationError(
+            f"Who says it? Give --author ID (author= in Python), or set {AUTHOR_VARIABLE}."
+        )
+    if author_type not in AUTHOR_TYPES:
+        near = did_you_mean(author_type, AUTHOR_TYPES)
+        raise AnnotationError(f"{author_type!r} is no type of author.{near}")
+    return {
+        "schema": "circuitkb.annotation/1",
+        "kind": kind,
+        "target": target,
+        "author": {"id": said_by, "type": author_type},
+        "method": method,
+        "source": {"uri": source},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "license": license or os.environ.get(LICENSE_VARIABLE) or "NOASSERTION",
+    }
+
+
+def _target(store: Store, text: str) -> dict[str, Any]:
+    """Return the target that a text names: a feature, an edge ``A -> B``, or a circuit.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such model or circuit here; a file may speak of what is to come, a word typed
+        in a shell is more likely mistyped.
+    """
+    ends = [end.strip() for end in text.split(ARROW)]
+    if len(ends) == 2:
+        source, target = (_unit(store, FeatureId.parse(end)) for end in ends)
+        return {"type": "edge", "source": source, "target": target}
+    try:
+        return {"type": "feature", **_unit(store, FeatureId.parse(text))}
+    except IdError:
+        if store.read(_CIRCUIT, {"id": text}).rows:
+            return {"type": "circuit", "id": text}
+    raise NotFoundError(
+        f"No feature or circuit {text!r} here. A feature is written model/layer:unit, an edge "
+        f"'FEATURE {ARROW} FEATURE'."
+    )
+
+
+def _unit(store: Store, feature: FeatureId) -> dict[str, Any]:
+    from circuitkb import known_names
+
+    known_names.check_models(store, [feature.model])
+    fingerprint = store.read(_MODEL, {"id": feature.model}).rows[0][0]
+    unit = {"model": feature.model, "layer": feature.layer, "unit": feature.unit}
+    if feature.basis is not None:
+        unit["basis"] = feature.basis
+    return unit | {"fingerprint": fingerprint}
+
+
+def _check_annotation(store: Store, id: str) -> None:
+    if not store.read(_ANNOTATION, {"id": id}).rows:
+        raise NotFoundError(
+            f"No annotation {id!r} here. The ids of those on a feature: "
+            "circuitkb annotate history FEATURE"
+        )
+
+
+def _write(store: Store, record: dict[str, Any]) -> ImportReport:
+    report = import_records(store, [record], name="this annotation")
+    if report.refused:
+        raise AnnotationError(f"It was not written: {report.rejections[0].reason}.")
+    return report

@@ -1,0 +1,257 @@
+"""The kinds of nodes of the graph."""
+
+from __future__ import annotations
+
+from .properties import NodeType, given, identity
+
+NODES: tuple[NodeType, ...] = (
+    NodeType(
+        "Model",
+        "A network with one set of weights, or the published part of one.",
+        (
+            identity("name of the model, as in feature ids"),
+            given(
+                "fingerprint",
+                "string",
+                "sha256 over its tensors, or over the published files",
+                required=True,
+            ),
+            given("source", "string", "the SOURCE it was loaded from", required=True),
+            given("architecture", "string", "class or published name of the network"),
+            given("input_shape", "string", "axes of the input, as in 1x3x224x224"),
+            given(
+                "weights", "string", "'trained', 'random' or 'published' (only some edges known)"
+            ),
+            given("features", "integer", "number of features"),
+            given("edges", "integer", "nonzero edges in the network, or edges published"),
+            given("edges_kept", "integer", "edges that the graph keeps"),
+            given("keep", "integer", "strongest inputs of each feature that the graph keeps"),
+            given("not_composed", "strings", "paths that have no linear edge, and why"),
+            given("linearisation", "string", "how gated paths were made linear, if there are any"),
+            given("tool", "string", "name and version of the program that loaded it"),
+            given("license", "string", "licence of the weights or data (SPDX or NOASSERTION)"),
+            given("attribution", "string", "whom to name when using it"),
+        ),
+    ),
+    NodeType(
+        "Layer",
+        "Where features live: what one nonlinearity puts out, the input, or the output.",
+        (
+            identity("model/layer"),
+            given("model", "string", "name of the model", required=True, indexed=True),
+            given("name", "string", "module path in the network", required=True, indexed=True),
+            given("position", "integer", "order of computation, from 0", required=True),
+            given(
+                "kind", "string", "what makes its features: input, relu, relu6, silu, output, ..."
+            ),
+            given("channels", "integer", "number of units", required=True),
+            given("height", "integer", "rows of the activation map; null where there is none"),
+            given("width", "integer", "columns of the activation map; null where there is none"),
+            given(
+                "receptive_field", "integer", "side in pixels that one unit sees; null: all of it"
+            ),
+            given(
+                "off_centre",
+                "float",
+                "pixels from the stimuli's centre to that of the receptive field read; 0 is exact",
+            ),
+        ),
+    ),
+    NodeType(
+        "Feature",
+        "A neuron, or any direction in the activation space of a layer.",
+        (
+            identity("model/layer:unit or model/layer@basis:index"),
+            given("model", "string", "name of the model", required=True, indexed=True),
+            given("layer", "string", "name of the layer", required=True, indexed=True),
+            given("unit", "integer", "index in the layer, or in the basis; from 0", required=True),
+            given("basis", "string", "name of the set of directions; null for neurons"),
+            given("bias", "float", "constant part of the pre-activation"),
+            given("inputs", "integer", "nonzero edges into it in the whole network"),
+            given("input_l1", "float", "sum of |kernel| over all its inputs"),
+            given("input_l2_squared", "float", "sum of squared kernel values over all its inputs"),
+            given("left_out_l1", "float", "part of input_l1 that the graph does not keep"),
+            given("left_out_l2_squared", "float", "part of input_l2_squared that it does not keep"),
+            given("answers", "boolean", "whether any stimulus moved it; null: not observed"),
+            given("spread", "float", "standard deviation of its answers to the battery"),
+            given(
+                "orientation",
+                "float",
+                "degrees of the lines it prefers, 0 horizontal, 45 rising to the right; "
+                "only where it passed its nulls",
+            ),
+            given(
+                "orientation_selectivity",
+                "float",
+                "0 (none) to 1 (one orientation alone), likewise",
+            ),
+        ),
+    ),
+    NodeType(
+        "Circuit",
+        "Features joined by weights that do something together: found here, or published.",
+        (
+            identity("stable id of the members in their roles, or the published name"),
+            given("motif", "string", "kind of circuit, as in union", required=True, indexed=True),
+            given("model", "string", "name of the model", required=True, indexed=True),
+            given(
+                "origin",
+                "string",
+                "'found' by search, 'published' by people, or 'annotated': told by a record",
+                required=True,
+            ),
+            given("score", "float", "how well it fits the motif; the method says what it measures"),
+            given(
+                "group",
+                "string",
+                "ties together the circuits of one target or of one pair",
+                indexed=True,
+            ),
+            given("claim", "string", "what a published circuit is said to do"),
+            given("method", "string", "name and version of the search"),
+            given("source", "string", "where it was published"),
+            given("license", "string", "licence of what was published"),
+            given(
+                "definitions",
+                "strings",
+                "hashes of the member lists that records give for it; two contradict each other",
+            ),
+        ),
+    ),
+    NodeType(
+        "Annotation",
+        "What somebody says of a feature, an edge, a circuit or another annotation.",
+        (
+            identity("the record's own id, or the hash of its canonical core"),
+            given(
+                "kind",
+                "string",
+                "label, role, claim, comment, review or retraction",
+                required=True,
+                indexed=True,
+            ),
+            given("text", "string", "what is said", required=True),
+            given(
+                "state",
+                "string",
+                "live, superseded, retracted, contested (its id stands for two statements) or "
+                "pending (what it speaks of is not here)",
+                required=True,
+            ),
+            given("concept", "string", "concept of its label, where its author named one"),
+            given(
+                "aspect", "string", "what a claim is about: causality, generality, purity, family"
+            ),
+            given("method", "string", "how it was arrived at: manual, published, netdissect, ..."),
+            given("sign", "string", "excitatory, inhibitory or mixed, for edges"),
+            given("verdict", "string", "agree, disagree or unsure, for reviews"),
+            given("confidence", "float", "from 0 to 1; null is unknown, not 1"),
+            given("created", "string", "date it was made, ISO 8601"),
+            given("source", "string", "where it stands"),
+            given("license", "string", "SPDX expression or NOASSERTION"),
+            given("fingerprint", "string", "weights it was made on; others make it stale"),
+            given(
+                "awaiting",
+                "string",
+                "kind of what it refers to and is not here: model, circuit, annotation; empty if "
+                "nothing is missing any more",
+                indexed=True,
+            ),
+            given("awaits", "strings", "ids of what it refers to and is not here"),
+            given(
+                "records", "strings", "the records with this id, as JSON; two that differ conflict"
+            ),
+        ),
+    ),
+    NodeType(
+        "Annotator",
+        "A person, a group, a model or a tool that annotates.",
+        (
+            identity("the annotator's id"),
+            given(
+                "type",
+                "string",
+                "human, group, model or tool; where records differ, the one furthest from human",
+                required=True,
+            ),
+            given("name", "string", "name to show; where records differ, the longest"),
+            given("orcid", "string", "ORCID iD, where it has one"),
+        ),
+    ),
+    NodeType(
+        "Label",
+        "A word for a feature, in a vocabulary.",
+        (
+            identity("vocabulary:text"),
+            given("text", "string", "the word", required=True, indexed=True),
+            given("vocabulary", "string", "list that the word comes from"),
+            given(
+                "concept",
+                "string",
+                "concept that synonyms share, where a vocabulary declares one",
+                indexed=True,
+            ),
+            given("measure", "string", "what a measurement should find where the label is right"),
+            given("expected", "string", "value that the measure should have: yes, no or degrees"),
+            given("tolerance", "float", "degrees that it may be off"),
+        ),
+    ),
+    NodeType(
+        "Evidence",
+        "One measurement with its null: a number is never shown without it.",
+        (
+            identity("hash of what was measured, on what, and how"),
+            given("kind", "string", "what was measured", required=True, indexed=True),
+            given("stance", "string", "supports, refutes or neutral"),
+            given("value", "float", "the measured value"),
+            given("null_mean", "float", "mean of the same measure under the null"),
+            given("null_count", "integer", "number of draws from the null"),
+            given("null_method", "string", "how the null was made"),
+            given("p", "float", "share of the null at or above the value, counting the value"),
+            given("q", "float", "p corrected for false discovery over all that was tested"),
+            given("tested", "integer", "number of tests that q corrects for"),
+            given("method", "string", "name of the measure", required=True),
+            given("version", "string", "version of the measure"),
+            given("seed", "integer", "seed of the random draws"),
+            given("detail", "string", "further figures, as JSON"),
+        ),
+    ),
+    NodeType(
+        "Claim",
+        "A statement that can fail.",
+        (
+            identity("stable id"),
+            given("text", "string", "the statement", required=True),
+            given("status", "string", "open, supported or refuted"),
+            given("created", "string", "date, ISO 8601"),
+        ),
+    ),
+    NodeType(
+        "Trial",
+        "One attempt to refute a claim.",
+        (
+            identity("stable id"),
+            given("method", "string", "what was done", required=True),
+            given("predicted", "float", "what the claim says will be measured"),
+            given("measured", "float", "what was measured"),
+            given("outcome", "string", "held, failed or undecided"),
+            given("created", "string", "date, ISO 8601"),
+        ),
+    ),
+    NodeType(
+        "Import",
+        "Where a batch of nodes came from: written by one load, search or import.",
+        (
+            identity("stable id of the batch"),
+            given("kind", "string", "load, find, annotate, ...", required=True),
+            given("source", "string", "what was read"),
+            given("by", "string", "who imported it"),
+            given("sha256", "string", "checksum of what was read, where it is a file"),
+            given("model", "string", "model it is about, where it is one", indexed=True),
+            given("created", "string", "when, ISO 8601 in UTC"),
+            given("tool", "string", "name and version of the program"),
+            given("seconds", "float", "how long it took"),
+            given("summary", "string", "counts and settings, as JSON"),
+        ),
+    ),
+)

@@ -1,0 +1,91 @@
+"""What the definition of the graph is made of: properties, kinds of nodes, kinds of relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from .errors import SchemaError
+
+PropertyType = Literal["string", "integer", "float", "boolean", "strings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property of a node or a relation."""
+
+    name: str
+    type: PropertyType
+    description: str
+    required: bool = False
+    indexed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeType:
+    """A kind of node; ``properties`` starts with ``id``, which is unique."""
+
+    label: str
+    description: str
+    properties: tuple[Property, ...]
+
+    def property(self, name: str) -> Property:
+        """Return the property called ``name``; raises :class:`SchemaError` with near matches."""
+        return _pick(self.properties, name, f"a property of {self.label}")
+
+
+@dataclass(frozen=True, slots=True)
+class RelationType:
+    """A kind of relation; ``endpoints`` lists the (source, target) labels it may join.
+
+    Two relations are the same one when their name, their ends and the properties in ``key``
+    agree: between two features there may be several weights, one for each connection.
+    """
+
+    name: str
+    description: str
+    endpoints: tuple[tuple[str, str], ...]
+    properties: tuple[Property, ...] = ()
+    key: tuple[str, ...] = ()
+
+    def property(self, name: str) -> Property:
+        """Return the property called ``name``; raises :class:`SchemaError` with near matches."""
+        return _pick(self.properties, name, f"a property of {self.name}")
+
+
+def _pick(properties: Iterable[Property], name: str, what: str) -> Property:
+    by_name = {item.name: item for item in properties}
+    if name in by_name:
+        return by_name[name]
+    raise SchemaError(f"{name!r} is not {what}.{did_you_mean(name, by_name)}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean ...?`` with the nearest known names, or the known names.
+
+    Examples
+    --------
+    >>> did_you_mean("Featur", ["Feature", "Layer"])
+    " Did you mean 'Feature'?"
+    >>> did_you_mean("xyz", ["Feature", "Layer"])
+    ' Known: Feature, Layer.'
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return f" Did you mean {', '.join(map(repr, near))}?"
+    return f" Known: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}."
+
+
+def identity(text: str) -> Property:
+    """Return the ``id`` of a kind of nodes."""
+    return Property("id", "string", text, required=True, indexed=True)
+
+
+def given(
+    name: str, type_: PropertyType, text: str, *, required: bool = False, indexed: bool = False
+) -> Property:
+    """Return a property that nodes or relations of a kind may have."""
+    return Property(name, type_, text, required, indexed)
