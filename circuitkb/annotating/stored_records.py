@@ -135,12 +135,15 @@ def stored_records(
     wanted, counted = selection or Selection(), tally or Tally()
     about = _about(store, wanted)
     referring: Counter[str] = Counter()
-    given: set[str] = set()
+
+    def is_wanted(id: str, record: Record) -> bool:
+        return wanted.takes(record) and (about is None or id in about)
+
     for id, texts in _pages(store):
         counted.measured += not texts
         for text in texts:
             record = json.loads(text)
-            if not wanted.takes(record) or (about is not None and id not in about):
+            if not is_wanted(id, record):
                 continue
             if not wanted.lets_go(record):
                 counted.left_behind[record["license"]] += 1
@@ -148,17 +151,14 @@ def stored_records(
             counted.records += 1
             referring.update(referred(record))
             yield StoredRecord(text, record, len(texts))
-    elsewhere = sorted(referring)
-    if elsewhere:
-        given = {
-            id
-            for id, texts in _looked_up(store, elsewhere)
-            if about is None or id in about
-            for record in map(json.loads, texts)
-            if wanted.takes(record) and wanted.lets_go(record)
-        }
-        here = {id for id, texts in _looked_up(store, elsewhere) if texts}
-        counted.missing = sum(referring[id] for id in here - given)
+    counted.missing = sum(
+        referring[id]
+        for id, texts in _looked_up(store, sorted(referring))
+        if texts
+        and not any(
+            is_wanted(id, record) and wanted.lets_go(record) for record in map(json.loads, texts)
+        )
+    )
 
 
 def referred(record: Record) -> set[str]:
@@ -195,7 +195,7 @@ def _pages(store: Store) -> Iterator[tuple[str, list[str]]]:
 def _looked_up(store: Store, ids: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Give id and records of those of the ids that the store has."""
     cypher = (
-        "UNWIND $ids AS id MATCH (a:Annotation {id: id}) "
+        "UNWIND $ids AS wanted MATCH (a:Annotation {id: wanted}) "
         "RETURN a.id AS id, a.records AS records ORDER BY id"
     )
     for first in range(0, len(ids), PAGE):

@@ -55,7 +55,10 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     if target.is_dir():
         raise StoreError(f"{target} is a folder: name a file.")
     if target.exists() and not overwrite:
-        raise StoreError(f"{target} is there already: name another file, or overwrite it.")
+        raise StoreError(
+            f"{target} is there already: name another file, or replace it with --overwrite "
+            "(overwrite=True)."
+        )
 
 
 def _umask() -> int:

@@ -14,12 +14,21 @@ from circuitkb.annotating import stored_records as reading
 from circuitkb.annotating.exporting import FORMATS, export_annotations
 from circuitkb.annotating.importing import import_annotations
 from circuitkb.annotating.stored_records import Selection, Tally, stored_records
+from circuitkb.moving.copying import copy
 from circuitkb.schema.errors import AnnotationError, StoreError
 from circuitkb.schema.ids import canonical_json
 from circuitkb.schema.records import canonical_record
 from circuitkb.schema.tables import GraphRows, node_table
 from circuitkb.stores.base import Store
-from tests.annotating.shared_records import by, every_kind, feature, record, store_at, take_in
+from tests.annotating.shared_records import (
+    by,
+    every_kind,
+    feature,
+    record,
+    store_at,
+    take_in,
+)
+from tests.stores.factories import FACTORIES, Factory
 
 EVERYTHING = Selection(with_noassertion=True)
 
@@ -124,6 +133,31 @@ def test_a_layer_takes_along_edges_circuits_reviews_and_retractions(tmp_path: Pa
     store.close()
     assert here == lines_of(inside)
     assert both == {*lines_of(inside), *lines_of(outside[1:])}
+
+
+@pytest.mark.parametrize("factory", FACTORIES[:2], ids=lambda factory: factory.name)
+def test_every_kind_of_store_gives_the_same_records(
+    factory: Factory, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 4)
+    (tmp_path / "kb").mkdir()
+    source, store = store, factory.open(tmp_path / "kb")
+    store.ensure_schema()
+    copy(source, store)
+    tally = Tally()
+    whole = [item.text for item in stored_records(store, EVERYTHING, tally)]
+    layer = [item.record for item in stored_records(store, Selection(layers=["alpha/conv2"]))]
+    grace = Tally()
+    list(stored_records(store, Selection(authors=["grace", "bo"]), grace))
+    model = [item.record for item in stored_records(store, Selection(models=["beta"]))]
+    bundled = export_annotations(store, tmp_path / "a.zip", "bundle")
+    store.close()
+    assert whole == lines_of(every_kind())
+    assert (tally.records, tally.missing) == (len(whole), 0)
+    assert sorted(item["kind"] for item in layer) == ["claim", "role"]
+    assert [item["target"]["model"] for item in model] == ["beta"]
+    assert (grace.records, grace.missing) == (4, 1)
+    assert bundled.records == len(whole) - 1
 
 
 def test_what_speaks_of_a_record_left_behind_is_counted(tmp_path: Path) -> None:
