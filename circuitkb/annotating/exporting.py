@@ -22,7 +22,7 @@ FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 _LOST = {
     "csv": "do not fit the columns of a table and read back as something else",
-    "web-annotation": "say more than a Web Annotation holds (scores, evidence, aspect, ext, ...)",
+    "web-annotation": "say more than a Web Annotation holds (scores, evidence, members, ext)",
 }
 
 
@@ -66,15 +66,15 @@ class ExportReport:
         >>> for note in ExportReport("a.jsonl", "jsonl", 5, {"NOASSERTION": 2}, missing=1).notes:
         ...     print(note)
         5 records written to a.jsonl.
-        2 records stayed behind: nobody said under which licence (NOASSERTION). They go along with
-        --with-noassertion (with_noassertion=True).
+        2 records stayed behind: nobody said under which licence (NOASSERTION).
+        --with-noassertion (with_noassertion=True) takes them along.
         1 record speaks of a record that was not written: it stays pending until that comes.
         """
         notes = [f"{_records(self.records)} written to {self.target}."]
         for count in self.left_behind.values():
             notes.append(
                 f"{_records(count)} stayed behind: nobody said under which licence "
-                f"({UNLICENSED}). They go along with --with-noassertion (with_noassertion=True)."
+                f"({UNLICENSED}). --with-noassertion (with_noassertion=True) takes them along."
             )
         if self.missing:
             verbs = ("speaks", "it stays") if self.missing == 1 else ("speak", "they stay")

@@ -1,8 +1,8 @@
 """Annotations as W3C Web Annotations (https://www.w3.org/TR/annotation-model/), in JSON-LD.
 
 The document is one AnnotationCollection with one page. What the W3C's vocabulary has no word for
-(method, confidence, what is superseded, the fingerprint of the weights) stands under the prefix
-``circuitkb``, which the document's own context declares, as section 3.6 of the model asks.
+(method, confidence, what is superseded, the fingerprint of the weights, the place in a source)
+stands under the prefix ``circuitkb``, which the document's own context declares.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MOTIVATIONS = {
 _CREATORS = {"human": "Person", "group": "Organization", "model": "Software", "tool": "Software"}
 _HELD = frozenset(
     {"schema", "id", "kind", "target", "label", "text", "verdict", "sign", "confidence", "author",
-     "method", "source", "created", "license", "supersedes"}
+     "method", "source", "created", "license", "supersedes", "aspect"}
 )  # fmt: skip
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20]+")
 
@@ -79,9 +79,7 @@ def _json(value: Any) -> str:
 
 def _holds(record: Record) -> bool:
     """Return whether a Web Annotation says all that a record says."""
-    if not record.keys() <= _HELD or _via(record["source"]) is None:
-        return False
-    return not (record["target"].keys() & {"members", "edges"} or record["source"].keys() - {"uri"})
+    return record.keys() <= _HELD and not record["target"].keys() & {"members", "edges"}
 
 
 def web_annotation(record: Record) -> dict[str, Any]:
@@ -113,8 +111,12 @@ def web_annotation(record: Record) -> dict[str, Any]:
         found["body"] = bodies[0] if len(bodies) == 1 else bodies
     if record["license"] != UNLICENSED:
         found["rights"] = _rights(record["license"])
-    if via := _via(record["source"]):
-        found["via"] = via
+    source = dict(record["source"])
+    if _IRI.fullmatch(source["uri"]):
+        found["via"] = source.pop("uri")
+    found |= {f"circuitkb:{name}": text for name, text in source.items()}
+    if "aspect" in record:
+        found["circuitkb:aspect"] = record["aspect"]
     if record.get("confidence") is not None:
         found["circuitkb:confidence"] = record["confidence"]
     if record.get("supersedes"):
@@ -221,7 +223,3 @@ def _rights(license: str) -> str:
     if license.startswith("LicenseRef-"):
         return f"urn:circuitkb:license:{license}"
     return f"https://spdx.org/licenses/{quote(license, safe='+')}"
-
-
-def _via(source: Mapping[str, Any]) -> str | None:
-    return source["uri"] if _IRI.fullmatch(source["uri"]) else None

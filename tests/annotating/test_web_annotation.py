@@ -41,7 +41,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     report = export_annotations(store, folder / "a.jsonld", "web-annotation", wanted)
     store.close()
     found: dict[str, Any] = json.loads((folder / "a.jsonld").read_text("utf-8"))
-    assert report.lost == 3  # a circuit's members, an aspect, and scores with evidence
+    assert report.lost == 2  # a circuit with its members, and scores with evidence
     return found
 
 
@@ -142,8 +142,10 @@ def test_records_without_a_licence_claim_none() -> None:
     assert "rights" not in web_annotation(canonical_record(record(license="NOASSERTION")))
 
 
-def test_a_source_that_is_no_iri_is_left_out() -> None:
-    assert "via" not in web_annotation(canonical_record(record(source={"uri": "my notes"})))
+def test_a_source_that_is_no_iri_is_told_in_a_term_of_ours() -> None:
+    found = web_annotation(canonical_record(record(source={"uri": "my notes", "locator": "p. 4"})))
+    assert "via" not in found
+    assert (found["circuitkb:uri"], found["circuitkb:locator"]) == ("my notes", "p. 4")
 
 
 @pytest.mark.parametrize(
