@@ -163,9 +163,7 @@ def annotation_rows(
             relations.add("ANNOTATES", Reference("Annotation", key), reference, reference.role)
         if label := label_properties(record):
             labels[label["id"]] = label
-    annotations = [
-        annotation_properties(key, [record]) | {"state": "live"} for key, record in unique.items()
-    ]
+    annotations = [annotation_properties(key, [record]) for key, record in unique.items()]
     nodes = {
         "Annotation": node_table("Annotation", rows_of(annotations)),
         "Annotator": node_table(

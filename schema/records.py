@@ -8,11 +8,14 @@ Two records with one id and one body are the same, whatever their dates: the ear
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from .ids import annotation_id, canonical_json, content_hash
+
+STATES = ("pending", "live", "superseded", "retracted", "contested")
+"""What becomes of an annotation. It only ever moves to a later one of these."""
 
 FREE = "free"
 """Vocabulary of a label that names none, in the id of the ``Label`` node."""
@@ -133,3 +136,47 @@ def label_id(label: Mapping[str, Any]) -> str:
 def label_text(text: str) -> str:
     """Return a label without outer and repeated white space."""
     return " ".join(text.split())
+
+
+def kept(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Record:
+    """Return what to give an annotation that is there already: nothing that takes back anything.
+
+    A load or a copy may bring a node as it was before it was retracted here, or before another
+    record came under its id.
+
+    Examples
+    --------
+    >>> kept({"state": "retracted", "records": []}, {"state": "live", "records": []})
+    {'state': 'retracted', 'records': []}
+    """
+    found = dict(given)
+    if stored.get("state") is not None:
+        found["state"] = max(stored["state"], given["state"], key=STATES.index)
+    there, brought = stored.get("records") or [], given.get("records") or []
+    if there and there != brought:
+        found["records"] = texts_of(
+            together(json.loads(text) for text in (*there, *brought)).values()
+        )
+    return found
+
+
+def together(records: Iterable[Record]) -> dict[str, Record]:
+    """Return records by their bodies, each with its earliest date.
+
+    Examples
+    --------
+    >>> two = {"id": "a", "created": "2020-01-02"}, {"id": "a", "created": "2020-01-01"}
+    >>> together(two)
+    {'{"id":"a"}': {'id': 'a', 'created': '2020-01-01'}}
+    """
+    found: dict[str, Record] = {}
+    for record in records:
+        there = found.setdefault(body_of(record), record)
+        if date_order(record["created"]) < date_order(there["created"]):
+            found[body_of(record)] = record
+    return found
+
+
+def texts_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return records as they are kept on a node: canonical JSON, sorted."""
+    return sorted(canonical_json(record) for record in records)

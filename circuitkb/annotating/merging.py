@@ -10,7 +10,7 @@ from which of the things they refer to are there:
 
 A set is the same whatever order it was gathered in, and nothing is ever taken back: so an import
 needs no deletion, and any two imports commute. The state of an annotation is the highest that
-anything gives it: contested, retracted, superseded, pending, live.
+anything gives it: contested, retracted, superseded, live, pending.
 """
 
 from __future__ import annotations
@@ -29,20 +29,13 @@ from circuitkb.loaders.annotations.rows import (
     member_references,
     references_of,
 )
-from circuitkb.schema.records import body_of, core_of, date_order, definition_of
+from circuitkb.schema.records import STATES, body_of, core_of, date_order, definition_of, together
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores.stored_graph import StoredGraph
 
 Record = dict[str, Any]
 
-LIVE, PENDING, SUPERSEDED, RETRACTED, CONTESTED = STATES = (
-    "live",
-    "pending",
-    "superseded",
-    "retracted",
-    "contested",
-)
-"""What becomes of an annotation; of two states the later one here counts."""
+PENDING, LIVE, SUPERSEDED, RETRACTED, CONTESTED = STATES
 
 ANNOTATED = "annotated"
 """Origin and motif of a circuit that a record tells of."""
@@ -62,7 +55,7 @@ class Told:
     stored
         The node as it is in the graph; None for a new one.
     state
-        The highest state that is known so far.
+        The latest state that is known so far, but whether it waits.
     changed
         Whether the graph must be told.
     missing
@@ -78,9 +71,10 @@ class Told:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Told:
         """Return what a node of the graph holds."""
-        records = [json.loads(text) for text in stored["records"] or ()]
-        state = stored["state"] if STATES.index(stored["state"]) > STATES.index(PENDING) else LIVE
-        return cls({body_of(record): record for record in records}, stored, state)
+        records = together(json.loads(text) for text in stored["records"] or ())
+        told = cls(records, stored)
+        told.state = max(stored["state"], LIVE, key=STATES.index)  # whether it waits is looked up
+        return told
 
     def add(self, record: Record) -> str:
         """Take a record; return whether it is ``new``, ``known`` or ``conflicting``."""
@@ -101,7 +95,7 @@ class Told:
         return found
 
     def reach(self, state: str) -> None:
-        """Take a state, unless a higher one is reached."""
+        """Take a state, unless a later one is reached."""
         if STATES.index(state) > STATES.index(self.state):
             self.state = state
             self.changed = True
@@ -245,19 +239,19 @@ class _Merging:
         annotation = Reference("Annotation", id)
         for record in told.records.values():
             self._relations.said_by(id, record)
+            retracts = record["kind"] == "retraction"
             for reference in references_of(record):
-                there = self._there(reference)
-                if not there:
+                if not self._there(reference) or (
+                    retracts and not self._pass_on(RETRACTED, record, reference.id)
+                ):
                     told.missing[reference.id] = _kind(reference)
                 else:
                     self._relations.add("ANNOTATES", annotation, reference, reference.role)
-                if there and record["kind"] == "retraction":
-                    self._pass_on(RETRACTED, record, reference.id)
             for older in record.get("supersedes", ()):
-                if older not in self._told:
-                    told.missing.setdefault(older, "annotation")
-                elif self._pass_on(SUPERSEDED, record, older):
+                if older in self._told and self._pass_on(SUPERSEDED, record, older):
                     self._relations.add("SUPERSEDES", annotation, Reference("Annotation", older))
+                else:
+                    told.missing.setdefault(older, "annotation")
 
     def _there(self, reference: Reference) -> bool:
         if reference.label == "Annotation":
@@ -265,7 +259,10 @@ class _Merging:
         return reference.id in self._known[reference.label]
 
     def _pass_on(self, state: str, record: Record, to: str) -> bool:
-        """Let an author supersede or retract what is the same author's; return whether it is."""
+        """Let an author supersede or retract what is the same author's; return whether it is.
+
+        What is another author's is waited for, as if it were not there: it has no effect.
+        """
         older = self._told[to]
         if record["author"]["id"] not in older.authors:
             return False
@@ -288,8 +285,6 @@ class _Merging:
             node["state"] = self._state(told)
             node["awaits"] = sorted(told.missing)
             node["awaiting"] = min(told.missing.values(), key=_AWAITED.index, default="")
-            if told.stored is None and not told.missing:
-                del node["awaits"], node["awaiting"]  # it never waited
             nodes.append(node)
         nodes += [  # those that another one superseded or retracted, and that did not change else
             {name: told.stored[name] for name in ("id", "kind", "text")} | {"state": told.state}

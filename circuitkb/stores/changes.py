@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from circuitkb.schema.definition import relation_type
 from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.records import kept
 from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
 
@@ -111,6 +112,8 @@ def _compare_nodes(label: str, given: pa.Table, graph: StoredGraph, changes: Cha
         twice = next(item["values"] for item in counts if item["counts"] > 1)
         raise SchemaError(f"The id {twice!r} stands twice among the {label} nodes to write.")
     columns = _given(table)
+    if label == "Annotation":
+        columns = list(dict.fromkeys([*columns, "state", "records"]))
     stored = {row["id"]: row for row in graph.nodes(label, ids.to_pylist(), columns)}
     changes.records.setdefault(label, {}).update(
         (key, str(row["record"])) for key, row in stored.items()
@@ -120,7 +123,7 @@ def _compare_nodes(label: str, given: pa.Table, graph: StoredGraph, changes: Cha
         before = stored[row["id"]]
         if label == "Model" and before["fingerprint"] != row["fingerprint"]:
             raise other_weights(row["id"], before["fingerprint"], row["fingerprint"])
-        _update(label, before, row, changes)
+        _update(label, before, kept(before, row) if label == "Annotation" else row, changes)
     new = table.filter(pc.invert(old))
     if new.num_rows:
         changes.nodes[label] = new

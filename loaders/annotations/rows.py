@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from circuitkb.schema.ids import canonical_json
-from circuitkb.schema.records import date_order, label_id, label_text
+from circuitkb.schema.records import date_order, label_id, label_text, texts_of
 from circuitkb.schema.tables import Relations, relation_table
 
 from .checking import feature_of, units_of
@@ -64,7 +63,7 @@ def member_references(record: Record) -> list[Reference]:
 
 
 def annotation_properties(id: str, records: Sequence[Record]) -> dict[str, Any]:
-    """Return the properties of the node of some records with one id, but its state.
+    """Return the properties of the node of some records with one id: one that is live.
 
     Examples
     --------
@@ -76,12 +75,12 @@ def annotation_properties(id: str, records: Sequence[Record]) -> dict[str, Any]:
     ('curve', '2020-01-01', 1)
     """
     all_of = [_properties(record) for record in records]
-    node: dict[str, Any] = {"id": id}
+    node: dict[str, Any] = {"id": id, "state": "live", "awaiting": "", "awaits": []}
     for name in dict.fromkeys(name for found in all_of for name in found):
         values = [found[name] for found in all_of if found.get(name) is not None]
         if values:
             node[name] = min(values, key=date_order) if name == "created" else min(values)
-    node["records"] = sorted(canonical_json(record) for record in records)
+    node["records"] = texts_of(records)
     return node
 
 
