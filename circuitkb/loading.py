@@ -28,6 +28,7 @@ def load(
     progress: Progress,
 ) -> LoadReport:
     """Load a source; see :meth:`circuitkb.knowledge_base.KnowledgeBase.load`."""
+    from circuitkb.annotating.resolving import resolve
     from circuitkb.loaders import open_source
 
     if isinstance(keep, bool) or keep < 1:
@@ -40,7 +41,9 @@ def load(
             raise SourceError(
                 f"{source} names its models itself: --name and --arch go with one network."
             )
-        return load_folder(store, folder, progress)
+        report = load_folder(store, folder, progress)
+        resolve(store)
+        return report
     start = perf_counter()
     loadable = open_source(source, name=name, architecture=architecture)
     there = store.read(
@@ -64,6 +67,7 @@ def load(
 
     rows = loadable.rows(keep=keep, progress=reading)
     store.write(rows, writing)
+    resolve(store)
     progress(f"{loadable.name}: loaded", 1.0)
     kept = rows.nodes["Model"].column("keep").to_pylist()[0]
     seconds = perf_counter() - start

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from circuitkb import known_names, search_log
+from circuitkb.annotating.resolving import resolve
 from circuitkb.reports import FindReport, ModelFound
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
@@ -58,6 +59,7 @@ def search(
         )
         store.write(replace(rows, nodes={**rows.nodes, "Import": log}))
         reports.append(found)
+    resolve(store)
     progress(f"{wanted.name}: searched {len(names)} models", 1.0)
     return FindReport(wanted.name, tuple(reports), perf_counter() - start)
 

@@ -150,13 +150,14 @@ def kept(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Record:
     {'state': 'retracted', 'records': []}
     """
     found = dict(given)
-    if stored.get("state") is not None:
+    if stored.get("state") in STATES and given["state"] in STATES:
         found["state"] = max(stored["state"], given["state"], key=STATES.index)
     there, brought = stored.get("records") or [], given.get("records") or []
     if there and there != brought:
-        found["records"] = texts_of(
-            together(json.loads(text) for text in (*there, *brought)).values()
-        )
+        records = together(json.loads(text) for text in (*there, *brought)).values()
+        found["records"] = texts_of(records)
+        if len({core_of(record) for record in records}) > 1:
+            found["state"] = STATES[-1]
     return found
 
 

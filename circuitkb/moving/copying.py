@@ -17,6 +17,7 @@ from time import perf_counter
 
 import numpy as np
 
+from circuitkb.annotating.resolving import resolve
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import (
     ModelConflictError,
@@ -29,6 +30,7 @@ from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
 from circuitkb.stores.disk import disk_errors
 
+from .annotations import accept_annotations
 from .digests import Digest, Found, Kind, Marks, compared, tables_of
 from .report import CopiedKind, CopyReport
 from .snapshot import Snapshot
@@ -89,11 +91,12 @@ def copy(
     with tempfile.TemporaryDirectory(prefix="circuitkb-copy-") as folder:
         snapshot = _taken(source, models, Path(folder), progress)
         digests = snapshot.digests
-        before = _held(target, models, digests, _within(progress, READING, LOOKING))
+        before = _held(target, models, snapshot, _within(progress, READING, LOOKING))
         after, written = before, []
         if not dry_run and any(not found.same.all() for found in before.values()):
             written = _write(snapshot, before, target, _within(progress, LOOKING, WRITING))
-            after = _held(target, models, digests, _within(progress, WRITING, 1.0))
+            resolve(target)
+            after = _held(target, models, snapshot, _within(progress, WRITING, 1.0))
             _check_arrived(snapshot, after, source, target)
     progress(f"{target.address}: verified", 1.0)
     return CopyReport(
@@ -182,10 +185,21 @@ def _expected(source: Store, models: Sequence[str] | None) -> int:
 def _held(
     target: Store,
     models: Sequence[str] | None,
-    digests: Mapping[Kind, Digest],
+    snapshot: Snapshot,
     progress: Progress,
 ) -> dict[Kind, Found]:
     """Return what the target holds of the rows that were read from the source."""
+    found = _compared(target, models, snapshot.digests, progress)
+    accept_annotations(snapshot, found, target)
+    return found
+
+
+def _compared(
+    target: Store,
+    models: Sequence[str] | None,
+    digests: Mapping[Kind, Digest],
+    progress: Progress,
+) -> dict[Kind, Found]:
     expected = sum(map(len, digests.values())) or 1
 
     def told() -> Iterator[GraphRows]:
