@@ -184,45 +184,52 @@ def _key(record: Record) -> bytes:
 
 
 class _Held:
-    """The records that the files of a folder hold, and which of them the store was seen to have."""
+    """The records that the files of a folder hold, less those that the store was seen to have.
+
+    Only a hash of each is in memory.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._lines: dict[bytes, tuple[Path, int]] = {}
-        self._found: set[bytes] = set()
-        for path in author_files(folder):
-            for line in read_json_lines(path):
-                if line.record is None:
-                    raise AnnotationError(
-                        f"{path}, line {line.number}: {line.problem}. Mend the line; nothing was "
-                        "written into the folder."
-                    )
-                try:
-                    key = _key(canonical_record(line.record))
-                except (KeyError, TypeError, AttributeError):  # not checked against the schema
-                    raise AnnotationError(
-                        f"{path}, line {line.number}: this is no record. Import the folder to see "
-                        "what is wrong; nothing was written into it."
-                    ) from None
-                self._lines[key] = (path, line.number)
+        self._folder = folder
+        self._keys = {key for _, _, key in _keyed_lines(folder)}
+        self.found = 0
 
     def has(self, record: Record) -> bool:
+        """Return whether the folder holds a record of the store, which is asked for once."""
         key = _key(record)
-        if key not in self._lines:
+        if key not in self._keys:
             return False
-        self._found.add(key)
+        self._keys.remove(key)
+        self.found += 1
         return True
 
-    @property
-    def found(self) -> int:
-        return len(self._found)
-
     def check_all_found(self) -> None:
-        for key, (path, number) in self._lines.items():
-            if key not in self._found:
+        if not self._keys:
+            return
+        for path, number, key in _keyed_lines(self._folder):
+            if key in self._keys:
                 raise AnnotationError(
                     f"{path}, line {number}: this record is not in the knowledge base. Import the "
                     "folder first; nothing was written into it."
                 )
+
+
+def _keyed_lines(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
+    """Give file, line and key of every record that a folder holds."""
+    for path in author_files(folder):
+        for line in read_json_lines(path):
+            if line.record is None:
+                raise AnnotationError(
+                    f"{path}, line {line.number}: {line.problem}. Mend the line; nothing was "
+                    "written into the folder."
+                )
+            try:
+                yield path, line.number, _key(canonical_record(line.record))
+            except (KeyError, TypeError, AttributeError):  # not checked against the schema
+                raise AnnotationError(
+                    f"{path}, line {line.number}: this is no record. Import the folder to see "
+                    "what is wrong; nothing was written into it."
+                ) from None
 
 
 class _Buffers:

@@ -23,7 +23,12 @@ from .stored_records import UNLICENSED, Record, StoredRecord
 
 CONTEXT = [
     "http://www.w3.org/ns/anno.jsonld",
-    {"circuitkb": "urn:circuitkb:terms:", "circuitkb:supersedes": {"@type": "@id"}},
+    {
+        "circuitkb": "urn:circuitkb:terms:",
+        "circuitkb:supersedes": {"@type": "@id"},
+        # The vocabulary has it, and copies of the W3C's context still call it "reviewing".
+        "assessing": "http://www.w3.org/ns/oa#assessing",
+    },
 ]
 """Where the terms of the document are defined."""
 
