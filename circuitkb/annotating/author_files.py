@@ -272,6 +272,8 @@ def _replace(place: Path, folder: Path, name: str) -> bool:
 def _write_attributes(folder: Path) -> None:
     """Tell git how the files are merged, unless it was told already."""
     path = folder / ".gitattributes"
+    if path.is_symlink():  # it may lead to a file outside of the folder
+        return
     told = path.read_text("utf-8") if path.is_file() else ""
     if not any(line.split()[:1] == ["*.jsonl"] for line in told.splitlines()):
         before = told if not told or told.endswith("\n") else f"{told}\n"

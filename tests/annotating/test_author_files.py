@@ -216,6 +216,18 @@ def test_a_groups_own_attributes_stay(opened: Opening, tmp_path: Path) -> None:
     assert attributes.read_text() == "*.jsonl -merge\n"
 
 
+def test_nothing_is_written_through_a_link(opened: Opening, tmp_path: Path) -> None:
+    store, folder, outside = opened("kb"), tmp_path / "labels", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_text("mine")
+    for name in (".gitattributes", file_name("ada")):
+        (folder / name).symlink_to(outside)
+    take_in(store, [record()], tmp_path)
+    write_author_files(store, folder)
+    assert outside.read_text() == "mine"
+    assert (folder / file_name("ada")).read_text("utf-8") == line_of(record())
+
+
 # Git
 
 
