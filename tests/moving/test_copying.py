@@ -133,7 +133,7 @@ def test_what_the_target_holds_besides_stays_and_is_no_difference(pair: Pair) ->
         together(
             model("net", "other"),
             nodes("Feature", theirs, mine | {"id": "net/a:1", "unit": 1}),
-            nodes("Annotation", {"id": "x", "kind": "label", "text": "curve"}),
+            nodes("Annotation", {"id": "x", "kind": "label", "text": "curve", "state": "live"}),
             said,
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -200,7 +201,12 @@ def rows(graph: Graph) -> GraphRows:
         "Label": [{"id": f"test:{text}", "text": text} for text in labels],
         "Annotator": [{"id": who.lower(), "type": "human", "name": who} for who in people],
         "Annotation": [
-            {"id": item["id"], "kind": "label", "text": item["text"]} for item in graph.labels
+            {"id": item["id"], "kind": "label", "text": item["text"], "state": "live"}
+            for item in graph.labels
+        ]
+        + [
+            {"id": id, "kind": "label", "text": item["text"], "state": state}
+            for id, state, item in _gone(graph)
         ],
         "Circuit": [{k: v for k, v in c.items() if k != "members"} for c in graph.circuits],
         "Evidence": [
@@ -216,9 +222,12 @@ def rows(graph: Graph) -> GraphRows:
          [{"source": f"{y['model']}/{y['name']}", "target": y["model"]} for y in graph.layers]),
         ("WEIGHT", "Feature", "Feature", graph.weights),
         ("ANNOTATES", "Annotation", "Feature",
-         [{"source": item["id"], "target": item["feature"]} for item in graph.labels]),
+         [{"source": item["id"], "target": item["feature"]} for item in graph.labels]
+         + [{"source": id, "target": f["id"]}
+            for (id, _, _), f in zip(_gone(graph), graph.features, strict=False)]),
         ("USES", "Annotation", "Label",
-         [{"source": item["id"], "target": f"test:{item['text']}"} for item in graph.labels]),
+         [{"source": item["id"], "target": f"test:{item['text']}"} for item in graph.labels]
+         + [{"source": id, "target": f"test:{item['text']}"} for id, _, item in _gone(graph)]),
         ("BY", "Annotation", "Annotator",
          [{"source": item["id"], "target": item["who"].lower()} for item in graph.labels]),
         ("MEMBER_OF", "Feature", "Circuit",
@@ -268,3 +277,9 @@ def stored(
     with kind.held(tmp_path_factory.mktemp("store")) as store:
         store.write(rows(graph))
         yield graph, store
+
+
+def _gone(graph: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """Labels that count no more: whoever finds one of them is wrong."""
+    states = cycle(("superseded", "retracted", "contested"))
+    return [(f"{item['id']}-gone", next(states), item) for item in graph.labels]

@@ -37,7 +37,10 @@ def store(kind: Factory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             for unit, id in enumerate(ids[y])
         ],
         "Circuit": [], "Evidence": [],
-        "Annotation": [{"id": f"n{i}", "kind": "label", "text": "Curves"} for i in range(UNITS)],
+        "Annotation": [
+            {"id": f"n{i}", "kind": "label", "text": "Curves", "state": "live"}
+            for i in range(UNITS)
+        ],
         "Label": [{"id": "v:Curves", "text": "Curves"}],
     }  # fmt: skip
     joined: dict[tuple[str, str, str], list[dict[str, Any]]] = {
