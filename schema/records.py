@@ -22,36 +22,33 @@ FREE = "free"
 
 Record = dict[str, Any]
 
+_EXACT = 2**53
+
 
 def canonical_record(record: Mapping[str, Any]) -> Record:
-    """Return a checked record as it is kept: with its id, NFC text, whole numbers as integers.
+    """Return a checked record as it is kept: with its id, NFC text, 1.0 written as 1.
 
     Examples
     --------
     >>> canonical_record({"kind": "comment", "text": "cafe\u0301", "created": "2020-01-01"})
     {'created': '2020-01-01', 'id': 'ckb:...', 'kind': 'comment', 'text': 'café'}
     """
-    kept: Record = json.loads(canonical_json(record))
+    kept: Record = _whole_numbers(json.loads(canonical_json(record)))
     target = kept.get("target")
-    if target is not None:
-        kept["target"] = _whole_units(target)
-        if target["type"] == "circuit":
-            _sort_members(kept["target"])
+    if target is not None and target["type"] == "circuit":
+        _sort_members(target)
     kept["id"] = annotation_id(kept)
     return dict(sorted(kept.items()))
 
 
-def _whole_units(value: Any) -> Any:
-    """Write units as integers: JSON Schema lets 5.0 pass for one."""
+def _whole_numbers(value: Any) -> Any:
+    """Write numbers one way, as RFC 8785 does: for JSON, 1.0 and 1 are the same."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return int(value)
     if isinstance(value, dict):
-        return {
-            key: int(part)
-            if key == "unit" and isinstance(part, float) and part.is_integer()
-            else _whole_units(part)
-            for key, part in value.items()
-        }
+        return {key: _whole_numbers(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_whole_units(part) for part in value]
+        return [_whole_numbers(part) for part in value]
     return value
 
 

@@ -47,10 +47,10 @@ UNWIND $ids AS id MATCH (a:Annotation {id: id})
 RETURN a.id AS annotation, a.created AS created, a.kind AS kind,
   CASE WHEN a.verdict IS NULL OR a.verdict = a.text THEN a.text
     ELSE a.verdict + ': ' + a.text END AS said,
-  COLLECT { MATCH (a)-[:BY]->(who:Annotator) RETURN who.id AS id ORDER BY id } AS said_by,
+  COLLECT { MATCH (a)-[:BY]->(who:Annotator) RETURN who.id AS author ORDER BY author } AS said_by,
   a.state AS state,
-  COLLECT { MATCH (a)-[:ANNOTATES]->(x) RETURN x.id AS id ORDER BY id } AS about,
-  COLLECT { MATCH (a)-[:SUPERSEDES]->(b:Annotation) RETURN b.id AS id ORDER BY id } AS supersedes,
+  COLLECT { MATCH (a)-[:ANNOTATES]->(x) RETURN x.id AS thing ORDER BY thing } AS about,
+  COLLECT { MATCH (a)-[:SUPERSEDES]->(b:Annotation) RETURN b.id AS older ORDER BY older } AS supersedes,
   coalesce(a.awaits, []) AS awaits, a.method AS method, a.source AS source,
   a.license AS license, size(coalesce(a.records, [])) AS records"""
 

@@ -22,7 +22,7 @@ _PAGE = 5_000
 _STORED = """\
 UNWIND $ids AS id MATCH (a:Annotation {id: id})
 RETURN a.id AS id, a.kind AS kind, a.records AS records,
-  COLLECT { MATCH (a)-[:BY]->(who:Annotator) RETURN who.id AS id ORDER BY id } AS authors"""
+  COLLECT { MATCH (a)-[:BY]->(who:Annotator) RETURN who.id AS author ORDER BY author } AS authors"""
 
 _JOINED = """\
 MATCH (a:Annotation)-[:SUPERSEDES]->(b:Annotation) RETURN a.id AS newer, b.id AS older

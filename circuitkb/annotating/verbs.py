@@ -284,7 +284,7 @@ class Annotate:
 
         Raises
         ------
-        AnnotationError
+        StoreError
             The file is there already, or cannot be written.
         """
         from circuitkb.annotating.exporting import export_annotations
