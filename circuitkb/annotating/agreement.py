@@ -8,6 +8,7 @@ hold them against the package ``krippendorff``.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -206,7 +207,8 @@ def _resampled(
         table = weights.reshape(len(drawn), units).astype(np.float64)
         return np.concatenate([sets.alpha(table), sums.alpha(table)])
 
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # resamples without variation are left out, and told
         found = bootstrap(
             (pairable,),
             statistic,

@@ -93,11 +93,11 @@ def consensus_of(found: Ratings, rule: Rule = "majority", least_raters: int = 2)
              yes, raters - yes, raters, yes / raters, rule)
         )  # fmt: skip
     with_one = len(np.unique(counts.unit[accepted]))
-    few = int((counts.rated < least_raters).sum())
+    few = len(np.setdiff1d(np.flatnonzero(counts.rated < least_raters), counts.unit[accepted]))
     notes = (
         f"Rule {rule}: {_MEANING[rule]}, and at least {least_raters} of them; nothing is stored.",
-        f"{with_one} of {len(found.units)} rated units have a consensus; of the others, "
-        f"{len(found.units) - with_one} in all, some label was given by fewer than "
-        f"{least_raters} raters in {few} units.",
+        f"{with_one} of {len(found.units)} rated units have a consensus, "
+        f"{len(found.units) - with_one} have none: {few} of them were labelled by fewer than "
+        f"{least_raters} raters.",
     )
     return Result(COLUMNS, tuple(rows), notes=notes)

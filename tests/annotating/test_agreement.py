@@ -1,0 +1,229 @@
+"""Alpha against the literature, against the package, against its definition; and its interval."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import krippendorff
+import numpy as np
+import pytest
+
+from circuitkb.annotating.agreement import OVERALL, Alpha, agreement, alphas_of, masi_likeness
+from circuitkb.schema.errors import QueryError
+
+from .rated import alpha_by_definition, rated
+from .shared_records import by, feature, record, store_at, take_in
+
+# Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, example C: four observers.
+OBSERVERS = (
+    "1 2 3 3 2 1 4 1 2 . . .",
+    "1 2 3 3 2 2 4 1 2 5 . 3",
+    ". 3 3 3 2 3 4 2 2 5 1 .",
+    "1 2 3 3 2 4 4 1 2 5 1 .",
+)
+NOMINAL = 0.743
+
+
+def rows(found: list[Alpha]) -> dict[str, Alpha]:
+    return {row.concept: row for row in found}
+
+
+def observers() -> list[tuple[int, str, str]]:
+    return [
+        (number, f"observer-{i}", value)
+        for i, line in enumerate(OBSERVERS)
+        for number, value in enumerate(line.split())
+        if value != "."
+    ]
+
+
+def random_sets(seed: int, raters: int = 4, units: int = 30) -> list[tuple[int, str, str]]:
+    rng = random.Random(seed)
+    return [
+        (number, f"rater-{rater}", concept)
+        for number in range(units)
+        for rater in range(raters)
+        if rng.random() < 0.7
+        for concept in rng.sample("abcd", rng.choice((1, 1, 2, 3)))
+    ]
+
+
+def masi(one: frozenset[str], two: frozenset[str]) -> float:
+    jaccard = len(one & two) / len(one | two)
+    if one == two:
+        held = 1.0
+    elif one <= two or two <= one:
+        held = 2 / 3
+    else:
+        held = 1 / 3
+    return 1 - jaccard * held
+
+
+def test_the_worked_example_of_krippendorff_has_its_published_alpha() -> None:
+    found = rows(alphas_of(rated(observers()), "human", seed=0, resamples=100))
+    # One label each: MASI is 0 or 1, so alpha over sets is the nominal one.
+    assert found[OVERALL].alpha == pytest.approx(NOMINAL, abs=5e-4)
+    assert (found[OVERALL].units, found[OVERALL].pairable) == (12, 11)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_alpha_of_a_concept_is_that_of_the_package(seed: int) -> None:
+    said = random_sets(seed)
+    found = rows(alphas_of(rated(said), "all", seed=0, resamples=100))
+    raters = sorted({rater for _, rater, _ in said})
+    for concept in "abcd":
+        table = np.full((len(raters), 30), np.nan)
+        for number, rater, _ in said:
+            table[raters.index(rater), number] = 0
+        for number, rater, given in said:
+            if given == concept:
+                table[raters.index(rater), number] = 1
+        expected = krippendorff.alpha(reliability_data=table, level_of_measurement="nominal")
+        assert found[concept].alpha == pytest.approx(expected)
+        assert found[concept].pairable == int(((~np.isnan(table)).sum(axis=0) > 1).sum())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_alpha_over_sets_is_that_of_the_definition_with_masi(seed: int) -> None:
+    said = random_sets(seed)
+    sets = [
+        [
+            frozenset(c for n, r, c in said if (n, r) == (number, rater))
+            for rater in sorted({r for n, r, _ in said if n == number})
+        ]
+        for number in range(30)
+    ]
+    found = rows(alphas_of(rated(said), "all", seed=0, resamples=100))
+    assert found[OVERALL].alpha == pytest.approx(alpha_by_definition(sets, masi))
+
+
+def test_alpha_over_sets_is_that_of_the_package_with_a_distance_of_its_own() -> None:
+    said = random_sets(7)
+    members = {(n, r): frozenset(c for m, s, c in said if (m, s) == (n, r)) for n, r, _ in said}
+    domain = sorted(set(members.values()), key=sorted)
+    raters = sorted({r for _, r in members})
+    table = np.full((len(raters), 30), np.nan)
+    for (number, rater), value in members.items():
+        table[raters.index(rater), number] = domain.index(value)
+    apart = np.array([[masi(one, two) for two in domain] for one in domain])
+
+    def distance(first, second, **_):  # type: ignore[no-untyped-def]
+        return apart[np.asarray(first, dtype=int), np.asarray(second, dtype=int)]
+
+    expected = krippendorff.alpha(
+        reliability_data=table,
+        value_domain=np.arange(len(domain)),
+        level_of_measurement=distance,
+    )
+    found = rows(alphas_of(rated(said), "all", seed=0, resamples=100))
+    assert found[OVERALL].alpha == pytest.approx(expected)
+
+
+def test_two_raters_and_one_concept_follow_the_closed_form() -> None:
+    # 10 units: both give it in 4, one alone in 3, none in 3 (they give another label there).
+    said = [(n, "ada", "curve" if n < 7 else "line") for n in range(10)]
+    said += [(n, "grace", "curve" if n < 4 else "line") for n in range(10)]
+    yes, no = 11, 9
+    closed = 1 - (20 - 1) * 3 / (yes * no)
+    found = rows(alphas_of(rated(said), "all", seed=0, resamples=200))
+    assert found["curve"].alpha == pytest.approx(closed)
+
+
+def test_raters_who_agree_on_everything_have_alpha_one_in_every_resample() -> None:
+    said = [(n, rater, "ab"[n % 2]) for n in range(40) for rater in ("ada", "grace", "mary")]
+    for row in alphas_of(rated(said), "all", seed=0, resamples=200):
+        assert (row.alpha, row.low, row.high) == pytest.approx((1.0, 1.0, 1.0))
+
+
+def test_the_interval_covers_nought_for_raters_who_guess_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    covered = 0
+    trials = 100
+    for _ in range(trials):
+        said = [(n, rater, "ab"[rng.integers(2)]) for n in range(80) for rater in ("ada", "grace")]
+        row = rows(alphas_of(rated(said), "all", seed=int(rng.integers(1 << 30)), resamples=300))
+        low, high = row["a"].low, row["a"].high
+        assert low is not None and high is not None
+        covered += low <= 0 <= high
+    assert 88 <= covered <= 100  # 95 expected; 88 or fewer has probability 0.003
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    found = rated(random_sets(1))
+    one, again, other = (
+        rows(alphas_of(found, "all", seed=seed, resamples=200))[OVERALL] for seed in (1, 1, 2)
+    )
+    assert one == again
+    assert (one.alpha, one.low) != (other.alpha, other.low)
+
+
+def test_one_rater_has_no_alpha_and_the_row_says_why() -> None:
+    (overall, concept) = alphas_of(rated([(0, "ada", "curve")]), "all", seed=0, resamples=100)
+    for row in (overall, concept):
+        assert (row.alpha, row.low, row.high) == (None, None, None)
+        assert row.why == "fewer than two raters"
+
+
+def test_where_raters_share_no_unit_nothing_can_be_paired() -> None:
+    found = rated([(0, "ada", "curve"), (1, "grace", "curve")])
+    assert {row.why for row in alphas_of(found, "all", seed=0, resamples=100)} == {
+        "no unit has two ratings"
+    }
+
+
+def test_where_all_say_the_same_alpha_is_undefined_and_not_one() -> None:
+    found = rated([(n, rater, "curve") for n in range(5) for rater in ("ada", "grace")])
+    for row in alphas_of(found, "all", seed=0, resamples=100):
+        assert row.alpha is None
+        assert "no variation" in str(row.why)
+
+
+def test_a_concept_of_one_unit_has_alpha_and_no_interval() -> None:
+    said = [(n, r, "curve" if n == 0 else "line") for n in range(50) for r in ("ada", "grace")]
+    row = rows(alphas_of(rated(said), "all", seed=0, resamples=200))["curve"]
+    assert (row.alpha, row.low) == (1.0, None)
+    assert "too rare" in str(row.why)
+
+
+def test_masi_is_that_of_the_definition_for_all_sets_of_three() -> None:
+    sets = [(0,), (1,), (0, 1), (1, 2), (0, 1, 2)]
+    expected = [[1 - masi(frozenset(map(str, a)), frozenset(map(str, b))) for b in sets]
+                for a in sets]  # fmt: skip
+    assert masi_likeness(sets, 3).toarray() == pytest.approx(np.array(expected))
+
+
+def test_humans_alone_and_all_raters_stand_apart_in_the_report_of_a_store(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "kb.ckb")
+    human = ["curve", "curve", "line", "line", "curve", "line"]
+    said = [(n, who, "human", text) for n, text in enumerate(human) for who in ("ada", "grace")]
+    said += [(n, "explainer", "model", "curve") for n in range(6)]
+    take_in(
+        store,
+        [record(target=feature(n), author=by(who, kind), label={"text": text})
+         for n, who, kind, text in said],
+        tmp_path,
+    )  # fmt: skip
+    report = agreement(store, resamples=200)
+    assert report.overall("human").alpha == pytest.approx(1.0)
+    mixed = [[*[text] * 2, "curve"] for text in human]
+    expected = alpha_by_definition(mixed, lambda a, b: float(a != b))
+    assert report.overall("all").alpha == pytest.approx(expected)
+    assert [(a.concept, a.raters, a.rater_count) for a in report.alphas] == [
+        (OVERALL, "all", 3), (OVERALL, "human", 2), ("curve", "all", 3), ("curve", "human", 2),
+        ("line", "all", 3), ("line", "human", 2),
+    ]  # fmt: skip
+    result = report.to_result()
+    assert len(result) == 6
+    assert any("MASI" in note for note in result.notes)
+    assert agreement(store, models=["beta"], resamples=100).overall("all").why == (
+        "fewer than two raters"
+    )
+    store.close()
+
+
+def test_too_few_resamples_are_refused(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "kb.ckb")
+    with pytest.raises(QueryError, match="needs 100"):
+        agreement(store, resamples=10)
+    store.close()
