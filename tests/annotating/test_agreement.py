@@ -144,9 +144,10 @@ def test_the_interval_covers_nought_for_raters_who_guess_about_as_often_as_it_sa
         said = [(n, rater, "ab"[rng.integers(2)]) for n in range(80) for rater in ("ada", "grace")]
         row = rows(alphas_of(rated(said), "all", seed=int(rng.integers(1 << 30)), resamples=300))
         low, high = row["a"].low, row["a"].high
-        assert low is not None and high is not None
+        assert low is not None
+        assert high is not None
         covered += low <= 0 <= high
-    assert 88 <= covered <= 100  # 95 expected; 88 or fewer has probability 0.003
+    assert 88 <= covered  # 95 expected of 100
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
