@@ -17,6 +17,9 @@ from .ids import annotation_id, canonical_json, content_hash
 STATES = ("pending", "live", "superseded", "retracted", "contested")
 """What becomes of an annotation. It only ever moves to a later one of these."""
 
+HASHED = "ckb:"
+"""What an id begins with that is the hash of what its record states."""
+
 FREE = "free"
 """Vocabulary of a label that names none, in the id of the ``Label`` node."""
 

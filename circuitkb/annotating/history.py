@@ -50,7 +50,8 @@ RETURN a.id AS annotation, a.created AS created, a.kind AS kind,
   COLLECT { MATCH (a)-[:BY]->(who:Annotator) RETURN who.id AS author ORDER BY author } AS said_by,
   a.state AS state,
   COLLECT { MATCH (a)-[:ANNOTATES]->(x) RETURN x.id AS thing ORDER BY thing } AS about,
-  COLLECT { MATCH (a)-[:SUPERSEDES]->(b:Annotation) RETURN b.id AS older ORDER BY older } AS supersedes,
+  COLLECT { MATCH (a)-[:SUPERSEDES]->(b:Annotation)
+    RETURN b.id AS older ORDER BY older } AS supersedes,
   coalesce(a.awaits, []) AS awaits, a.method AS method, a.source AS source,
   a.license AS license, size(coalesce(a.records, [])) AS records"""
 

@@ -20,7 +20,7 @@ from circuitkb.loaders.provenance import tool
 from circuitkb.schema.errors import AnnotationError, AnnotationFileError
 from circuitkb.schema.ids import canonical_json, content_hash
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.schema.records import canonical_record
+from circuitkb.schema.records import HASHED, canonical_record, core_of
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores.base import Store
 from circuitkb.stores.stored_graph import StoredGraph
@@ -215,7 +215,7 @@ class _Checking:
         problems = problems_of(given)
         if not problems:
             record = canonical_record(given)
-            problems = self._places.problems(record)
+            problems = [*_id_problems(record), *self._places.problems(record)]
         if problems:
             self._reject(number, path, line, "; ".join(problems))
             return
@@ -260,6 +260,14 @@ class _Checking:
             without_fingerprint=self._unmarked,
             partial=partial,
             dry_run=dry_run,
+        )
+
+
+def _id_problems(record: dict[str, Any]) -> Iterator[str]:
+    if record["id"].startswith(HASHED) and record["id"] != core_of(record):
+        yield (
+            f"id: {record['id']} is the hash of another statement than this one. To correct a "
+            "record, leave it as it is, and add one without an id that supersedes it"
         )
 
 
