@@ -253,11 +253,12 @@ class _Sums:
 
     def alpha(self, weights: Floats) -> Floats:
         """Return alpha of each concept (rows) for each weighting of the units (columns)."""
-        total = (weights @ self.base)[None, :] + (self.more.T @ weights.T)
-        yes = self.yes.T @ weights.T
+        total: Floats = (weights @ self.base)[None, :] + np.asarray(self.more.T @ weights.T)
+        yes: Floats = np.asarray(self.yes.T @ weights.T)
         with np.errstate(all="ignore"):
             expected = yes * (total - yes)
-            found: Floats = 1 - (total - 1) * (self.apart.T @ weights.T) / expected
+            apart: Floats = np.asarray(self.apart.T @ weights.T)
+            found: Floats = 1 - (total - 1) * apart / expected
         found[expected <= 0] = np.nan
         return found
 

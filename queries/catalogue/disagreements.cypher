@@ -3,6 +3,7 @@
 //   "where do people disagree?",
 //   "which labels do annotators disagree about?",
 //   "disagreements between labellers in {models}",
+//   "where do labellers disagree?",
 //   "where do raters contradict each other about {label}?",
 //   "which features do people label differently?",
 // ]

@@ -6,8 +6,8 @@
 //   "annotations waiting for a model",
 //   "what are annotations waiting for?",
 // ]
-// needs = [["pending", "waiting"]]
-// words = ["labelled", "model", "circuit", "wait"]
+// needs = [["pending", "waiting"], ["labelled"]]
+// words = ["model", "circuit", "wait"]
 // example = "which annotations are pending?"
 // [columns]
 // awaiting = "what is not here: model, circuit or annotation"

@@ -6,8 +6,8 @@
 //   "which annotations are outdated?",
 //   "labels stale in {models}",
 // ]
-// needs = [["stale", "outdated"]]
-// words = ["labelled", "model"]
+// needs = [["stale", "outdated"], ["labelled"]]
+// words = ["model"]
 // example = "which annotations are outdated?"
 // [parameters.models]
 // type = "models"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from circuitkb.queries.catalogue import find
 from circuitkb.schema.records import canonical_record
 from circuitkb.stores.base import Store
+from tests.stores.factories import FACTORIES, Factory
 
-from .shared_records import FINGERPRINT, by, feature, record, store_at, take_in, unit
+from .shared_records import FINGERPRINT, by, feature, model_rows, record, take_in, unit
 
 CONTESTED = "urn:uuid:00000000-0000-4000-8000-000000000009"
 WAITING = "ckb:" + "0" * 32
@@ -27,10 +29,19 @@ def answer(store: Store, name: str, **given: Any) -> list[dict[str, Any]]:
     return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+@pytest.fixture(scope="module", params=FACTORIES[:2], ids=lambda kind: kind.name)
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("disagreements")
-    store = store_at(folder / "kb.ckb")
+    kind: Factory = request.param
+    with kind.held(folder) as store:
+        fill(store, folder)
+        yield store
+
+
+def fill(store: Store, folder: Path) -> None:
+    store.write(model_rows())
     old = canonical_record(record(target=feature(3), label={"text": "first"}, author=by("cleo")))
     reviewed = canonical_record(record(target=feature(2), label={"text": "wheel"}))
     take_in(store, [
@@ -56,8 +67,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         record("claim", target={"type": "edge", "source": unit(1), "target": unit(2,
                layer="conv2")}, text="excites", author=by("cleo")),
     ], folder)  # fmt: skip
-    yield store
-    store.close()
 
 
 def test_features_with_different_concepts_show_who_says_what(store: Store) -> None:

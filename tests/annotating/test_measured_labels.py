@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from circuitkb.annotating.measured_labels import measured_labels, of_feature
 from circuitkb.annotating.vocabulary import declare
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 from circuitkb.stores.base import Store
+from tests.stores.factories import FACTORIES, Factory
 
-from .shared_records import by, feature, record, store_at, take_in
+from .shared_records import by, feature, model_rows, record, take_in
 
 VOCABULARY = """\
 concept,label,vocabulary,measure,expected,tolerance
@@ -69,20 +73,28 @@ def verdict(text: str, observed: bool, angle: float | None) -> str:
     return "agrees" if min((angle - at) % 180, (at - angle) % 180) <= tolerance else "contradicts"
 
 
-def tied(tmp_path: Path, labels: list[tuple[int, str]]) -> Store:
-    store = store_at(tmp_path / "kb.ckb")
-    take_in(store, [record(target=feature(n), label={"text": text}) for n, text in labels],
-            tmp_path)  # fmt: skip
-    path = tmp_path / "vocabulary.csv"
+def tied(store: Store, folder: Path, labels: list[tuple[int, str]]) -> Store:
+    store.write(model_rows())
+    if labels:
+        take_in(store, [record(target=feature(n), label={"text": text}) for n, text in labels],
+                folder)  # fmt: skip
+    path = folder / "vocabulary.csv"
     path.write_text(VOCABULARY, encoding="utf-8")
     declare(store, path)
     return store
 
 
-def test_every_verdict_is_that_of_the_circle_of_axes(tmp_path: Path) -> None:
+@pytest.fixture(params=FACTORIES[:2], ids=lambda kind: kind.name)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    kind: Factory = request.param
+    with kind.held(tmp_path) as store:
+        yield store
+
+
+def test_every_verdict_is_that_of_the_circle_of_axes(store: Store, tmp_path: Path) -> None:
     rng = random.Random(2)
     labels = [(n, text) for n in range(8) for text in (*EXPECTED, "colour")]
-    store = tied(tmp_path, labels)
+    tied(store, tmp_path, labels)
     seen = set()
     for _ in range(6):
         angles = {n: rng.choice((None, rng.uniform(0, 180), 5.0, 175.0)) for n in range(7)}
@@ -97,11 +109,12 @@ def test_every_verdict_is_that_of_the_circle_of_axes(tmp_path: Path) -> None:
         }
         seen |= set(found.values())
     assert seen == {"agrees", "contradicts", "not confirmed", "not measured"}
-    store.close()
 
 
-def test_a_row_has_the_figures_of_the_evidence_and_what_was_expected(tmp_path: Path) -> None:
-    store = tied(tmp_path, [(1, "flat"), (2, "blob"), (3, "oriented")])
+def test_a_row_has_the_figures_of_the_evidence_and_what_was_expected(
+    store: Store, tmp_path: Path
+) -> None:
+    tied(store, tmp_path, [(1, "flat"), (2, "blob"), (3, "oriented")])
     take_in(store, [record(target=feature(1), label={"text": "flat"}, author=by("grace"))],
             tmp_path)  # fmt: skip
     observe(store, {1: 40.0, 2: None})
@@ -116,13 +129,9 @@ def test_a_row_has_the_figures_of_the_evidence_and_what_was_expected(tmp_path: P
     assert of_feature(store, "alpha/conv1:1")["label"] == ["flat"]
     assert measured_labels(store, label="BLO")["label"] == ["blob"]
     assert "contradicts: 1" in measured_labels(store).notes[0]
-    store.close()
 
 
-def test_no_rows_come_with_the_reason(tmp_path: Path) -> None:
-    store = store_at(tmp_path / "kb.ckb")
+def test_no_rows_come_with_the_reason(store: Store, tmp_path: Path) -> None:
     assert "vocabulary file" in measured_labels(store).notes[0]
-    store.close()
-    store = tied(tmp_path / "more", []) if (tmp_path / "more").mkdir() is None else store
+    tied(store, tmp_path, [])
     assert "No feature asked for" in measured_labels(store).notes[0]
-    store.close()
