@@ -207,6 +207,7 @@ def _resampled(
         table = weights.reshape(len(drawn), units).astype(np.float64)
         return np.concatenate([sets.alpha(table), sums.alpha(table)])
 
+    # One draw of units serves all alphas: the statistic has a row for each, resamples last.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # resamples without variation are left out, and told
         found = bootstrap(

@@ -81,7 +81,7 @@ class Ratings:
     Attributes
     ----------
     units, raters, concepts
-        What the indices stand for, in order of their ids.
+        What the indices stand for: units by model, layer and number, others in order of ids.
     types
         human, group, model or tool, for each rater.
     yes, no, unsure
@@ -181,7 +181,7 @@ def from_rows(rows: Iterable[tuple[Unit, str, str, str, str]]) -> Ratings:
     ([[0, 0, 0]], [[0, 1, 0]], [2])
     """
     kept = list(rows)
-    units = sorted({row[0] for row in kept})
+    units = sorted({row[0] for row in kept}, key=lambda unit: (*unit[1:], unit.id))
     types = {row[1]: row[2] for row in kept}
     raters = sorted(types)
     concepts = sorted({row[3] for row in kept})

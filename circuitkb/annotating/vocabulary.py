@@ -87,6 +87,9 @@ class VocabularyReport:
         Labels that now mean another concept than they did, or any at all.
     undeclared
         Labels in use that still have no concept, the most used first.
+    split
+        Those of them whose text the file declares in another vocabulary, or in another case: they
+        count as another concept than the declared one.
     """
 
     path: str
@@ -94,6 +97,7 @@ class VocabularyReport:
     concepts: int
     changed: int
     undeclared: tuple[str, ...]
+    split: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -112,8 +116,21 @@ class VocabularyReport:
         )
 
     def to_result(self) -> Result:
-        """Return one row for each label in use that has no concept."""
-        return Result(("label",), tuple((label,) for label in self.undeclared))
+        """Return one row for each label in use that has no concept; those split off first."""
+        rows = [(label, True) for label in self.split]
+        rows += [(label, False) for label in self.undeclared if label not in set(self.split)]
+        return Result(("label", "split"), tuple(rows), notes=(self.message, *self.notes))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about the figures."""
+        if not self.split:
+            return ()
+        return (
+            f"{len(self.split)} labels in use read like declared ones, in another vocabulary or "
+            f"case, and count as other concepts until declared too: {', '.join(self.split[:3])}"
+            f"{', ...' if len(self.split) > 3 else ''}",
+        )
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
@@ -276,6 +293,7 @@ def declare(store: Store, path: Path) -> VocabularyReport:
     before = {row[0]: row[3] for row in store.read(_LABELS, limit=None).rows}
     store.write(vocabulary_rows(vocabulary, tuple(before)))
     rows = store.read(_LABELS, limit=None).rows
+    texts = {entry.label.casefold() for entry in vocabulary.entries}
     left = sorted((row for row in rows if row[4] and not row[3]), key=lambda row: (-row[4], row[0]))
     return VocabularyReport(
         str(path),
@@ -283,6 +301,7 @@ def declare(store: Store, path: Path) -> VocabularyReport:
         len({entry.concept for entry in vocabulary.entries}),
         sum(before.get(entry.id) != entry.concept for entry in vocabulary.entries),
         tuple(row[0] for row in left),
+        tuple(row[0] for row in left if row[1].casefold() in texts),
     )
 
 

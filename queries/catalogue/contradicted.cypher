@@ -24,7 +24,7 @@
 // [columns]
 // feature = "id of the feature"
 // label = "the label"
-// said_by = "who gives it"
+// said_by = "ids of who gives it"
 // expected = "what the vocabulary expects: oriented, not oriented, or degrees"
 // measured = "what was measured: oriented, not oriented, or degrees"
 // verdict = "contradicts, not confirmed, agrees, or not measured"
@@ -37,7 +37,7 @@ WHERE r.role IS NULL AND l.measure IN ['oriented', 'orientation']
   AND toLower(l.text) CONTAINS toLower($label)
   AND (size($models) = 0 OR f.model IN $models) AND (size($layers) = 0 OR f.layer IN $layers)
 MATCH (a)-[:BY]->(who:Annotator)
-WITH f, l, coalesce(who.name, who.id) AS name ORDER BY name
+WITH f, l, who.id AS name ORDER BY name
 WITH f, l, collect(DISTINCT name) AS said_by
 OPTIONAL MATCH (f)<-[:ABOUT]-(e:Evidence {kind: 'orientation-tuning'})
 WITH f, l, said_by, e.value AS value, e.null_mean AS null_mean, e.p AS p, e.q AS q,

@@ -81,6 +81,7 @@ def test_a_declaration_holds_for_labels_of_now_and_of_later_imports(tmp_path: Pa
     report = declare(store, path)
     assert (report.labels, report.concepts, report.changed) == (2, 1, 2)
     assert report.undeclared == ("free:dog",)
+    assert report.split == ()
     assert declare(store, path).changed == 0
     take_in(store, [record(label=ours, author=by("grace"))], tmp_path)
     assert store.read(LABELS).rows == [
@@ -89,6 +90,18 @@ def test_a_declaration_holds_for_labels_of_now_and_of_later_imports(tmp_path: Pa
         ("ours:curves", "bent", "orientation", "30", 15.0),
     ]
     assert ratings(store).concepts == ("bent", "dog")
+    store.close()
+
+
+def test_a_label_declared_in_one_vocabulary_only_is_told(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "kb.ckb")
+    ours = {"text": "Curve", "vocabulary": "ours"}
+    take_in(store, [record(), record(label=ours, author=by("grace"))], tmp_path)
+    path = tmp_path / "v.csv"
+    path.write_text("concept,label,vocabulary\nbent,Curve,ours\n", encoding="utf-8")
+    report = declare(store, path)
+    assert report.split == ("free:curve",)
+    assert "1 labels in use read like declared ones" in report.notes[0]
     store.close()
 
 
