@@ -11,9 +11,8 @@ import pytest
 
 from circuitkb.annotating.agreement import OVERALL, Alpha, agreement, alphas_of, masi_likeness
 from circuitkb.schema.errors import QueryError
-
-from .rated import alpha_by_definition, rated
-from .shared_records import by, feature, record, store_at, take_in
+from tests.annotating.rated import alpha_by_definition, rated
+from tests.annotating.shared_records import by, feature, record, store_at, take_in
 
 # Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, example C: four observers.
 OBSERVERS = (
@@ -147,7 +146,7 @@ def test_the_interval_covers_nought_for_raters_who_guess_about_as_often_as_it_sa
         assert low is not None
         assert high is not None
         covered += low <= 0 <= high
-    assert 88 <= covered  # 95 expected of 100
+    assert covered >= 88  # 95 expected of 100
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:

@@ -8,9 +8,8 @@ import pytest
 
 from circuitkb.annotating.consensus import Rule, consensus, consensus_of
 from circuitkb.schema.errors import QueryError
-
-from .rated import rated
-from .shared_records import by, feature, record, store_at, take_in
+from tests.annotating.rated import rated
+from tests.annotating.shared_records import by, feature, record, store_at, take_in
 
 SAID = [
     (0, "ada", "curve"), (0, "grace", "curve"), (0, "mary", "line"),  # two of three

@@ -11,9 +11,16 @@ import pytest
 from circuitkb.queries.catalogue import find
 from circuitkb.schema.records import canonical_record
 from circuitkb.stores.base import Store
+from tests.annotating.shared_records import (
+    FINGERPRINT,
+    by,
+    feature,
+    model_rows,
+    record,
+    take_in,
+    unit,
+)
 from tests.stores.factories import FACTORIES, Factory
-
-from .shared_records import FINGERPRINT, by, feature, model_rows, record, take_in, unit
 
 CONTESTED = "urn:uuid:00000000-0000-4000-8000-000000000009"
 WAITING = "ckb:" + "0" * 32

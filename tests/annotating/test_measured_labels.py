@@ -13,9 +13,8 @@ from circuitkb.annotating.measured_labels import measured_labels, of_feature
 from circuitkb.annotating.vocabulary import declare
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 from circuitkb.stores.base import Store
+from tests.annotating.shared_records import by, feature, model_rows, record, take_in
 from tests.stores.factories import FACTORIES, Factory
-
-from .shared_records import by, feature, model_rows, record, take_in
 
 VOCABULARY = """\
 concept,label,vocabulary,measure,expected,tolerance

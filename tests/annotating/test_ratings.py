@@ -8,9 +8,8 @@ from pathlib import Path
 from circuitkb.annotating.ratings import Ratings, from_rows, ratings
 from circuitkb.annotating.vocabulary import declare
 from circuitkb.schema.records import canonical_record
-
-from .rated import rated, unit
-from .shared_records import by, feature, record, store_at, take_in
+from tests.annotating.rated import rated, unit
+from tests.annotating.shared_records import by, feature, record, store_at, take_in
 
 
 def cells(found: Ratings) -> dict[tuple[str, str], tuple[int, int]]:

@@ -16,8 +16,7 @@ from circuitkb.annotating.vocabulary import (
     suggestions,
 )
 from circuitkb.schema.errors import AnnotationFileError
-
-from .shared_records import by, feature, record, store_at, take_in
+from tests.annotating.shared_records import by, feature, record, store_at, take_in
 
 HEAD = "concept,label,vocabulary,measure,expected,tolerance\n"
 LABELS = "MATCH (l:Label) RETURN l.id, l.concept, l.measure, l.expected, l.tolerance ORDER BY l.id"
