@@ -17,7 +17,15 @@ from rapidfuzz.distance import Indel
 from circuitkb.schema.errors import UnknownQuestionError
 
 from .catalogue import Question, questions
-from .mentions import Names, take_features, take_integer, take_label, take_layers, take_models
+from .mentions import (
+    Names,
+    take_angle,
+    take_features,
+    take_integer,
+    take_label,
+    take_layers,
+    take_models,
+)
 from .words import correct, words
 
 LEAST = 0.4
@@ -118,6 +126,8 @@ def _read(asked: str, question: Question, names: Names, given: Collection[str]) 
             text, value = take_label(text, names)
         elif p.type == "integer":
             text, value = take_integer(text, p.cues)
+        elif p.type == "angle":
+            text, value = take_angle(text)
         elif p.type == "layers":
             text, layers = take_layers(text, names)
             value = layers or None

@@ -21,6 +21,7 @@ _UNIT_OF = re.compile(
 _LAYER_UNIT = re.compile(
     r"(?<!\S)(\S+)(?:'s)?,? (?:(?:unit|neuron|channel|feature) )?#?(\d+)(?![\w.])", re.IGNORECASE
 )
+_ANGLE = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s*(?:°|deg(?:rees?)?\b)", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]+)\"|(?<!\w)'([^']+)'(?!\w)|“([^”]+)”")
 _NAMED = re.compile(
     r"\b(?:labell?ed|called|named|tagged|annotated|(?:the|a) label)(?: as| with| is)? ([^?.!,]+)",
@@ -219,3 +220,17 @@ def take_integer(text: str, cues: Sequence[str]) -> tuple[str, int | None]:
         if set(before + after) & set(cues):
             return text[: match.start()] + "{integer}" + text[match.end() :], int(match[1])
     return text, None
+
+
+def take_angle(text: str) -> tuple[str, float | None]:
+    """Replace an angle in degrees by ``{angle}``; return text and angle.
+
+    Examples
+    --------
+    >>> take_angle("unions of detectors at 45 degrees")
+    ('unions of detectors at {angle}', 45.0)
+    """
+    found = _ANGLE.search(text)
+    if found is None:
+        return text, None
+    return text[: found.start()] + "{angle}" + text[found.end() :], float(found[1])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.ids import FeatureId
 
-ParameterType = Literal["feature", "label", "models", "layers", "integer", "text", "texts"]
-"""``feature``: an id; ``label``: part of one; ``models``, ``layers``: names, none for all."""
+ParameterType = Literal["feature", "label", "models", "layers", "integer", "angle", "text", "texts"]
+"""``feature``: an id; ``label``: part of one; ``models``, ``layers``: names, none for all;
+``angle``: degrees from 0 to 180, -1 for any."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Parameter:
             return str(value if isinstance(value, FeatureId) else FeatureId.parse(str(value)))
         if self.type == "integer":
             return self._integer(value)
+        if self.type == "angle":
+            return self._angle(value)
         if self.type in ("label", "text"):
             if isinstance(value, str) and (value.strip() or not self.required):
                 return value.strip()
@@ -58,6 +62,17 @@ class Parameter:
         if isinstance(value, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
             raise QueryError(f"{self.name} is {value!r}: it must be a number from 1.")
         return int(text)
+
+    def _angle(self, value: Any) -> float:
+        try:
+            degrees = float(value)
+        except (TypeError, ValueError):
+            degrees = math.nan
+        if degrees == -1 and not self.required:
+            return degrees
+        if isinstance(value, bool) or not 0 <= degrees <= 180:
+            raise QueryError(f"{self.name} is {value!r}: it must be degrees from 0 to 180.")
+        return degrees
 
     def _texts(self, value: Any) -> list[str]:
         parts = value.split(",") if isinstance(value, str) else list(value or ())

@@ -5,6 +5,8 @@
 //   "which units unite left-facing and right-facing detectors?",
 //   "show circuits that merge mirrored features into one invariant unit",
 //   "unions of left and right {label} detectors",
+//   "unions of detectors at {orientation}",
+//   "which units unite mirrored cases that prefer lines at {orientation}?",
 //   "which units get left and right versions combined?",
 //   "find pose-invariant units built from two mirrored cases in {models}",
 //   "where do mirror images feed into one feature?",
@@ -22,6 +24,22 @@
 // type = "label"
 // default = ""
 // help = "part of a label that the unit or a case of it must have; empty for any"
+// [parameters.one_label]
+// type = "label"
+// default = ""
+// help = "part of a label that a unit of the one case must have, as in left; empty for any"
+// [parameters.other_label]
+// type = "label"
+// default = ""
+// help = "part of a label that a unit of the mirrored case must have, as in right; empty for any"
+// [parameters.orientation]
+// type = "angle"
+// default = -1
+// help = "degrees of the lines that a case was measured to prefer; -1 for any, measured or not"
+// [parameters.tolerance]
+// type = "integer"
+// default = 15
+// help = "degrees that it may be off"
 // [parameters.of]
 // type = "text"
 // default = "mirror left-right"
@@ -59,6 +77,21 @@ CALL () {
     AND ($label = '' OR EXISTS {
       MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
+    AND ($orientation < 0 OR EXISTS {
+      MATCH (f:Feature)-[m:MEMBER_OF]->(c)
+      WHERE m.side IS NOT NULL AND f.orientation IS NOT NULL
+        AND 90 - abs(90 - abs(f.orientation - $orientation)) <= $tolerance })
+  WITH c, CASE WHEN $one_label = '' AND $other_label = '' THEN [] ELSE COLLECT { MATCH (c)<-[m:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-
+        (:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label) WHERE m.side = 1
+      RETURN toLower(l.text) AS text } END
+    AS said_1, CASE WHEN $one_label = '' AND $other_label = '' THEN [] ELSE COLLECT { MATCH (c)<-[m:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-
+        (:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label) WHERE m.side = 2
+      RETURN toLower(l.text) AS text } END
+    AS said_2
+  WHERE ($one_label = '' OR any(text IN said_1 WHERE text CONTAINS toLower($one_label)))
+      AND ($other_label = '' OR any(text IN said_2 WHERE text CONTAINS toLower($other_label)))
+    OR ($one_label = '' OR any(text IN said_2 WHERE text CONTAINS toLower($one_label)))
+      AND ($other_label = '' OR any(text IN said_1 WHERE text CONTAINS toLower($other_label)))
   MATCH (a:Feature)-[one:MEMBER_OF]->(c) WHERE one.side = 1
   MATCH (b:Feature)-[two:MEMBER_OF]->(c) WHERE two.side = 2
   MATCH (u:Feature)-[both:MEMBER_OF]->(c) WHERE both.role = 'union'
@@ -78,6 +111,15 @@ CALL () {
     AND ($label = '' OR EXISTS {
       MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
+    AND ($one_label = '' OR EXISTS {
+      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
+        -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($one_label) })
+    AND ($other_label = '' OR EXISTS {
+      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
+        -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($other_label) })
+    AND ($orientation < 0 OR EXISTS {
+      MATCH (f:Feature)-[:MEMBER_OF]->(p) WHERE f.orientation IS NOT NULL
+        AND 90 - abs(90 - abs(f.orientation - $orientation)) <= $tolerance })
     AND NOT EXISTS { MATCH (p)<-[:MEMBER_OF]-(:Feature)-[:IN_LAYER]->(z:Layer)
       WHERE z.position > y.position }
     AND NOT EXISTS {

@@ -95,6 +95,9 @@ def make(seed: int) -> Graph:
             graph.analogous.append(
                 {"source": one["id"], "target": two["id"], "q": rng.choice((0.01, 0.05, 1.0))}
             )
+    other = random.Random(-seed - 1)  # apart, so that nothing else depends on it
+    for feature in graph.features:
+        feature["orientation"] = other.choice((None, other.uniform(0, 180)))
     return graph
 
 

@@ -254,6 +254,43 @@ def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_fo
     assert got == expected
 
 
+@pytest.mark.parametrize("orientation", [None, 40.0])
+@pytest.mark.parametrize(
+    ("one", "other"), [("", ""), ("curve", ""), ("curve", "dog"), ("", "heads")]
+)
+def test_unions_are_found_by_what_people_call_the_cases_and_by_what_they_were_measured_to_prefer(
+    stored: Any, one: str, other: str, orientation: float | None
+) -> None:
+    graph, store = stored
+    measured = {
+        f["id"]: f["orientation"] for f in graph.features if f.get("orientation") is not None
+    }
+
+    def near(feature: str) -> bool:
+        if feature not in measured:
+            return False
+        apart = abs(measured[feature] - (orientation or 0)) % 180
+        return min(apart, 180 - apart) <= 15
+
+    def says(side: set[str], word: str) -> bool:
+        return not word or any(word in text.lower() for text in graph.labels_of(*side))
+
+    expected = set()
+    other_motifs = {e["circuit"] for e in graph.evidence if "up-down" in (e.get("detail") or "")}
+    for circuit in graph.circuits:
+        if circuit["motif"] != "union" or circuit["id"] in other_motifs:
+            continue
+        sides = [{m["feature"] for m in circuit["members"] if m["side"] == n} for n in (1, 2)]
+        fits = [says(a, one) and says(b, other) for a, b in (sides, sides[::-1])]
+        if any(fits) and (orientation is None or any(map(near, set.union(*sides)))):
+            expected.add(next(m["feature"] for m in circuit["members"] if m["role"] == "union"))
+    given = {"one_label": one, "other_label": other}
+    if orientation is not None:
+        given["orientation"] = orientation
+    got = answer(store, "union", **given)
+    assert {r["target"] for r in got if r["origin"] == "found"} == expected
+
+
 def analogous(graph: Any, circuits: list[dict[str, Any]]) -> list[str]:
     """Targets of the believable analogues of some circuits, whichever was matched with which."""
     here = {circuit["id"] for circuit in circuits}
