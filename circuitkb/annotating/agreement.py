@@ -56,9 +56,10 @@ class Alpha(NamedTuple):
     alpha, low, high
         Krippendorff's alpha and its 95% interval; None where they are undefined.
     units, pairable
-        Units that were rated, and those with two ratings or more: alpha is computed from these.
+        Units with any rating, and those with two or more of the concept (over all: of sets): alpha
+        is computed from these.
     rater_count
-        Raters that rated any unit.
+        Raters that rated any unit, if only by disagreeing.
     given
         How many times the concept was given (over all: how many concepts were).
     why
@@ -151,7 +152,7 @@ def alphas_of(found: Ratings, raters: Raters, *, seed: int, resamples: int) -> l
     drawn = _resampled(both, len(found.units), sums, sets, seed, resamples)
     alpha = np.concatenate([sets.alpha(point), sums.alpha(point)])[:, 0]
     human = len(found.present)
-    units = int((counts.rated > 0).sum())
+    units = len(np.union1d(found.yes[:, 0], found.no[:, 0]))
     given = np.bincount(found.yes[:, 2], minlength=len(found.concepts))
     spoken = np.unique(counts.concept)
     rows = []
@@ -177,6 +178,8 @@ def _why(raters: int, pairable: int, alpha: float | None, low: float | None) -> 
         return "no unit has two ratings"
     if alpha is None:
         return "no variation: where two raters rated, all say the same"
+    if low is None and pairable == 1:
+        return "only one unit has two ratings: an interval needs several"
     if low is None:
         return "too rare for an interval: most resamples would have to vary"
     return None

@@ -95,7 +95,8 @@ def consensus_of(found: Ratings, rule: Rule = "majority", least_raters: int = 2)
     with_one = len(np.unique(counts.unit[accepted]))
     few = len(np.setdiff1d(np.flatnonzero(counts.rated < least_raters), counts.unit[accepted]))
     notes = (
-        f"Rule {rule}: {_MEANING[rule]}, and at least {least_raters} of them; nothing is stored.",
+        f"Rule {rule}: {_MEANING[rule]}, where {least_raters} raters or more did. Humans, groups, "
+        "models and tools count alike; nothing is stored.",
         f"{with_one} of {len(found.units)} rated units have a consensus, "
         f"{len(found.units) - with_one} have none: {few} of them were labelled by fewer than "
         f"{least_raters} raters.",

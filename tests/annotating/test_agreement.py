@@ -8,10 +8,12 @@ from pathlib import Path
 import krippendorff
 import numpy as np
 import pytest
+import scipy.stats
 
 from circuitkb.annotating.agreement import OVERALL, Alpha, agreement, alphas_of, masi_likeness
+from circuitkb.annotating.ratings import from_rows
 from circuitkb.schema.errors import QueryError
-from tests.annotating.rated import alpha_by_definition, rated
+from tests.annotating.rated import alpha_by_definition, rated, unit
 from tests.annotating.shared_records import by, feature, record, store_at, take_in
 
 # Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, example C: four observers.
@@ -119,6 +121,76 @@ def test_alpha_over_sets_is_that_of_the_package_with_a_distance_of_its_own() -> 
     assert found[OVERALL].alpha == pytest.approx(expected)
 
 
+def test_the_interval_is_that_of_resampling_units_and_asking_the_package() -> None:
+    said = random_sets(11)
+    raters = sorted({rater for _, rater, _ in said})
+    table = np.full((len(raters), 30), np.nan)
+    for value in (0, 1):
+        for number, rater, concept in said:
+            if value == 0 or concept == "a":
+                table[raters.index(rater), number] = value
+    pairable = np.flatnonzero((~np.isnan(table)).sum(axis=0) > 1)
+
+    def statistic(drawn: np.ndarray) -> float:
+        return krippendorff.alpha(
+            reliability_data=table[:, drawn], level_of_measurement="nominal"
+        )  # fmt: skip
+
+    expected = scipy.stats.bootstrap(
+        (pairable,), statistic, n_resamples=200, vectorized=False, method="percentile",
+        rng=np.random.default_rng(4),
+    ).confidence_interval  # fmt: skip
+    found = rows(alphas_of(rated(said), "all", seed=4, resamples=200))["a"]
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_the_interval_over_sets_is_that_of_resampling_units_by_the_definition() -> None:
+    said = random_sets(12, raters=3, units=12)
+    sets = {
+        number: [
+            frozenset(c for n, r, c in said if (n, r) == (number, rater))
+            for rater in sorted({r for n, r, _ in said if n == number})
+        ]
+        for number in range(12)
+    }
+    pairable = np.array([number for number, values in sets.items() if len(values) > 1])
+
+    def statistic(drawn: np.ndarray) -> float | None:
+        return alpha_by_definition([sets[number] for number in drawn.tolist()], masi)
+
+    expected = scipy.stats.bootstrap(
+        (pairable,), statistic, n_resamples=100, vectorized=False, method="percentile",
+        rng=np.random.default_rng(4),
+    ).confidence_interval  # fmt: skip
+    found = rows(alphas_of(rated(said), "all", seed=4, resamples=100))[OVERALL]
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_alpha_with_reviews_is_that_of_the_package(seed: int) -> None:
+    rng = random.Random(seed)
+    verdicts = ("agree", "agree", "disagree", "unsure")
+    said = {
+        (rng.randrange(10), rng.randrange(4), rng.choice("abc")): rng.choice(verdicts)
+        for _ in range(60)
+    }
+    table = {concept: np.full((4, 10), np.nan) for concept in "abc"}
+    for (number, rater, _), verdict in said.items():
+        for concept in "abc" if verdict == "agree" else "":
+            table[concept][rater, number] = 0
+    value = {"agree": 1, "disagree": 0, "unsure": np.nan}
+    for (number, rater, concept), verdict in said.items():
+        table[concept][rater, number] = value[verdict]
+    found = rows(alphas_of(
+        from_rows((unit(number), f"rater-{rater}", "human", concept, verdict)
+                  for (number, rater, concept), verdict in said.items()),
+        "all", seed=0, resamples=100,
+    ))  # fmt: skip
+    for concept in "abc":
+        expected = krippendorff.alpha(table[concept], level_of_measurement="nominal")
+        assert found[concept].alpha == pytest.approx(expected)
+
+
 def test_two_raters_and_one_concept_follow_the_closed_form() -> None:
     # 10 units: both give it in 4, one alone in 3, none in 3 (they give another label there).
     said = [(n, "ada", "curve" if n < 7 else "line") for n in range(10)]
@@ -163,6 +235,24 @@ def test_one_rater_has_no_alpha_and_the_row_says_why() -> None:
     for row in (overall, concept):
         assert (row.alpha, row.low, row.high) == (None, None, None)
         assert row.why == "fewer than two raters"
+
+
+def test_one_shared_unit_has_no_interval_and_the_row_says_why() -> None:
+    found = rated([(0, "ada", "curve"), (0, "grace", "line"), (1, "ada", "curve")])
+    for row in alphas_of(found, "all", seed=0, resamples=100):
+        assert (row.alpha, row.low, row.pairable) == (0.0, None, 1)
+        assert "only one unit" in str(row.why)
+
+
+def test_a_unit_that_people_only_disagreed_about_is_a_rated_unit() -> None:
+    found = from_rows([
+        (unit(0), "explainer", "model", "curve", "agree"),
+        (unit(0), "ada", "human", "curve", "disagree"),
+        (unit(0), "grace", "human", "curve", "disagree"),
+    ])  # fmt: skip
+    (overall, curve) = alphas_of(found.humans(), "human", seed=0, resamples=100)
+    assert (curve.units, curve.pairable, curve.rater_count, curve.given) == (1, 1, 2, 0)
+    assert (overall.units, overall.pairable) == (1, 0)  # nobody of them gave a set
 
 
 def test_where_raters_share_no_unit_nothing_can_be_paired() -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from circuitkb.annotating.ratings import Ratings, from_rows, ratings
 from circuitkb.annotating.vocabulary import declare
 from circuitkb.schema.records import canonical_record
+from circuitkb.stores.base import Store
 from tests.annotating.rated import rated, unit
-from tests.annotating.shared_records import by, feature, record, store_at, take_in
+from tests.annotating.shared_records import by, feature, model_rows, record, take_in
+from tests.stores.factories import FACTORIES, Factory
 
 
 def cells(found: Ratings) -> dict[tuple[str, str], tuple[int, int]]:
@@ -80,8 +84,16 @@ def test_counts_are_those_of_asking_every_rater_about_every_concept() -> None:
         assert cells(from_rows(rows)) == expected
 
 
-def test_a_store_gives_live_labels_of_features_and_their_reviews(tmp_path: Path) -> None:
-    store = store_at(tmp_path / "kb.ckb")
+@pytest.mark.parametrize("kind", FACTORIES[:2], ids=lambda kind: kind.name)
+def test_a_store_of_either_kind_gives_live_labels_of_features_and_their_reviews(
+    kind: Factory, tmp_path: Path
+) -> None:
+    with kind.held(tmp_path) as store:
+        store.write(model_rows())
+        only_live_labels_and_reviews(store, tmp_path)
+
+
+def only_live_labels_and_reviews(store: Store, tmp_path: Path) -> None:
     first = canonical_record(record(label={"text": "Curve"}))
     gone = canonical_record(record(label={"text": "dog"}, author=by("bo")))
     take_in(store, [
@@ -112,4 +124,3 @@ def test_a_store_gives_live_labels_of_features_and_their_reviews(tmp_path: Path)
         "free:Curve", "free:bend", "free:curves",
     )  # fmt: skip
     assert ratings(store, layers=["conv2"]).units == ()
-    store.close()
