@@ -298,13 +298,39 @@ def _evidence(store: Store, cypher: str, id: str) -> Section:
     return replace(section, note="\n".join(told))
 
 
+def _labels(store: Store, id: str) -> Section:
+    """The labels, each with what measurements say of it where a vocabulary ties it to one."""
+    from circuitkb.annotating.measured_labels import of_feature
+
+    section = _section(store, "Labels", LABELS, unshown=("name",), id=id)
+    if not section.rows:
+        return section
+    said = {row["label"]: row for row in of_feature(store, id).to_dicts()}
+    told = [said.get(label) for label in section.result["label"]]
+    result = replace(
+        section.result,
+        columns=(*section.columns, "measured"),
+        rows=tuple(
+            (*row, row_said and row_said["verdict"])
+            for row, row_said in zip(section.rows, told, strict=True)
+        ),
+    )
+    note = "\n".join(
+        f"{row['label']}: expected {row['expected']}, measured {row['measured']}"
+        + (f" (q = {row['q']:.2g})" if row["q"] is not None else "")
+        for row in said.values()
+        if row["verdict"] != "not measured"
+    )
+    return replace(section, result=result, note=note)
+
+
 def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
     total, left_out = facts.get("input_l1"), facts.get("left_out_l1")
     note = "By l1; the net sum is not the meaning of a spatial kernel."
     if total and left_out is not None:
         note += f" The graph leaves out {left_out / total:.0%} of the l1 of all its inputs."
     return [
-        _section(store, "Labels", LABELS, unshown=("name",), id=id),
+        _labels(store, id),
         _question(store, "Strongest inputs", "inputs", note, feature=id, top=STRONGEST),
         _question(store, "Strongest outputs", "outputs", feature=id, top=STRONGEST),
         _question(store, "Circuits", "circuits-of", feature=id),

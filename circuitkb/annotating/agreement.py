@@ -2,8 +2,9 @@
 
 For one concept a rating is yes or no and alpha is nominal. Over all concepts a rating is the set of
 concepts that a rater gives a unit, and two sets are as far apart as MASI says (Passonneau 2006).
-Both are computed from sums over units, so that resampling units is a product of matrices; tests
-hold them against the package ``krippendorff``.
+The alpha of a concept comes from the package ``krippendorff``. Resamples, a thousand for each
+concept, come from sums over units, which makes them a product of matrices; tests hold both against
+each other.
 """
 
 from __future__ import annotations
@@ -161,6 +162,8 @@ def alphas_of(found: Ratings, raters: Raters, *, seed: int, resamples: int) -> l
         pairable = len(sets.pairable) if overall else int(sums.pairable_of[place - 1])
         low, high = _interval(drawn[place])
         value = None if np.isnan(alpha[place]) else float(alpha[place])
+        if value is not None and not overall:
+            value = sums.by_library(place - 1)
         why = _why(human, pairable, value, low)
         if value is None:
             low = high = None
@@ -235,7 +238,7 @@ class _Sums:
     """
 
     def __init__(self, counts: Counts, concepts: int) -> None:
-        from scipy.sparse import csr_array
+        from scipy.sparse import csc_array
 
         self.concepts = concepts
         shape = (len(counts.rated), concepts)
@@ -246,14 +249,24 @@ class _Sums:
         # Beside the cells in which nobody spoke of the concept, all who rated the unit say no.
         self.base = np.where(counts.rated >= 2, counts.rated, 0).astype(np.float64)
         more = np.where(pairable, counts.raters, 0) - self.base[counts.unit]
-        self.apart = csr_array((apart, cell), shape=shape)
-        self.yes = csr_array((yes, cell), shape=shape)
-        self.more = csr_array((more, cell), shape=shape)
+        self.apart = csc_array((apart, cell), shape=shape)
+        self.yes = csc_array((yes, cell), shape=shape)
+        self.more = csc_array((more, cell), shape=shape)
         self.pairable = np.union1d(np.flatnonzero(self.base), counts.unit[pairable])
         changed = pairable.astype(np.int64) - (counts.rated[counts.unit] >= 2)
         self.pairable_of = np.bincount(
             counts.concept, weights=changed, minlength=concepts
         ) + np.count_nonzero(self.base)
+
+    def by_library(self, concept: int) -> float:
+        """Return alpha of one concept, which must be defined."""
+        import krippendorff
+
+        yes = self.yes[:, [concept]].toarray()[:, 0]
+        raters = self.base + self.more[:, [concept]].toarray()[:, 0]
+        pairable = raters >= 2
+        counts = np.column_stack([raters - yes, yes])[pairable]
+        return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
 
     def alpha(self, weights: Floats) -> Floats:
         """Return alpha of each concept (rows) for each weighting of the units (columns)."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import Format, Limit, Shape, Store, Timeout, Wide, add
 from .output import check_format, print_result, progress, say
+
+if TYPE_CHECKING:
+    from circuitkb.results import Result
 
 _SECONDS = 30.0
 
@@ -143,6 +147,7 @@ def agreement(
     resamples: Annotated[
         int, typer.Option("--resamples", min=100, metavar="N", help="Of the interval.")
     ] = 1000,
+    limit: Limit = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
@@ -157,7 +162,7 @@ def agreement(
     check_format(format_)
     with ckb.open(kb, create=False) as base:
         report = base.annotate.agreement(models=model, layers=layer, seed=seed, resamples=resamples)
-    print_result(report.to_result(), format_, wide=wide, hidden=())
+    print_result(_first(report.to_result(), format_.limit(limit)), format_, wide=wide, hidden=())
 
 
 def consensus(
@@ -169,6 +174,7 @@ def consensus(
     least_raters: Annotated[
         int, typer.Option("--least-raters", min=1, metavar="N", help="Raters that a unit needs.")
     ] = 2,
+    limit: Limit = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
@@ -181,13 +187,15 @@ def consensus(
         result = base.annotate.consensus(
             models=model, layers=layer, rule=rule.value, least_raters=least_raters
         )
-    print_result(result, format_, wide=wide, hidden=("rule", "model", "layer", "unit"))
+    shown = _first(result, format_.limit(limit))
+    print_result(shown, format_, wide=wide, hidden=("rule", "model", "layer", "unit"))
 
 
 def history(
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="An annotation, a feature or a circuit.")
     ],
+    limit: Limit = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
@@ -198,7 +206,8 @@ def history(
     check_format(format_)
     with ckb.open(kb, create=False) as base:
         result = base.annotate.history(id_)
-    print_result(result, format_, wide=wide, hidden=("records", "license", "method"))
+    shown = _first(result, format_.limit(limit))
+    print_result(shown, format_, wide=wide, hidden=("records", "license", "method"))
 
 
 def vocabulary(
@@ -209,6 +218,7 @@ def vocabulary(
     suggest: Annotated[
         bool, typer.Option("--suggest", help="List labels that look alike; nothing is declared.")
     ] = False,
+    limit: Limit = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
@@ -222,9 +232,11 @@ def vocabulary(
     check_format(format_)
     with ckb.open(kb, create=False) as base:
         if file is None or suggest:
-            result = base.annotate.suggestions()
-        else:
-            result = base.annotate.declare(file).to_result()
+            found = _first(base.annotate.suggestions(), format_.limit(limit))
+            print_result(found, format_, wide=wide, hidden=())
+            return
+        report = base.annotate.declare(file)
+    result = _first(report.to_result(), format_.limit(limit))
     print_result(result, format_, wide=wide, hidden=())
 
 
@@ -303,3 +315,10 @@ def sync(
             f"{report.wrote.left_behind:,} records without a licence stayed behind: give them one "
             "with --license when they are added, or take them along with --with-noassertion",
         )
+
+
+def _first(result: Result, limit: int) -> Result:
+    """Return the first rows of a result that was computed whole."""
+    if len(result) <= limit:
+        return result
+    return replace(result, rows=result.rows[:limit], truncated=True)
