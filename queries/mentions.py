@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rapidfuzz.distance import DamerauLevenshtein
+
 from circuitkb.schema.errors import UnknownQuestionError
 
 from .vocabulary import FILLERS
@@ -160,13 +162,15 @@ def take_label(text: str, names: Names) -> tuple[str, str | None]:
     """Replace a label by ``{label}``; return the text and the label.
 
     It is what stands in quotes; else the longest run of words that a label of the knowledge base
-    has, if not all of them are words of the catalogue; else what follows ``labelled``, ``called``
-    or ``named``.
+    has, if not all of them are words of the catalogue; else a label that such a run is a slip of
+    the keyboard away from; else what follows ``labelled``, ``called`` or ``named``.
 
     Examples
     --------
     >>> take_label("where are the dog heads?", Names(labels=["Oriented Dog Heads"]))
     ('where are the {label}?', 'dog heads')
+    >>> take_label("where are the oriented dog haeds?", Names(labels=["Oriented Dog Heads"]))
+    ('where are the {label}?', 'Oriented Dog Heads')
     """
     quoted = _QUOTED.search(text)
     if quoted:
@@ -176,6 +180,9 @@ def take_label(text: str, names: Names) -> tuple[str, str | None]:
         for label in _forms(text[start:end]):
             if _in_labels(label, names.labels):
                 return text[:start] + "{label}" + text[end:], label
+        near = _nearest(text[start:end], names.labels)
+        if near is not None:
+            return text[:start] + "{label}" + text[end:], near
     named = _NAMED.search(text)
     if named and words(named[1]):
         label = named[1].strip()
@@ -204,6 +211,22 @@ def _forms(run: str) -> list[str]:
 def _in_labels(run: str, labels: Iterable[str]) -> bool:
     pattern = re.compile(rf"(?<![^\W_]){re.escape(run)}", re.IGNORECASE)
     return len(run) > 2 and any(pattern.search(label) for label in labels)
+
+
+def _nearest(run: str, labels: Iterable[str]) -> str | None:
+    """Return the one label that a run of words is a slip away from: two from nine letters on."""
+    if len(run) < 5 or run.isdigit():
+        return None
+    run = run.lower()
+    slips = 1 if len(run) < 9 else 2
+    near = {
+        label
+        for label in labels
+        for form in _forms(label.lower())
+        if form[:1] == run[0] and abs(len(form) - len(run)) <= slips
+        if DamerauLevenshtein.distance(run, form, score_cutoff=slips) <= slips
+    }
+    return near.pop() if len(near) == 1 else None
 
 
 def take_integer(text: str, cues: Sequence[str]) -> tuple[str, int | None]:

@@ -208,7 +208,7 @@ def _merged(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
 
 
 def _conformed(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
-    """Return a table with exactly the columns of ``schema``; NaN counts as absent."""
+    """Return a table with exactly the columns of ``schema``; NaN is absent, -0.0 is 0.0."""
     unknown = sorted(set(table.column_names) - set(schema.names))
     if unknown:
         raise SchemaError(f"{what} has no property {', '.join(map(repr, unknown))}.")
@@ -223,6 +223,8 @@ def _conformed(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
                 raise SchemaError(f"{what}.{item.name}: {error}") from error
         if pa.types.is_floating(item.type):
             column = pc.if_else(pc.is_nan(column), pa.scalar(None, item.type), column)
+            # Neo4j says of a stored -0.0 that it is below 0; 0.0 is the same number.
+            column = pc.add(column, 0.0)
         if pa.types.is_list(item.type) and pc.list_flatten(column).null_count:
             raise SchemaError(f"{what}.{item.name}: a list holds a null.")
         if not item.nullable and column.null_count:

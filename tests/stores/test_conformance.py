@@ -253,3 +253,11 @@ def test_other_weights_under_a_models_name_are_refused_whole(store: Store) -> No
     with pytest.raises(ModelConflictError, match="'net' is here already with other weights"):
         store.write(together(other, nodes("Feature", feature(99))))
     assert content_of(store) == before
+
+
+def test_a_zero_below_zero_is_zero(store: Store) -> None:
+    store.write(together(nodes("Feature", feature(0), feature(1)), weights(weight(0, 1, sum=-0.0))))
+    asked = store.read(
+        "MATCH ()-[r:WEIGHT]->() RETURN r.sum < 0 AS below, r.sum = 0 AS same, r.sum >= 0 AS least"
+    )
+    assert asked.rows == [(False, True, True)]
