@@ -34,7 +34,7 @@ from .spool import Spool
 AUTHOR_VARIABLE = "CIRCUITKB_AUTHOR"
 """Names who annotates and imports, where nothing else does."""
 
-RECORDS_AT_ONCE = 25_000
+RECORDS_AT_ONCE = 10_000
 """Records that are merged at once; they and what the graph holds of them are in memory."""
 
 CHECKING = 0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -190,6 +191,8 @@ def import_(
     """
     import circuitkb as ckb
 
+    # A million records go through as much as this; more would only put off collecting garbage.
+    os.environ.setdefault("CIRCUITKB_ENGINE_MB", "600")
     with ckb.open(kb, create=not dry_run) as base, progress() as tell, _files(file) as paths:
         try:
             report = base.annotate.import_files(

@@ -19,10 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.ddl import arcade_statements
+from circuitkb.schema.errors import StoreError
 
 _JAVA_ERROR = re.compile(r"((?:[a-z]\w*\.)+[A-Z][\w$]*): (.*)", re.DOTALL)
 _ARGUMENTS = "ARCADEDB_NATIVE_ISOLATE_ARGS"
 _LOGGING = "-Djava.util.logging.config.file="
+MEMORY_VARIABLE = "CIRCUITKB_ENGINE_MB"
+"""Bounds the engine's memory, in megabytes; without it, it takes what the machine has."""
+
+_PAGES_SHARE = 8  # part of that memory that pages of the database may take
+_LEAST_MEMORY = 128
 _PAGES = (".bucket", "idx", ".dict")
 
 
@@ -53,7 +59,8 @@ def arcadedb() -> Any:
     quiet = _own_directory() / "logging.properties"
     quiet.write_text("handlers=\n.level=OFF\n")
     before = os.environ.get(_ARGUMENTS)
-    os.environ[_ARGUMENTS] = f"{before or ''} {_LOGGING}{quiet.as_posix()}".strip()
+    arguments = [before or "", *_memory(), f"{_LOGGING}{quiet.as_posix()}"]
+    os.environ[_ARGUMENTS] = " ".join(arguments).strip()
     try:
         arcadedb.database_exists(str(quiet.parent))
     finally:
@@ -62,6 +69,18 @@ def arcadedb() -> Any:
         else:
             os.environ[_ARGUMENTS] = before
     return arcadedb
+
+
+def _memory() -> list[str]:
+    """Return the arguments that bound the engine's memory, if anybody wants it bounded."""
+    wanted = os.environ.get(MEMORY_VARIABLE)
+    if wanted is None:
+        return []
+    if not wanted.isdigit() or int(wanted) < _LEAST_MEMORY:
+        raise StoreError(
+            f"{MEMORY_VARIABLE} is {wanted!r}: it is a number of megabytes from {_LEAST_MEMORY}."
+        )
+    return [f"-Xmx{wanted}m", f"-Darcadedb.maxPageRAM={int(wanted) // _PAGES_SHARE}"]
 
 
 def _own_directory() -> Path:

@@ -208,8 +208,8 @@ class ReadOnlyGraph:
         return self.match(f"{pattern} WHERE {' AND '.join(bounds)} {given}", models=list(models))
 
     def count(self, sql: str) -> int:
-        """Return the one number that an SQL text of ours gives as ``n``."""
-        return int(next(self.select(sql))["n"])
+        """Return the number that an SQL text of ours gives as ``n``; a sum of nothing is 0."""
+        return int(next(self.select(sql))["n"] or 0)
 
     def records(self, numbers: Iterable[str]) -> dict[str, Record]:
         """Return the properties of nodes and relations by the engine's numbers, as ``#1:0``."""
