@@ -139,8 +139,8 @@ def main() -> None:
             if name == "import" and not given.kb and megabytes > MEGABYTES:
                 missed.append(f"{megabytes:,.0f} MB, more than {MEGABYTES:,}")
         alone = step(address, "add", file)[0] / ONE_BY_ONE
-        print(f"one by one: {alone:.2f} s a record: {alone * given.records / seconds['import']:,.0f} "
-              "times as long")  # fmt: skip
+        longer = alone * given.records / seconds["import"]
+        print(f"one by one: {alone:.2f} s a record: {longer:,.0f} times as long")
     most = SECONDS_FOR_A_HUNDRED_THOUSAND * max(given.records, 100_000) / 100_000
     if seconds["import"] > most:
         missed.append(f"{seconds['import']:.0f} s, more than {most:.0f}")
