@@ -15,7 +15,7 @@ QUESTION = "contradicted"
 
 VERDICTS = ("contradicts", "not confirmed", "agrees", "not measured")
 
-_TIED = "MATCH (l:Label) WHERE l.measure IS NOT NULL RETURN count(l) AS labels"
+_TIED = "MATCH (l:Label) WHERE l.measure IS NOT NULL AND l.measure <> '' RETURN count(l) AS labels"
 
 
 def measured_labels(

@@ -1,26 +1,28 @@
 """Which labels mean which concept: declared in a file by a group, never guessed.
 
-The file is CSV with a head line: ``concept`` and ``label``, and where wanted ``vocabulary`` (of the
-label; empty for labels that name none), ``measure``, ``expected`` and ``tolerance``: what a
+The file is a table with a header: ``concept`` and ``label``, and where wanted ``vocabulary`` (of
+the label; empty for labels that name none), ``measure``, ``expected`` and ``tolerance``: what a
 measurement should find where the label is right.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from circuitkb.loaders.annotations.table import Row, RowError, open_table
 from circuitkb.results import Result
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import AnnotationFileError
 from circuitkb.schema.records import label_id, label_text
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores.base import Store
+
+from .alike import alike, reason
 
 COLUMNS = ("concept", "label", "vocabulary", "measure", "expected", "tolerance")
 NEEDED = ("concept", "label")
@@ -29,19 +31,26 @@ MEASURES = ("oriented", "orientation")
 TOLERANCE = 15.0
 """Degrees that an orientation may be off where the file names no tolerance."""
 
-ALIKE = 90.0
-"""Likeness (rapidfuzz ratio, of 100) from which two labels are suggested to be one concept."""
-
-SUGGESTED = 500
-"""Suggestions given at most, the most alike first."""
+COMPARED = 10_000
+"""Labels compared with each other for suggestions, the most used first."""
 
 _LONGEST = 200  # characters of a concept or of a vocabulary, as in the schema of records
 _LONGEST_LABEL = 2000
 
+_NO_MEASURE = ""  # a store keeps what a row leaves out, so that taking back needs a value
+
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # direction of text
+
 _LABELS = """\
 MATCH (l:Label)
-RETURN l.id AS id, l.text AS text, l.vocabulary AS vocabulary, l.concept AS concept,
+RETURN l.id AS id, l.text AS text, l.concept AS concept,
   COUNT { MATCH (l)<-[:USES]-(:Annotation {state: 'live'}) } AS annotations
+ORDER BY id"""
+
+_DECLARED = """\
+MATCH (l:Label) WHERE l.concept IS NOT NULL
+RETURN l.id AS id, l.concept AS concept, l.measure AS measure, l.expected AS expected,
+  l.tolerance AS tolerance
 ORDER BY id"""
 
 
@@ -84,7 +93,7 @@ class VocabularyReport:
     labels, concepts
         How many the file declares.
     changed
-        Labels that now mean another concept than they did, or any at all.
+        Labels that were declared otherwise before, or not at all.
     undeclared
         Labels in use that still have no concept, the most used first.
     split
@@ -136,53 +145,34 @@ class VocabularyReport:
 def read_vocabulary(path: Path) -> Vocabulary:
     """Read a vocabulary file, all of it or nothing.
 
+    Commas, semicolons or tabs may stand between the cells. White space around and repeated in a
+    cell does not count, nor does how an accent is encoded.
+
     Raises
     ------
     AnnotationFileError
         It cannot be read, or has mistakes: each is told with its line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise AnnotationFileError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise AnnotationFileError(f"{path} is not UTF-8: save it as CSV UTF-8.") from error
-    return parse_vocabulary(text, str(path))
-
-
-def parse_vocabulary(text: str, name: str) -> Vocabulary:
-    """Return what the text of a vocabulary file declares; see :func:`read_vocabulary`.
-
-    Examples
-    --------
-    >>> parse_vocabulary("concept,label\\ncurve,Curves\\ncurve,curve-like\\n", "v.csv").entries[0]
-    Entry(concept='curve', label='Curves', vocabulary=None, ...)
-    """
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     mistakes: list[tuple[int, str]] = []
     entries: dict[str, tuple[int, Entry]] = {}
     try:
-        head = [column.strip() for column in reader.fieldnames or ()]
-        reader.fieldnames = head
-        mistakes += [(1, problem) for problem in _head_problems(head)]
-        for row in () if mistakes else reader:
-            if all(not (value or "").strip() for value in row.values() if isinstance(value, str)):
+        table = open_table(path, COLUMNS)
+        mistakes += [(1, problem) for problem in _head_problems(table.columns)]
+        for line in () if mistakes else table.lines(_cells):
+            if line.record is None:
+                mistakes.append((line.number, line.problem or "it cannot be read"))
                 continue
-            cells = {key: (row.get(key) or "").strip() for key in COLUMNS}
-            problems = ["more cells than columns"] if None in row else list(_problems(cells))
-            if not problems:
-                entry = _entry(cells)
-                first = entries.setdefault(entry.id, (reader.line_num, entry))
-                if first[1] is not entry:
-                    problems = [_again(entry, *first)]
-            mistakes += [(reader.line_num, problem) for problem in problems]
-    except csv.Error as error:
-        mistakes.append((reader.line_num, f"no CSV: {error}"))
+            entry = _entry(line.record)
+            first = entries.setdefault(entry.id, (line.number, entry))
+            if first[1] is not entry:
+                mistakes.append((line.number, _again(entry, *first)))
+    except OSError as error:
+        raise AnnotationFileError(f"{path} cannot be read: {error.strerror}.") from error
     if not mistakes and not entries:
-        mistakes.append((1, "it declares no label"))
+        mistakes.append((1, "no label stands below it"))
     if mistakes:
         told = "\n".join(f"  line {line}: {problem}" for line, problem in mistakes)
-        raise AnnotationFileError(f"{name} is no vocabulary; nothing was declared:\n{told}")
+        raise AnnotationFileError(f"{path} is no vocabulary; nothing was declared:\n{told}")
     return Vocabulary(tuple(entry for _, entry in entries.values()))
 
 
@@ -190,11 +180,19 @@ def _head_problems(head: Sequence[str]) -> Iterator[str]:
     for column in NEEDED:
         if column not in head:
             yield f"there is no column {column!r}; the columns are {', '.join(COLUMNS)}"
-    for column, count in Counter(head).items():
-        if column not in COLUMNS:
+    for column in head:
+        if column and column not in COLUMNS:
             yield f"unknown column {column!r}.{did_you_mean(column, COLUMNS)}"
-        elif count > 1:
-            yield f"column {column!r} is there {count} times"
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    """Return the cells of a row as records of labels are kept, with all columns."""
+    cells = {
+        column: label_text(unicodedata.normalize("NFC", row.get(column, ""))) for column in COLUMNS
+    }
+    if problems := list(_problems(cells)):
+        raise RowError("; ".join(problems))
+    return cells
 
 
 def _problems(cells: Mapping[str, str]) -> Iterator[str]:
@@ -204,6 +202,8 @@ def _problems(cells: Mapping[str, str]) -> Iterator[str]:
     for column in COLUMNS:
         if len(cells[column]) > (_LONGEST_LABEL if column == "label" else _LONGEST):
             yield f"{column} is too long ({len(cells[column])} characters)"
+        for character in sorted(set(filter(_hides, cells[column]))):
+            yield f"{column} has a control character (U+{ord(character):04X})"
     measure, expected, tolerance = cells["measure"], cells["expected"], cells["tolerance"]
     if not measure:
         if expected or tolerance:
@@ -229,6 +229,11 @@ def _problems(cells: Mapping[str, str]) -> Iterator[str]:
             yield f"tolerance is {tolerance}: it must be over 0 and at most 90 degrees"
 
 
+def _hides(character: str) -> bool:
+    """Whether a character is a control or turns the direction of text; no label has one."""
+    return unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in _TURNS
+
+
 def _number(text: str) -> float | None:
     try:
         value = float(text)
@@ -238,15 +243,14 @@ def _number(text: str) -> float | None:
 
 
 def _entry(cells: Mapping[str, str]) -> Entry:
-    tolerance = TOLERANCE if cells["measure"] == "orientation" else None
-    return Entry(
-        cells["concept"],
-        label_text(cells["label"]),
-        cells["vocabulary"] or None,
-        cells["measure"] or None,
-        cells["expected"] or None,
-        float(cells["tolerance"]) if cells["tolerance"] else tolerance,
+    entry = Entry(
+        cells["concept"], cells["label"], cells["vocabulary"] or None, cells["measure"] or None
     )
+    if entry.measure == "orientation":
+        # Written so that every store reads the same number from it.
+        tolerance = float(cells["tolerance"]) if cells["tolerance"] else TOLERANCE
+        return replace(entry, expected=f"{float(cells['expected']):g}", tolerance=tolerance)
+    return replace(entry, expected=cells["expected"] or None)
 
 
 def _again(entry: Entry, line: int, first: Entry) -> str:
@@ -255,28 +259,27 @@ def _again(entry: Entry, line: int, first: Entry) -> str:
     return f"{entry.label!r} means {first.concept!r} on line {line}: it can mean one concept only"
 
 
-def vocabulary_rows(vocabulary: Vocabulary, stored: Sequence[str] = ()) -> GraphRows:
+def vocabulary_rows(vocabulary: Vocabulary, measured: Collection[str] = ()) -> GraphRows:
     """Return the labels of a vocabulary as rows; those not there yet are made.
 
     Parameters
     ----------
     vocabulary
-        What is declared. What it does not speak of keeps what an earlier one declared.
-    stored
-        Ids of the labels that the store has: their text and vocabulary stay as they are.
+        What is declared. Labels that it does not name keep what an earlier one declared.
+    measured
+        Ids of labels that a measure was declared for; where it names none now, it is taken back.
     """
-    there = set(stored)
     records = [
         {
             "id": entry.id,
             "text": entry.label,
             "vocabulary": entry.vocabulary,
             "concept": entry.concept,
-            "measure": entry.measure,
+            "measure": entry.measure or (_NO_MEASURE if entry.id in measured else None),
             "expected": entry.expected,
             "tolerance": entry.tolerance,
         }
-        for entry in sorted(vocabulary.entries, key=lambda entry: (entry.id not in there, entry.id))
+        for entry in sorted(vocabulary.entries, key=lambda entry: entry.id)
     ]
     return GraphRows(nodes={"Label": node_table("Label", rows_of(records))})
 
@@ -290,76 +293,52 @@ def declare(store: Store, path: Path) -> VocabularyReport:
         The file has mistakes; nothing was written.
     """
     vocabulary = read_vocabulary(path)
-    before = {row[0]: row[3] for row in store.read(_LABELS, limit=None).rows}
-    store.write(vocabulary_rows(vocabulary, tuple(before)))
+    before = {row[0]: _declared(*row[1:]) for row in store.read(_DECLARED, limit=None).rows}
+    store.write(vocabulary_rows(vocabulary, {id for id, stated in before.items() if stated[1]}))
     rows = store.read(_LABELS, limit=None).rows
     texts = {entry.label.casefold() for entry in vocabulary.entries}
-    left = sorted((row for row in rows if row[4] and not row[3]), key=lambda row: (-row[4], row[0]))
+    left = sorted((row for row in rows if row[3] and not row[2]), key=lambda row: (-row[3], row[0]))
     return VocabularyReport(
         str(path),
         len(vocabulary.entries),
         len({entry.concept for entry in vocabulary.entries}),
-        sum(before.get(entry.id) != entry.concept for entry in vocabulary.entries),
+        sum(
+            before.get(entry.id)
+            != _declared(entry.concept, entry.measure, entry.expected, entry.tolerance)
+            for entry in vocabulary.entries
+        ),
         tuple(row[0] for row in left),
         tuple(row[0] for row in left if row[1].casefold() in texts),
     )
 
 
+def _declared(
+    concept: str, measure: str | None, expected: str | None, tolerance: float | None
+) -> tuple[str, str | None, str | None, float | None]:
+    """Return what counts of a declaration; a store may hold an expectation that no longer does."""
+    if not measure:
+        return concept, None, None, None
+    return concept, measure, expected, tolerance if measure == "orientation" else None
+
+
 def suggestions(store: Store) -> Result:
-    """Return labels in use that look alike and share no concept, the most alike first.
+    """Return labels in use that look alike, the most alike first, unless both are declared.
 
     They differ in case or hyphens, in a plural, or in a few letters. They are for people to
-    declare in a vocabulary file or to leave apart; nothing applies them.
+    declare in a vocabulary file, as one concept or as two; nothing applies them.
     """
-    import numpy as np
-    from rapidfuzz import fuzz, process
-
-    rows = [row for row in store.read(_LABELS, limit=None).rows if row[4]]
-    plain = [_plain(row[1]) for row in rows]
-    found = []
-    for start in range(0, len(rows), 1000):
-        scores = process.cdist(
-            plain[start : start + 1000], plain, scorer=fuzz.ratio, score_cutoff=ALIKE
-        )
-        for i, j in np.argwhere(scores > 0).tolist():
-            one, two = rows[start + i], rows[j]
-            if start + i < j and (one[3] is None or one[3] != two[3]):
-                score = float(scores[i, j])
-                found.append((one[0], one[4], two[0], two[4], _reason(one[1], two[1]), score))
-    found.sort(key=lambda row: (-row[5], -row[1] - row[3], row[0], row[2]))
+    found = [row for row in store.read(_LABELS, limit=None).rows if row[3]]
+    rows = sorted(sorted(found, key=lambda row: (-row[3], row[0]))[:COMPARED])
+    pairs, count = alike(rows)
+    notes = ["Nothing is applied: a vocabulary file declares which labels are one concept."]
+    if len(found) > len(rows):
+        notes.append(f"Of {len(found):,} labels in use the {len(rows):,} most used were compared.")
     return Result(
         ("label", "count", "other", "other_count", "why", "likeness"),
-        tuple(found[:SUGGESTED]),
-        truncated=len(found) > SUGGESTED,
-        notes=("Nothing is applied: a vocabulary file declares which labels are one concept.",),
+        tuple(
+            (one[0], one[3], two[0], two[3], reason(one[1], two[1]), likeness)
+            for one, two, likeness in ((rows[i], rows[j], score) for i, j, score in pairs)
+        ),
+        truncated=count > len(pairs),
+        notes=tuple(notes),
     )
-
-
-def _plain(text: str) -> str:
-    """Return a label in lower case with words apart, plurals cut.
-
-    Examples
-    --------
-    >>> _plain("High-Low Frequencies") == _plain("high low frequency"), _plain("glass")
-    (True, 'glass')
-    """
-    words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()
-    return " ".join(_singular(word) for word in words)
-
-
-def _singular(word: str) -> str:
-    if word.endswith("ies") and len(word) > 4:
-        return word.removesuffix("ies") + "y"
-    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
-        return word.removesuffix("s")
-    return word
-
-
-def _reason(one: str, two: str) -> str:
-    if one == two:
-        return "the same text in two vocabularies"
-    if one.casefold() == two.casefold():
-        return "differ in case"
-    if _plain(one) == _plain(two):
-        return "differ in case, hyphens or plural"
-    return "few letters differ"
