@@ -12,6 +12,7 @@ import typer.main
 
 from circuitkb.cli.app import app
 from circuitkb.demonstration.demo import next_commands
+from circuitkb.loaders.zoo import ZooNetwork
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -99,7 +100,21 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def small_network() -> Any:
+    from torch import manual_seed, nn
+
+    manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 12, 7, stride=4), nn.ReLU(),
+        nn.Conv2d(12, 16, 3, stride=2), nn.ReLU(),
+        nn.Conv2d(16, 16, 3, stride=2), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10),
+    ).eval()  # fmt: skip
+
+
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a small network in place of the zoo's: the demo, which CI runs too, takes the real one."""
+    monkeypatch.setattr(ZooNetwork, "build", lambda network: small_network())
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
