@@ -308,17 +308,17 @@ class AnnotationMerge:
         self._conflicts[first] = [keyed[position][0] for position in tally.conflicts]
         self._changed[first] = bool(tally.new or tally.conflicts)
         if self._dry_run:
-            self._correct(first, [record["id"] for _, record in keyed], tally)
+            self._correct(first, tally)
             return GraphRows()
+        tally.new_ids.clear()
         if last == self.pieces and any(self._changed.values()):
             table = self._import_table(graph)
             rows = replace(rows, nodes={**rows.nodes, **table})
         return rows
 
-    def _correct(self, piece: int, ids: Sequence[str], tally: Tally) -> None:
-        """Count a record once where a look sees nothing of the pieces before."""
-        new = {id for id in ids if self._seen.setdefault(id, piece) < piece}
-        again = min(len(new), tally.new)
+    def _correct(self, piece: int, tally: Tally) -> None:
+        """Count a record once: a look that writes nothing sees none of the pieces before."""
+        again = sum(self._seen.setdefault(id, piece) < piece for id in tally.new_ids)
         tally.new -= again
         tally.known += again
 

@@ -114,6 +114,8 @@ class Tally:
     ----------
     new, known, pending
         Annotations that were not there; records that were; of the new ones those that wait.
+    new_ids
+        Ids of the new ones.
     conflicts
         Positions, in the piece, of records whose id stands for another one.
     contested_circuits
@@ -123,6 +125,7 @@ class Tally:
     new: int = 0
     known: int = 0
     pending: int = 0
+    new_ids: set[str] = field(default_factory=set)
     conflicts: list[int] = field(default_factory=list)
     contested_circuits: set[str] = field(default_factory=set)
 
@@ -162,6 +165,7 @@ class _Merging:
             match told.add(record):
                 case "new":
                     tally.new += 1
+                    tally.new_ids.add(record["id"])
                 case "known":
                     tally.known += 1
                 case _:

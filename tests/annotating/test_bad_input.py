@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from circuitkb.annotating import importing
 from circuitkb.annotating.importing import import_annotations, refuse
 from circuitkb.schema.errors import AnnotationError
 from circuitkb.schema.records import canonical_record
@@ -386,13 +387,17 @@ def test_partial_leaves_out_what_is_refused_and_writes_the_rest(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("at_once", [1, 10_000])
 def test_a_dry_run_tells_the_same_and_writes_nothing(
-    store: Store, tmp_path: Path, dry_run: bool
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool, at_once: int
 ) -> None:
+    monkeypatch.setattr(importing, "RECORDS_AT_ONCE", at_once)
     before = annotations(store)
     path = tmp_path / "labels.jsonl"
-    made = [record(target=feature(n), source={"uri": f"dry {dry_run}"}) for n in (1, 2, 1)]
+    uri = f"dry {dry_run} {at_once}"
+    made = [record(target=feature(n), source={"uri": uri}) for n in (1, 2, 1)]
+    made += [record(id=OLD)] * 2  # known before
     path.write_text("".join(json.dumps(each) + "\n" for each in made), "utf-8")
     report = import_annotations(store, [path], dry_run=dry_run)
-    assert (report.new, report.known, report.written) == (2, 1, not dry_run)
+    assert (report.new, report.known, report.written) == (2, 3, not dry_run)
     assert (annotations(store) == before) is dry_run
