@@ -76,7 +76,15 @@ FROM found f LEFT JOIN twins t ON t.target = f.target LEFT JOIN words w ON w.tar
 GROUP BY f.target""",
 }
 
-UNUSED = {"models", "label", "published_motifs"}
+UNUSED = {
+    "models",
+    "label",
+    "one_label",
+    "other_label",
+    "orientation",
+    "tolerance",
+    "published_motifs",
+}
 """Parameters of the union question that select nothing here: any model, any label."""
 
 

@@ -5,6 +5,7 @@ Only times of day, durations and addresses may differ.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from circuitkb.loaders.planted import planted_network
 from circuitkb.loaders.planted_onnx import write_onnx
 from circuitkb.queries.catalogue import Question, questions
 from circuitkb.stores.base import Store
+from tests.annotating.shared_records import by, record
 from tests.cli.conftest import Program, Run
 from tests.stores.contents import Record, content_of
 from tests.stores.factories import FACTORIES
@@ -105,7 +107,26 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
             done = run("load", "published:inceptionv1")
             assert done.code == 0, done.err
         twins.same(lambda kb: without_times(kb.find("union").to_result().to_dicts()))
+        labels, words = annotation_files(tmp_path_factory.mktemp("annotations"))
+        for kb in twins.bases:
+            kb.annotate.import_files(labels, importer="ada")
+            kb.annotate.declare(words)
         yield twins
+
+
+def annotation_files(folder: Path) -> tuple[Path, Path]:
+    """Labels that disagree, that wait, and that were made on other weights; and a vocabulary."""
+    unit = {"type": "feature", "model": "inceptionv1", "layer": "mixed3b", "unit": 1}
+    records = [
+        record(target=unit),
+        record(target=unit, author=by("grace"), label={"text": "line"}),
+        record(target=unit | {"unit": 2, "fingerprint": "f" * 64}),
+        record(target=unit | {"model": "elsewhere"}),
+    ]
+    labels, words = folder / "labels.jsonl", folder / "words.csv"
+    labels.write_text("".join(json.dumps(each) + "\n" for each in records), "utf-8")
+    words.write_text("concept,label,measure,expected\ncurve,curve,oriented,yes\n", "utf-8")
+    return labels, words
 
 
 def test_both_hold_the_same_nodes_relations_and_kernels(published: Twins) -> None:

@@ -26,7 +26,7 @@ Record = dict[str, Any]
 NAMED_BY_MODEL = ("Layer", "Feature", "Circuit", "Import")
 MODELS = ("alex", "lite0", "lite1")
 TEXTS = ["", "Ünïcödé 漢字 🧠", "a,b", 'quote " and \\', "nul \x00", "x" * 300]
-NUMBERS = [0.0, -0.0, 1 / 3, -1e300, 5e-324, 2.0]
+NUMBERS = [0.0, -0.5, 1 / 3, -1e300, 5e-324, 2.0]
 
 
 @dataclass
