@@ -44,7 +44,7 @@ from tests.stores.contents import (
 def another(name: str) -> GraphRows:
     """A model of two features with a weight, evidence about one, and kernels."""
     ids = [f"{name}/a:0", f"{name}/a:1"]
-    ends = {"source": ids[:1], "target": ids[1:], "connection": ["c"], "sum": [-0.0]}
+    ends = {"source": ids[:1], "target": ids[1:], "connection": ["c"], "sum": [-1e-300]}
     return together(
         nodes("Model", {"id": name, "fingerprint": name * 8, "source": "test"}),
         nodes("Feature", *(feature(unit, model=name) for unit in (0, 1))),
