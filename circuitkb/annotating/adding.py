@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
+from circuitkb.loaders.annotations.checking import problems_of
 from circuitkb.loaders.annotations.rows import AUTHOR_TYPES
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import AnnotationError, IdError, NotFoundError
-from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.ids import FeatureId, canonical_json
+from circuitkb.schema.records import canonical_record
 from circuitkb.stores.base import Store
 
+from .history import ARROW
 from .importing import AUTHOR_VARIABLE, import_records
 from .report import ImportReport
 
 LICENSE_VARIABLE = "CIRCUITKB_LICENSE"
 """Names the licence of what is added, where nothing else does."""
 
-ARROW = "->"
-"""Stands between the two features of an edge."""
-
 VERDICTS = ("agree", "disagree", "unsure")
 
 _MODEL = "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint"
 _CIRCUIT = "MATCH (c:Circuit {id: $id}) RETURN c.id AS id"
 _ANNOTATION = "MATCH (a:Annotation {id: $id}) RETURN a.id AS id, a.state AS state"
+_REVIEWS = """\
+MATCH (r:Annotation)-[:ANNOTATES]->(:Annotation {id: $id})
+WHERE r.kind = 'review' AND r.state = 'live'
+MATCH (r)-[:BY]->(:Annotator {id: $author}) RETURN r.id AS id, r.records AS records ORDER BY id"""
+
+_OVER = ("superseded", "retracted")
+"""States that nothing leads back from."""
 
 
 def add_label(
@@ -50,6 +60,8 @@ def add_label(
     for name, value in (("confidence", confidence), ("sign", sign)):
         if value is not None:
             record[name] = value
+    for older in supersedes:
+        _check_annotation(store, older)
     if supersedes:
         record["supersedes"] = list(supersedes)
     return _write(store, record)
@@ -65,7 +77,10 @@ def review(
     author_type: str = "human",
     license: str | None = None,
 ) -> ImportReport:
-    """Agree or disagree with an annotation; see ``Annotate.review``."""
+    """Agree or disagree with an annotation; see ``Annotate.review``.
+
+    It takes the place of what the same author said of it before.
+    """
     if verdict not in VERDICTS:
         near = did_you_mean(verdict, VERDICTS)
         raise AnnotationError(f"{verdict!r} is no verdict.{near}")
@@ -82,6 +97,15 @@ def review(
     record["verdict"] = verdict
     if text:
         record["text"] = text
+    who = {"id": annotation, "author": record["author"]["id"]}
+    earlier = dict(store.read(_REVIEWS, who, limit=None).rows)
+    if len(earlier) == 1:
+        (texts,) = earlier.values()
+        said = json.loads(texts[0])
+        if (said["verdict"], said.get("text")) == (verdict, text or None):
+            return _write(store, said)
+    if earlier:
+        record["supersedes"] = sorted(earlier)
     return _write(store, record)
 
 
@@ -183,7 +207,26 @@ def _check_annotation(store: Store, id: str) -> None:
 
 
 def _write(store: Store, record: dict[str, Any]) -> ImportReport:
+    if "id" not in record and not problems_of(record):
+        record |= _id_of_its_own(store, record)
     report = import_records(store, [record], name="this annotation")
     if report.refused:
         raise AnnotationError(f"It was not written: {report.rejections[0].reason}.")
     return report
+
+
+def _id_of_its_own(store: Store, record: dict[str, Any]) -> dict[str, str]:
+    """Return the id that a record needs, if the hash of what it states is used up.
+
+    Who goes back to a label after taking it back says the same again, and what was superseded or
+    retracted stays so. The id is made from what is said, so that the same command twice is one.
+    """
+    hashed = id = canonical_record(record)["id"]
+    said = {"id": hashed, "supersedes": sorted(record.get("supersedes", ()))}
+    for times in count(1):
+        rows = store.read(_ANNOTATION, {"id": id}).rows
+        if id not in said["supersedes"] and (not rows or rows[0][1] not in _OVER):
+            break
+        again = canonical_json(said | {"times": times})
+        id = f"urn:uuid:{uuid5(NAMESPACE_URL, again)}"
+    return {} if id == hashed else {"id": id}

@@ -6,9 +6,13 @@ from typing import Any
 
 from circuitkb.results import Result
 from circuitkb.schema.definition import did_you_mean
-from circuitkb.schema.errors import NotFoundError
+from circuitkb.schema.errors import IdError, NotFoundError
+from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.records import date_order
 from circuitkb.stores.base import Store
+
+ARROW = "->"
+"""Stands between the two features of an edge."""
 
 COLUMNS = (
     "annotation",
@@ -30,6 +34,14 @@ _ABOUT = {
     label: f"MATCH (:{label} {{id: $id}})<-[:ANNOTATES]-(a:Annotation) RETURN DISTINCT a.id AS id"
     for label in ("Feature", "Circuit")
 }
+
+_ABOUT_EDGE = """\
+MATCH (:Feature {id: $source})<-[of:ANNOTATES]-(a:Annotation)-[to:ANNOTATES]->
+  (:Feature {id: $target})
+WHERE of.role = 'source' AND to.role = 'target' RETURN DISTINCT a.id AS id"""
+
+_ENDS = """\
+UNWIND $ids AS id MATCH (f:Feature {id: id}) RETURN DISTINCT f.id AS id"""
 
 _AWAITING = """\
 MATCH (a:Annotation) WHERE a.awaiting IN ['annotation', 'circuit', 'model'] AND $id IN a.awaits
@@ -64,7 +76,7 @@ def history(store: Store, id: str) -> Result:
     store
         The knowledge base.
     id
-        Of an annotation, a feature or a circuit.
+        Of an annotation, a feature or a circuit; an edge is written ``A -> B``.
 
     Returns
     -------
@@ -77,15 +89,21 @@ def history(store: Store, id: str) -> Result:
     NotFoundError
         There is no such thing.
     """
-    found = {row[0] for text in _ABOUT.values() for row in store.read(text, {"id": id}).rows}
-    found |= {row[0] for row in store.read(_AWAITING, {"id": id}, limit=None).rows}
+    ends = _ends(id)
+    if ends is not None:
+        found = {row[0] for row in store.read(_ABOUT_EDGE, ends, limit=None).rows}
+        there = len(store.read(_ENDS, {"ids": sorted(ends.values())}).rows) == len(ends)
+    else:
+        found = {row[0] for text in _ABOUT.values() for row in store.read(text, {"id": id}).rows}
+        found |= {row[0] for row in store.read(_AWAITING, {"id": id}, limit=None).rows}
+        there = bool(store.read(_IS_THERE, {"id": id}).rows)
     newest = found or {id}
     while newest:  # along what supersedes, reviews and retracts what
         rows = store.read(_JOINED, {"ids": sorted(newest)}, limit=None).rows
         found |= {row[0] for row in rows}
         newest = {other for _, others in rows for other in others} - found
     answer = store.read(_TOLD, {"ids": sorted(found)}, limit=None)
-    if not answer.rows and not store.read(_IS_THERE, {"id": id}).rows:
+    if not answer.rows and not there:
         raise _unknown(store, id)
     order = answer.columns.index("created")
     key = answer.columns.index("annotation")
@@ -95,6 +113,20 @@ def history(store: Store, id: str) -> Result:
 
     rows_in_order = tuple(sorted(answer.rows, key=age))
     return Result(answer.columns, rows_in_order, False, _TOLD, {"ids": sorted(found)})
+
+
+def _ends(id: str) -> dict[str, str] | None:
+    """Return the features of an edge, or None where the text is no edge."""
+    ends = [end.strip() for end in id.split(ARROW)]
+    if len(ends) != 2:
+        return None
+    try:
+        return {
+            end: str(FeatureId.parse(text))
+            for end, text in zip(("source", "target"), ends, strict=True)
+        }
+    except IdError:
+        return None
 
 
 def _unknown(store: Store, id: str) -> NotFoundError:

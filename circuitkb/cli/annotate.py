@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -266,7 +267,7 @@ def label(
             license=license_,
             supersedes=supersedes or (),
         )
-    _print_one(report, f"circuitkb annotate history {target!r}" if " " not in target else "")
+    _print_one(report, f"circuitkb annotate history {quote(target)}")
 
 
 Annotation = Annotated[str, typer.Argument(metavar="ID", help="Id of the annotation.")]
@@ -285,7 +286,8 @@ def review(
 ) -> None:
     """Agree or disagree with what somebody said.
 
-    A review counts as a rating: of a label that you agree with, as if you had given it.
+    A review counts as a rating: of a label that you agree with, as if you had given it. It takes
+    the place of what you said of the same annotation before.
     """
     import circuitkb as ckb
 
@@ -330,7 +332,7 @@ def _print_one(report: ImportReport, look: str) -> None:
     elif report.conflicting:
         say("note", "another record stands under its id: both are kept")
     else:
-        say("done", f"written.{' To look at it: ' + look if look else ''}")
+        say("done", f"written. To look at it: {look}")
 
 
 def _print(report: ImportReport, *, json_: bool) -> None:

@@ -193,7 +193,10 @@ def consensus(
 
 def history(
     id_: Annotated[
-        str, typer.Argument(metavar="ID", help="An annotation, a feature or a circuit.")
+        str,
+        typer.Argument(
+            metavar="ID", help="An annotation, a feature, an edge 'A -> B', or a circuit."
+        ),
     ],
     limit: Limit = None,
     format_: Shape = Format.table,
