@@ -46,6 +46,26 @@ License = Annotated[
     ),
 ]
 
+# Not from the environment: who imports is seldom who said it, and cannot give it a licence.
+SaidBy = Annotated[
+    str | None,
+    typer.Option(
+        "--author",
+        metavar="ID",
+        help="Who says it, where the file names nobody: ada, or https://orcid.org/0000-...",
+        rich_help_panel="Who",
+    ),
+]
+UnderLicense = Annotated[
+    str | None,
+    typer.Option(
+        "--license",
+        metavar="SPDX",
+        help="Licence, where the file names none; without one it is not exported.",
+        rich_help_panel="Who",
+    ),
+]
+
 
 class AuthorKind(StrEnum):
     """What an author is."""
@@ -144,9 +164,9 @@ def import_(
             "neuronpedia-explanations, neuronpedia-subgraph, netdissect, clip-dissect, milan.",
         ),
     ] = None,
-    author: Author = None,
+    author: SaidBy = None,
     author_type: AuthorType = None,
-    license_: License = None,
+    license_: UnderLicense = None,
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="NAME", help="The model, where the file names none."),

@@ -85,6 +85,42 @@ def test_a_refused_record_is_named_by_file_and_line_and_nothing_is_written(
     assert count(program) == before + 1
 
 
+def test_who_imports_is_not_taken_for_who_said_it(program: Program) -> None:
+    """With the variables of ``add`` set: a tool stays a tool, and nobody's work gets a licence."""
+    ada = {"CIRCUITKB_AUTHOR": "ada", "CIRCUITKB_LICENSE": "CC0-1.0"}
+    tally = "unit,category,label,score\n1,object,dog,0.1\n"
+    (program.folder / "tally.csv").write_text(tally, "utf-8")
+    where = ("--model", "inceptionv1", "--layer", "mixed3b")
+    assert program("annotate", "import", "tally.csv", *where, env=ada).code == 0
+    (program.folder / "sheet.csv").write_text("unit,label\n3,curve\n", "utf-8")
+    sheet = ("annotate", "import", "sheet.csv", "--unit-base", "0", *where)
+    assert "--author" in program.refused(*sheet, env=ada)
+    assert program(*sheet, "--author", "grace", env=ada).code == 0
+    rows = program(
+        "query",
+        "MATCH (w:Annotator)<-[:BY]-(a:Annotation) WHERE a.method <> 'published' "
+        "RETURN w.id AS who, w.type AS type, a.license AS license ORDER BY who",
+        "--format", "json",
+    ).json()  # fmt: skip
+    assert [tuple(row.values()) for row in rows] == [
+        ("grace", "human", "NOASSERTION"),
+        ("netdissect", "tool", "NOASSERTION"),
+    ]
+
+
+def test_several_files_come_in_as_one_or_not_at_all(program: Program) -> None:
+    (program.folder / "one.jsonl").write_text(record(1), "utf-8")
+    (program.folder / "two.csv").write_text("target,label\ninceptionv1/mixed3b:2,x\n", "utf-8")
+    (program.folder / "bad.jsonl").write_text(record(999), "utf-8")
+    before = count(program)
+    given = ("annotate", "import", "one.jsonl", "two.csv", "--author", "ada", "--json")
+    assert program(*given, "bad.jsonl").code == 2
+    assert count(program) == before
+    report = program(*given).json()
+    assert [file["format"] for file in report["files"]] == ["jsonl", "csv"]
+    assert (report["new"], count(program)) == (2, before + 2)
+
+
 def test_a_dry_run_writes_nothing(program: Program) -> None:
     before = count(program)
     run = program("annotate", "import", "-", "--dry-run", stdin=record())
