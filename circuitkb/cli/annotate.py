@@ -22,6 +22,7 @@ from .output import print_result, progress, say
 if TYPE_CHECKING:
     from circuitkb.annotating.report import ImportReport
 
+_STANDARD_INPUT = "standard input"
 _TOLD = 20
 """Rejections and conflicts that are printed one by one."""
 
@@ -340,10 +341,16 @@ def _files(given: list[Path]) -> Iterator[list[Path]]:
         yield given
         return
     with TemporaryDirectory(prefix="circuitkb-") as folder:
-        copy = Path(folder) / "standard input"
+        copy = Path(folder) / _STANDARD_INPUT
         with copy.open("wb") as file:
             copyfileobj(sys.stdin.buffer, file)
-        yield [copy if path == Path("-") else path for path in given]
+        import circuitkb as ckb
+
+        try:
+            yield [copy if path == Path("-") else path for path in given]
+        except ckb.errors.CircuitKBError as error:
+            error.args = (str(error).replace(str(copy), copy.name),)
+            raise
 
 
 def _print_one(report: ImportReport, look: str) -> None:
@@ -380,6 +387,7 @@ def _print(report: ImportReport, *, json_: bool) -> None:
 
 def _tell(places: Sequence[Any], count: int, word: str) -> None:
     for place in places[:_TOLD]:
-        say(word, f"{place.file}:{place.line}: {place.reason}")
+        file = _STANDARD_INPUT if Path(place.file).name == _STANDARD_INPUT else place.file
+        say(word, f"{file}:{place.line}: {place.reason}")
     if count > _TOLD:
         say("note", f"and {count - _TOLD:,} more; --json has up to a thousand of them")

@@ -13,9 +13,11 @@ from .options import Format, Limit, Shape, Store, Timeout, Wide, add
 from .output import check_format, print_result, progress, say
 
 if TYPE_CHECKING:
+    from circuitkb.knowledge_base import KnowledgeBase
     from circuitkb.results import Result
 
 _SECONDS = 30.0
+_WORKBOOKS = (".xlsx", ".xls", ".ods")
 
 Models = Annotated[
     list[str] | None,
@@ -161,6 +163,7 @@ def agreement(
 
     check_format(format_)
     with ckb.open(kb, create=False) as base:
+        _check_models(base, model)
         report = base.annotate.agreement(models=model, layers=layer, seed=seed, resamples=resamples)
     print_result(_first(report.to_result(), format_.limit(limit)), format_, wide=wide, hidden=())
 
@@ -184,6 +187,7 @@ def consensus(
 
     check_format(format_)
     with ckb.open(kb, create=False) as base:
+        _check_models(base, model)
         result = base.annotate.consensus(
             models=model, layers=layer, rule=rule.value, least_raters=least_raters
         )
@@ -276,6 +280,11 @@ def export(
     """
     import circuitkb as ckb
 
+    if format_ is None and target.suffix.lower() in _WORKBOOKS:
+        raise ckb.errors.StoreError(
+            f"{target} would be a workbook, which is not written here. Spreadsheets read "
+            f"{target.with_suffix('.csv')}; for another format, name it with --format."
+        )
     endings = {".csv": "csv", ".zip": "bundle", ".jsonld": "web-annotation"}
     chosen = format_.value if format_ else endings.get(target.suffix.lower(), "jsonl")
     with ckb.open(kb, create=False) as base, progress() as tell:
@@ -318,6 +327,13 @@ def sync(
             f"{report.wrote.left_behind:,} records without a licence stayed behind: give them one "
             "with --license when they are added, or take them along with --with-noassertion",
         )
+
+
+def _check_models(base: KnowledgeBase, models: list[str] | None) -> None:
+    """Refuse a misspelt model, of which nothing would be found."""
+    from circuitkb.known_names import check_models
+
+    check_models(base.store, models or [])
 
 
 def _first(result: Result, limit: int) -> Result:

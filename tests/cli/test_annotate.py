@@ -147,6 +147,10 @@ def test_a_dry_run_writes_nothing(program: Program) -> None:
         (("history", "inceptionv1/mixed4b:9999"), "No annotation"),
         (("vocabulary", "missing.csv"), "missing.csv"),
         (("sync", "notes.txt"), "sync takes a folder"),
+        (("agreement", "--model", "inceptionv2"), "No model 'inceptionv2' here"),
+        (("consensus", "--model", "inceptionv2"), "No model 'inceptionv2' here"),
+        (("export", "labels.xlsx"), "labels.csv"),
+        (("import", "-"), "error: standard input is empty"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line_or_two(
@@ -244,8 +248,8 @@ def test_the_published_labels_come_in_once_each_and_a_second_time_not_at_all(
 ) -> None:
     """1,358 rows; exact duplicates once, and a unit in several families in all of them."""
     place = resources.files("circuitkb.loaders") / "resources" / "inceptionv1" / "labels.csv"
-    with place.open(encoding="utf-8", newline="") as file:
-        rows = [(row["layer"], int(row["unit"]), row["label"]) for row in csv.DictReader(file)]
+    lines = place.read_text("utf-8").splitlines()
+    rows = [(row["layer"], int(row["unit"]), row["label"]) for row in csv.DictReader(lines)]
     assert len(rows) == 1358
     with (program.folder / "labels.csv").open("w", encoding="utf-8", newline="") as sheet:
         csv.writer(sheet).writerows([("layer", "unit", "label"), *rows])
