@@ -41,6 +41,17 @@ class Rule(StrEnum):
     any = "any"
 
 
+class Kind(StrEnum):
+    """What a record is."""
+
+    label = "label"
+    role = "role"
+    claim = "claim"
+    comment = "comment"
+    review = "review"
+    retraction = "retraction"
+
+
 class FileFormat(StrEnum):
     """What an export writes."""
 
@@ -163,7 +174,7 @@ def agreement(
 
     check_format(format_)
     with ckb.open(kb, create=False) as base:
-        _check_models(base, model)
+        _check_names(base, model, layer)
         report = base.annotate.agreement(models=model, layers=layer, seed=seed, resamples=resamples)
     print_result(_first(report.to_result(), format_.limit(limit)), format_, wide=wide, hidden=())
 
@@ -187,7 +198,7 @@ def consensus(
 
     check_format(format_)
     with ckb.open(kb, create=False) as base:
-        _check_models(base, model)
+        _check_names(base, model, layer)
         result = base.annotate.consensus(
             models=model, layers=layer, rule=rule.value, least_raters=least_raters
         )
@@ -260,8 +271,8 @@ def export(
         typer.Option("--author", metavar="ID", help="Only this author; may be repeated."),
     ] = None,
     kind: Annotated[
-        list[str] | None,
-        typer.Option("--kind", metavar="KIND", help="Only this kind, as in label."),
+        list[Kind] | None,
+        typer.Option("--kind", help="Only this kind, as in label."),
     ] = None,
     license_: Annotated[
         list[str] | None,
@@ -294,7 +305,7 @@ def export(
             models=model,
             layers=layer,
             authors=author,
-            kinds=kind,
+            kinds=[each.value for each in kind] if kind else None,
             licenses=license_,
             with_noassertion=with_noassertion,
             overwrite=overwrite,
@@ -329,11 +340,13 @@ def sync(
         )
 
 
-def _check_models(base: KnowledgeBase, models: list[str] | None) -> None:
-    """Refuse a misspelt model, of which nothing would be found."""
-    from circuitkb.known_names import check_models
+def _check_names(base: KnowledgeBase, models: list[str] | None, layers: list[str] | None) -> None:
+    """Refuse misspelt models and layers, of which nothing would be found."""
+    from circuitkb.known_names import check
+    from circuitkb.queries.conditions import Mention
 
-    check_models(base.store, models or [])
+    check(base.store, [Mention("model", name) for name in models or []])
+    check(base.store, [Mention("layer", name) for name in layers or []])
 
 
 def _first(result: Result, limit: int) -> Result:

@@ -149,6 +149,7 @@ def test_a_dry_run_writes_nothing(program: Program) -> None:
         (("sync", "notes.txt"), "sync takes a folder"),
         (("agreement", "--model", "inceptionv2"), "No model 'inceptionv2' here"),
         (("consensus", "--model", "inceptionv2"), "No model 'inceptionv2' here"),
+        (("agreement", "--layer", "mixed3z"), "No layer 'mixed3z' in any model here"),
         (("export", "labels.xlsx"), "labels.csv"),
         (("import", "-"), "error: standard input is empty"),
     ],
