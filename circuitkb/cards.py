@@ -189,7 +189,8 @@ def _question(store: Store, title: str, name: str, note: str = "", **values: Any
 
 
 LABELS = """\
-MATCH (:Feature {id: $id})<-[:ANNOTATES]-(a:Annotation {kind: 'label', state: 'live'})
+MATCH (:Feature {id: $id})<-[about:ANNOTATES WHERE about.role IS NULL]-
+  (a:Annotation {kind: 'label', state: 'live'})
   -[:USES]->(l:Label)
 OPTIONAL MATCH (a)-[:BY]->(who:Annotator)
 RETURN l.text AS label, who.id AS said_by, who.name AS name, a.method AS method,
@@ -275,7 +276,8 @@ ORDER BY created, id"""
 
 LAYER_LABELS = """\
 MATCH (f:Feature)-[:IN_LAYER]->(:Layer {id: $id})
-MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+MATCH (f)<-[about:ANNOTATES WHERE about.role IS NULL]-
+  (:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
 RETURN l.text AS label, count(DISTINCT f) AS features
 ORDER BY features DESC, label"""
 

@@ -22,7 +22,7 @@ Sign = Literal["positive", "negative"]
 def labels_of(variable: str) -> str:
     """Return the Cypher for the labels of a feature, in order of their text."""
     return (
-        f"COLLECT {{ MATCH ({variable})<-[:ANNOTATES]-"
+        f"COLLECT {{ MATCH ({variable})<-[about:ANNOTATES WHERE about.role IS NULL]-"
         "(:Annotation {kind: 'label', state: 'live'})"
         "-[:USES]->(word:Label) RETURN DISTINCT word.text AS text ORDER BY text }"
     )
@@ -116,7 +116,7 @@ class Features(Criteria):
         ]
         if self.label is not None:
             found.append(
-                f"EXISTS {{ MATCH ({variable})<-[:ANNOTATES]-"
+                f"EXISTS {{ MATCH ({variable})<-[about:ANNOTATES WHERE about.role IS NULL]-"
                 "(:Annotation {kind: 'label', state: 'live'})"
                 "-[:USES]->(word:Label)\n    WHERE toLower(word.text) CONTAINS "
                 f"toLower({parameters.bind(prefix + 'label', self.label)}) }}"

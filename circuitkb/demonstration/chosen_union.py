@@ -333,7 +333,8 @@ def published_union(kb: KnowledgeBase, target: str) -> UnionDrawing:
 def labels_of(kb: KnowledgeBase, features: Sequence[str]) -> dict[str, str]:
     """Return the labels of features that have any, joined by commas."""
     rows = kb.query(
-        "MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})"
+        "MATCH (f:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-"
+        "(:Annotation {kind: 'label', state: 'live'})"
         "-[:USES]->(l:Label) "
         "WHERE f.id IN $features RETURN DISTINCT f.id AS feature, l.text AS label "
         "ORDER BY feature, label",

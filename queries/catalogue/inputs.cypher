@@ -36,7 +36,7 @@
 MATCH (s:Feature)-[w:WEIGHT]->(t:Feature {id: $feature})
 WITH s, w ORDER BY w.rank, w.connection, s.id LIMIT $top
 RETURN w.rank AS rank, s.id AS source,
-  COLLECT { MATCH (s)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+  COLLECT { MATCH (s)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
     RETURN DISTINCT l.text AS text ORDER BY text } AS labels,
   w.l1 AS l1, w.sum AS sum, w.positive AS positive, w.negative AS negative,
   w.positive_dy AS positive_dy, w.positive_dx AS positive_dx,

@@ -27,7 +27,7 @@
 // model = "its model"
 // layer = "its layer"
 // said_by = "who gives the label"
-MATCH (f:Feature)<-[:ANNOTATES]-(a:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+MATCH (f:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(a:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
 WHERE toLower(l.text) CONTAINS toLower($label) AND (size($models) = 0 OR f.model IN $models)
   AND (size($layers) = 0 OR f.layer IN $layers)
 MATCH (f)-[:IN_LAYER]->(y:Layer)

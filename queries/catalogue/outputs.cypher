@@ -36,7 +36,7 @@
 MATCH (s:Feature {id: $feature})-[w:WEIGHT]->(t:Feature)
 WITH t, w ORDER BY w.l1 DESC, t.id, w.connection LIMIT $top
 RETURN t.id AS target,
-  COLLECT { MATCH (t)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+  COLLECT { MATCH (t)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
     RETURN DISTINCT l.text AS text ORDER BY text } AS labels,
   w.rank AS rank, w.l1 AS l1, w.sum AS sum, w.positive AS positive, w.negative AS negative,
   w.path AS path, w.connection AS connection, w.origin AS origin

@@ -75,16 +75,16 @@ CALL () {
   MATCH (c:Circuit {motif: 'union', origin: 'found'})
   WHERE (size($models) = 0 OR c.model IN $models)
     AND ($label = '' OR EXISTS {
-      MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
+      MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
     AND ($orientation < 0 OR EXISTS {
       MATCH (f:Feature)-[m:MEMBER_OF]->(c)
       WHERE m.side IS NOT NULL AND f.orientation IS NOT NULL
         AND 90 - abs(90 - abs(f.orientation - $orientation)) <= $tolerance })
-  WITH c, CASE WHEN $one_label = '' AND $other_label = '' THEN [] ELSE COLLECT { MATCH (c)<-[m:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-
+  WITH c, CASE WHEN $one_label = '' AND $other_label = '' THEN [] ELSE COLLECT { MATCH (c)<-[m:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-
         (:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label) WHERE m.side = 1
       RETURN toLower(l.text) AS text } END
-    AS said_1, CASE WHEN $one_label = '' AND $other_label = '' THEN [] ELSE COLLECT { MATCH (c)<-[m:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-
+    AS said_1, CASE WHEN $one_label = '' AND $other_label = '' THEN [] ELSE COLLECT { MATCH (c)<-[m:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-
         (:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label) WHERE m.side = 2
       RETURN toLower(l.text) AS text } END
     AS said_2
@@ -109,13 +109,13 @@ CALL () {
   MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
   WHERE p.motif IN $published_motifs AND (size($models) = 0 OR p.model IN $models)
     AND ($label = '' OR EXISTS {
-      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
+      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
     AND ($one_label = '' OR EXISTS {
-      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
+      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($one_label) })
     AND ($other_label = '' OR EXISTS {
-      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})
+      MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($other_label) })
     AND ($orientation < 0 OR EXISTS {
       MATCH (f:Feature)-[:MEMBER_OF]->(p) WHERE f.orientation IS NOT NULL
@@ -132,7 +132,7 @@ CALL () {
 }
 WITH u, ones, twos, circuits, score, e, origin, by, published,
   COLLECT { UNWIND [u] + ones + twos AS f
-    MATCH (f)<-[:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+    MATCH (f)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
     RETURN DISTINCT [f.id, l.text] AS said ORDER BY said[1], said[0] } AS said,
   COLLECT { UNWIND circuits AS c MATCH (c)-[r:ANALOGOUS_TO]-(d:Circuit) WHERE r.q <= 0.05
     MATCH (v:Feature)-[both:MEMBER_OF]->(d) WHERE both.role = 'union'

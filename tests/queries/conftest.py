@@ -210,6 +210,10 @@ def rows(graph: Graph) -> GraphRows:
         + [
             {"id": id, "kind": "label", "text": item["text"], "state": state}
             for id, state, item in _gone(graph)
+        ]
+        + [
+            {"id": f"{item['id']}-edge", "kind": "label", "text": item["text"], "state": "live"}
+            for item in graph.labels
         ],
         "Circuit": [{k: v for k, v in c.items() if k != "members"} for c in graph.circuits],
         "Evidence": [
@@ -227,10 +231,16 @@ def rows(graph: Graph) -> GraphRows:
         ("ANNOTATES", "Annotation", "Feature",
          [{"source": item["id"], "target": item["feature"]} for item in graph.labels]
          + [{"source": id, "target": f["id"]}
-            for (id, _, _), f in zip(_gone(graph), graph.features, strict=False)]),
+            for (id, _, _), f in zip(_gone(graph), graph.features, strict=False)]
+         # Labels of edges, which are no labels of their ends.
+         + [{"source": f"{item['id']}-edge", "target": f["id"], "role": role}
+            for item, f in zip(graph.labels, graph.features, strict=False)
+            for role in ("source", "target")]),
         ("USES", "Annotation", "Label",
          [{"source": item["id"], "target": f"test:{item['text']}"} for item in graph.labels]
-         + [{"source": id, "target": f"test:{item['text']}"} for id, _, item in _gone(graph)]),
+         + [{"source": id, "target": f"test:{item['text']}"} for id, _, item in _gone(graph)]
+         + [{"source": f"{item['id']}-edge", "target": f"test:{item['text']}"}
+            for item in graph.labels]),
         ("BY", "Annotation", "Annotator",
          [{"source": item["id"], "target": item["who"].lower()} for item in graph.labels]),
         ("MEMBER_OF", "Feature", "Circuit",
