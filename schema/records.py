@@ -17,6 +17,9 @@ from .ids import annotation_id, canonical_json, content_hash
 STATES = ("pending", "live", "superseded", "retracted", "contested")
 """What becomes of an annotation. It only ever moves to a later one of these."""
 
+AWAITED = ("model", "circuit", "annotation")
+"""What an annotation may wait for, as its ``awaiting`` says."""
+
 HASHED = "ckb:"
 """What an id begins with that is the hash of what its record states."""
 

@@ -84,19 +84,9 @@ def review(
     if verdict not in VERDICTS:
         near = did_you_mean(verdict, VERDICTS)
         raise AnnotationError(f"{verdict!r} is no verdict.{near}")
-    _check_annotation(store, annotation)
-    record = _record(
-        "review",
-        {"type": "annotation", "id": annotation},
-        author,
-        author_type,
-        "manual",
-        "circuitkb annotate review",
-        license,
-    )
+    source = "circuitkb annotate review"
+    record = _about(store, annotation, "review", text, author, author_type, source, license)
     record["verdict"] = verdict
-    if text:
-        record["text"] = text
     who = {"id": annotation, "author": record["author"]["id"]}
     earlier = dict(store.read(_REVIEWS, who, limit=None).rows)
     if len(earlier) == 1:
@@ -119,19 +109,28 @@ def retract(
     license: str | None = None,
 ) -> ImportReport:
     """Take back an annotation of one's own, for good; see ``Annotate.retract``."""
-    _check_annotation(store, annotation)
-    record = _record(
-        "retraction",
-        {"type": "annotation", "id": annotation},
-        author,
-        author_type,
-        "manual",
-        "circuitkb annotate retract",
-        license,
+    source = "circuitkb annotate retract"
+    return _write(
+        store,
+        _about(store, annotation, "retraction", text, author, author_type, source, license),
     )
-    if text:
-        record["text"] = text
-    return _write(store, record)
+
+
+def _about(
+    store: Store,
+    annotation: str,
+    kind: str,
+    text: str | None,
+    author: str | None,
+    author_type: str,
+    source: str,
+    license: str | None,
+) -> dict[str, Any]:
+    """Return a record about an annotation, which must be here."""
+    _check_annotation(store, annotation)
+    target = {"type": "annotation", "id": annotation}
+    record = _record(kind, target, author, author_type, "manual", source, license)
+    return record | ({"text": text} if text else {})
 
 
 def _record(

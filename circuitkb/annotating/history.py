@@ -8,27 +8,11 @@ from circuitkb.results import Result
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import IdError, NotFoundError
 from circuitkb.schema.ids import FeatureId
-from circuitkb.schema.records import date_order
+from circuitkb.schema.records import AWAITED, date_order
 from circuitkb.stores.base import Store
 
 ARROW = "->"
 """Stands between the two features of an edge."""
-
-COLUMNS = (
-    "annotation",
-    "created",
-    "kind",
-    "said",
-    "said_by",
-    "state",
-    "about",
-    "supersedes",
-    "awaits",
-    "method",
-    "source",
-    "license",
-    "records",
-)
 
 _ABOUT = {
     label: f"MATCH (:{label} {{id: $id}})<-[:ANNOTATES]-(a:Annotation) RETURN DISTINCT a.id AS id"
@@ -44,7 +28,7 @@ _ENDS = """\
 UNWIND $ids AS id MATCH (f:Feature {id: id}) RETURN DISTINCT f.id AS id"""
 
 _AWAITING = """\
-MATCH (a:Annotation) WHERE a.awaiting IN ['annotation', 'circuit', 'model'] AND $id IN a.awaits
+MATCH (a:Annotation) WHERE a.awaiting IN $awaited AND $id IN a.awaits
 RETURN a.id AS id"""
 
 _IS_THERE = "MATCH (n {id: $id}) WHERE n:Feature OR n:Circuit RETURN n.id AS id LIMIT 1"
@@ -95,7 +79,8 @@ def history(store: Store, id: str) -> Result:
         there = len(store.read(_ENDS, {"ids": sorted(ends.values())}).rows) == len(ends)
     else:
         found = {row[0] for text in _ABOUT.values() for row in store.read(text, {"id": id}).rows}
-        found |= {row[0] for row in store.read(_AWAITING, {"id": id}, limit=None).rows}
+        waiting = {"id": id, "awaited": AWAITED}
+        found |= {row[0] for row in store.read(_AWAITING, waiting, limit=None).rows}
         there = bool(store.read(_IS_THERE, {"id": id}).rows)
     newest = found or {id}
     while newest:  # along what supersedes, reviews and retracts what

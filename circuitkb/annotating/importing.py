@@ -91,17 +91,13 @@ def import_annotations(
         checking = _Checking(store, spool, progress)
         for number, path in enumerate(paths):
             checking.read(number, path, len(paths), format, defaults or Defaults())
-        checking.check_references(store)
-        report = checking.report(partial=partial, dry_run=dry_run)
-        if not report.refused and len(spool):
-            imports = _import_nodes(report, importer or importer_name())
-            merge = AnnotationMerge(spool, imports, dry_run=dry_run)
+        report = checking.report(store, partial=partial, dry_run=dry_run)
 
-            def writing(doing: str, done: float) -> None:
-                progress(doing, CHECKING + (1 - CHECKING) * done)
+        def writing(doing: str, done: float) -> None:
+            progress(doing, CHECKING + (1 - CHECKING) * done)
 
-            store.merge(merge, writing)
-            report = merge.finish(report)
+        imports = _import_nodes(report, importer or importer_name())
+        report = _merged(store, spool, report, imports, writing)
     progress("Annotations: done", 1.0)
     return replace(report, seconds=perf_counter() - start)
 
@@ -130,13 +126,24 @@ def import_records(
     with Spool(RECORDS_AT_ONCE) as spool:
         checking = _Checking(store, spool, progress)
         checking.take_all(0, Path(name), lines)
-        checking.check_references(store)
-        report = checking.report(partial=partial, dry_run=False)
-        if not report.refused and len(spool):
-            merge = AnnotationMerge(spool, ())
-            store.merge(merge, progress)
-            report = merge.finish(report)
+        report = checking.report(store, partial=partial)
+        report = _merged(store, spool, report, (), progress)
     return replace(report, seconds=perf_counter() - start)
+
+
+def _merged(
+    store: Store,
+    spool: Spool,
+    report: ImportReport,
+    imports: Sequence[dict[str, Any]],
+    progress: Progress,
+) -> ImportReport:
+    """Write what was checked, unless it was refused; return what became of it."""
+    if report.refused or not len(spool):
+        return report
+    merge = AnnotationMerge(spool, imports, dry_run=report.dry_run)
+    store.merge(merge, progress)
+    return merge.finish(report)
 
 
 def refuse(report: ImportReport) -> None:
@@ -228,7 +235,7 @@ class _Checking:
             self._referring.append(referring)
         self._spool.add((number, line), record)
 
-    def check_references(self, store: Store) -> None:
+    def _check_references(self, store: Store) -> None:
         """Refuse records that name others which they may not name."""
         given = (
             record for piece in range(self._spool.pieces) for _, record in self._spool.piece(piece)
@@ -247,7 +254,9 @@ class _Checking:
         if len(self._rejections) < KEPT:
             self._rejections.append(Place(str(path), line, reason))
 
-    def report(self, *, partial: bool, dry_run: bool) -> ImportReport:
+    def report(self, store: Store, *, partial: bool, dry_run: bool = False) -> ImportReport:
+        """Check what the records say of one another, and report what was found in all of them."""
+        self._check_references(store)
         return ImportReport(
             tuple(self._files),
             new=0,

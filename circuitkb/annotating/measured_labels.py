@@ -18,6 +18,11 @@ VERDICTS = ("contradicts", "not confirmed", "agrees", "not measured")
 _TIED = "MATCH (l:Label) WHERE l.measure IS NOT NULL AND l.measure <> '' RETURN count(l) AS labels"
 
 
+_TIED_OF_FEATURE = """\
+MATCH (:Feature {id: $id})<-[:ANNOTATES]-(:Annotation)-[:USES]->(l:Label)
+WHERE l.measure IS NOT NULL AND l.measure <> '' RETURN l.id AS id LIMIT 1"""
+
+
 def measured_labels(
     store: Store,
     models: Sequence[str] | None = None,
@@ -69,6 +74,8 @@ def of_feature(store: Store, feature: str) -> Result:
     feature
         Its id.
     """
+    if not store.read(_TIED_OF_FEATURE, {"id": feature}).rows:
+        return Result(tuple(find(QUESTION).columns), ())  # the question reads the whole layer
     place = FeatureId.parse(feature)
     found = measured_labels(store, [place.model], [place.layer])
     rows = tuple(row for row in found.rows if row[0] == feature)

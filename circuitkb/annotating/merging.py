@@ -29,7 +29,15 @@ from circuitkb.loaders.annotations.rows import (
     member_references,
     references_of,
 )
-from circuitkb.schema.records import STATES, body_of, core_of, date_order, definition_of, together
+from circuitkb.schema.records import (
+    AWAITED,
+    STATES,
+    body_of,
+    core_of,
+    date_order,
+    definition_of,
+    together,
+)
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores.stored_graph import StoredGraph
 
@@ -40,8 +48,7 @@ PENDING, LIVE, SUPERSEDED, RETRACTED, CONTESTED = STATES
 ANNOTATED = "annotated"
 """Origin and motif of a circuit that a record tells of."""
 
-_AWAITED = ("model", "circuit", "annotation")
-_STORED = ("id", "kind", "text", "state", "awaiting", "awaits", "records", "created")
+_STORED = ("id", "kind", "text", "state", "records")
 
 
 @dataclass
@@ -190,7 +197,7 @@ class _Merging:
     def _touched(self) -> dict[str, Told]:
         """Return what changed, and what waited for something and may have it now."""
         touched = {id: told for id, told in self._told.items() if told.changed}
-        for row in self._graph.nodes_with("Annotation", "awaiting", _AWAITED, _STORED):
+        for row in self._graph.nodes_with("Annotation", "awaiting", AWAITED, _STORED):
             if row["id"] not in touched:
                 touched[row["id"]] = self._told.setdefault(row["id"], Told.of(row))
         return touched
@@ -288,7 +295,7 @@ class _Merging:
             node = annotation_properties(id, list(told.records.values()))
             node["state"] = self._state(told)
             node["awaits"] = sorted(told.missing)
-            node["awaiting"] = min(told.missing.values(), key=_AWAITED.index, default="")
+            node["awaiting"] = min(told.missing.values(), key=AWAITED.index, default="")
             nodes.append(node)
         nodes += [  # those that another one superseded or retracted, and that did not change else
             {name: told.stored[name] for name in ("id", "kind", "text")} | {"state": told.state}

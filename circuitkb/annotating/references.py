@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from circuitkb.schema.records import AWAITED
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MATCH (a:Annotation)-[:SUPERSEDES]->(b:Annotation) RETURN a.id AS newer, b.id AS
 UNION
 MATCH (a:Annotation)-[:ANNOTATES]->(b:Annotation) RETURN a.id AS newer, b.id AS older
 UNION
-MATCH (a:Annotation) WHERE a.awaiting IN ['annotation', 'circuit', 'model']
+MATCH (a:Annotation) WHERE a.awaiting IN $awaited
 UNWIND a.awaits AS older RETURN a.id AS newer, older"""
 
 
@@ -159,7 +160,7 @@ def _circular(several: Iterable[Referring], store: Store) -> set[str]:
 
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_edges_from((one.id, older) for one in several for older in one.named)
-    graph.add_edges_from(store.read(_JOINED, limit=None).rows)
+    graph.add_edges_from(store.read(_JOINED, {"awaited": AWAITED}, limit=None).rows)
     return {
         id for circle in nx.strongly_connected_components(graph) if len(circle) > 1 for id in circle
     }

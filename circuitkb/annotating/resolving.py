@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuitkb.schema.records import AWAITED
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
 from circuitkb.stores.stored_graph import StoredGraph
@@ -9,7 +10,7 @@ from circuitkb.stores.stored_graph import StoredGraph
 from .merging import merge_rows
 
 _WAITING = """\
-MATCH (a:Annotation) WHERE a.awaiting IN ['annotation', 'circuit', 'model']
+MATCH (a:Annotation) WHERE a.awaiting IN $awaited
 RETURN a.id AS id LIMIT 1"""
 
 
@@ -27,5 +28,5 @@ def resolve(store: Store) -> None:
 
     Called after anything that brings models or circuits. What still waits goes on waiting.
     """
-    if store.read(_WAITING).rows:
+    if store.read(_WAITING, {"awaited": AWAITED}).rows:
         store.merge(_Waiting())

@@ -176,7 +176,7 @@ class Annotate:
         author: str | None = None,
         license: str | None = None,
     ) -> ImportReport:
-        """Say whether an annotation of anybody is right.
+        """Say whether an annotation of anybody is right; it supersedes one's earlier review of it.
 
         Raises
         ------
@@ -226,9 +226,16 @@ class Annotate:
         seed: int = 0,
         resamples: int = 1000,
     ) -> AgreementReport:
-        """Return Krippendorff's alpha for each concept and overall, with bootstrap intervals."""
+        """Return Krippendorff's alpha for each concept and overall, with bootstrap intervals.
+
+        Raises
+        ------
+        NotFoundError
+            No such model or layer.
+        """
         from circuitkb.annotating.agreement import agreement
 
+        self._check_names(models, layers)
         return agreement(self._store, models=models, layers=layers, seed=seed, resamples=resamples)
 
     def consensus(
@@ -239,9 +246,16 @@ class Annotate:
         rule: Literal["majority", "unanimous", "any"] = "majority",
         least_raters: int = 2,
     ) -> Result:
-        """Return what raters agree on by a stated rule; a view, never stored."""
+        """Return what raters agree on by a stated rule; a view, never stored.
+
+        Raises
+        ------
+        NotFoundError
+            No such model or layer.
+        """
         from circuitkb.annotating.consensus import consensus
 
+        self._check_names(models, layers)
         return consensus(
             self._store, models=models, layers=layers, rule=rule, least_raters=least_raters
         )
@@ -326,3 +340,11 @@ class Annotate:
             importer=importer,
             progress=progress,
         )
+
+    def _check_names(self, models: Sequence[str] | None, layers: Sequence[str] | None) -> None:
+        """Refuse misspelt models and layers, of which nothing would be found."""
+        from circuitkb.known_names import check
+        from circuitkb.queries.conditions import Mention
+
+        check(self._store, [Mention("model", name) for name in models or ()])
+        check(self._store, [Mention("layer", name) for name in layers or ()])

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from circuitkb.schema.errors import StoreError
-from circuitkb.stores.disk import disk_errors, sync
+from circuitkb.stores.disk import disk_errors, sync, umask
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     try:
         with disk_errors(target):
             yield unfinished
-            unfinished.chmod(0o666 & ~_umask())  # it is private until it is whole
+            unfinished.chmod(0o666 & ~umask())  # it is private until it is whole
             sync(unfinished)
             check_target(target, overwrite=overwrite)  # somebody may have come first
             unfinished.replace(target)
@@ -59,9 +59,3 @@ def check_target(target: Path, *, overwrite: bool) -> None:
             f"{target} is there already: name another file, or replace it with --overwrite "
             "(overwrite=True)."
         )
-
-
-def _umask() -> int:
-    current = os.umask(0o077)
-    os.umask(current)
-    return current

@@ -13,7 +13,6 @@ from .options import Format, Limit, Shape, Store, Timeout, Wide, add
 from .output import check_format, print_result, progress, say
 
 if TYPE_CHECKING:
-    from circuitkb.knowledge_base import KnowledgeBase
     from circuitkb.results import Result
 
 _SECONDS = 30.0
@@ -174,7 +173,6 @@ def agreement(
 
     check_format(format_)
     with ckb.open(kb, create=False) as base:
-        _check_names(base, model, layer)
         report = base.annotate.agreement(models=model, layers=layer, seed=seed, resamples=resamples)
     print_result(_first(report.to_result(), format_.limit(limit)), format_, wide=wide, hidden=())
 
@@ -198,7 +196,6 @@ def consensus(
 
     check_format(format_)
     with ckb.open(kb, create=False) as base:
-        _check_names(base, model, layer)
         result = base.annotate.consensus(
             models=model, layers=layer, rule=rule.value, least_raters=least_raters
         )
@@ -338,15 +335,6 @@ def sync(
             f"{report.wrote.left_behind:,} records without a licence stayed behind: give them one "
             "with --license when they are added, or take them along with --with-noassertion",
         )
-
-
-def _check_names(base: KnowledgeBase, models: list[str] | None, layers: list[str] | None) -> None:
-    """Refuse misspelt models and layers, of which nothing would be found."""
-    from circuitkb.known_names import check
-    from circuitkb.queries.conditions import Mention
-
-    check(base.store, [Mention("model", name) for name in models or []])
-    check(base.store, [Mention("layer", name) for name in layers or []])
 
 
 def _first(result: Result, limit: int) -> Result:

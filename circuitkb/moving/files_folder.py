@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.errors import StoreError
-from circuitkb.stores.disk import bring_to_disk, disk_errors, sync
+from circuitkb.stores.disk import bring_to_disk, disk_errors, sync, umask
 
 ABOUT = "circuitkb.json"
 """The file that makes a folder an export of ours."""
@@ -51,7 +50,7 @@ def whole_folder(target: Path, *, force: bool) -> Iterator[Path]:
     try:
         with disk_errors(target):
             yield unfinished
-            unfinished.chmod(0o777 & ~_umask())  # it is private until it is whole
+            unfinished.chmod(0o777 & ~umask())  # it is private until it is whole
             bring_to_disk(unfinished)
             check_target(target, force=force)  # somebody may have come first
             _replace(unfinished, target)
@@ -121,9 +120,3 @@ def _replace(unfinished: Path, target: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     with suppress(OSError):
         sync(target.parent)
-
-
-def _umask() -> int:
-    current = os.umask(0o077)
-    os.umask(current)
-    return current

@@ -102,3 +102,10 @@ def sync(path: Path) -> None:
 def megabytes(size: int) -> str:
     """Return a size to show."""
     return f"{size / 1e6:,.0f} MB"
+
+
+def umask() -> int:
+    """Return which permissions the user's new files do not get."""
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
