@@ -79,6 +79,7 @@ NODES: tuple[NodeType, ...] = (
                 "float",
                 "degrees of the lines it prefers, 0 horizontal, 45 rising to the right; "
                 "only where it passed its nulls",
+                period=180.0,
             ),
             given(
                 "orientation_selectivity",

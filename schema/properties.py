@@ -14,13 +14,17 @@ PropertyType = Literal["string", "integer", "float", "boolean", "strings"]
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property of a node or a relation."""
+    """One property of a node or a relation.
+
+    ``period`` is set for angles: values that differ by it mean the same.
+    """
 
     name: str
     type: PropertyType
     description: str
     required: bool = False
     indexed: bool = False
+    period: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,13 @@ def identity(text: str) -> Property:
 
 
 def given(
-    name: str, type_: PropertyType, text: str, *, required: bool = False, indexed: bool = False
+    name: str,
+    type_: PropertyType,
+    text: str,
+    *,
+    required: bool = False,
+    indexed: bool = False,
+    period: float | None = None,
 ) -> Property:
     """Return a property that nodes or relations of a kind may have."""
-    return Property(name, type_, text, required, indexed)
+    return Property(name, type_, text, required, indexed, period)
