@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from circuitkb.discovery.union import Union
     from circuitkb.knowledge_base import KnowledgeBase
     from circuitkb.opening import open
+    from circuitkb.queries.patterns import Pattern, edge, feature
+    from circuitkb.queries.predicates import (
+        above,
+        at_least,
+        at_most,
+        below,
+        between,
+        containing,
+        ending_with,
+        missing,
+        near,
+        one_of,
+        starting_with,
+    )
     from circuitkb.results import Result
     from circuitkb.schema.ids import FeatureId
 
@@ -26,21 +40,43 @@ if TYPE_CHECKING:
 __all__ = [
     "FeatureId",
     "KnowledgeBase",
+    "Pattern",
     "Result",
     "Union",
     "__version__",
+    "above",
+    "at_least",
+    "at_most",
+    "below",
+    "between",
+    "containing",
+    "edge",
+    "ending_with",
     "errors",
+    "feature",
     "mirror",
+    "missing",
+    "near",
+    "one_of",
     "open",
+    "starting_with",
 ]
+
+_PREDICATES = (
+    "above at_least at_most below between containing ending_with missing near one_of starting_with"
+)
 
 _HOME = {
     "FeatureId": "circuitkb.schema.ids",
     "KnowledgeBase": "circuitkb.knowledge_base",
+    "Pattern": "circuitkb.queries.patterns",
     "Result": "circuitkb.results",
     "Union": "circuitkb.discovery.union",
+    "edge": "circuitkb.queries.patterns",
+    "feature": "circuitkb.queries.patterns",
     "mirror": "circuitkb.discovery.transforms",
     "open": "circuitkb.opening",
+    **dict.fromkeys(_PREDICATES.split(), "circuitkb.queries.predicates"),
 }
 
 

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from circuitkb import known_names
 from circuitkb.annotating.verbs import Annotating
 from circuitkb.circuit_records import circuit_records
+from circuitkb.listing import Listing
 from circuitkb.moving.verbs import Moving
-from circuitkb.queries.conditions import DEFAULT_LIMIT, Mention
-from circuitkb.queries.criteria import Circuits, Edges, Features, Models, Sign
-from circuitkb.queries.statement import Statement
-from circuitkb.results import Result
+from circuitkb.queries.conditions import DEFAULT_LIMIT
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.selections import CircuitQuery, EdgeQuery, FeatureQuery, ModelQuery
-from circuitkb.stores.base import DEFAULT_TIMEOUT, Store
+from circuitkb.selections import FeatureQuery
+from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
     from circuitkb.cards import Card
     from circuitkb.discovery.union import Union
-    from circuitkb.queries.catalogue import Question
-    from circuitkb.reports import Asked, FindReport, Kernel, LoadReport, MatchReport, ObserveReport
+    from circuitkb.reports import FindReport, Kernel, LoadReport, MatchReport, ObserveReport
     from circuitkb.schema.responses import Responses
     from circuitkb.searching import Basis
 
 
-class KnowledgeBase(Annotating, Moving):
+class KnowledgeBase(Listing, Annotating, Moving):
     """Features, weights, circuits and what is said of them, in one store.
 
     Use it as a context manager, or :meth:`close` it.
@@ -213,156 +210,6 @@ class KnowledgeBase(Annotating, Moving):
 
         return match_models(self.store, first, second, seed=seed, progress=progress)
 
-    def query(
-        self,
-        cypher: str,
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        limit: int | None = DEFAULT_LIMIT,
-    ) -> Result:
-        """Run Cypher that only reads.
-
-        Parameters
-        ----------
-        cypher, parameters
-            The text, and the values of its ``$names``.
-        timeout
-            Seconds that it may run.
-        limit
-            Rows that it may return; the result says if there were more.
-
-        Raises
-        ------
-        CypherError, QueryRefusedError, QueryTimeoutError
-        """
-        return self._run(Statement(cypher, parameters or {}), (), timeout=timeout, limit=limit)
-
-    def ask(
-        self,
-        question: str,
-        *,
-        parameters: Mapping[str, Any] | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-        limit: int | None = DEFAULT_LIMIT,
-    ) -> Asked:
-        """Answer a question of the catalogue, given by its name or asked in a sentence.
-
-        Parameters
-        ----------
-        question
-            ``"union"``, or ``"find all circuits unioning left/right orientation detectors"``.
-        parameters
-            Values that the sentence does not state; they hold against those that it does.
-
-        Raises
-        ------
-        UnknownQuestionError
-            No question fits, or several do; nothing was run.
-        NotFoundError
-            A model, feature or label is not here.
-        """
-        from circuitkb.asking import ask
-
-        return ask(self.store, question, parameters or {}, timeout=timeout, limit=limit)
-
-    def questions(self) -> tuple[Question, ...]:
-        """Return the questions that :meth:`ask` knows."""
-        from circuitkb.queries.catalogue import questions
-
-        return questions()
-
-    def models(self, *, limit: int | None = DEFAULT_LIMIT) -> ModelQuery:
-        """Return the models, by name."""
-        return ModelQuery(Models(limit=limit), self._run)
-
-    def features(
-        self,
-        *,
-        model: str | None = None,
-        layer: str | None = None,
-        label: str | None = None,
-        id: str | FeatureId | None = None,
-        limit: int | None = DEFAULT_LIMIT,
-    ) -> FeatureQuery:
-        """Return features, by model, order of the layer, and unit.
-
-        Parameters
-        ----------
-        model, layer, id
-            Exact names.
-        label
-            Part of a label, in any case.
-        limit
-            Rows to return at most.
-        """
-        text = None if id is None else str(FeatureId.parse(id) if isinstance(id, str) else id)
-        return FeatureQuery(
-            Features(model=model, layer=layer, label=label, id=text, limit=limit), self._run
-        )
-
-    def edges(
-        self,
-        *,
-        model: str | None = None,
-        source: str | FeatureId | FeatureQuery | None = None,
-        target: str | FeatureId | FeatureQuery | None = None,
-        min_rank: int | None = None,
-        max_rank: int | None = None,
-        sign: Sign | None = None,
-        limit: int | None = DEFAULT_LIMIT,
-    ) -> EdgeQuery:
-        """Return the weights that the graph keeps, by target, then rank.
-
-        Parameters
-        ----------
-        model
-            Model of the target.
-        source, target
-            A feature, or features, at that end.
-        min_rank, max_rank
-            Bounds of the rank among the target's inputs, from 1 (the strongest).
-        sign
-            ``"positive"`` or ``"negative"`` net sum.
-        """
-        return EdgeQuery(
-            Edges(
-                model=model,
-                source=_criteria(source),
-                target=_criteria(target),
-                min_rank=min_rank,
-                max_rank=max_rank,
-                sign=sign,
-                limit=limit,
-            ),
-            self._run,
-        )
-
-    def circuits(
-        self,
-        *,
-        model: str | None = None,
-        motif: str | None = None,
-        origin: str | None = None,
-        feature: str | FeatureId | FeatureQuery | None = None,
-        limit: int | None = DEFAULT_LIMIT,
-    ) -> CircuitQuery:
-        """Return circuits with their members and nulls, by model, origin, motif and group.
-
-        Parameters
-        ----------
-        model, motif, origin
-            Exact names; ``origin`` is ``"found"`` or ``"published"``.
-        feature
-            A feature that must be a member, or features of which one must be.
-        """
-        return CircuitQuery(
-            Circuits(
-                model=model, motif=motif, origin=origin, feature=_criteria(feature), limit=limit
-            ),
-            self._run,
-        )
-
     def circuit_records(
         self,
         *,
@@ -424,27 +271,3 @@ class KnowledgeBase(Annotating, Moving):
         """
         known_names.check_models(self.store, [model])
         return self.store.responses(model)
-
-    def _run(
-        self,
-        statement: Statement,
-        mentions: Sequence[Mention],
-        *,
-        timeout: float,
-        limit: int | None,
-    ) -> Result:
-        answer = self.store.read(statement.text, statement.parameters, timeout=timeout, limit=limit)
-        if not answer.rows:
-            known_names.check(self.store, mentions)
-        return Result(
-            answer.columns,
-            tuple(answer.rows),
-            answer.truncated,
-            statement.text,
-            dict(statement.parameters),
-            answer.seconds,
-        )
-
-
-def _criteria(chosen: str | FeatureId | FeatureQuery | None) -> str | FeatureId | Features | None:
-    return chosen.criteria if isinstance(chosen, FeatureQuery) else chosen

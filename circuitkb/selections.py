@@ -5,14 +5,27 @@ Each wraps a value of :mod:`circuitkb.queries.criteria`; narrowing one gives a n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar
 
-from circuitkb.queries.conditions import Criteria, Mention
-from circuitkb.queries.criteria import MEMBER, Circuits, Edges, Features, Models
+from circuitkb.queries.conditions import Mention
+from circuitkb.queries.criteria import (
+    MEMBER,
+    Annotations,
+    Circuits,
+    CommonEnds,
+    Edges,
+    Features,
+    Models,
+    Paths,
+    Sign,
+    as_features,
+)
+from circuitkb.queries.patterns import Pattern
 from circuitkb.queries.statement import Statement
+from circuitkb.running import Runner
 from circuitkb.stores.base import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
@@ -23,27 +36,32 @@ if TYPE_CHECKING:
 
     from circuitkb.results import Result
 
-C = TypeVar("C", bound=Criteria)
+
+class Wanted(Protocol):
+    """A value that says which rows are wanted."""
+
+    @property
+    def limit(self) -> int | None:
+        """Rows at most."""
+
+    def to_cypher(self) -> Statement:
+        """Return the text and its parameters."""
+
+    def mentions(self) -> tuple[Mention, ...]:
+        """Return the names that the value relies on."""
+
+    def limited(self, limit: int | None) -> Self:
+        """Return the value bounded to this many rows."""
 
 
-class Runner(Protocol):
-    """Runs a statement; where no row comes, says which of the mentioned names is unknown."""
-
-    def __call__(
-        self,
-        statement: Statement,
-        mentions: Sequence[Mention],
-        *,
-        timeout: float,
-        limit: int | None,
-    ) -> Result:
-        """Run it."""
+W = TypeVar("W", bound=Wanted)
+Over = Literal["graph", "all"]
 
 
-class Selection(Generic[C]):
+class Selection(Generic[W]):
     """Rows that are wanted; nothing runs until they are asked for."""
 
-    def __init__(self, criteria: C, runner: Runner) -> None:
+    def __init__(self, criteria: W, runner: Runner) -> None:
         self.criteria = criteria
         self._runner = runner
 
@@ -58,12 +76,9 @@ class Selection(Generic[C]):
         """Return the Cypher text and its parameters."""
         return self.criteria.to_cypher()
 
-    def where(self, name: str, operator: str, value: Any) -> Self:
-        """Return the list narrowed by a condition on a property.
-
-        See :meth:`circuitkb.queries.conditions.Criteria.where`.
-        """
-        return type(self)(self.criteria.where(name, operator, value), self._runner)
+    def explain(self) -> str:
+        """Return the plan of the store's engine for the query, which does not run."""
+        return self._runner.explain(self.to_cypher())
 
     def limit(self, rows: int | None) -> Self:
         """Return the list bounded to this many rows; None for no bound."""
@@ -119,16 +134,71 @@ class Selection(Generic[C]):
         return self.run().plot(value, label)
 
 
-class ModelQuery(Selection[Models]):
+class CriteriaQuery(Selection[W]):
+    """Rows that conditions on properties can narrow."""
+
+    def where(
+        self,
+        name: str | None = None,
+        operator: str | None = None,
+        value: Any = None,
+        /,
+        **properties: Any,
+    ) -> Self:
+        """Return the list narrowed by conditions on properties.
+
+        See :meth:`circuitkb.queries.conditions.Criteria.where`.
+        """
+        criteria: Any = self.criteria
+        return type(self)(criteria.where(name, operator, value, **properties), self._runner)
+
+
+class ModelQuery(CriteriaQuery[Models]):
     """Models of a knowledge base."""
 
+    def features(self, **conditions: Any) -> FeatureQuery:
+        """Return their features; conditions as those of ``kb.features``."""
+        return FeatureQuery(self.criteria.features(**conditions), self._runner)
 
-class EdgeQuery(Selection[Edges]):
+
+class EdgeQuery(CriteriaQuery[Edges]):
     """Weights of a knowledge base."""
 
+    def sources(self) -> FeatureQuery:
+        """Return the features that they come from, each once."""
+        return FeatureQuery(self.criteria.sources(), self._runner)
 
-class CircuitQuery(Selection[Circuits]):
+    def targets(self) -> FeatureQuery:
+        """Return the features that they lead to, each once."""
+        return FeatureQuery(self.criteria.targets(), self._runner)
+
+
+class CommonQuery(Selection[CommonEnds]):
+    """Features that several features have in common as inputs or outputs."""
+
+
+class PathQuery(Selection[Paths]):
+    """Chains of weights from some features to others."""
+
+    def shortest(self) -> PathQuery:
+        """Return, of the paths between the same two features, the shortest alone."""
+        return PathQuery(replace(self.criteria, shortest=True), self._runner)
+
+
+class AnnotationQuery(CriteriaQuery[Annotations]):
+    """What people and tools say."""
+
+    def features(self) -> FeatureQuery:
+        """Return the features that they speak of, each once."""
+        return FeatureQuery(self.criteria.features(), self._runner)
+
+
+class CircuitQuery(CriteriaQuery[Circuits]):
     """Circuits of a knowledge base."""
+
+    def members(self, *, role: str | None = None, side: int | None = None) -> FeatureQuery:
+        """Return the features that take part in them, or those with a role or on a side."""
+        return FeatureQuery(self.criteria.members(role=role, side=side), self._runner)
 
     def run(self, *, timeout: float = DEFAULT_TIMEOUT) -> Result:
         """Run the query; see :meth:`Selection.run`."""
@@ -144,20 +214,162 @@ class CircuitQuery(Selection[Circuits]):
         return replace(found, rows=tuple(rows))
 
 
-class FeatureQuery(Selection[Features]):
-    """Features of a knowledge base."""
+class FeatureQuery(CriteriaQuery[Features]):
+    """Features of a knowledge base.
 
-    def inputs(self, *, min_rank: int | None = None, max_rank: int | None = None) -> EdgeQuery:
+    Lists combine: ``one & other`` has the features of both, ``one | other`` those of either,
+    ``one - other`` those of the first that are not in the second. The bound on rows does not
+    choose features: it goes over to what is reached from them.
+    """
+
+    def inputs(
+        self,
+        *,
+        sign: Sign | None = None,
+        top: int | None = None,
+        min_rank: int | None = None,
+        max_rank: int | None = None,
+        **properties: Any,
+    ) -> EdgeQuery:
         """Return the edges into them; rank 1 is the strongest input of each feature.
 
-        The bound on rows goes over to the edges: it does not choose features.
+        See :meth:`circuitkb.queries.features.Features.inputs`.
         """
-        return EdgeQuery(self.criteria.inputs(min_rank=min_rank, max_rank=max_rank), self._runner)
+        edges = self.criteria.inputs(
+            sign=sign, top=top, min_rank=min_rank, max_rank=max_rank, **properties
+        )
+        return EdgeQuery(edges, self._runner)
 
-    def outputs(self, *, min_rank: int | None = None, max_rank: int | None = None) -> EdgeQuery:
+    def outputs(
+        self,
+        *,
+        sign: Sign | None = None,
+        top: int | None = None,
+        min_rank: int | None = None,
+        max_rank: int | None = None,
+        **properties: Any,
+    ) -> EdgeQuery:
         """Return the edges out of them; the rank is among the target's inputs."""
-        return EdgeQuery(self.criteria.outputs(min_rank=min_rank, max_rank=max_rank), self._runner)
+        edges = self.criteria.outputs(
+            sign=sign, top=top, min_rank=min_rank, max_rank=max_rank, **properties
+        )
+        return EdgeQuery(edges, self._runner)
+
+    def common_inputs(self, *, at_least: int = 2, **edges: Any) -> CommonQuery:
+        """Return the features that feed at least so many of them; ``edges`` as :meth:`inputs`."""
+        return CommonQuery(self.criteria.common_inputs(at_least=at_least, **edges), self._runner)
+
+    def common_outputs(self, *, at_least: int = 2, **edges: Any) -> CommonQuery:
+        """Return the features that at least so many of them feed."""
+        return CommonQuery(self.criteria.common_outputs(at_least=at_least, **edges), self._runner)
+
+    def paths(self, target: Any, *, max_length: int = 2, **edges: Any) -> PathQuery:
+        """Return the paths to other features, of at most so many weights (1 to 4).
+
+        Parameters
+        ----------
+        target
+            A feature, several ids, or a list of features.
+        edges
+            What each weight must be: ``sign``, ``max_rank``, or its properties.
+        """
+        paths = self.criteria.paths(chosen(target), max_length=max_length, **edges)
+        return PathQuery(paths, self._runner)
 
     def circuits(self, *, motif: str | None = None, origin: str | None = None) -> CircuitQuery:
         """Return the circuits that any of them takes part in."""
         return CircuitQuery(self.criteria.circuits(motif=motif, origin=origin), self._runner)
+
+    def annotations(self, **conditions: Any) -> AnnotationQuery:
+        """Return what is said of them."""
+        return AnnotationQuery(self.criteria.annotations(**conditions), self._runner)
+
+    def analogous(self, *, max_q: float = 0.05, **properties: Any) -> FeatureQuery:
+        """Return the features of other models that answer alike."""
+        return FeatureQuery(self.criteria.analogous(max_q=max_q, **properties), self._runner)
+
+    def transforms(self, by: Any = None, *, max_q: float = 0.05, **properties: Any) -> FeatureQuery:
+        """Return their partners under a transform such as ``mirror("left-right")``."""
+        return FeatureQuery(self.criteria.transforms(by, max_q=max_q, **properties), self._runner)
+
+    def __and__(self, other: FeatureQuery) -> FeatureQuery:
+        return FeatureQuery(self.criteria & chosen(other), self._runner)
+
+    def __or__(self, other: FeatureQuery) -> FeatureQuery:
+        return FeatureQuery(self.criteria | chosen(other), self._runner)
+
+    def __sub__(self, other: FeatureQuery) -> FeatureQuery:
+        return FeatureQuery(self.criteria - chosen(other), self._runner)
+
+
+class PatternQuery(Selection[Pattern]):
+    """Matches of a pattern.
+
+    Over ``"graph"`` the store's engine looks among the weights that the graph keeps; over
+    ``"all"`` the search reads every weight of the networks. Where nothing is said, it is the
+    graph for a pattern that starts at a given feature and asks only for weights that the graph
+    keeps in full, since then both answer the same; otherwise it is all weights.
+    """
+
+    def __init__(self, criteria: Pattern, runner: Runner, over: Over | None = None) -> None:
+        super().__init__(criteria, runner)
+        self._over: Over | None = over
+
+    def over(self, weights: Over) -> PatternQuery:
+        """Return the query over the weights of the ``"graph"``, or over ``"all"``."""
+        if weights not in ("graph", "all"):
+            from circuitkb.schema.errors import QueryError
+
+            raise QueryError(f"over({weights!r}): it is 'graph' or 'all'.")
+        return PatternQuery(self.criteria, self._runner, weights)
+
+    def limit(self, rows: int | None) -> PatternQuery:
+        """Return the query bounded to this many rows; None for no bound."""
+        return PatternQuery(self.criteria.limited(rows), self._runner, self._over)
+
+    def in_models(self, at_least: int, *, by: str, max_q: float = 0.05) -> PatternQuery:
+        """Return the matches that several models have, by analogous features called ``by``.
+
+        See :meth:`circuitkb.queries.patterns.Pattern.in_models`.
+        """
+        pattern = self.criteria.in_models(at_least, by=by, max_q=max_q)
+        return PatternQuery(pattern, self._runner, self._over)
+
+    def run(self, *, timeout: float = DEFAULT_TIMEOUT) -> Result:
+        """Run the query; a note says over which weights.
+
+        Raises
+        ------
+        NotFoundError
+            A name that the pattern asks for is not there.
+        QueryTimeoutError
+            It ran longer than ``timeout`` seconds.
+        """
+        if self._weights() == "all":
+            return self._runner.matches(self.criteria, timeout=timeout)
+        found = super().run(timeout=timeout)
+        columns = found.columns or self.criteria.columns
+        return replace(found, columns=columns, notes=(*found.notes, self._runner.kept_note()))
+
+    def count(self, *, timeout: float = DEFAULT_TIMEOUT) -> int:
+        """Return how many matches there are, whatever the bound on rows."""
+        if self._weights() == "all":
+            return self._runner.count(self.criteria, timeout=timeout)
+        return len(self._runner(
+            self.criteria.limited(None).to_cypher(), self.criteria.mentions(), timeout=timeout,
+            limit=None,
+        ))  # fmt: skip
+
+    def explain(self) -> str:
+        """Return the plan of the engine that would answer; nothing is joined for it."""
+        if self._weights() == "all":
+            return self._runner.plan(self.criteria, timeout=DEFAULT_TIMEOUT)
+        return super().explain()
+
+    def _weights(self) -> Over:
+        return self._over or self._runner.best_over(self.criteria)
+
+
+def chosen(given: Any) -> Features:
+    """Return features given by an id, by several ids, or as a list of a knowledge base."""
+    return given.criteria if isinstance(given, FeatureQuery) else as_features(given)

@@ -108,7 +108,7 @@ class Annotations(Criteria):
             target = parameters.variable("x")
             conditions = self._target.matches(target, parameters, "feature_", led=True)
             conditions += self.matches(annotation, parameters, led=True)
-            lead = self._target.lead(target, parameters)
+            lead = self._target.lead(target, parameters, "feature_")
             return (
                 f"{lead}MATCH ({annotation}:Annotation)-[:ANNOTATES]->"
                 f"({target}{'' if lead else ':Feature'})\n"

@@ -95,13 +95,14 @@ class Circuits(Criteria):
 
     def clauses(self, circuit: str, parameters: Parameters) -> str:
         """Return clauses that bind each circuit, once."""
-        if self._member and self._member.origin:
+        if self._member and self._member.known == 3:
             member = parameters.variable("x")
+            lead = self._member.lead(member, parameters, "feature_")
             conditions = self._member.matches(member, parameters, "feature_", led=True)
             conditions += self.matches(circuit, parameters, led=True)
             return (
-                f"{self._member.lead(member, parameters)}"
-                f"MATCH ({member})-[:MEMBER_OF]->({circuit}:Circuit)\n"
+                f"{lead}MATCH ({member}{'' if lead else ':Feature'})-[:MEMBER_OF]->"
+                f"({circuit}:Circuit)\n"
                 f"{where_clause(conditions)}WITH DISTINCT {circuit}\n"
             )
         return f"MATCH ({circuit}:Circuit)\n{where_clause(self.matches(circuit, parameters))}"

@@ -117,13 +117,16 @@ class Edges(Criteria):
         """Return clauses that bind each edge as a source, a weight and a target."""
         s, w, t = names
         source, target = self._ends
-        led = "target" if target.origin else "source" if source.origin else None
-        lead = {"target": target, "source": source}[led] if led else None
-        text = lead.lead(t if led == "target" else s, parameters) if lead else ""
-        start, end = ("", ":Feature") if led == "source" else (":Feature", "")
-        if led is None:
-            start = end = ":Feature"
-        text += f"MATCH ({s}{start})-[{w}:WEIGHT]->({t}{end})\n"
+        # The engine goes from the left, so what is known best stands there.
+        led: Literal["source", "target"] = "source" if source.known > target.known else "target"
+        start = {"source": source, "target": target}[led]
+        text = start.lead(s if led == "source" else t, parameters, f"{led}_")
+        bound = "" if text else ":Feature"
+        text += (
+            f"MATCH ({s}{bound})-[{w}:WEIGHT]->({t}:Feature)\n"
+            if led == "source"
+            else f"MATCH ({t}{bound})<-[{w}:WEIGHT]-({s}:Feature)\n"
+        )
         text += where_clause(self.matches(names, parameters, led))
         return text if self.top is None else text + self._strongest(names, parameters)
 

@@ -100,9 +100,9 @@ class Features(Criteria):
     --------
     >>> curves = Features(model="inceptionv1", layer="mixed3b", label="curve")
     >>> print(curves.to_cypher().text.splitlines()[1])
-    WHERE f.model = $model
+    WHERE toLower(word.text) CONTAINS toLower($label)
     >>> curves.inputs(max_rank=5).to_cypher().parameters
-    {'target_model': 'inceptionv1', 'target_layer': 'mixed3b', 'target_label': 'curve',
+    {'target_label': 'curve', 'target_model': 'inceptionv1', 'target_layer': 'mixed3b',
      'max_rank': 5, 'limit': 10000}
     """
 
@@ -253,11 +253,11 @@ class Features(Criteria):
     ) -> list[str]:
         """Return the conditions on the feature called ``variable``.
 
-        ``led`` says that the clauses before bind only features that the origin reaches.
+        ``led`` says that the clauses of :meth:`lead` stand before.
         """
         names = {"model": self.model, "layer": self.layer, "id": self.id}
         found = self.named(names, variable, parameters, prefix)
-        if self.label is not None:
+        if self.label is not None and not (led and self._leads_by_label):
             found.append(self._label(variable, parameters, prefix))
         if self.labelled is not None:
             label = LABEL.format(about=parameters.variable("about"), word="")
@@ -275,9 +275,40 @@ class Features(Criteria):
             found.append(f"CASE WHEN {inner} THEN false ELSE true END")
         return found
 
-    def lead(self, variable: str, parameters: Parameters) -> str:
-        """Return clauses that bind ``variable`` to what the origin reaches, or nothing."""
-        return "" if self.origin is None else self.origin.lead(variable, parameters)
+    def lead(self, variable: str, parameters: Parameters, prefix: str = "") -> str:
+        """Return clauses that bind ``variable`` to a few features, or nothing.
+
+        They are those that the origin reaches, or those with the label: to look at every feature
+        for its labels takes a hundred times as long.
+        """
+        if self.origin is not None:
+            return self.origin.lead(variable, parameters)
+        if not self._leads_by_label:
+            return ""
+        word, about = parameters.variable("word"), parameters.variable("about")
+        return (
+            f"MATCH ({word}:Label)<-[:USES]-(:Annotation {{kind: 'label', state: 'live'}})"
+            f"-[{about}:ANNOTATES WHERE {about}.role IS NULL]->({variable}:Feature)\n"
+            f"WHERE {self._on_word(word, parameters, prefix)}\nWITH DISTINCT {variable}\n"
+        )
+
+    @property
+    def leads(self) -> bool:
+        """Whether :meth:`lead` has something to say."""
+        return self.origin is not None or self._leads_by_label
+
+    @property
+    def _leads_by_label(self) -> bool:
+        return self.label is not None and self.origin is None and not isinstance(self.id, str)
+
+    @property
+    def known(self) -> int:
+        """How much the value says of a feature: 3 for few of them, 0 for any."""
+        if isinstance(self.id, str) or self.leads:
+            return 3
+        if self.conditions or self.both or self.either or self.label is not None:
+            return 2
+        return 1 if self.layer is not None or self.model is not None else 0
 
     def to_cypher(self) -> Statement:
         """Return the text and its parameters."""
@@ -301,13 +332,14 @@ class Features(Criteria):
     def _label(self, variable: str, parameters: Parameters, prefix: str) -> str:
         word = parameters.variable("word")
         label = LABEL.format(about=parameters.variable("about"), word=word)
-        bind = parameters.binder(f"{prefix}label")
-        wanted = (
-            f"toLower({word}.text) CONTAINS toLower({bind(self.label)})"
-            if isinstance(self.label, str)
-            else as_predicate(self.label).text(f"{word}.text", _TEXT, bind)
-        )
+        wanted = self._on_word(word, parameters, prefix)
         return f"EXISTS {{ MATCH ({variable}){label}\n    WHERE {wanted} }}"
+
+    def _on_word(self, word: str, parameters: Parameters, prefix: str) -> str:
+        bind = parameters.binder(f"{prefix}label")
+        if isinstance(self.label, str):
+            return f"toLower({word}.text) CONTAINS toLower({bind(self.label)})"
+        return as_predicate(self.label).text(f"{word}.text", _TEXT, bind)
 
     def _other(self, other: Any) -> Features:
         if isinstance(other, Features):

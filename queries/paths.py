@@ -64,13 +64,21 @@ class Paths(Criteria):
         """Return the text and its parameters."""
         parameters = Parameters()
         lengths = range(1, self.max_length + 1)
-        lead = self.target.lead("z", parameters)
-        conditions = self.target.matches("z", parameters, "target_", led=True)
-        conditions += self.source.matches("a", parameters, "source_")
+        # The engine goes from the left, so what is known best stands there.
+        backwards = self.target.known >= self.source.known
+        if backwards:
+            lead = self.target.lead("z", parameters, "target_")
+            conditions = self.target.matches("z", parameters, "target_", led=True)
+            conditions += self.source.matches("a", parameters, "source_")
+        else:
+            lead = self.source.lead("a", parameters, "source_")
+            conditions = self.source.matches("a", parameters, "source_", led=True)
+            conditions += self.target.matches("z", parameters, "target_")
         ends = "\n    AND ".join(conditions)
         steps = [self.edges.on_weight(f"w{i}", parameters) for i in lengths]
         parts = "\n  UNION ALL\n".join(
-            self._of_length(length, lead, ends, steps[:length]) for length in lengths
+            self._of_length(length, lead, ends, steps[:length], backwards=backwards)
+            for length in lengths
         )
         fewest = (
             "WITH source, target, collect([path, ranks, sums, connections, share]) AS found,\n"
@@ -89,12 +97,19 @@ class Paths(Criteria):
             parameters,
         )
 
-    def _of_length(self, length: int, lead: str, ends: str, steps: list[list[str]]) -> str:
+    def _of_length(
+        self, length: int, lead: str, ends: str, steps: list[list[str]], *, backwards: bool
+    ) -> str:
         names = ["a", *(f"m{i}" for i in range(1, length)), "z"]
-        chain = f"({names[0]}:Feature)"
-        for i, name in enumerate(names[1:], 1):
-            label = "" if lead and name == "z" else ":Feature"
-            chain += f"-[w{i}:WEIGHT]->({name}{label})"
+        label = "" if lead else ":Feature"
+        if backwards:
+            chain = f"(z{label})"
+            for i in range(length, 0, -1):
+                chain += f"<-[w{i}:WEIGHT]-({names[i - 1]}:Feature)"
+        else:
+            chain = f"(a{label})"
+            for i in range(1, length + 1):
+                chain += f"-[w{i}:WEIGHT]->({names[i]}:Feature)"
         conditions = [condition for step in steps for condition in step]
         if ends:
             conditions.append(ends)

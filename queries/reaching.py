@@ -141,7 +141,7 @@ class Partners:
     def lead(self, variable: str, parameters: Parameters) -> str:
         """Return clauses that bind each partner, once."""
         other, relation = parameters.variable("x"), parameters.variable("r")
-        start = self.features.lead(other, parameters)
+        start = self.features.lead(other, parameters, "of_")
         conditions = self.features.matches(other, parameters, "of_", led=True)
         conditions += on_relation(self.conditions, relation, parameters)
         return (

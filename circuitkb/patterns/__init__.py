@@ -1,0 +1,1 @@
+"""Patterns over every weight of a network, joined column by column."""

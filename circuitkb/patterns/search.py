@@ -1,0 +1,297 @@
+"""Answers to patterns over every weight: candidates from the graph, joins by DuckDB.
+
+What a feature must be and which features are images or analogues of one another is asked of the
+graph; the weights are read from the kernels. So the answer is that of the graph's own engine
+wherever the graph keeps every weight that the pattern asks about.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from circuitkb.queries.conditions import Parameters, where_clause
+from circuitkb.queries.features import Features
+from circuitkb.queries.pattern_language import Step
+from circuitkb.queries.patterns import Pattern, on_analogy
+from circuitkb.queries.reaching import on_relation
+from circuitkb.results import Result
+from circuitkb.stores.base import Store
+from circuitkb.stores.query_errors import check_timeout, out_of_memory, timed_out
+
+from .edge_table import EdgeTable, Numbering
+from .kept_tables import KeptTables
+from .relational import EDGES, Relational, highest_rank, relational, weight_columns
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY = "2GB"
+"""What DuckDB may hold in memory beside the weights; more goes to a temporary folder."""
+
+FIRST_PART = 256
+"""A search starts with one of this many parts of the features, so that a bound is soon reached."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search read."""
+
+    models: tuple[str, ...]
+    edges: int
+    sql: str
+
+
+def models_of(store: Store, pattern: Pattern) -> list[str]:
+    """Return the models that a match can be in: those it names, or all that have weights."""
+    every = [
+        row[0]
+        for row in store.read("MATCH (m:Model) RETURN m.id AS id ORDER BY id", limit=None).rows
+    ]
+    named = {f.model for _, f in pattern.features if isinstance(f.model, str)}
+    across = any(step.relation == "ANALOGOUS_TO" for step, _ in pattern.on_steps)
+    if pattern.counterparts is not None or across or not named:
+        return every
+    return [model for model in every if model in named]
+
+
+def search(
+    store: Store,
+    tables: KeptTables,
+    pattern: Pattern,
+    *,
+    timeout: float,
+    limit: int | None,
+) -> Result:
+    """Return the matches of a pattern among all weights, in the order of the ids of its features.
+
+    Raises
+    ------
+    QueryError
+        A condition on something that only the weights of the graph have.
+    QueryTimeoutError
+        It ran longer than ``timeout`` seconds.
+    """
+    check_timeout(timeout)
+    started = time.perf_counter()
+    with _prepared(store, tables, pattern, timeout) as (database, made, numbering, searched):
+        rows: list[tuple[Any, ...]] = []
+        ids = numbering.ids
+        for part in _parts(len(numbering)):
+            room = None if limit is None else limit + 1 - len(rows)
+            text, values = _selected(made, pattern, part, room)
+            found: pa.Table = database.sql(text, params=values).to_arrow_table()
+            columns = [found.column(name) for name in found.column_names]
+            named = [
+                ids.take(column.combine_chunks()) if place < len(pattern.names) else column
+                for place, column in enumerate(columns)
+            ]
+            rows += zip(*(column.to_pylist() for column in named), strict=True)
+            if limit is not None and len(rows) > limit:
+                break
+        truncated = limit is not None and len(rows) > limit
+    return Result(
+        pattern.columns,
+        tuple(rows[:limit] if truncated else rows),
+        truncated,
+        seconds=time.perf_counter() - started,
+        notes=(note(searched),),
+    )
+
+
+def count(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float) -> int:
+    """Return how many matches there are among all weights, without listing them."""
+    check_timeout(timeout)
+    with _prepared(store, tables, pattern, timeout) as (database, made, _, _):
+        row = database.execute(f"SELECT count(*) {made.joined}").fetchone()
+        return int(row[0]) if row else 0
+
+
+def plan(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float) -> str:
+    """Return the SQL of the join, and DuckDB's plan for it."""
+    with _prepared(store, tables, pattern, timeout) as (database, made, numbering, searched):
+        text, values = _selected(made, pattern, (0, len(numbering)), None)
+        (_, told), *_ = database.execute(f"EXPLAIN {text}", values).fetchall()
+        return f"{searched.sql}\n\n{told}"
+
+
+def note(searched: Searched) -> str:
+    """Return what a reader must know of the answer."""
+    return (
+        f"Over all {searched.edges:,} weights of {', '.join(searched.models) or 'no model'}, "
+        "kept by the graph or not."
+    )
+
+
+@contextmanager
+def _prepared(
+    store: Store, tables: KeptTables, pattern: Pattern, timeout: float
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relational, Numbering, Searched]]:
+    """Give a database with a table for each arrow, which ends when its time is over."""
+    import duckdb
+
+    models = models_of(store, pattern)
+    columns = weight_columns(pattern)
+    pattern = pattern.limited(None)
+    numbering, edges = tables.take(store, models, columns, highest_rank(pattern))
+    with duckdb.connect(":memory:", config={"memory_limit": MEMORY}) as database:
+        database.execute("SET enable_external_access = false")
+        clock = threading.Timer(timeout, database.interrupt)
+        clock.start()
+        try:
+            database.register(EDGES, _joined(edges, columns))
+            made = relational(
+                pattern,
+                _narrowed(store, database, pattern, numbering),
+                _relations(store, database, pattern, numbering),
+                parallel=any(table.parallel for table in edges),
+            )
+            for name, text in made.tables.items():
+                database.execute(f"CREATE TEMP TABLE {name} AS {text}", made.used_in(text))
+            if pattern.counterparts is not None:
+                _bound_by_models(store, database, made, pattern, numbering)
+            total = sum(table.edges for table in edges)
+            sql = "\n".join([
+                *(f"{name}: {text}" for name, text in made.tables.items()),
+                f"SELECT {', '.join(made.columns.values())} {made.joined}",
+            ])  # fmt: skip
+            yield database, made, numbering, Searched(tuple(models), total, sql)
+        except duckdb.InterruptException:
+            raise timed_out(timeout) from None
+        except duckdb.OutOfMemoryException:
+            raise out_of_memory() from None
+        finally:
+            clock.cancel()
+
+
+def _joined(edges: Sequence[EdgeTable], columns: set[str]) -> pa.Table:
+    names = ["source", "target", "rank", "l1", *sorted(columns - {"rank", "l1"})]
+    return pa.concat_tables([table.table.select(names) for table in edges])
+
+
+def _narrowed(
+    store: Store, database: duckdb.DuckDBPyConnection, pattern: Pattern, numbering: Numbering
+) -> dict[str, str]:
+    """Make a table of the numbers that each feature with conditions can have."""
+    found: dict[str, str] = {}
+    known: dict[Features, str] = {}
+    for name, wanted in pattern.features:
+        if wanted == Features(limit=wanted.limit):
+            continue
+        if wanted not in known:
+            known[wanted] = f"feature{len(known)}"
+            numbers = numbering.look_up(_candidates(store, wanted))
+            database.execute(f"CREATE TEMP TABLE {known[wanted]} (number INTEGER)")
+            database.register("given", pa.table({"number": numbers}))
+            database.execute(f"INSERT INTO {known[wanted]} FROM given")
+            database.unregister("given")
+        found[name] = known[wanted]
+    return found
+
+
+def _candidates(store: Store, wanted: Features) -> list[str]:
+    parameters = Parameters()
+    variable = parameters.variable("f")
+    lead = wanted.lead(variable, parameters)
+    conditions = where_clause(wanted.matches(variable, parameters, led=True))
+    text = (
+        f"{lead}MATCH ({variable}{'' if lead else ':Feature'})-[:IN_LAYER]->(:Layer)\n{conditions}"
+    )
+    rows = store.read(f"{text}RETURN {variable}.id AS id", parameters, limit=None).rows
+    return [row[0] for row in rows]
+
+
+def _relations(
+    store: Store, database: duckdb.DuckDBPyConnection, pattern: Pattern, numbering: Numbering
+) -> dict[Step, str]:
+    """Make a table of the pairs that each transform or analogy joins, both ways."""
+    found: dict[Step, str] = {}
+    for step, wanted in pattern.on_steps:
+        if step.relation != "WEIGHT":
+            found[step] = f"relation{len(found)}"
+            _pairs(store, database, found[step], step.relation, wanted, numbering)
+    return found
+
+
+def _pairs(
+    store: Store,
+    database: duckdb.DuckDBPyConnection,
+    name: str,
+    relation: str,
+    conditions: Any,
+    numbering: Numbering,
+) -> None:
+    parameters = Parameters()
+    where = where_clause(on_relation(conditions, "r", parameters))
+    rows = store.read(
+        f"MATCH (a:Feature)-[r:{relation}]->(b:Feature)\n{where}RETURN a.id AS a, b.id AS b",
+        parameters,
+        limit=None,
+    ).rows
+    places = {id: number for number, id in enumerate(numbering.ids.to_pylist())}
+    pairs = [(places[a], places[b]) for a, b in rows if a in places and b in places]
+    pairs += [(b, a) for a, b in pairs]
+    database.execute(f"CREATE TEMP TABLE {name} (source INTEGER, target INTEGER)")
+    if pairs:
+        sources, targets = zip(*pairs, strict=True)
+        database.register("given", pa.table({"source": sources, "target": targets}))
+        database.execute(f"INSERT INTO {name} FROM given")
+        database.unregister("given")
+
+
+def _bound_by_models(
+    store: Store,
+    database: duckdb.DuckDBPyConnection,
+    made: Relational,
+    pattern: Pattern,
+    numbering: Numbering,
+) -> None:
+    """Keep matches whose feature has counterparts in enough models that match too."""
+    wanted = pattern.counterparts
+    if wanted is None:
+        return
+    _pairs(store, database, "counterparts", "ANALOGOUS_TO", on_analogy(wanted.max_q), numbering)
+    numbers = pa.array(range(len(numbering)), pa.int32())
+    database.register("owners", pa.table({"number": numbers, "model": numbering.models}))
+    place = made.columns[wanted.name]
+    database.execute(
+        f"CREATE TEMP TABLE matched AS SELECT DISTINCT {place} AS number {made.joined}"
+    )
+    database.execute(
+        "CREATE TEMP TABLE enough AS SELECT mine.number FROM matched mine "
+        "JOIN owners own ON own.number = mine.number "
+        "LEFT JOIN (counterparts c JOIN matched m ON m.number = c.target "
+        "JOIN owners o ON o.number = m.number) ON c.source = mine.number AND o.model <> own.model "
+        "GROUP BY mine.number HAVING count(DISTINCT o.model) + 1 >= $least",
+        {"least": wanted.least},
+    )
+    made.joined += f"{' AND' if ' WHERE ' in made.joined else ' WHERE'} {place} IN (FROM enough)"
+
+
+def _parts(features: int) -> Iterator[tuple[int, int]]:
+    """Give ranges of numbers, each twice as long as the one before."""
+    start, size = 0, max(1, features // FIRST_PART)
+    while start < features:
+        yield start, min(start + size, features)
+        start, size = start + size, size * 2
+
+
+def _selected(
+    made: Relational, pattern: Pattern, part: tuple[int, int], room: int | None
+) -> tuple[str, dict[str, Any]]:
+    first = made.columns[pattern.names[0]]
+    given = ", ".join(f'{place} AS "{name}"' for name, place in made.columns.items())
+    word = "AND" if " WHERE " in made.joined else "WHERE"
+    order = ", ".join(f'"{name}"' for name in pattern.names)
+    text = (
+        f"SELECT {given} {made.joined} {word} {first} >= $first AND {first} < $last "
+        f"ORDER BY {order}{'' if room is None else ' LIMIT $room'}"
+    )
+    values = {"first": part[0], "last": part[1]} | ({} if room is None else {"room": room})
+    return text, values
