@@ -18,8 +18,11 @@ def statement(pattern: Pattern) -> Statement:
     parameters = Parameters()
     scope = _Scope(pattern, parameters, "")
     clauses = scope.clauses(outermost=True)
+    weights = dict(scope.weights)
     ranks = {
-        f"rank_{step.source}_{step.target}": f"min({weight}.rank)" for step, weight in scope.weights
+        f"rank_{step.source}_{step.target}": f"min({weights[step]}.rank)"
+        for step in pattern.parsed.present
+        if step in weights
     }
     # The smallest rank also makes one row of parallel weights.
     given = [f"{scope.names[name]}.id AS `{name}`" for name in pattern.names]
@@ -132,11 +135,12 @@ class _Scope:
         relation = self.parameters.variable("r")
         inner = other.clauses(outermost=False, start=wanted.name).strip().replace("\n", "\n    ")
         q = self.parameters.bind("max_q", wanted.max_q)
+        # Not COUNT { ... }: one of the engines cannot add to it in a condition.
         return [
-            f"COUNT {{ MATCH ({mine})-[{relation}:ANALOGOUS_TO]-({theirs}:Feature)\n"
+            f"size(COLLECT {{ MATCH ({mine})-[{relation}:ANALOGOUS_TO]-({theirs}:Feature)\n"
             f"    WHERE {relation}.q <= {q} AND {theirs}.model <> {mine}.model AND EXISTS {{\n"
             f"    {inner} }}\n"
-            f"    RETURN DISTINCT {theirs}.model AS model }} + 1 >= "
+            f"    RETURN DISTINCT {theirs}.model AS model }}) + 1 >= "
             f"{self.parameters.bind('models', wanted.least)}"
         ]
 

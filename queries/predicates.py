@@ -152,7 +152,7 @@ def compare(operator: str, value: Any) -> Predicate:
     QueryError
         No such operator.
     """
-    return _Comparison(operator, list(value) if operator == "in" else value)
+    return _Comparison(operator, tuple(value) if operator == "in" else value)
 
 
 def as_predicate(wanted: Any) -> Predicate:
@@ -207,7 +207,7 @@ def one_of(*values: Any) -> Predicate:
     """Return the predicate of values that are one of these."""
     if not values:
         raise QueryError("one_of() without values: nothing could be one of them.")
-    return _Comparison("in", list(values))
+    return _Comparison("in", values)
 
 
 def containing(text: str) -> Predicate:

@@ -80,6 +80,8 @@ def search(
     """
     check_timeout(timeout)
     started = time.perf_counter()
+    if not models_of(store, pattern):
+        return Result(pattern.columns, (), notes=(note(Searched((), 0, "")),))
     with _prepared(store, tables, pattern, timeout) as (database, made, numbering, searched):
         rows: list[tuple[Any, ...]] = []
         ids = numbering.ids
@@ -108,6 +110,8 @@ def search(
 def count(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float) -> int:
     """Return how many matches there are among all weights, without listing them."""
     check_timeout(timeout)
+    if not models_of(store, pattern):
+        return 0
     with _prepared(store, tables, pattern, timeout) as (database, made, _, _):
         row = database.execute(f"SELECT count(*) {made.joined}").fetchone()
         return int(row[0]) if row else 0
@@ -136,15 +140,17 @@ def _prepared(
     """Give a database with a table for each arrow, which ends when its time is over."""
     import duckdb
 
+    started = time.perf_counter()
     models = models_of(store, pattern)
     columns = weight_columns(pattern)
     pattern = pattern.limited(None)
     numbering, edges = tables.take(store, models, columns, highest_rank(pattern))
     with duckdb.connect(":memory:", config={"memory_limit": MEMORY}) as database:
         database.execute("SET enable_external_access = false")
-        clock = threading.Timer(timeout, database.interrupt)
-        clock.start()
-        try:
+        left = timeout - (time.perf_counter() - started)
+        if left <= 0:
+            raise timed_out(timeout)
+        with _time_limit(database, left, timeout):
             database.register(EDGES, _joined(edges, columns))
             made = relational(
                 pattern,
@@ -162,12 +168,37 @@ def _prepared(
                 f"SELECT {', '.join(made.columns.values())} {made.joined}",
             ])  # fmt: skip
             yield database, made, numbering, Searched(tuple(models), total, sql)
-        except duckdb.InterruptException:
-            raise timed_out(timeout) from None
-        except duckdb.OutOfMemoryException:
-            raise out_of_memory() from None
-        finally:
-            clock.cancel()
+
+
+@contextmanager
+def _time_limit(database: duckdb.DuckDBPyConnection, left: float, timeout: float) -> Iterator[None]:
+    """End whatever runs in the database in ``left`` seconds, the rest of ``timeout``.
+
+    An interruption between two statements is lost on DuckDB, so it is repeated until it is felt.
+    """
+    import duckdb
+
+    done = threading.Event()
+
+    def watch() -> None:
+        if not done.wait(left):
+            while not done.wait(0.02):
+                database.interrupt()
+
+    watcher = threading.Thread(target=watch, name="circuitkb pattern clock", daemon=True)
+    started = time.perf_counter()
+    watcher.start()
+    try:
+        yield
+        if time.perf_counter() - started > left:
+            raise timed_out(timeout)
+    except duckdb.InterruptException:
+        raise timed_out(timeout) from None
+    except duckdb.OutOfMemoryException:
+        raise out_of_memory() from None
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _joined(edges: Sequence[EdgeTable], columns: set[str]) -> pa.Table:
