@@ -371,54 +371,40 @@ def test_an_answer_that_was_lost_on_the_way_makes_nothing_twice(
 
 
 @pytest.mark.slow
-def test_a_server_that_dies_in_mid_load_leaves_nothing_to_see(
+def test_a_load_outlives_servers_that_die_and_one_that_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "RETRYING", 1.0)
-    place = tmp_path / "server"
-    first = servers.private(place)
-    port = int(first.addresses[0].rpartition(":")[2])
-    given: dict[str, Any] = {"create": True, "arrays": tmp_path / "arrays"}
-    store = ServerStore(first.addresses[0], rows_in_a_transaction=0, **given)
-    try:
-        store.write(network())
-        with pytest.raises(StoreUnreachableError, match="Run it again to go on"):
-            store.write(large(), stopping_at(0.5, first.kill))
-        with pytest.raises(StoreUnreachableError, match="does not answer"):
-            ServerStore(first.addresses[0], **given)
-        with servers.private(place, ports=[port]):
-            assert seen(store) == content([network()])
-            assert left_over(store).count("CircuitKBUnfinished") > 0
-            store.write(large())
-            assert seen(store) == whole()
-            assert left_over(store) == []
-    finally:
-        store.close()
-        first.kill()
+    """Dead, it leaves nothing to see and is said; back at once, the load does not even end.
 
-
-@pytest.mark.slow
-def test_a_load_outlives_a_server_that_comes_back(tmp_path: Path) -> None:
+    One server's data for all of it, since it takes seconds to start.
+    """
     place = tmp_path / "server"
     running = [servers.private(place)]
-    port = int(running[0].addresses[0].rpartition(":")[2])
+    address = running[0].addresses[0]
+    port = int(address.rpartition(":")[2])
+    given: dict[str, Any] = {"create": True, "arrays": tmp_path / "arrays"}
 
-    def again() -> None:
+    def start_again() -> None:
+        running.append(servers.private(place, ports=[port]))
+
+    def come_back() -> None:
         running[-1].kill()
-        threading.Thread(
-            target=lambda: running.append(servers.private(place, ports=[port]))
-        ).start()
+        threading.Thread(target=start_again).start()
 
-    store = ServerStore(
-        running[0].addresses[0],
-        create=True,
-        arrays=tmp_path / "arrays",
-        rows_in_a_transaction=0,
-    )
+    store = ServerStore(address, rows_in_a_transaction=0, **given)
     try:
         store.write(network())
-        store.write(large(), stopping_at(0.5, again))
-        assert len(running) == 2
+        with monkeypatch.context() as impatient:
+            impatient.setattr(connection, "RETRYING", 1.0)
+            with pytest.raises(StoreUnreachableError, match="Run it again to go on"):
+                store.write(large(), stopping_at(0.3, running[0].kill))
+            with pytest.raises(StoreUnreachableError, match="does not answer"):
+                ServerStore(address, **given)
+        start_again()
+        assert seen(store) == content([network()])
+        assert left_over(store).count("CircuitKBUnfinished") > 0
+        store.write(large(), stopping_at(0.7, come_back))
+        assert len(running) == 3
         assert seen(store) == whole()
         assert left_over(store) == []
     finally:
