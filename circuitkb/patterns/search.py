@@ -54,7 +54,9 @@ def models_of(store: Store, pattern: Pattern) -> list[str]:
         row[0]
         for row in store.read("MATCH (m:Model) RETURN m.id AS id ORDER BY id", limit=None).rows
     ]
-    named = {f.model for _, f in pattern.features if isinstance(f.model, str)}
+    # A feature that only 'not' names says nothing of where the others are.
+    wanted = [pattern.feature(name).model for name in pattern.names]
+    named = {model for model in wanted if isinstance(model, str)}
     across = any(step.relation == "ANALOGOUS_TO" for step, _ in pattern.on_steps)
     if pattern.counterparts is not None or across or not named:
         return every

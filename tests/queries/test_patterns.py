@@ -70,7 +70,7 @@ def random_case(seed: int) -> Case:
         _add(rng, arrows, texts, edges, one, other, absent=True)
     features: dict[str, Check] = {}
     wanted: dict[str, Any] = {}
-    for name in {n for a in arrows for n in (a.source, a.target)}:
+    for name in dict.fromkeys(n for a in arrows for n in (a.source, a.target)):
         wanted[name], features[name] = _of_feature(rng)
     texts = [str(text) for text in texts]
     pairs = [("p", "q")] if rng.random() < 0.3 else []
