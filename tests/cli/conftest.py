@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from . import warm
 
 PROGRAM = Path(sys.executable).parent / "circuitkb"
 
@@ -31,34 +31,28 @@ class Run:
 
 @dataclass(frozen=True)
 class Program:
-    """Runs circuitkb in a folder of its own; ``kb`` is the knowledge base it is told."""
+    """Runs circuitkb in a folder of its own; ``kb`` is the knowledge base it is told.
+
+    Every run is a process. It is forked from one that has imported what commands import, unless
+    the variables that it is given change what is imported.
+    """
 
     folder: Path
     kb: Path | None = None
     path: Path = PROGRAM
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("CIRCUITKB", "PYTEST", "COLUMNS", "FORCE_COLOR"))
-        }
+        kept = warm.variables()
         if self.kb is not None:
             kept["CIRCUITKB"] = str(self.kb)
         return kept | {"NO_COLOR": "1"} | (extra or {})
 
     def __call__(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Run:
-        done = subprocess.run(
-            [self.path, *arguments],
-            cwd=self.folder,
-            env=self.environment(env),
-            input=stdin.encode(),
-            capture_output=True,
-            check=False,
-            timeout=120,
+        runs = warm.run_anew if env and "PYTHONPATH" in env else warm.run
+        code, out, err = runs(
+            (str(self.path), *arguments), self.folder, self.environment(env), stdin.encode()
         )
-        out = done.stdout.decode(errors="replace")
-        return Run(done.returncode, out, done.stderr.decode(), done.stdout)
+        return Run(code, out.decode(errors="replace"), err.decode(), out)
 
     def refused(self, *arguments: str, env: dict[str, str] | None = None, lines: int = 2) -> str:
         """Run, check that it was refused in a line or so, and return what was said."""
