@@ -20,13 +20,24 @@ from pathlib import Path
 IMPORTED = [
     "circuitkb.cli.app",
     "circuitkb.knowledge_base",
+    "circuitkb.loaders.network",
+    "circuitkb.observation.orientation",
+    "circuitkb.observing",
+    "circuitkb.searching",
     "circuitkb.stores.embedded.store",
-    "onnx",
+    "networkx",
+    "onnx2torch",
     "pandas",
     "rich.table",
-    "torch",
+    "scipy.stats",
+    "torch._dynamo",
+    "torch._export.passes",
+    "torch._functorch.aot_autograd",
+    "torch._inductor",
     "typer.rich_utils",
 ]
+"""What commands import when they need it: most of the seconds of a short one."""
+
 NOT_PASSED_ON = ("CIRCUITKB", "PYTEST", "COLUMNS", "FORCE_COLOR")
 SECONDS = 120
 
