@@ -116,12 +116,11 @@ def _read(asked: str, question: Question, names: Names, given: Collection[str]) 
     text, features = take_features(asked, names)
     parameters: dict[str, Any] = {}
     missing = []
+    unread = list(features)
     for p in question.parameters.values():
         value: Any = None
-        if p.type == "feature" and features:
-            value = features[0]
-            if len(features) > 1:
-                missing.append("only one feature")
+        if p.type == "feature" and unread:
+            value = unread.pop(0)
         elif p.type == "label":
             text, value = take_label(text, names)
         elif p.type == "integer":
@@ -135,6 +134,9 @@ def _read(asked: str, question: Question, names: Names, given: Collection[str]) 
             parameters[p.name] = value
         elif p.required and p.name not in given:
             missing.append(p.name)
+    if unread and len(unread) < len(features):
+        several = len(features) - len(unread) > 1
+        missing.append("only two features" if several else "only one feature")
     text, models = take_models(text, names)
     models_parameter = next((p for p in question.parameters.values() if p.type == "models"), None)
     takes = {p.type for p in question.parameters.values()}

@@ -9,9 +9,9 @@ from __future__ import annotations
 FILLERS = frozenset(
     """
     a about across actually all already also among an and any anything anywhere are as at be been
-    being between both by can carries carry ckb could currently data database display do does each
+    being between by can carries carry ckb could currently data database display do does each
     ever every everything everywhere exactly exist exists find for found from further get gets
-    give graph had has have here how i i'd if in inside is it its just kb know knowledge let like
+    give graph had has have here how i i'd if in inside is it its just kb know knowledge let
     list look looking may me might my net now of off on one ones only or other others our out over
     own please print query question report return search see seek shall should show single so some
     something still such tell than that the their them there there's these they thing things this
@@ -104,6 +104,41 @@ _FORMS = {
         "role roles play plays participate participates appear appears occur occurs member members"
     ),
     "where": "where wherever",
+    "analogous": "analogous analogue analogues analog analogs equivalent equivalents",
+    "counterpart": "counterpart counterparts",
+    "corresponds": "corresponds correspond corresponding correspondence",
+    "like": "like similar resembles resemble",
+    "common": "common shared sharing",
+    "both": "both",
+    "path": "path paths route routes",
+    "shortest": "shortest short shorter",
+    "excite": "excite excites exciting excited excitatory excitation activates activate",
+    "reach": "reach reaches reaching reached",
+    "inhibit": (
+        "inhibit inhibits inhibiting inhibited inhibition inhibitory inhibitor inhibitors "
+        "suppress suppresses suppressed suppressing"
+    ),
+    "oppose": "oppose opposes opposed opposing opposite opponent opponents",
+    "compete": "compete competes competing competition competitor competitors",
+    "reciprocal": "reciprocal reciprocally mutual mutually",
+    "nobody": "nobody",
+    "unlabelled": "unlabelled unlabeled unannotated untagged unnamed",
+    "next": "next",
+    "importance": "importance",
+    "twin": "twin twins partner partners",
+    "prefer": "prefer prefers preferring preferred tuned tuning",
+    "measured": "measured measure measures",
+    "hub": "hub hubs",
+    "kind": "kind kinds type types",
+    "count": "count counts counted",
+    "imported": "imported import imports importing",
+    "loaded": "loaded load loads loading",
+    "provenance": "provenance origin origins",
+    "history": "history log",
+    "come": "come comes coming came",
+    "recur": "recur recurs recurring universal universality",
+    "review": "review reviews reviewed reviewing reviewer reviewers",
+    "verdict": "verdict verdicts",
     "not": "not no never isn't aren't don't doesn't without except neither nor non",
 }
 
