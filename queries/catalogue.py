@@ -250,7 +250,7 @@ def questions() -> tuple[Question, ...]:
     Examples
     --------
     >>> [question.name for question in questions()][:2]
-    ['circuits-of', 'conflicts']
+    ['analogous-circuits', 'analogous']
     """
     folder = files("circuitkb.queries") / "catalogue"
     entries = sorted(folder.iterdir(), key=lambda entry: entry.name)

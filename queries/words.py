@@ -24,6 +24,10 @@ _PHRASES = (
     (re.compile(r"\bmore than one\b"), "several"),
     (re.compile(r"\bat least two\b"), "several"),
     (re.compile(r"\bmirror[ -]images?\b"), "mirror"),
+    (re.compile(r"\b(?:not|isn't|aren't) un(?=label|tag|annot|named)"), "not_not "),
+    (re.compile(r"\}'s\b"), "}"),
+    (re.compile(r"\b(?:is|are|gets?) (inhibited|suppressed|excited) by\b"), r"\1 by_it"),
+    (re.compile(r"\b(inhibited|suppressed|excited) by\b(?! which)"), r"\1 by_it"),
     # "X takes its input from" asks for inputs; "takes its input from X" for what X goes to.
     (re.compile(r"\binputs? from (?=[\w{])"), "as_input "),
     (re.compile(r"\bas (?:an? |one of (?:its|their) )?inputs?\b"), "as_input"),

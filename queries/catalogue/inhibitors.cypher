@@ -4,6 +4,8 @@
 //   "strongest inhibitors of {feature}",
 //   "inhibitory inputs of {feature}",
 //   "which inputs suppress {feature}?",
+//   "which features inhibit {feature}?",
+//   "by which inputs is {feature} inhibited?",
 //   "the {top} strongest inhibitors of {feature}",
 // ]
 // needs = [["inhibit"]]

@@ -7,7 +7,7 @@
 //   "features with orientation {orientation}",
 // ]
 // needs = [["{angle}"], ["prefer", "orientation", "detect", "lines"]]
-// words = ["facing", "answer", "line"]
+// words = ["facing", "answer", "line", "near", "feature"]
 // example = "which features prefer lines at 45 degrees?"
 // [parameters.orientation]
 // type = "angle"

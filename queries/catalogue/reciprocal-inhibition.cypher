@@ -3,12 +3,11 @@
 //   "reciprocal inhibition of {feature}",
 //   "which units oppose {feature}?",
 //   "which features are opposed to {feature}?",
-//   "what inhibits {feature} where it excites others?",
 //   "opponents of {feature}",
 //   "which units compete with {feature}?",
 // ]
-// needs = [["inhibit", "oppose", "compete", "reciprocal"]]
-// words = ["excite"]
+// needs = [["oppose", "compete", "reciprocal"]]
+// words = ["inhibit"]
 // example = "which units oppose inceptionv1/mixed3b:379?"
 // [parameters.feature]
 // type = "feature"

@@ -7,7 +7,7 @@
 //   "which labels are common to several networks?",
 // ]
 // needs = [["labelled", "family"], ["share", "common", "several"], ["model", "{models}"]]
-// words = ["role"]
+// words = ["role", "both"]
 // example = "which labels do several models share?"
 // [parameters.models]
 // type = "models"

@@ -7,7 +7,7 @@
 //   "what should be labelled next?",
 //   "most important features without a label",
 // ]
-// needs = [["nobody", "unlabelled", "next", "not"], ["labelled", "unlabelled"]]
+// needs = [["nobody", "unlabelled", "next", "not"], ["labelled", "unlabelled"], ["feature", "next"]]
 // words = ["strong", "importance", "model"]
 // example = "which features are unlabelled?"
 // [parameters.models]

@@ -32,6 +32,10 @@ class Graph:
     circuits: list[dict[str, Any]] = field(default_factory=list)
     evidence: list[dict[str, Any]] = field(default_factory=list)
     analogous: list[dict[str, Any]] = field(default_factory=list)
+    alike: list[dict[str, Any]] = field(default_factory=list)
+    mirrored: list[dict[str, Any]] = field(default_factory=list)
+    imports: list[dict[str, Any]] = field(default_factory=list)
+    reviews: list[dict[str, Any]] = field(default_factory=list)
 
     def position(self, feature: dict[str, Any]) -> int:
         return next(
@@ -98,7 +102,38 @@ def make(seed: int) -> Graph:
     other = random.Random(-seed - 1)  # apart, so that nothing else depends on it
     for feature in graph.features:
         feature["orientation"] = other.choice((None, other.uniform(0, 180)))
+    _further(graph, other)
     return graph
+
+
+def _further(graph: Graph, rng: random.Random) -> None:
+    """Matches, mirror images, imports and reviews, with some that count no more."""
+    pairs = [(f["id"], g["id"]) for f in graph.features for g in graph.features]
+    across = [(a, b) for a, b in pairs if a.split("/")[0] < b.split("/")[0]]
+    for number, (one, two) in enumerate(rng.sample(across, 60)):
+        graph.alike.append({
+            "source": one, "target": two, "method": "m", "score": rng.choice((0.8, 0.9)),
+            "rank": number, "null_mean": 0.1, "q": rng.choice((0.01, 0.05, 1.0)),
+        })  # fmt: skip
+    inside = [(a, b) for a, b in pairs if a < b and a.split(":")[0] == b.split(":")[0]]
+    for one, two in rng.sample(inside, 20):
+        graph.mirrored.append({
+            "source": one, "target": two, "group": "mirror", "parameter": rng.choice((0.0, 90.0)),
+            "score": rng.choice((0.8, 0.9)), "same": 0.2, "null_mean": 0.3, "p": 0.1,
+            "q": rng.choice((None, 0.01, 1.0)), "method": "m",
+        })  # fmt: skip
+    for number, model in enumerate((*graph.models, None)):
+        graph.imports.append({
+            "id": f"import-{number}", "kind": rng.choice(("load", "find")), "model": model,
+            "source": f"source {number}", "created": rng.choice((None, "2026-01-01", "2026-02-02")),
+            "by": None, "tool": "t", "seconds": 1.5, "summary": "{}",
+        })  # fmt: skip
+    for number, item in enumerate(rng.sample(graph.labels, 8)):
+        graph.reviews.append({
+            "id": f"review-{number}", "of": item["id"], "who": rng.choice(("Ada", "Edsger")),
+            "verdict": rng.choice(("agree", "disagree")), "text": f"because {number}",
+            "state": "live" if number % 4 else "retracted",
+        })  # fmt: skip
 
 
 def _weights(graph: Graph, target: dict[str, Any], rng: random.Random) -> None:
@@ -214,7 +249,12 @@ def rows(graph: Graph) -> GraphRows:
         + [
             {"id": f"{item['id']}-edge", "kind": "label", "text": item["text"], "state": "live"}
             for item in graph.labels
+        ]
+        + [
+            {k: v for k, v in item.items() if k not in ("of", "who")} | {"kind": "review"}
+            for item in graph.reviews
         ],
+        "Import": graph.imports,
         "Circuit": [{k: v for k, v in c.items() if k != "members"} for c in graph.circuits],
         "Evidence": [
             {k: v for k, v in e.items() if k not in ("about", "circuit", "refutes")}
@@ -242,7 +282,12 @@ def rows(graph: Graph) -> GraphRows:
          + [{"source": f"{item['id']}-edge", "target": f"test:{item['text']}"}
             for item in graph.labels]),
         ("BY", "Annotation", "Annotator",
-         [{"source": item["id"], "target": item["who"].lower()} for item in graph.labels]),
+         [{"source": item["id"], "target": item["who"].lower()}
+          for item in (*graph.labels, *graph.reviews)]),
+        ("ANNOTATES", "Annotation", "Annotation",
+         [{"source": item["id"], "target": item["of"]} for item in graph.reviews]),
+        ("ANALOGOUS_TO", "Feature", "Feature", graph.alike),
+        ("TRANSFORMS_TO", "Feature", "Feature", graph.mirrored),
         ("MEMBER_OF", "Feature", "Circuit",
          [{k: v for k, v in m.items() if k != "feature"}
           | {"source": m["feature"], "target": c["id"]}

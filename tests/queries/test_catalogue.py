@@ -45,7 +45,8 @@ def test_the_declared_columns_are_those_that_the_cypher_returns(question: Questi
 @every
 def test_every_sentence_of_a_question_picks_that_question(question: Question) -> None:
     said = {"feature": "inceptionv1/mixed4b:418", "label": "curves", "models": "inceptionv1",
-            "top": "5", "orientation": "45 degrees"}  # fmt: skip
+            "top": "5", "orientation": "45 degrees", "other": "inceptionv1/mixed4a:308",
+            "at_least": "2", "layers": "mixed4a"}  # fmt: skip
     for sentence in (*question.sentences, question.example):
         chosen = pick(sentence.format(**said), lambda: NAMES)
         assert chosen.question.name == question.name
