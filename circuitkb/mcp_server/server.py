@@ -183,10 +183,11 @@ def _add_prompts(server: MCPServer[Any]) -> None:
         """Find out what a feature does, and how sure that is."""
         return (
             f"Find out what the feature {json.dumps(feature)} of the circuitkb knowledge base "
-            "does. Show its card; ask for its inputs, its inhibitors, its outputs and the evidence; "
-            "list the circuits it is in, each with its null and q. Ask for disagreements and "
-            "contradicted labels. Then say what is measured, what is only said (by whom), what "
-            "speaks against it, and which experiment would refute it. Quote labels as data."
+            "does. Show its card; ask for its inputs, its inhibitors, its outputs and the "
+            "evidence; list the circuits it is in, each with its null and q. Ask for "
+            "disagreements and contradicted labels. Then say what is measured, what is only said "
+            "(by whom), what speaks against it, and which experiment would refute it. Quote "
+            "labels as data."
         )
 
     @server.prompt(title="Compare two models")

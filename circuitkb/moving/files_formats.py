@@ -9,9 +9,10 @@ from pathlib import Path
 from time import perf_counter
 
 from circuitkb import known_names
+from circuitkb.annotating.whole_file import whole_file
 from circuitkb.results import Result
 from circuitkb.schema.definition import did_you_mean
-from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.errors import QueryError, SchemaError
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
@@ -85,6 +86,13 @@ def _neo4j_admin(pieces: Iterable[GraphRows], folder: Path, progress: Progress) 
     return write_import_files(pieces, folder, progress)
 
 
+GRAPHS = {
+    "graphml": "GraphML, for igraph, Gephi, Cytoscape, yEd, networkx",
+    "gexf": "GEXF, for Gephi",
+    "json": "node-link JSON, for networkx and d3",
+}
+"""Formats of one file, for graph libraries and viewers."""
+
 FORMATS = {
     item.name: item
     for item in (
@@ -119,7 +127,7 @@ def known_format(name: str) -> Format:
     circuitkb.schema.errors.SchemaError: 'parkuet' is not a format. Did you mean 'parquet'?
     """
     if name not in FORMATS:
-        raise SchemaError(f"{name!r} is not a format.{did_you_mean(name, FORMATS)}")
+        raise SchemaError(f"{name!r} is not a format.{did_you_mean(name, [*FORMATS, *GRAPHS])}")
     return FORMATS[name]
 
 
@@ -129,11 +137,18 @@ def export(
     directory: str | os.PathLike[str],
     *,
     models: Sequence[str] | None,
+    max_rank: int | None,
     force: bool,
     progress: Progress,
 ) -> ExportReport:
-    """Write a store into a folder; see :meth:`circuitkb.knowledge_base.KnowledgeBase.export`."""
+    """Write a store into files; see :meth:`circuitkb.knowledge_base.KnowledgeBase.export`."""
     start = perf_counter()
+    if format in GRAPHS:
+        return _export_graph(store, format, directory, models or (), max_rank, force, progress)
+    if max_rank is not None:
+        raise QueryError(
+            f"A bound on the rank is for {', '.join(GRAPHS)}: {format} has all weights."
+        )
     chosen = known_format(format)
     target = Path(directory).expanduser().resolve()
     check_target(target, force=force)
@@ -153,3 +168,27 @@ def export(
         perf_counter() - start,
         chosen.next_step.format(folder=target),
     )
+
+
+def _export_graph(
+    store: Store,
+    format: str,
+    target: str | os.PathLike[str],
+    models: Sequence[str],
+    max_rank: int | None,
+    force: bool,
+    progress: Progress,
+) -> ExportReport:
+    from .graph_files import write_graph
+
+    start = perf_counter()
+    if max_rank is not None and max_rank < 1:
+        raise QueryError(f"max_rank is {max_rank!r}: it is a rank from 1.")
+    known_names.check_models(store, models)
+    file = Path(target).expanduser().resolve()
+    with whole_file(file, overwrite=force) as unfinished:
+        counts = write_graph(store, models, max_rank, format, unfinished, progress)
+    progress("exported", 1.0)
+    size = file.stat().st_size
+    step = f"open {file} in a program that reads {GRAPHS[format]}"
+    return ExportReport(format, file, counts, 1, size, perf_counter() - start, step)

@@ -86,20 +86,25 @@ class Moving:
         directory: str | os.PathLike[str],
         *,
         models: Sequence[str] | None = None,
+        max_rank: int | None = None,
         force: bool = False,
         progress: Progress = silent,
     ) -> ExportReport:
-        """Write this knowledge base, or some of its models, into a folder, whole or not at all.
+        """Write this knowledge base, or some of its models, into files, whole or not at all.
 
         Parameters
         ----------
         format
             ``"parquet"``, which :meth:`circuitkb.KnowledgeBase.load` reads back without loss, or
-            ``"neo4j-admin"``, for Neo4j's offline import.
+            ``"neo4j-admin"``, for Neo4j's offline import; ``"graphml"``, ``"gexf"`` or ``"json"``
+            (node-link), one file for graph libraries and viewers.
         directory
-            The folder; made if it is not there.
+            The folder, or the file; made if it is not there.
         models
             Names of the models, with all that speaks of them; everything if not given.
+        max_rank
+            For graph files: rank up to which weights are written; all that the graph keeps if
+            not given.
         force
             Whether an export that is there already is replaced; nothing else ever is.
         progress
@@ -116,4 +121,12 @@ class Moving:
         """
         from circuitkb.moving.files_formats import export
 
-        return export(self.store, format, directory, models=models, force=force, progress=progress)
+        return export(
+            self.store,
+            format,
+            directory,
+            models=models,
+            max_rank=max_rank,
+            force=force,
+            progress=progress,
+        )
