@@ -7,7 +7,7 @@
 //   "which features feed into both {feature} and {other}?",
 // ]
 // needs = [["input", "feed", "into"], ["common", "both", "share"]]
-// example = "common inputs of inceptionv1/mixed4b:418 and inceptionv1/mixed4b:415"
+// example = "common inputs of inceptionv1/mixed3a:110 and inceptionv1/mixed3b:345"
 // [parameters.feature]
 // type = "feature"
 // help = "the one feature, as model/layer:unit"

@@ -9,7 +9,7 @@
 // ]
 // needs = [["inhibit"]]
 // words = ["output", "first", "strong"]
-// example = "what does inceptionv1/conv2d2:99 inhibit?"
+// example = "what does inceptionv1/conv2d2:185 inhibit?"
 // [parameters.feature]
 // type = "feature"
 // help = "the feature, as model/layer:unit"

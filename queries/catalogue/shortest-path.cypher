@@ -9,7 +9,7 @@
 // ]
 // needs = [["path", "paths", "excite", "reach"]]
 // words = ["go", "shortest", "excitatory", "positive"]
-// example = "shortest excitatory path from inceptionv1/mixed3b:379 to inceptionv1/mixed4a:406"
+// example = "shortest excitatory path from inceptionv1/conv2d2:100 to inceptionv1/mixed4a:408"
 // [parameters.feature]
 // type = "feature"
 // help = "where it starts, as model/layer:unit"

@@ -100,8 +100,9 @@ def plan(store: Store, statement: Statement) -> None:
 def test_a_question_is_answered_in_time_among_thousands_of_circuits(
     store: Store, question: Question
 ) -> None:
-    given = {"feature": "m/b:0", "label": "curve"}
-    statement = question.bind({k: v for k, v in given.items() if k in question.parameters})
+    given = {"feature": "m/b:0", "other": "m/b:1", "label": "curve", "orientation": 45}
+    required = {name for name, p in question.parameters.items() if p.required}
+    statement = question.bind({k: v for k, v in given.items() if k in required})
     plan(store, statement)
     answer = store.read(statement.text, statement.parameters, timeout=SECONDS)
     if question.name == "union":

@@ -342,7 +342,7 @@ def test_an_annotation_is_found_by_its_author(stored: Any) -> None:
     graph, store = stored
     kb = ckb.KnowledgeBase(store)
     for who in ("Ada", "Grace"):
-        found = kb.annotations(author=who.lower(), limit=None).run()
+        found = kb.annotations(author=who.lower(), kind="label", limit=None).run()
         assert sorted(found["annotation"]) == sorted(
             item["id"] for item in graph.labels if item["who"] == who
         )

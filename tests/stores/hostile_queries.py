@@ -1,4 +1,4 @@
-"""Queries that want more of a Neo4j server than to read the knowledge base."""
+"""Queries that want more of a store than to read the knowledge base."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ NOT_SENT = [
     "CR\\u0045ATE (n)",
     "MATCH (n) RETURN n // \\u000ADETACH DELETE n",
 ]
-WRITES = [
+SERVER_WRITES = [
     "MATCH (n:Feature) SET n.bias = 9",
     "MATCH (n:Feature) SET n += {bias: 9} RETURN n",
     "MATCH (n:Feature) SET n:Label RETURN n",
@@ -154,7 +154,7 @@ WRITES = [
     "PROFILE MATCH (n:Feature) SET n.bias = 9 RETURN n",
     "MATCH (n:Feature) SET n[$key] = 9 RETURN n",
 ]
-NO_CYPHER = [
+SERVER_NO_CYPHER = [
     "SELECT FROM Feature",
     "ＬＯＡＤ ＣＳＶ FROM 'file:///etc/passwd' AS line RETURN line",
     "СREATE (n:Label) RETURN n",  # a Cyrillic letter
@@ -171,3 +171,99 @@ NO_CYPHER = [
     "42",
     "",
 ]
+ENGINE_WRITES = [
+    "CREATE (n:Label {id: 'x', text: 'x'}) RETURN n",
+    "MATCH (n:Feature) SET n.bias = 9",
+    "MATCH (n:Feature) SET n += {bias: 9} RETURN n",
+    "MATCH (n:Feature) SET n:Label RETURN n",
+    "MATCH (n:Feature) REMOVE n.bias RETURN n",
+    "MATCH (n) DETACH DELETE n",
+    "MATCH ()-[w:WEIGHT]->() DELETE w",
+    "MERGE (n:Label {id: 'x'}) ON CREATE SET n.text = 'x' RETURN n",
+    "MATCH (a:Feature {unit: 0}), (b:Feature {unit: 1}) MERGE (a)-[:WEIGHT]->(b)",
+    "FOREACH (i IN range(1, 3) | CREATE (:Label {id: toString(i)}))",
+    "CALL { CREATE (n:Label {id: 'x'}) RETURN n } RETURN n",
+    "CALL { MATCH (n:Feature) CALL { WITH n DETACH DELETE n } RETURN 1 AS one } RETURN one",
+    "MATCH (n:Feature) CALL (n) { SET n.bias = 9 } RETURN n",
+    "UNWIND [1] AS i CALL { WITH i CREATE (:Label {id: 'x'}) } IN TRANSACTIONS OF 1 ROWS RETURN i",
+    "MATCH (n:Feature) WHERE EXISTS { CREATE (:Label {id: 'x'}) } RETURN n",
+    "MATCH (n:Feature) RETURN COUNT { MATCH (n) DETACH DELETE n } AS x",
+    "MATCH (n:Feature) RETURN n UNION CREATE (n:Label {id: 'x'}) RETURN n",
+    "PROFILE CREATE (n:Label {id: 'x'}) RETURN n",
+    "/* only reads */ CREATE (n:Label {id: 'x'}) // RETURN 1",
+    "cReAtE (n:`Label` {id: 'x'}) RETURN n",
+    "CREATE INDEX FOR (n:Feature) ON (n.bias)",
+    "CREATE CONSTRAINT FOR (n:Feature) REQUIRE n.bias IS UNIQUE",
+    "DROP INDEX feature_id",
+    "CREATE USER eve SET PASSWORD 'eveeveeve'",
+    "START TRANSACTION",
+    "COMMIT",
+    "CALL merge.node(['Label'], {id: 'x'}, {}, {}) YIELD node RETURN node",
+    "CALL apoc.merge.node(['Label'], {id: 'x'}, {}, {}) YIELD node RETURN node",
+    "CALL `merge`.`node`(['Label'], {id: 'x'}, {}, {})",
+    "CALL merge.relationship(1, 'WEIGHT', {}, {}, 2)",
+    "CALL refactor.mergeNodes([])",
+    "CALL refactor.cloneNodesWithRelationships([])",
+]
+FILES = [
+    "LOAD CSV FROM 'file://{file}' AS line RETURN line",
+    "LOAD CSV FROM '{file}' AS line RETURN line",
+    "LOAD CSV WITH HEADERS FROM 'file://{file}' AS line RETURN line",
+    "load /* a */ csv // b\nfrom 'file://{file}' as line return line",
+    "LOAD\u00a0CSV FROM 'file://{file}' AS line RETURN line",
+    "MATCH (n:Feature) CALL (n) {{ LOAD CSV FROM 'file://{file}' AS l RETURN l }} RETURN l",
+    "WITH 'file://{file}' AS u LOAD CSV FROM u AS line RETURN line",
+    "LOAD CSV FROM $url AS line RETURN line",
+    "EXPLAIN LOAD CSV FROM 'file://{file}' AS line RETURN line",
+    "LOAD CSV FROM '{web}/a.csv' AS line RETURN line",
+    "LOAD CSV FROM 'file:///proc/self/environ' AS line RETURN line",
+]
+OUTSIDE = [
+    "CALL do.when(true, 'CREATE (:Label {id: 1})', '', {})",
+    "CALL apoc.do.when(true, 'CREATE (:Label {id: 1})', '', {})",
+    "CALL dbms.procedures()",
+    "CALL dbms.security.createUser('eve', 'x', false)",
+    "CALL apoc.load.json('file:///etc/passwd')",
+    "CALL apoc.util.sleep(60000)",
+    "RETURN util.sleep(60000)",
+    "RETURN `util` . `sleep` (60000)",
+    "RETURN [1..util.sleep(60000)]",
+    "RETURN apoc.util.decompress('x')",
+    "USE other MATCH (n) RETURN n",
+    "RETURN 1; MATCH (n) DETACH DELETE n",
+    "MATCH (n) RETURN n; CREATE (:Label {id: 'x'})",
+]
+ENGINE_NO_CYPHER = [
+    "SELECT FROM Feature",
+    "DELETE FROM Feature",
+    "INSERT INTO Label SET id = 'x'",
+    "ALTER DATABASE `arcadedb.opencypher.loadCsv.allowFileUrls` true",
+    "IMPORT DATABASE file:///etc/passwd",
+    "\\u0043REATE (n:Label {id: 'x'})",
+    "\\u004CO\\u0041D CSV FROM 'file:///etc/passwd' AS line RETURN line",
+    "ＬＯＡＤ ＣＳＶ FROM 'file:///etc/passwd' AS line RETURN line",
+    "СREATE (n:Label) RETURN n",  # a Cyrillic letter
+    "LOAD CS\u200bV FROM 'file:///etc/passwd' AS line RETURN line",
+    "RETURN 1 \x00 CREATE (n)",
+    "RETURN '\ud800'",
+    "g.V().drop()",
+    "{ features { id } }",
+]
+BOMBS = [
+    "RETURN size(range(1, 1000000000)) AS n",
+    "UNWIND range(1, 1000000000) AS x WITH collect(x) AS xs RETURN size(xs) AS n",
+    "UNWIND range(1, 1000000000) AS x RETURN x ORDER BY x DESC",
+    "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b "
+    "WITH a, b WHERE a * b = -1 RETURN count(*) AS n",
+    f"RETURN {'(' * 5000}1{')' * 5000} AS x",
+    f"RETURN {'[' * 5000}1{']' * 5000} AS x",
+    f"RETURN {'NOT ' * 20000}true AS x",
+]
+"""Time, memory and the parser's stack."""
+
+EVERY = list(
+    dict.fromkeys((
+        *NOT_SENT, *SERVER_WRITES, *SERVER_NO_CYPHER, *ENGINE_WRITES, *OUTSIDE,
+        *ENGINE_NO_CYPHER, *FILES, *BOMBS,
+    ))
+)  # fmt: skip

@@ -21,6 +21,7 @@ from circuitkb.stores.base import Store
 from circuitkb.stores.embedded import read_only
 
 from .contents import fingerprint, network, nodes, values
+from .hostile_queries import ENGINE_NO_CYPHER, ENGINE_WRITES, FILES, OUTSIDE
 
 SECRET = "the-canary-sings"
 
@@ -61,86 +62,6 @@ def store(place: Path) -> Iterator[Store]:
     store.close()
 
 
-WRITES = [
-    "CREATE (n:Label {id: 'x', text: 'x'}) RETURN n",
-    "MATCH (n:Feature) SET n.bias = 9",
-    "MATCH (n:Feature) SET n += {bias: 9} RETURN n",
-    "MATCH (n:Feature) SET n:Label RETURN n",
-    "MATCH (n:Feature) REMOVE n.bias RETURN n",
-    "MATCH (n) DETACH DELETE n",
-    "MATCH ()-[w:WEIGHT]->() DELETE w",
-    "MERGE (n:Label {id: 'x'}) ON CREATE SET n.text = 'x' RETURN n",
-    "MATCH (a:Feature {unit: 0}), (b:Feature {unit: 1}) MERGE (a)-[:WEIGHT]->(b)",
-    "FOREACH (i IN range(1, 3) | CREATE (:Label {id: toString(i)}))",
-    "CALL { CREATE (n:Label {id: 'x'}) RETURN n } RETURN n",
-    "CALL { MATCH (n:Feature) CALL { WITH n DETACH DELETE n } RETURN 1 AS one } RETURN one",
-    "MATCH (n:Feature) CALL (n) { SET n.bias = 9 } RETURN n",
-    "UNWIND [1] AS i CALL { WITH i CREATE (:Label {id: 'x'}) } IN TRANSACTIONS OF 1 ROWS RETURN i",
-    "MATCH (n:Feature) WHERE EXISTS { CREATE (:Label {id: 'x'}) } RETURN n",
-    "MATCH (n:Feature) RETURN COUNT { MATCH (n) DETACH DELETE n } AS x",
-    "MATCH (n:Feature) RETURN n UNION CREATE (n:Label {id: 'x'}) RETURN n",
-    "PROFILE CREATE (n:Label {id: 'x'}) RETURN n",
-    "/* only reads */ CREATE (n:Label {id: 'x'}) // RETURN 1",
-    "cReAtE (n:`Label` {id: 'x'}) RETURN n",
-    "CREATE INDEX FOR (n:Feature) ON (n.bias)",
-    "CREATE CONSTRAINT FOR (n:Feature) REQUIRE n.bias IS UNIQUE",
-    "DROP INDEX feature_id",
-    "CREATE USER eve SET PASSWORD 'eveeveeve'",
-    "START TRANSACTION",
-    "COMMIT",
-    "CALL merge.node(['Label'], {id: 'x'}, {}, {}) YIELD node RETURN node",
-    "CALL apoc.merge.node(['Label'], {id: 'x'}, {}, {}) YIELD node RETURN node",
-    "CALL `merge`.`node`(['Label'], {id: 'x'}, {}, {})",
-    "CALL merge.relationship(1, 'WEIGHT', {}, {}, 2)",
-    "CALL refactor.mergeNodes([])",
-    "CALL refactor.cloneNodesWithRelationships([])",
-]
-FILES = [
-    "LOAD CSV FROM 'file://{file}' AS line RETURN line",
-    "LOAD CSV FROM '{file}' AS line RETURN line",
-    "LOAD CSV WITH HEADERS FROM 'file://{file}' AS line RETURN line",
-    "load /* a */ csv // b\nfrom 'file://{file}' as line return line",
-    "LOAD\u00a0CSV FROM 'file://{file}' AS line RETURN line",
-    "MATCH (n:Feature) CALL (n) {{ LOAD CSV FROM 'file://{file}' AS l RETURN l }} RETURN l",
-    "WITH 'file://{file}' AS u LOAD CSV FROM u AS line RETURN line",
-    "LOAD CSV FROM $url AS line RETURN line",
-    "EXPLAIN LOAD CSV FROM 'file://{file}' AS line RETURN line",
-    "LOAD CSV FROM '{web}/a.csv' AS line RETURN line",
-    "LOAD CSV FROM 'file:///proc/self/environ' AS line RETURN line",
-]
-OUTSIDE = [
-    "CALL do.when(true, 'CREATE (:Label {id: 1})', '', {})",
-    "CALL apoc.do.when(true, 'CREATE (:Label {id: 1})', '', {})",
-    "CALL dbms.procedures()",
-    "CALL dbms.security.createUser('eve', 'x', false)",
-    "CALL apoc.load.json('file:///etc/passwd')",
-    "CALL apoc.util.sleep(60000)",
-    "RETURN util.sleep(60000)",
-    "RETURN `util` . `sleep` (60000)",
-    "RETURN [1..util.sleep(60000)]",
-    "RETURN apoc.util.decompress('x')",
-    "USE other MATCH (n) RETURN n",
-    "RETURN 1; MATCH (n) DETACH DELETE n",
-    "MATCH (n) RETURN n; CREATE (:Label {id: 'x'})",
-]
-NO_CYPHER = [
-    "SELECT FROM Feature",
-    "DELETE FROM Feature",
-    "INSERT INTO Label SET id = 'x'",
-    "ALTER DATABASE `arcadedb.opencypher.loadCsv.allowFileUrls` true",
-    "IMPORT DATABASE file:///etc/passwd",
-    "\\u0043REATE (n:Label {id: 'x'})",
-    "\\u004CO\\u0041D CSV FROM 'file:///etc/passwd' AS line RETURN line",
-    "ＬＯＡＤ ＣＳＶ FROM 'file:///etc/passwd' AS line RETURN line",
-    "СREATE (n:Label) RETURN n",  # a Cyrillic letter
-    "LOAD CS\u200bV FROM 'file:///etc/passwd' AS line RETURN line",
-    "RETURN 1 \x00 CREATE (n)",
-    "RETURN '\ud800'",
-    "g.V().drop()",
-    "{ features { id } }",
-]
-
-
 def run(store: Store, place: Path, hits: list[str], query: str) -> QueryError:
     """Run a query that must be refused; return the error, once nothing happened."""
     before = fingerprint(store)
@@ -155,7 +76,7 @@ def run(store: Store, place: Path, hits: list[str], query: str) -> QueryError:
     return caught.value
 
 
-@pytest.mark.parametrize("query", WRITES + OUTSIDE)
+@pytest.mark.parametrize("query", ENGINE_WRITES + OUTSIDE)
 def test_what_would_write_or_leave_is_refused(
     store: Store, place: Path, hits: list[str], query: str
 ) -> None:
@@ -173,14 +94,16 @@ def test_no_file_and_no_network_is_read(
     assert isinstance(run(store, place, hits, query), QueryRefusedError)
 
 
-@pytest.mark.parametrize("query", NO_CYPHER)
+@pytest.mark.parametrize("query", ENGINE_NO_CYPHER)
 def test_other_languages_and_disguises_are_no_cypher(
     store: Store, place: Path, hits: list[str], query: str
 ) -> None:
     assert isinstance(run(store, place, hits, query), CypherError)
 
 
-@pytest.mark.parametrize("query", WRITES + [query for query in FILES if "EXPLAIN" not in query])
+@pytest.mark.parametrize(
+    "query", ENGINE_WRITES + [query for query in FILES if "EXPLAIN" not in query]
+)
 def test_the_engine_refuses_without_the_check_of_the_text(
     store: Store, place: Path, hits: list[str], query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

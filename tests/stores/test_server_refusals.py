@@ -24,7 +24,7 @@ from circuitkb.stores.server import reading
 from . import servers
 from .contents import network, values
 from .factories import FACTORIES
-from .hostile_queries import NO_CYPHER, NOT_SENT, WRITES
+from .hostile_queries import NOT_SENT, SERVER_NO_CYPHER, SERVER_WRITES
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_what_must_not_reach_the_server_is_not_sent(query: str) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("query", WRITES)
+@pytest.mark.parametrize("query", SERVER_WRITES)
 @pytest.mark.parametrize("looked_at", [True, False], ids=["looked-at", "not-looked-at"])
 def test_the_server_refuses_what_writes(
     store: Store, raw: neo4j.Driver, query: str, looked_at: bool, monkeypatch: pytest.MonkeyPatch
@@ -95,7 +95,7 @@ def test_nothing_is_kept_even_if_a_session_may_write(store: Store, raw: neo4j.Dr
     assert state(raw) == before
 
 
-@pytest.mark.parametrize("query", NO_CYPHER)
+@pytest.mark.parametrize("query", SERVER_NO_CYPHER)
 def test_disguises_are_no_cypher(store: Store, raw: neo4j.Driver, query: str) -> None:
     before = state(raw)
     with pytest.raises(CypherError):

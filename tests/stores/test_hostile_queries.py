@@ -1,0 +1,71 @@
+"""Read-only means read-only: every hostile query that we know, on every kind of store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuitkb.schema.errors import QueryError
+from circuitkb.stores.base import Store
+
+from .contents import fingerprint, network, values
+from .factories import FACTORIES, Factory
+from .hostile_queries import EVERY, FILES
+from .test_refusals import SECRET, hits
+
+__all__ = ["hits"]
+
+KINDS = [factory for factory in FACTORIES if factory.name != "neo4j-staged"]
+LONGEST = 8.0
+"""Seconds that the refusal of a query may take that is given two."""
+
+HARMLESS = ("RETURN '\\u0041'", "RETURN '\\\\u0041'", "RETURN 1;;")
+"""Refused by a server only because of what stands beside it; an engine may answer a constant."""
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    kind: Factory = request.param
+    with kind.held(tmp_path_factory.mktemp("hostile")) as held:
+        held.write(network())
+        yield held
+
+
+def test_there_are_many_of_them() -> None:
+    assert len(EVERY) > 200
+
+
+def test_every_hostile_query_is_refused_or_stopped_and_nothing_happens(
+    store: Store, tmp_path: Path, hits: list[str]
+) -> None:
+    canary = tmp_path / "canary.csv"
+    canary.write_text(SECRET)
+    before, files = fingerprint(store), sorted(tmp_path.iterdir())
+    through: list[tuple[str, Any]] = []
+    for query in EVERY:
+        text = query
+        if query in FILES:
+            text = query.format(file=canary.as_posix(), web=hits[0])
+        parameters = {"url": canary.as_uri()} if "$url" in text else {"key": "bias"}
+        started = time.monotonic()
+        try:
+            rows = store.read(text, parameters, timeout=2).rows
+        except QueryError as error:
+            if SECRET in str(error):
+                through.append((query, "told the secret"))
+        else:
+            if query not in HARMLESS:
+                through.append((query, rows[:2]))
+        if time.monotonic() - started > LONGEST:
+            through.append((query, "took too long"))
+    assert through == []
+    assert fingerprint(store) == before
+    assert sorted(tmp_path.iterdir()) == files
+    assert len(hits) == 1, "the web server was asked"
+    assert values(store, "MATCH (n:Feature) RETURN count(n)") == [6]
