@@ -30,7 +30,7 @@
 // annotators = "who speaks here"
 // count = "how many different things are said (reviews: how many disagree)"
 CALL () {
-  MATCH (f:Feature)<-[r:ANNOTATES]-(a:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+  MATCH (l:Label)<-[:USES]-(a:Annotation {kind: 'label', state: 'live'})-[r:ANNOTATES]->(f:Feature)
   WHERE r.role IS NULL AND a.records IS NOT NULL
     AND (size($models) = 0 OR f.model IN $models) AND (size($layers) = 0 OR f.layer IN $layers)
   MATCH (a)-[:BY]->(w:Annotator)

@@ -27,8 +27,10 @@
 // model = "its model"
 // layer = "its layer"
 // said_by = "who gives the label"
-MATCH (f:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(a:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
-WHERE toLower(l.text) CONTAINS toLower($label) AND (size($models) = 0 OR f.model IN $models)
+MATCH (l:Label)<-[:USES]-(a:Annotation {kind: 'label', state: 'live'})
+  -[about:ANNOTATES WHERE about.role IS NULL]->(f:Feature)
+WHERE (toLower(l.text) CONTAINS toLower($label)
+    OR toLower(coalesce(l.concept, '')) CONTAINS toLower($label)) AND (size($models) = 0 OR f.model IN $models)
   AND (size($layers) = 0 OR f.layer IN $layers)
 MATCH (f)-[:IN_LAYER]->(y:Layer)
 OPTIONAL MATCH (a)-[:BY]->(who:Annotator)

@@ -20,7 +20,8 @@
 // layer = "its layer"
 // families = "its labels"
 // count = "how many"
-MATCH (f:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+MATCH (l:Label)<-[:USES]-(:Annotation {kind: 'label', state: 'live'})
+  -[about:ANNOTATES WHERE about.role IS NULL]->(f:Feature)
 WHERE size($models) = 0 OR f.model IN $models
 WITH DISTINCT f, l.text AS text ORDER BY text
 WITH f, collect(text) AS families

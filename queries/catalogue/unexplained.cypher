@@ -15,7 +15,7 @@
 // type = "models"
 // default = []
 // help = "models to look in; none for all"
-// # Added up in one order, a sum has the same last digit in every store.
+// # Added up in whole billionths, a sum has the same last digit in every order and every store.
 // [columns]
 // model = "the model"
 // layer = "the layer that the edges go into"
@@ -25,16 +25,17 @@
 // left_out_l1 = "part of it that the graph does not keep"
 // share_l1 = "left_out_l1 / input_l1"
 // share_l2_squared = "the same for squared kernel values"
-MATCH (f:Feature)-[:IN_LAYER]->(y:Layer)
-WHERE f.inputs > 0 AND (size($models) = 0 OR f.model IN $models)
-WITH f, y ORDER BY f.id
-WITH y.model AS model, y.name AS layer, y.position AS position, count(f) AS features,
-  sum(f.inputs) AS edges, count(f.input_l1) AS known,
-  sum(f.input_l1) AS l1, sum(f.left_out_l1) AS out_l1,
-  sum(f.input_l2_squared) AS l2, sum(f.left_out_l2_squared) AS out_l2
-RETURN model, layer, features, edges,
+MATCH (y:Layer) WHERE size($models) = 0 OR y.model IN $models
+MATCH (y)<-[:IN_LAYER]-(f:Feature)
+WHERE f.inputs > 0
+WITH y, count(f) AS features, sum(f.inputs) AS edges, count(f.input_l1) AS known,
+  sum(toInteger(round(f.input_l1 * 1000000000))) / 1000000000.0 AS l1,
+  sum(toInteger(round(f.left_out_l1 * 1000000000))) / 1000000000.0 AS out_l1,
+  sum(toInteger(round(f.input_l2_squared * 1000000000))) / 1000000000.0 AS l2,
+  sum(toInteger(round(f.left_out_l2_squared * 1000000000))) / 1000000000.0 AS out_l2
+RETURN y.model AS model, y.name AS layer, features, edges,
   CASE WHEN known > 0 THEN l1 END AS input_l1,
   CASE WHEN known > 0 THEN out_l1 END AS left_out_l1,
   CASE WHEN l1 > 0 THEN out_l1 / l1 END AS share_l1,
   CASE WHEN l2 > 0 THEN out_l2 / l2 END AS share_l2_squared
-ORDER BY model, position, layer
+ORDER BY model, y.position, layer
