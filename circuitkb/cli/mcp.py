@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
         app,
         mcp,
         panel="Ask",
-        examples=("circuitkb mcp --kb zoo.ckb", "claude mcp add circuitkb -- circuitkb mcp"),
+        examples=("circuitkb mcp --kb zoo.ckb", "circuitkb mcp --kb bolt://localhost:7687"),
     )
 
 

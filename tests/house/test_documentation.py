@@ -64,6 +64,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "features",
         "find",
         "load",
+        "mcp",
         "match",
         "models",
         "observe",
