@@ -201,6 +201,47 @@ class Result:
             graph.add_edge(row.pop(source), row.pop(target), **row)
         return graph
 
+    def to_pyg(self, source: str = "source", target: str = "target") -> Any:
+        """Return a ``torch_geometric.data.Data`` with one edge for each row.
+
+        ``data.ids`` names the nodes, in the order of their ids; ``data.edge_index`` has axes
+        (end, row); ``data.edge_attr`` holds the columns of numbers, axes (row, column), which
+        ``data.edge_attr_names`` names. A number that is missing is NaN.
+
+        Raises
+        ------
+        QueryError
+            There are no such columns.
+        MissingExtraError
+            PyTorch Geometric is not installed.
+        """
+        ends = self[source], self[target]
+        try:
+            import torch
+            from torch_geometric.data import Data
+        except ImportError:
+            raise MissingExtraError(
+                "to_pyg() needs PyTorch Geometric: pip install 'circuitkb[pyg]'"
+            ) from None
+        ids = sorted({id for end in ends for id in end})
+        number = {id: place for place, id in enumerate(ids)}
+        names = [
+            name
+            for name in self.columns
+            if name not in (source, target)
+            and any(_is_number(value) for value in self[name])
+            and all(value is None or _is_number(value) for value in self[name])
+        ]
+        values = [[math.nan if v is None else float(v) for v in self[name]] for name in names]
+        return Data(
+            edge_index=torch.tensor([[number[id] for id in end] for end in ends], dtype=torch.long)
+            .reshape(2, len(self)),
+            edge_attr=torch.tensor(values, dtype=torch.float32).reshape(len(names), len(self)).T,
+            edge_attr_names=names,
+            ids=ids,
+            num_nodes=len(ids),
+        )  # fmt: skip
+
     def plot(self, value: str | None = None, label: str | None = None) -> Axes:
         """Draw one bar for each row, at most :data:`PLOT_BARS`, and return the axes.
 

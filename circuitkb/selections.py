@@ -129,6 +129,10 @@ class Selection(Generic[W]):
         """Run, and return a directed graph with one edge for each row."""
         return self.run().to_networkx(source, target)
 
+    def to_pyg(self, source: str = "source", target: str = "target") -> Any:
+        """Run, and return a graph for PyTorch Geometric; see :meth:`Result.to_pyg`."""
+        return self.run().to_pyg(source, target)
+
     def plot(self, value: str | None = None, label: str | None = None) -> Axes:
         """Run, and draw one bar for each row."""
         return self.run().plot(value, label)

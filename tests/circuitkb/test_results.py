@@ -6,6 +6,7 @@ import builtins
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,37 @@ def test_square_brackets_in_a_cell_are_not_markup_in_a_terminal() -> None:
     Console(file=out, width=60).print(Result(("[x]",), (("[red]a[/red]",),)))
     assert "[red]a[/red]" in out.getvalue()
     assert "[x]" in out.getvalue()
+
+
+def test_pytorch_geometric_gets_the_graph_that_networkx_gets() -> None:
+    from torch_geometric.utils import to_networkx
+
+    rows = (
+        ("m/b:1", "m/c:0", 2.0, 1, "direct", None),
+        ("m/a:0", "m/b:1", -1.5, 2, "direct", 0.25),
+        ("m/a:0", "m/b:1", 3.0, 3, "residual", None),
+    )
+    result = Result(("source", "target", "sum", "rank", "path", "dx"), rows)
+    data = result.to_pyg()
+    assert data.validate()
+    assert data.ids == ["m/a:0", "m/b:1", "m/c:0"]
+    assert data.edge_attr_names == ["sum", "rank", "dx"]
+    assert data.edge_attr[:, :2].tolist() == [[2.0, 1.0], [-1.5, 2.0], [3.0, 3.0]]
+    assert data.edge_attr[:, 2].isnan().tolist() == [True, False, True]
+    ours, theirs = result.to_networkx(), to_networkx(data, to_multi=True)
+    named = [(data.ids[a], data.ids[b]) for a, b in theirs.edges()]
+    assert sorted(named) == sorted(ours.edges())
+
+
+def test_a_graph_without_rows_has_no_nodes_in_pytorch_geometric() -> None:
+    data = Result(("source", "target", "sum"), ()).to_pyg()
+    assert (data.num_nodes, tuple(data.edge_index.shape), data.edge_attr_names) == (0, (2, 0), [])
+
+
+def test_without_pytorch_geometric_the_command_that_installs_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch_geometric", None)
+    monkeypatch.setitem(sys.modules, "torch_geometric.data", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'circuitkb\[pyg\]'"):
+        Result(("source", "target"), (("a", "b"),)).to_pyg()
