@@ -9,6 +9,7 @@ from circuitkb import known_names
 from circuitkb.queries.ask import pick
 from circuitkb.queries.catalogue import Question
 from circuitkb.queries.conditions import Mention
+from circuitkb.queries.own_questions import every_question
 from circuitkb.reports import Asked
 from circuitkb.results import Result
 from circuitkb.search_log import searches, what
@@ -24,7 +25,7 @@ def ask(
     limit: int | None,
 ) -> Asked:
     """Answer a question; see :meth:`circuitkb.knowledge_base.KnowledgeBase.ask`."""
-    choice = pick(asked, lambda: known_names.names(store), given=parameters)
+    choice = pick(asked, lambda: known_names.names(store), given=parameters, among=every_question())
     question = choice.question
     statement = question.bind({**choice.parameters, **parameters})
     values = statement.parameters

@@ -95,10 +95,16 @@ class Listing:
         return ask(self.store, question, parameters or {}, timeout=timeout, limit=limit)
 
     def questions(self) -> tuple[Question, ...]:
-        """Return the questions that :meth:`ask` knows."""
-        from circuitkb.queries.catalogue import questions
+        """Return the questions that :meth:`ask` knows, with those of ``CIRCUITKB_QUESTIONS``.
 
-        return questions()
+        Raises
+        ------
+        QueryError
+            A file among those breaks the form; the message names it.
+        """
+        from circuitkb.queries.own_questions import every_question
+
+        return every_question()
 
     def models(self, *, limit: int | None = DEFAULT_LIMIT, **conditions: Any) -> ModelQuery:
         """Return the models, by name; ``conditions`` are properties, with values or predicates."""

@@ -76,6 +76,8 @@ class Question:
         Search that the answer depends on, if any.
     whole_network
         Whether the answer needs every weight of a network, not only published ones.
+    origin
+        The file of a question that somebody added; empty for those of the catalogue.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Question:
     words: tuple[str, ...] = ()
     motif: str | None = None
     whole_network: bool = False
+    origin: str = ""
 
     def bind(self, given: Mapping[str, Any]) -> Statement:
         """Return the statement with these parameters, checked, and defaults for the others.

@@ -112,13 +112,13 @@ def ask(
 
 
 def _list_questions(format_: Format, *, wide: bool) -> None:
-    from circuitkb.queries import catalogue
+    from circuitkb.queries.own_questions import every_question
     from circuitkb.results import Result
 
-    columns = ("question", "asks", "parameters", "example")
+    columns = ("question", "asks", "parameters", "example", "file")
     rows = tuple(
-        (item.name, item.title, tuple(item.parameters), item.example)
-        for item in catalogue.questions()
+        (item.name, item.title, tuple(item.parameters), item.example, item.origin or None)
+        for item in every_question()
     )
     print_result(Result(columns, rows), format_, wide=wide)
 
