@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,26 @@ class Listing:
         CypherError, QueryRefusedError, QueryTimeoutError
         """
         return self._runner(Statement(cypher, parameters or {}), timeout=timeout, limit=limit)
+
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        rows: int = DEFAULT_LIMIT,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Iterator[Result]:
+        """Run Cypher that only reads, and give all of its rows, ``rows`` at a time.
+
+        Memory does not grow with the rows. ``timeout`` is for all of them together, with what is
+        done in between.
+
+        Raises
+        ------
+        CypherError, QueryRefusedError, QueryTimeoutError
+        """
+        statement = Statement(cypher, parameters or {})
+        return self._runner.stream(statement, timeout=timeout, rows=rows)
 
     def ask(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from circuitkb import known_names
@@ -54,6 +54,31 @@ class Runner:
             dict(statement.parameters),
             answer.seconds,
         )
+
+    def stream(
+        self,
+        statement: Statement,
+        mentions: Sequence[Mention] = (),
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        rows: int,
+    ) -> Iterator[Result]:
+        """Give all rows of a statement, ``rows`` at a time."""
+        first = True
+        for answer in self.store.stream(
+            statement.text, statement.parameters, timeout=timeout, rows=rows
+        ):
+            if first and not answer.rows:
+                known_names.check(self.store, mentions)
+            first = False
+            yield Result(
+                answer.columns,
+                tuple(answer.rows),
+                False,
+                statement.text,
+                dict(statement.parameters),
+                answer.seconds,
+            )
 
     def explain(self, statement: Statement) -> str:
         """Return the plan of the store's engine for a statement, which does not run."""

@@ -101,6 +101,18 @@ class Selection(Generic[W]):
             limit=self.criteria.limit,
         )
 
+    def stream(self, rows: int = 10_000, *, timeout: float = DEFAULT_TIMEOUT) -> Iterator[Result]:
+        """Give all rows, ``rows`` at a time, in bounded memory; no bound on rows applies.
+
+        ``timeout`` is for all of them together, with what is done in between.
+        """
+        return self._runner.stream(
+            self.criteria.limited(None).to_cypher(),
+            self.criteria.mentions(),
+            timeout=timeout,
+            rows=rows,
+        )
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Run, and return one dictionary for each row."""
         return self.run().to_dicts()

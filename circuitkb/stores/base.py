@@ -130,6 +130,25 @@ class Store(Protocol):
         CypherError, QueryRefusedError, QueryTimeoutError
         """
 
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        rows: int = DEFAULT_LIMIT,
+    ) -> Iterator[Answer]:
+        """Give all rows of a query that may only read, ``rows`` at a time, in bounded memory.
+
+        At least one piece comes, so that the columns are known. All pieces are of one state of the
+        graph. ``timeout`` is for all of them together, with what the caller does in between. Who
+        does not want the rest closes the iterator, or lets go of it.
+
+        Raises
+        ------
+        CypherError, QueryRefusedError, QueryTimeoutError
+        """
+
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped."""
 

@@ -28,6 +28,19 @@ def check_timeout(timeout: float) -> None:
         raise QueryError(f"A query may run for 0 to {LONGEST_QUERY:g} s, not {timeout} s.")
 
 
+def check_rows(rows: int) -> None:
+    """Raise :class:`QueryError` where a number of rows at a time is none.
+
+    Examples
+    --------
+    >>> check_rows(0)
+    Traceback (most recent call last):
+    circuitkb.schema.errors.QueryError: rows is 0: it is a number from 1.
+    """
+    if isinstance(rows, bool) or rows < 1:
+        raise QueryError(f"rows is {rows!r}: it is a number from 1.")
+
+
 def timed_out(timeout: float) -> QueryTimeoutError:
     """Return the error of a query that ran longer than ``timeout`` seconds."""
     return QueryTimeoutError(

@@ -15,6 +15,7 @@ from typing import Any
 from circuitkb.schema.tables import Relations
 from circuitkb.stores.base import Answer
 from circuitkb.stores.cypher_text import (
+    Token,
     check_parameters,
     columns_of,
     names_a_path,
@@ -23,6 +24,7 @@ from circuitkb.stores.cypher_text import (
 )
 from circuitkb.stores.query_errors import gives_nothing, timed_out
 from circuitkb.stores.stored_graph import model_property
+from circuitkb.stores.timed_worker import TimedWorker, taken
 from circuitkb.stores.values import Record
 
 from .engine import empty_graph, engine_error, fault_of, open_for_reading
@@ -69,23 +71,56 @@ class ReadOnlyGraph:
 
     def ask(self, cypher: str, parameters: Mapping[str, Any], *, limit: int | None) -> Answer:
         """Run a query of a user; see :meth:`circuitkb.stores.base.Store.read`."""
-        well_formed(cypher, "The query")
-        tokens = tokens_of(cypher)
-        refuse(cypher, tokens)
-        columns = columns_of(cypher, tokens)
+        cypher, tokens = _checked(cypher)
         taken = check_parameters(parameters)
-        if tokens[-1].word == ";":  # the engine takes it only as the very last character
-            cypher = cypher[: tokens[-1].start]
         started = time.perf_counter()
         found, truncated = self._within_time(cypher, taken, limit)
+        columns, rows = self._read_off(cypher, tokens, found)
+        return Answer(columns, rows, truncated, time.perf_counter() - started)
+
+    def pieces(self, cypher: str, parameters: Mapping[str, Any], *, rows: int) -> Iterator[Answer]:
+        """Give all rows of a query of a user; see :meth:`circuitkb.stores.base.Store.stream`."""
+        cypher, tokens = _checked(cypher)
+        given = check_parameters(parameters)
+        bound = (given,) if given else ()
+        started = time.perf_counter()
+        columns: tuple[str, ...] | None = None
+        with TimedWorker(self.timeout or 0.0) as worker:
+            try:
+                results = worker.call(lambda: self._database.query("opencypher", cypher, *bound))
+                source = worker.call(lambda: iter(results))
+                while True:
+                    found = worker.call(lambda: [r.to_dict() for r in taken(source, rows)])
+                    if columns is not None and not found:
+                        return
+                    own, read = self._read_off(cypher, tokens, found)
+                    columns = columns or own
+                    yield Answer(columns, read, False, time.perf_counter() - started)
+                    if len(found) < rows:
+                        return
+            except Exception as error:
+                if isinstance(error, engine_error()):
+                    where = _parsed_from(cypher)
+                    raise query_error(fault_of(error), cypher, where, worker.timeout) from None
+                raise
+            finally:
+                self.lost = worker.lost
+                if worker.lost:
+                    _left_behind.append(worker.thread)
+                elif "results" in locals():
+                    worker.call(results.close, closing=True)
+
+    def _read_off(
+        self, cypher: str, tokens: list[Token], found: Sequence[Record]
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Return the columns, and the rows as plain values."""
+        columns = columns_of(cypher, tokens)
         if columns is None and not any(token.word in _GIVING for token in tokens):
             raise gives_nothing(cypher)
         if columns is None or (found and set(columns) != set(found[0])):
             columns = tuple(found[0]) if found else ()
         rows = [tuple(plain(record.get(name)) for name in columns) for record in found]
-        if names_a_path(tokens):
-            rows = with_paths(rows, self.records)
-        return Answer(columns, rows, truncated, time.perf_counter() - started)
+        return columns, with_paths(rows, self.records) if names_a_path(tokens) else rows
 
     def _within_time(
         self, cypher: str, parameters: dict[str, Any], limit: int | None
@@ -229,6 +264,16 @@ class ReadOnlyGraph:
             for listed in _listed(numbers)
             for row in self.select(f"SELECT @rid AS record, {columns} FROM [{listed}]")
         }
+
+
+def _checked(cypher: str) -> tuple[str, list[Token]]:
+    """Return a query of a user as the engine takes it, and its tokens, if it only reads."""
+    well_formed(cypher, "The query")
+    tokens = tokens_of(cypher)
+    refuse(cypher, tokens)
+    if tokens[-1].word == ";":  # the engine takes it only as the very last character
+        cypher = cypher[: tokens[-1].start]
+    return cypher, tokens
 
 
 _left_behind: list[threading.Thread] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from circuitkb.stores.disk import disk_errors, disk_is_full, full
 from circuitkb.stores.exporting import exported
 from circuitkb.stores.kernel_files import KernelFile
 from circuitkb.stores.kernel_files import save as save_kernels
-from circuitkb.stores.query_errors import check_timeout
+from circuitkb.stores.query_errors import check_rows, check_timeout
 from circuitkb.stores.response_files import load as load_responses
 from circuitkb.stores.response_files import save as save_responses
 from circuitkb.stores.stored_graph import StoredGraph
@@ -184,6 +184,28 @@ class EmbeddedStore:
             finally:
                 if graph.lost:
                     self._let_go()
+
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        rows: int = DEFAULT_LIMIT,
+    ) -> Iterator[Answer]:
+        """Give all rows of a query that may only read, ``rows`` at a time, of one state.
+
+        See :meth:`circuitkb.stores.base.Store.stream`. Others may read and write meanwhile.
+        """
+        check_timeout(timeout)
+        check_rows(rows)
+        lease = self._directory.lease()
+        newest = lease.generation.graph if lease else None
+        with (
+            closing(lease) if lease else nullcontext(),
+            closing(ReadOnlyGraph(newest, timeout=timeout)) as graph,
+        ):
+            yield from graph.pieces(cypher, parameters or {}, rows=rows)
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""

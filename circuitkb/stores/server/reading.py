@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
+
+from neo4j.exceptions import DriverError, Neo4jError
 
 from circuitkb.schema.errors import StoreUnreachableError
 from circuitkb.stores.base import Answer
 from circuitkb.stores.cypher_text import check_parameters, tokens_of, well_formed
-from circuitkb.stores.query_errors import check_timeout, timed_out
+from circuitkb.stores.query_errors import check_rows, check_timeout, timed_out
+from circuitkb.stores.timed_worker import TimedWorker, taken
 
 from .query_faults import query_error
 from .refusing import refuse
@@ -84,6 +87,42 @@ def ask(
     )
     columns, rows, truncated = _within_time(session, cypher, taken, timeout, limit)
     return Answer(columns, rows, truncated, time.perf_counter() - started)
+
+
+def pieces(
+    open_session: Sessions, cypher: str, parameters: Mapping[str, Any], *, timeout: float, rows: int
+) -> Iterator[Answer]:
+    """Give all rows of a query of a user; see :meth:`circuitkb.stores.base.Store.stream`."""
+    check_timeout(timeout)
+    check_rows(rows)
+    well_formed(cypher, "The query")
+    refuse(cypher, tokens_of(cypher))
+    given = check_parameters(parameters)
+    started = time.perf_counter()
+    session = open_session(default_access_mode="READ", fetch_size=min(rows, _PIECE))
+    with TimedWorker(timeout) as worker:
+        try:
+            transaction = worker.call(lambda: session.begin_transaction(timeout=timeout))
+            result = worker.call(lambda: transaction.run(cypher, given))
+            columns = tuple(result.keys())
+            source, first = iter(result), True
+            while True:
+                found = worker.call(lambda: taken(source, rows))
+                if not found and not first:
+                    return
+                read = [tuple(plain(value) for value in record.values()) for record in found]
+                yield Answer(columns, read, False, time.perf_counter() - started)
+                if len(found) < rows:
+                    return
+                first = False
+        except (Neo4jError, DriverError) as error:
+            raise query_error(error, cypher, timeout) or error from None
+        finally:
+            if worker.lost:
+                _cut(session)
+            else:
+                # What the server has ready and nobody wants goes with the connection's reset.
+                worker.call(session.close, closing=True)
 
 
 def _within_time(

@@ -32,7 +32,7 @@ from .arrays import arrays_directory, files_of, path_of
 from .connection import connect
 from .faults import server_errors
 from .graph import ServerGraph
-from .reading import ask
+from .reading import ask, pieces
 from .writing import ROWS_IN_A_TRANSACTION, Made, Writer
 
 if TYPE_CHECKING:
@@ -156,6 +156,21 @@ class ServerStore:
         """
         with server_errors(self._address):
             return ask(self._session, cypher, parameters or {}, timeout=timeout, limit=limit)
+
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        rows: int = DEFAULT_LIMIT,
+    ) -> Iterator[Answer]:
+        """Give all rows of a query that may only read, ``rows`` at a time.
+
+        See :meth:`circuitkb.stores.base.Store.stream`.
+        """
+        with server_errors(self._address):
+            yield from pieces(self._session, cypher, parameters or {}, timeout=timeout, rows=rows)
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""
