@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from circuitkb import known_names
@@ -99,6 +100,44 @@ class Card:
     def to_json(self, indent: int | None = None) -> str:
         """Return :meth:`to_dict` as JSON."""
         return to_json(self.to_dict(), indent)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a picture of a circuit or of a feature's inputs, tables."""
+        from circuitkb.circuit_diagram import diagram
+
+        facts = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(show(value))}</td></tr>"
+            for name, value in self.facts.items()
+        )
+        tables = "".join(
+            f"<h4>{escape(section.title)}</h4>{section.shown._repr_html_()}"
+            f"<p>{escape(section.note)}</p>"
+            for section in self.sections
+        )
+        picture = diagram(*self._drawn())
+        return (
+            f"<h3>{escape(self.kind)} {escape(self.id)}</h3>{picture}<table>{facts}</table>{tables}"
+        )
+
+    def _drawn(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+        """Return the features and weights of the picture, and what stands below it."""
+        rows = {section.title: section.result.to_dicts() for section in self.sections}
+        if self.kind == "circuit":
+            nulls = "; ".join(
+                f"{e['kind']}: {show(e['value'])} against {show(e['null_mean'])} under the null, "
+                f"q = {show(e['q'])}"
+                for e in rows.get("Evidence", [])
+                if e["null_mean"] is not None
+            )
+            return rows.get("Members", []), rows.get("Weights between them", []), nulls
+        inputs = rows.get("Strongest inputs", [])[:6] if self.kind == "feature" else []
+        weights = [{**row, "target": self.id} for row in inputs]
+        sources = {row["source"]: row["labels"] for row in inputs}
+        members = [{"feature": id, "labels": labels} for id, labels in sources.items()]
+        if members:
+            said = [row["label"] for row in rows.get("Labels", [])]
+            members.append({"feature": self.id, "labels": dict.fromkeys(said)})
+        return members, weights, "Its strongest inputs by l1." if members else ""
 
     def __rich__(self) -> Group:
         """Return what a terminal shows."""

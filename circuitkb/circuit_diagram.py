@@ -1,0 +1,128 @@
+"""A circuit as a picture for notebooks: features by their depth, weights with both masses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+EXCITES, INHIBITS = "#b2182b", "#2166ac"
+"""Red and blue of the same lightness, told apart by those who see no red."""
+
+_WIDE, _HIGH, _GAP, _MARGIN = 170, 44, 24, 16
+_STEP = 110
+_MOST = 24
+"""Features that a picture shows: with more it is no picture."""
+
+
+def diagram(
+    members: Sequence[Mapping[str, Any]], weights: Sequence[Mapping[str, Any]], caption: str = ""
+) -> str:
+    """Return an SVG of features and the weights between them, sources below their targets.
+
+    A line is as wide as its kernel's whole mass (l1, relative to the largest) and red where the
+    mass that excites is larger, blue where the one that inhibits is; both stand in its tooltip. The
+    net sign of a spatial kernel is not its meaning.
+
+    Parameters
+    ----------
+    members
+        Each with ``feature``, and perhaps ``role``, ``side`` and ``labels``.
+    weights
+        Each with ``source``, ``target``, ``positive`` and ``negative``; ends that are no members
+        are left out.
+    caption
+        What stands below, as the null of its evidence.
+
+    Examples
+    --------
+    >>> svg = diagram([{"feature": "m/a:0"}, {"feature": "m/b:1", "role": "union"}],
+    ...               [{"source": "m/a:0", "target": "m/b:1", "positive": 2.0, "negative": -0.5}])
+    >>> svg.count("<rect"), svg.count("<line"), "excites 2, inhibits -0.5" in svg
+    (2, 1, True)
+    >>> diagram([], [])
+    ''
+    """
+    shown = {member["feature"]: member for member in members[:_MOST]}
+    if not shown:
+        return ""
+    joined = [w for w in weights if w["source"] in shown and w["target"] in shown]
+    rows = _by_depth(shown, joined)
+    across = max(len(row) for row in rows)
+    width = across * (_WIDE + _GAP) - _GAP + 2 * _MARGIN
+    height = (len(rows) - 1) * _STEP + _HIGH + 2 * _MARGIN
+    places = {}
+    for depth, row in enumerate(rows):
+        start = (width - len(row) * (_WIDE + _GAP) + _GAP) / 2
+        for place, feature in enumerate(row):
+            x = start + place * (_WIDE + _GAP) + _WIDE / 2
+            places[feature] = x, height - _MARGIN - _HIGH / 2 - depth * _STEP
+    largest = max((_mass(w) for w in joined), default=0.0) or 1.0
+    parts = [_line(w, places, largest) for w in joined]
+    parts += [_box(member, places[feature]) for feature, member in shown.items()]
+    left_out = len(members) - len(shown)
+    if left_out:
+        caption = f"{left_out} more members are not drawn. {caption}"
+    note = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return (
+        f'<figure style="margin:0"><svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
+        f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" role="img" '
+        f'font-family="sans-serif" font-size="11">{"".join(parts)}</svg>{note}</figure>'
+    )
+
+
+def _by_depth(shown: Mapping[str, Any], joined: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return the features in rows: sources before what they feed; sides left and right."""
+    depth = dict.fromkeys(shown, 0)
+    for _ in shown:  # as many rounds as the longest chain can have
+        for weight in joined:
+            least = depth[weight["source"]] + 1
+            depth[weight["target"]] = max(depth[weight["target"]], min(least, len(shown)))
+    rows: list[list[str]] = []
+    for level in sorted(set(depth.values())):
+        row = [feature for feature in shown if depth[feature] == level]
+        rows.append(sorted(row, key=lambda feature: (shown[feature].get("side") or 0, feature)))
+    return rows
+
+
+def _mass(weight: Mapping[str, Any]) -> float:
+    return float((weight["positive"] or 0) - (weight["negative"] or 0))
+
+
+def _line(
+    weight: Mapping[str, Any], places: Mapping[str, tuple[float, float]], largest: float
+) -> str:
+    (x1, y1), (x2, y2) = places[weight["source"]], places[weight["target"]]
+    positive, negative = weight["positive"] or 0.0, weight["negative"] or 0.0
+    colour = EXCITES if positive >= -negative else INHIBITS
+    told = (
+        f"{weight['source']} to {weight['target']}: excites {positive:.3g}, inhibits {negative:.3g}"
+    )
+    return (
+        f'<line x1="{x1:g}" y1="{y1 - _HIGH / 2:g}" x2="{x2:g}" y2="{y2 + _HIGH / 2:g}" '
+        f'stroke="{colour}" stroke-width="{1 + 5 * _mass(weight) / largest:.2f}" '
+        f'stroke-opacity="0.75"><title>{escape(told)}</title></line>'
+    )
+
+
+def _box(member: Mapping[str, Any], place: tuple[float, float]) -> str:
+    x, y = place
+    feature = str(member["feature"])
+    labels: Iterable[Any] = member.get("labels") or ()
+    said = ", ".join(str(label) for label in labels)
+    side = f" {member['side']}" if member.get("side") else ""
+    role = f"{member.get('role') or ''}{side}"
+    below = " · ".join(part for part in (role, said) if part)
+    return (
+        f"<g><title>{escape(feature)}{escape(': ' + below if below else '')}</title>"
+        f'<rect x="{x - _WIDE / 2:g}" y="{y - _HIGH / 2:g}" width="{_WIDE}" height="{_HIGH}" '
+        'rx="6" fill="#f7f7f7" stroke="#636363"/>'
+        f'<text x="{x:g}" y="{y - 4:g}" text-anchor="middle" font-weight="bold">'
+        f"{escape(_short(feature.partition('/')[2] or feature))}</text>"
+        f'<text x="{x:g}" y="{y + 12:g}" text-anchor="middle" fill="#444">'
+        f"{escape(_short(below))}</text></g>"
+    )
+
+
+def _short(text: str, most: int = 26) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
