@@ -273,8 +273,9 @@ ORDER BY score DESC, circuit, method"""
 
 MEMBERS = f"""\
 MATCH (f:Feature)-[b:MEMBER_OF]->(:Circuit {{id: $id}})
+MATCH (f)-[:IN_LAYER]->(y:Layer)
 RETURN b.side AS side, b.role AS role, f.id AS feature, b.weight AS weight,
-  {labels_of("f")} AS labels
+  {labels_of("f")} AS labels, y.position AS position
 ORDER BY coalesce(side, 9), role, feature"""
 
 MEMBER_WEIGHTS = """\
@@ -384,7 +385,7 @@ def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
 def _circuit(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
     found = facts.get("origin") == "found"
     return [
-        _section(store, "Members", MEMBERS, id=id),
+        _section(store, "Members", MEMBERS, unshown=("position",), id=id),
         _section(store, "Weights between them", MEMBER_WEIGHTS, id=id),
         _evidence(store, CIRCUIT_EVIDENCE, id),
         _section(store, "Analogous circuits", ANALOGOUS_CIRCUITS, unshown=_LONG, id=id),

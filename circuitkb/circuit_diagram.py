@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -20,14 +21,15 @@ def diagram(
 ) -> str:
     """Return an SVG of features and the weights between them, sources below their targets.
 
-    A line is as wide as its kernel's whole mass (l1, relative to the largest) and red where the
-    mass that excites is larger, blue where the one that inhibits is; both stand in its tooltip. The
-    net sign of a spatial kernel is not its meaning.
+    Each weight has a red line for the mass of its kernel that excites and a blue one for the mass
+    that inhibits, as wide as the mass is large (relative to the largest); the tooltip has both.
+    The net sign of a spatial kernel is not its meaning, so no line shows that.
 
     Parameters
     ----------
     members
-        Each with ``feature``, and perhaps ``role``, ``side`` and ``labels``.
+        Each with ``feature``, and perhaps ``role``, ``side``, ``labels``, and ``position`` of its
+        layer; where any has none, rows follow the weights.
     weights
         Each with ``source``, ``target``, ``positive`` and ``negative``; ends that are no members
         are left out.
@@ -39,7 +41,7 @@ def diagram(
     >>> svg = diagram([{"feature": "m/a:0"}, {"feature": "m/b:1", "role": "union"}],
     ...               [{"source": "m/a:0", "target": "m/b:1", "positive": 2.0, "negative": -0.5}])
     >>> svg.count("<rect"), svg.count("<line"), "excites 2, inhibits -0.5" in svg
-    (2, 1, True)
+    (2, 2, True)
     >>> diagram([], [])
     ''
     """
@@ -57,8 +59,8 @@ def diagram(
         for place, feature in enumerate(row):
             x = start + place * (_WIDE + _GAP) + _WIDE / 2
             places[feature] = x, height - _MARGIN - _HIGH / 2 - depth * _STEP
-    largest = max((_mass(w) for w in joined), default=0.0) or 1.0
-    parts = [_line(w, places, largest) for w in joined]
+    largest = max((abs(mass) for w in joined for mass in _masses(w)), default=0.0) or 1.0
+    parts = [_lines(w, places, largest) for w in joined]
     parts += [_box(member, places[feature]) for feature, member in shown.items()]
     left_out = len(members) - len(shown)
     if left_out:
@@ -73,11 +75,13 @@ def diagram(
 
 def _by_depth(shown: Mapping[str, Any], joined: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return the features in rows: sources before what they feed; sides left and right."""
-    depth = dict.fromkeys(shown, 0)
-    for _ in shown:  # as many rounds as the longest chain can have
-        for weight in joined:
-            least = depth[weight["source"]] + 1
-            depth[weight["target"]] = max(depth[weight["target"]], min(least, len(shown)))
+    depth = {feature: shown[feature].get("position") for feature in shown}
+    if None in depth.values():
+        depth = dict.fromkeys(shown, 0)
+        for _ in shown:  # as many rounds as the longest chain can have
+            for weight in joined:
+                least = min(depth[weight["source"]] + 1, len(shown))
+                depth[weight["target"]] = max(depth[weight["target"]], least)
     rows: list[list[str]] = []
     for level in sorted(set(depth.values())):
         row = [feature for feature in shown if depth[feature] == level]
@@ -85,24 +89,30 @@ def _by_depth(shown: Mapping[str, Any], joined: Sequence[Mapping[str, Any]]) -> 
     return rows
 
 
-def _mass(weight: Mapping[str, Any]) -> float:
-    return float((weight["positive"] or 0) - (weight["negative"] or 0))
+def _masses(weight: Mapping[str, Any]) -> tuple[float, float]:
+    return float(weight["positive"] or 0), float(weight["negative"] or 0)
 
 
-def _line(
+def _lines(
     weight: Mapping[str, Any], places: Mapping[str, tuple[float, float]], largest: float
 ) -> str:
     (x1, y1), (x2, y2) = places[weight["source"]], places[weight["target"]]
-    positive, negative = weight["positive"] or 0.0, weight["negative"] or 0.0
-    colour = EXCITES if positive >= -negative else INHIBITS
+    positive, negative = _masses(weight)
     told = (
         f"{weight['source']} to {weight['target']}: excites {positive:.3g}, inhibits {negative:.3g}"
     )
-    return (
-        f'<line x1="{x1:g}" y1="{y1 - _HIGH / 2:g}" x2="{x2:g}" y2="{y2 + _HIGH / 2:g}" '
-        f'stroke="{colour}" stroke-width="{1 + 5 * _mass(weight) / largest:.2f}" '
-        f'stroke-opacity="0.75"><title>{escape(told)}</title></line>'
-    )
+    down = _HIGH / 2 if y1 > y2 else 0  # within a row the line goes from middle to middle
+    length = math.hypot(x2 - x1, y2 - y1 + 2 * down) or 1.0
+    across, along = (y2 - y1 + 2 * down) / length, (x2 - x1) / length
+    found = []
+    for colour, mass, aside in ((EXCITES, positive, 3), (INHIBITS, -negative, -3)):
+        if mass:
+            found.append(
+                f'<line x1="{x1 + aside * across:.1f}" y1="{y1 - down - aside * along:.1f}" '
+                f'x2="{x2 + aside * across:.1f}" y2="{y2 + down - aside * along:.1f}" stroke="{colour}" stroke-width="{6 * mass / largest:.2f}" '
+                f'stroke-opacity="0.75"><title>{escape(told)}</title></line>'
+            )
+    return "".join(found)
 
 
 def _box(member: Mapping[str, Any], place: tuple[float, float]) -> str:

@@ -53,12 +53,19 @@ def test_sources_stand_below_their_targets_and_sides_left_and_right() -> None:
     assert places["m/a:1"][0] < places["m/b:0"][0] < places["m/a:2"][0]
 
 
-def test_a_line_tells_both_masses_and_has_the_colour_of_the_larger() -> None:
+def test_each_weight_has_a_line_for_either_mass_as_wide_as_it_is_large() -> None:
     lines = drawn(MEMBERS, WEIGHTS).findall(f"{SVG}line")
-    assert [line.attrib["stroke"] for line in lines] == [EXCITES, INHIBITS]
+    assert [line.attrib["stroke"] for line in lines] == [EXCITES, INHIBITS] * 2
     widths = [float(line.attrib["stroke-width"]) for line in lines]
-    assert widths == [6.0, pytest.approx(1 + 5 * 2 / 4)]
-    assert "excites 0.5, inhibits -1.5" in str(lines[1].findtext(f"{SVG}title"))
+    assert widths == [6.0, 2.0, 1.0, 3.0]
+    assert "excites 0.5, inhibits -1.5" in str(lines[3].findtext(f"{SVG}title"))
+
+
+def test_rows_are_layers_where_their_positions_are_known() -> None:
+    members = [{"feature": f"m/l:{i}", "position": p} for i, p in enumerate((3, 1, 3, 2))]
+    places = boxes(drawn(members, []))
+    heights = [places[f"m/l:{i}"][1] for i in range(4)]
+    assert heights[0] == heights[2] < heights[3] < heights[1]
 
 
 def test_chains_have_a_row_for_each_step_and_rings_end() -> None:
