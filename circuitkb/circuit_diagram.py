@@ -107,9 +107,12 @@ def _lines(
     found = []
     for colour, mass, aside in ((EXCITES, positive, 3), (INHIBITS, -negative, -3)):
         if mass:
+            ends = (
+                f'x1="{x1 + aside * across:.1f}" y1="{y1 - down - aside * along:.1f}" '
+                f'x2="{x2 + aside * across:.1f}" y2="{y2 + down - aside * along:.1f}"'
+            )
             found.append(
-                f'<line x1="{x1 + aside * across:.1f}" y1="{y1 - down - aside * along:.1f}" '
-                f'x2="{x2 + aside * across:.1f}" y2="{y2 + down - aside * along:.1f}" stroke="{colour}" stroke-width="{6 * mass / largest:.2f}" '
+                f'<line {ends} stroke="{colour}" stroke-width="{6 * mass / largest:.2f}" '
                 f'stroke-opacity="0.75"><title>{escape(told)}</title></line>'
             )
     return "".join(found)

@@ -7,6 +7,7 @@ wherever the graph keeps every weight that the pattern asks about.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -147,7 +148,12 @@ def _prepared(
     columns = weight_columns(pattern)
     pattern = pattern.limited(None)
     numbering, edges = tables.take(store, models, columns, highest_rank(pattern))
-    with duckdb.connect(":memory:", config={"memory_limit": MEMORY}) as database:
+    with (
+        tempfile.TemporaryDirectory(prefix="circuitkb-", ignore_cleanup_errors=True) as spilled,
+        duckdb.connect(
+            ":memory:", config={"memory_limit": MEMORY, "temp_directory": spilled}
+        ) as database,
+    ):
         database.execute("SET enable_external_access = false")
         left = timeout - (time.perf_counter() - started)
         if left <= 0:
