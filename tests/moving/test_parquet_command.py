@@ -55,7 +55,10 @@ def test_the_files_for_neo4j_come_with_the_file_that_explains_them(zoo: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("graphml", "folder"), "'graphml' is not a format. Known: neo4j-admin, parquet."),
+        (
+            ("xlsx", "folder"),
+            "'xlsx' is not a format. Known: gexf, graphml, json, neo4j-admin, parquet.",
+        ),
         (("parquet", "zoo.ckb", "--force"), "holds something that is no export of circuitkb"),
         (("parquet", "folder", "--model", "nett"), "Did you mean 'net'?"),
     ],

@@ -237,8 +237,8 @@ def test_an_export_that_breaks_off_leaves_the_folder_as_it_was(
 def test_an_unknown_format_or_model_is_named_with_what_there_is(
     zoo: KnowledgeBase, tmp_path: Path
 ) -> None:
-    with pytest.raises(SchemaError, match=r"'graphml' is not a format.*neo4j-admin, parquet"):
-        zoo.export("graphml", tmp_path / "folder")
+    with pytest.raises(SchemaError, match=r"'xlsx' is not a format.*neo4j-admin, parquet"):
+        zoo.export("xlsx", tmp_path / "folder")
     with pytest.raises(NotFoundError, match=r"No model 'onne' here. Did you mean 'one'"):
         zoo.export("parquet", tmp_path / "folder", models=["onne"])
     assert not (tmp_path / "folder").exists()
