@@ -32,7 +32,7 @@
 // null_mean = "its mean under the null"
 // p = "share of the null at or above it"
 // q = "p corrected over all that was tested"
-MATCH (f:Feature)<-[r:ANNOTATES]-(a:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+MATCH (l:Label)<-[:USES]-(a:Annotation {kind: 'label', state: 'live'})-[r:ANNOTATES]->(f:Feature)
 WHERE r.role IS NULL AND l.measure IN ['oriented', 'orientation']
   AND toLower(l.text) CONTAINS toLower($label)
   AND (size($models) = 0 OR f.model IN $models) AND (size($layers) = 0 OR f.layer IN $layers)

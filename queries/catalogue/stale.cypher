@@ -21,10 +21,11 @@
 // said_by = "who says it"
 // made_on = "fingerprint of the weights that were looked at"
 // here = "fingerprint of the weights that are here"
-MATCH (a:Annotation {state: 'live'})-[:ANNOTATES]->(f:Feature)-[:IN_LAYER]->(:Layer)
-  -[:IN_MODEL]->(m:Model)
-WHERE a.fingerprint IS NOT NULL AND a.fingerprint <> m.fingerprint
-  AND (size($models) = 0 OR m.id IN $models)
+MATCH (a:Annotation {state: 'live'})
+WHERE a.fingerprint IS NOT NULL
+MATCH (a)-[:ANNOTATES]->(f:Feature)
+MATCH (m:Model {id: f.model})
+WHERE a.fingerprint <> m.fingerprint AND (size($models) = 0 OR m.id IN $models)
 RETURN a.id AS annotation, a.kind AS kind, a.text AS text, f.id AS feature,
   COLLECT { MATCH (a)-[:BY]->(w:Annotator) RETURN w.id AS id ORDER BY id } AS said_by,
   a.fingerprint AS made_on, m.fingerprint AS here
