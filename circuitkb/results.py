@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -48,6 +48,8 @@ class Result:
         How long the store took.
     notes
         What a reader must know to read the rows rightly, one sentence each.
+    illustrate
+        Draws the picture of a row as SVG, for notebooks; rows of a store bring one along.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class Result:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    illustrate: Callable[[Mapping[str, Any]], str] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -293,10 +296,18 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook, with the first :data:`HTML_ROWS` rows."""
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        shown = self.rows[:HTML_ROWS]
+        pictures = [self._picture(row) for row in shown]
+        if not any(pictures):
+            pictures = []
+        head = "<th></th>" if pictures else ""
+        head += "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(show(value))}</td>" for value in row) + "</tr>"
-            for row in self.rows[:HTML_ROWS]
+            "<tr>"
+            + (f"<td>{pictures[i]}</td>" if pictures else "")
+            + "".join(f"<td>{escape(show(value))}</td>" for value in row)
+            + "</tr>"
+            for i, row in enumerate(shown)
         )
         lines = list(self.notes)
         if len(self) > HTML_ROWS:
@@ -305,6 +316,11 @@ class Result:
             lines.append("More rows were cut off by the limit.")
         foot = "".join(f"<p>{escape(line)}</p>" for line in lines)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}"
+
+    def _picture(self, row: Sequence[Any]) -> str:
+        if self.illustrate is None:
+            return ""
+        return self.illustrate(dict(zip(self.columns, row, strict=True)))
 
     def _place(self, column: str) -> int:
         if column in self.columns:

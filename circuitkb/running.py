@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from circuitkb import known_names
 from circuitkb.queries.conditions import Mention
@@ -53,7 +53,13 @@ class Runner:
             statement.text,
             dict(statement.parameters),
             answer.seconds,
+            illustrate=self._illustrate,
         )
+
+    def _illustrate(self, row: Mapping[str, Any]) -> str:
+        from circuitkb.thumbnails import Thumbnails
+
+        return Thumbnails(self.store)(row)
 
     def stream(
         self,
