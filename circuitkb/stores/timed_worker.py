@@ -58,7 +58,7 @@ class TimedWorker:
         Raises
         ------
         QueryTimeoutError
-            The time is over; ``closing`` calls get the grace alone and time out silently.
+            The time is over; a ``closing`` call gets the grace alone, whatever is left.
         """
         done = threading.Event()
         outcome: list[T] = []

@@ -9,9 +9,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from circuitkb.schema.errors import QueryTimeoutError
 from circuitkb.schema.tables import Relations
 from circuitkb.stores.base import Answer
 from circuitkb.stores.cypher_text import (
@@ -104,11 +106,12 @@ class ReadOnlyGraph:
                     raise query_error(fault_of(error), cypher, where, worker.timeout) from None
                 raise
             finally:
+                if "results" in locals() and not worker.lost:
+                    with suppress(QueryTimeoutError):
+                        worker.call(results.close, closing=True)
                 self.lost = worker.lost
                 if worker.lost:
                     _left_behind.append(worker.thread)
-                elif "results" in locals():
-                    worker.call(results.close, closing=True)
 
     def _read_off(
         self, cypher: str, tokens: list[Token], found: Sequence[Record]

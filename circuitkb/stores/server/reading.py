@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from neo4j.exceptions import DriverError, Neo4jError
 
-from circuitkb.schema.errors import StoreUnreachableError
+from circuitkb.schema.errors import QueryTimeoutError, StoreUnreachableError
 from circuitkb.stores.base import Answer
 from circuitkb.stores.cypher_text import check_parameters, tokens_of, well_formed
 from circuitkb.stores.query_errors import check_rows, check_timeout, timed_out
@@ -118,11 +119,12 @@ def pieces(
         except (Neo4jError, DriverError) as error:
             raise query_error(error, cypher, timeout) or error from None
         finally:
+            if not worker.lost:
+                # What the server has ready and nobody wants goes with the connection's reset.
+                with suppress(QueryTimeoutError):
+                    worker.call(session.close, closing=True)
             if worker.lost:
                 _cut(session)
-            else:
-                # What the server has ready and nobody wants goes with the connection's reset.
-                worker.call(session.close, closing=True)
 
 
 def _within_time(
