@@ -2,9 +2,6 @@
 
 For one concept a rating is yes or no and alpha is nominal. Over all concepts a rating is the set of
 concepts that a rater gives a unit, and two sets are as far apart as MASI says (Passonneau 2006).
-The alpha of a concept comes from the package ``krippendorff``. Resamples, a thousand for each
-concept, come from sums over units, which makes them a product of matrices; tests hold both against
-each other.
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +19,9 @@ from circuitkb.results import Result
 from circuitkb.schema.errors import QueryError
 from circuitkb.stores.base import Store
 
-from .ratings import Counts, Ratings, ratings
+from .ratings import Ratings, ratings
+from .reliability import Floats, ValueSums, YesNoSums, masi_likeness
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-Floats = NDArray[np.float64]
 Raters = Literal["human", "all"]
 
 CONFIDENCE = 0.95
@@ -146,8 +140,8 @@ def agreement(
 def alphas_of(found: Ratings, raters: Raters, *, seed: int, resamples: int) -> list[Alpha]:
     """Return alpha over all and for each concept that these raters gave or refused."""
     counts = found.counts()
-    sums = _Sums(counts, len(found.concepts))
-    sets = _Sets(found)
+    sums = YesNoSums(counts, len(found.concepts))
+    sets = _sums_over_sets(found)
     both = np.unique(np.concatenate([sums.pairable, sets.pairable]))
     point = np.ones((1, len(found.units)))
     drawn = _resampled(both, len(found.units), sums, sets, seed, resamples)
@@ -162,8 +156,6 @@ def alphas_of(found: Ratings, raters: Raters, *, seed: int, resamples: int) -> l
         pairable = len(sets.pairable) if overall else int(sums.pairable_of[place - 1])
         low, high = _interval(drawn[place])
         value = None if np.isnan(alpha[place]) else float(alpha[place])
-        if value is not None and not overall:
-            value = sums.by_library(place - 1)
         why = _why(human, pairable, value, low)
         if value is None:
             low = high = None
@@ -198,7 +190,12 @@ def _interval(drawn: Floats) -> tuple[float | None, float | None]:
 
 
 def _resampled(
-    pairable: NDArray[np.int64], units: int, sums: _Sums, sets: _Sets, seed: int, resamples: int
+    pairable: NDArray[np.int64],
+    units: int,
+    sums: YesNoSums,
+    sets: ValueSums,
+    seed: int,
+    resamples: int,
 ) -> Floats:
     """Return alphas of resamples of units: one row over all, and one for each concept."""
     count = 1 + sums.concepts
@@ -230,86 +227,14 @@ def _resampled(
     return drawn
 
 
-class _Sums:
-    """Sums over units from which the nominal alpha of each concept follows.
+def _sums_over_sets(found: Ratings) -> ValueSums:
+    """Return the sums from which alpha over sets of concepts follows."""
+    from scipy.sparse import coo_array
 
-    With ``yes`` of ``m`` raters of a unit saying yes, alpha is 1 - (n - 1) A / (Y N): A is the sum
-    of yes (m - yes) / (m - 1) over units, n, Y and N are all ratings, the yes and the no.
-    """
-
-    def __init__(self, counts: Counts, concepts: int) -> None:
-        from scipy.sparse import csc_array
-
-        self.concepts = concepts
-        shape = (len(counts.rated), concepts)
-        pairable = counts.raters >= 2
-        cell = (counts.unit, counts.concept)
-        yes = np.where(pairable, counts.yes, 0).astype(np.float64)
-        apart = yes * (counts.raters - yes) / np.maximum(counts.raters - 1, 1)
-        # Beside the cells in which nobody spoke of the concept, all who rated the unit say no.
-        self.base = np.where(counts.rated >= 2, counts.rated, 0).astype(np.float64)
-        more = np.where(pairable, counts.raters, 0) - self.base[counts.unit]
-        self.apart = csc_array((apart, cell), shape=shape)
-        self.yes = csc_array((yes, cell), shape=shape)
-        self.more = csc_array((more, cell), shape=shape)
-        self.pairable = np.union1d(np.flatnonzero(self.base), counts.unit[pairable])
-        changed = pairable.astype(np.int64) - (counts.rated[counts.unit] >= 2)
-        self.pairable_of = np.bincount(
-            counts.concept, weights=changed, minlength=concepts
-        ) + np.count_nonzero(self.base)
-
-    def by_library(self, concept: int) -> float:
-        """Return alpha of one concept, which must be defined."""
-        import krippendorff
-
-        yes = self.yes[:, [concept]].toarray()[:, 0]
-        raters = self.base + self.more[:, [concept]].toarray()[:, 0]
-        pairable = raters >= 2
-        counts = np.column_stack([raters - yes, yes])[pairable]
-        return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
-
-    def alpha(self, weights: Floats) -> Floats:
-        """Return alpha of each concept (rows) for each weighting of the units (columns)."""
-        total: Floats = (weights @ self.base)[None, :] + np.asarray(self.more.T @ weights.T)
-        yes: Floats = np.asarray(self.yes.T @ weights.T)
-        with np.errstate(all="ignore"):
-            expected = yes * (total - yes)
-            apart: Floats = np.asarray(self.apart.T @ weights.T)
-            found: Floats = 1 - (total - 1) * apart / expected
-        found[expected <= 0] = np.nan
-        return found
-
-
-class _Sets:
-    """Sums over units from which alpha over sets of concepts follows."""
-
-    def __init__(self, found: Ratings) -> None:
-        from scipy.sparse import csr_array
-
-        units = len(found.units)
-        unit, value, members = _label_sets(found)
-        self.likeness = masi_likeness(members, len(found.concepts))
-        rated = np.bincount(unit, minlength=units)
-        paired = rated[unit] >= 2
-        unit, value = unit[paired], value[paired]
-        self.pairable = np.flatnonzero(rated >= 2)
-        ones = np.ones(len(unit))
-        self.counts = csr_array((ones, (unit, value)), shape=(units, len(members)))
-        m = np.where(rated >= 2, rated, 0).astype(np.float64)
-        alike = (self.counts @ self.likeness).multiply(self.counts).sum(axis=1)
-        self.ratings = m
-        self.apart = (m * m - np.asarray(alike)) / np.maximum(m - 1, 1)
-
-    def alpha(self, weights: Floats) -> Floats:
-        """Return alpha, one row, for each weighting of the units (columns)."""
-        total = weights @ self.ratings
-        of_value = self.counts.T @ weights.T
-        alike = (of_value * (self.likeness @ of_value)).sum(axis=0)
-        with np.errstate(all="ignore"):
-            expected = total * total - alike
-            found: Floats = 1 - (total - 1) * (weights @ self.apart) / expected
-        found[expected <= 1e-9 * total * total] = np.nan
-        return found[None, :]
+    unit, value, members = _label_sets(found)
+    shape = (len(found.units), len(members))
+    counts = coo_array((np.ones(len(unit)), (unit, value)), shape=shape).tocsr()
+    return ValueSums(counts, masi_likeness(members, len(found.concepts)))
 
 
 def _label_sets(found: Ratings) -> tuple[Any, Any, list[tuple[int, ...]]]:
@@ -321,27 +246,3 @@ def _label_sets(found: Ratings) -> tuple[Any, Any, list[tuple[int, ...]]]:
     value = [number.setdefault(tuple(concepts), len(number)) for concepts in sets.values()]
     unit = np.array([unit for unit, _ in sets], dtype=np.int64)
     return unit, np.array(value, dtype=np.int64), list(number)
-
-
-def masi_likeness(sets: Sequence[Sequence[int]], concepts: int) -> csr_array:
-    """Return 1 - MASI distance of each two sets, sparse: sets that share nothing have 0.
-
-    It is the share of their union that two sets share (Jaccard), times 1 where they are equal,
-    2/3 where one holds the other, 1/3 where each has something of its own.
-
-    Examples
-    --------
-    >>> masi_likeness([(0,), (0, 1), (1, 2), (3,)], 4).toarray().round(3).tolist()[1]
-    [0.333, 1.0, 0.111, 0.0]
-    """
-    from scipy.sparse import csr_array
-
-    size = np.array([len(one) for one in sets], dtype=np.float64)
-    row = np.repeat(np.arange(len(sets)), size.astype(np.int64))
-    column = np.array([concept for one in sets for concept in one], dtype=np.int64)
-    has = csr_array((np.ones(len(row)), (row, column)), shape=(len(sets), concepts))
-    shared = (has @ has.T).tocoo()
-    one, two, both = size[shared.row], size[shared.col], shared.data
-    held = (both == one).astype(np.int64) + (both == two)
-    data = both / (one + two - both) * np.array([1 / 3, 2 / 3, 1.0])[held]
-    return csr_array((data, (shared.row, shared.col)), shape=(len(sets), len(sets)))
