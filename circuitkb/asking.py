@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from circuitkb import known_names
+from circuitkb.prerequisites import EMPTY, lacking
 from circuitkb.queries.ask import pick
 from circuitkb.queries.catalogue import Question
 from circuitkb.queries.conditions import Mention
 from circuitkb.queries.own_questions import every_question
 from circuitkb.reports import Asked
 from circuitkb.results import Result
+from circuitkb.schema.errors import UnknownQuestionError
 from circuitkb.search_log import searches, what
 from circuitkb.stores.base import Store
 
@@ -25,14 +27,25 @@ def ask(
     limit: int | None,
 ) -> Asked:
     """Answer a question; see :meth:`circuitkb.knowledge_base.KnowledgeBase.ask`."""
-    choice = pick(asked, lambda: known_names.names(store), given=parameters, among=every_question())
+    try:
+        choice = pick(
+            asked, lambda: known_names.names(store), given=parameters, among=every_question()
+        )
+    except UnknownQuestionError as error:
+        if known_names.models(store):
+            raise
+        # What the sentence names cannot be known, so that may be all that is wrong with it.
+        raise UnknownQuestionError(f"{error}\n{EMPTY}") from None
     question = choice.question
     statement = question.bind({**choice.parameters, **parameters})
     values = statement.parameters
     known_names.check(store, _mentions(question, values, "models", "layers"))
     answer = store.read(statement.text, values, timeout=timeout, limit=limit)
     if not answer.rows:
-        known_names.check(store, _mentions(question, values, "feature", "label"))
+        known_names.check(store, _mentions(question, values, "feature"))
+        for kind in ("label", "motif"):
+            if known_names.there(store, kind):  # where there are none at all, a note says so
+                known_names.check(store, _mentions(question, values, kind))
     return Asked(
         question,
         dict(values),
@@ -44,14 +57,14 @@ def ask(
             statement.text,
             dict(values),
             answer.seconds,
-            tuple(_notes(store, question, values)),
+            tuple(_notes(store, question, values, answered=bool(answer.rows))),
         ),
     )
 
 
 def _mentions(question: Question, values: Mapping[str, Any], *types: str) -> Iterator[Mention]:
     for name, parameter in question.parameters.items():
-        if parameter.type not in types:
+        if parameter.type not in types or values[name] == parameter.default:
             continue
         if parameter.type in ("models", "layers"):
             yield from (Mention(parameter.type.removesuffix("s"), item) for item in values[name])
@@ -59,8 +72,11 @@ def _mentions(question: Question, values: Mapping[str, Any], *types: str) -> Ite
             yield Mention(parameter.type, values[name])
 
 
-def _notes(store: Store, question: Question, values: Mapping[str, Any]) -> Iterator[str]:
-    """Say which models the answer cannot speak of, so that silence is not read as absence."""
+def _notes(
+    store: Store, question: Question, values: Mapping[str, Any], *, answered: bool
+) -> Iterator[str]:
+    """Say what the answer cannot speak of, so that silence is not read as absence."""
+    yield from lacking(store, question, values, answered=answered)
     wanted = values.get("models") or known_names.models(store)
     if question.motif is not None:
         yield from _searched(store, question.motif, values["of"], wanted)

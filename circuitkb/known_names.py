@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from circuitkb.queries.conditions import Mention
 from circuitkb.queries.mentions import Names
@@ -33,6 +33,12 @@ def check(store: Store, mentions: Iterable[Mention]) -> None:
     """Raise :class:`NotFoundError`, with near matches, for the first name that is not there."""
     for mention in mentions:
         _CHECKS[mention.kind](store, mention)
+
+
+def there(store: Store, kind: Literal["label", "motif"]) -> bool:
+    """Return whether there is any label, or any circuit, that could be named."""
+    label = {"label": "Label", "motif": "Circuit"}[kind]
+    return bool(store.read(f"MATCH (n:{label}) RETURN 1 AS one LIMIT 1").rows)
 
 
 def check_models(store: Store, wanted: Iterable[str]) -> None:
@@ -86,8 +92,13 @@ def _check_feature(store: Store, mention: Mention) -> None:
 
 def _check_label(store: Store, mention: Mention) -> None:
     known = _labels(store)
+    if not known:
+        raise NotFoundError(
+            f"No label has {mention.name!r} in it: nothing is labelled here. "
+            "Bring labels, as in: circuitkb annotate import FILE"
+        )
     if not any(mention.name.lower() in text.lower() for text in known):
-        near = did_you_mean(mention.name, known) if known else ""
+        near = did_you_mean(mention.name, known)
         raise NotFoundError(f"No label has {mention.name!r} in it.{near}")
 
 

@@ -16,7 +16,8 @@ A file ``catalogue/NAME.cypher`` starts with comment lines ``// ...`` that are T
 have one from each group (see :mod:`circuitkb.queries.words`); ``words`` are further ones that it
 may have. A parameter without ``default`` must be given. ``motif`` names the search that the
 answer depends on, and the parameter ``of`` what it is a search over; ``whole_network`` says that
-it needs every weight of a model.
+it needs every weight of a model; ``requires`` lists what must be there before it can have rows, so
+that an answer without any says what is missing.
 """
 
 from __future__ import annotations
@@ -27,13 +28,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from circuitkb.schema.definition import did_you_mean, node_type, relation_type
 from circuitkb.schema.errors import QueryError, SchemaError, UnknownQuestionError
 
 from .parameters import Parameter, ParameterType
 from .statement import Statement, parameter_names, without_literals
+
+Prerequisite = Literal[
+    "two-models",
+    "labels",
+    "annotations",
+    "reviews",
+    "vocabulary",
+    "circuits",
+    "searches",
+    "observations",
+    "matches",
+    "evidence",
+]
+"""What a question may require; a loaded model is required by all."""
 
 _NODE = re.compile(r"\(\s*(\w*)\s*:\s*([\w|:]+)")
 _RELATION = re.compile(r"\[\s*(\w*)\s*:\s*([\w|:]+)")
@@ -49,6 +64,7 @@ _KEYWORDS = {
     "example",
     "motif",
     "whole_network",
+    "requires",
 }
 
 
@@ -76,6 +92,8 @@ class Question:
         Search that the answer depends on, if any.
     whole_network
         Whether the answer needs every weight of a network, not only published ones.
+    requires
+        What must be in the knowledge base before there can be rows.
     origin
         The file of a question that somebody added; empty for those of the catalogue.
     """
@@ -91,6 +109,7 @@ class Question:
     words: tuple[str, ...] = ()
     motif: str | None = None
     whole_network: bool = False
+    requires: tuple[Prerequisite, ...] = ()
     origin: str = ""
 
     def bind(self, given: Mapping[str, Any]) -> Statement:
@@ -150,6 +169,7 @@ def parse(name: str, text: str) -> Question:
             words=tuple(found.get("words", ())),
             motif=found.get("motif"),
             whole_network=found.get("whole_network", False),
+            requires=tuple(found.get("requires", ())),
         )
     except tomllib.TOMLDecodeError as error:
         raise SchemaError(f"The header of the question {name!r} is no TOML: {error}.") from error
@@ -183,6 +203,12 @@ def _check(question: Question, header: set[str]) -> None:
     where = f"the question {question.name!r}"
     if header - _KEYWORDS:
         raise SchemaError(f"The header of {where} has unknown {sorted(header - _KEYWORDS)}.")
+    for name in question.requires:
+        if name not in get_args(Prerequisite):
+            raise SchemaError(
+                f"{where} requires {name!r}, which is nothing that can be required."
+                f"{did_you_mean(name, get_args(Prerequisite))}"
+            )
     declared = set(question.parameters)
     used = parameter_names(question.cypher)
     if question.motif and "of" not in declared:

@@ -9,8 +9,11 @@ from typing import Any, Literal
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.ids import FeatureId
 
-ParameterType = Literal["feature", "label", "models", "layers", "integer", "angle", "text", "texts"]
+ParameterType = Literal[
+    "feature", "label", "models", "layers", "motif", "integer", "angle", "text", "texts"
+]
 """``feature``: an id; ``label``: part of one; ``models``, ``layers``: names, none for all;
+``motif``: what a circuit is an instance of;
 ``angle``: degrees from 0 to 180, -1 for any."""
 
 
@@ -51,7 +54,7 @@ class Parameter:
             return self._integer(value)
         if self.type == "angle":
             return self._angle(value)
-        if self.type in ("label", "text"):
+        if self.type in ("label", "motif", "text"):
             if isinstance(value, str) and (value.strip() or not self.required):
                 return value.strip()
             raise QueryError(f"{self.name} is {value!r}: it must be a text.")

@@ -10,12 +10,13 @@
 // needs = [["circuit"], ["analogous", "counterpart", "corresponds"]]
 // words = ["model", "pair", "pairs", "several"]
 // example = "which circuits are analogous across models?"
+// requires = ["two-models", "circuits", "matches"]
 // [parameters.models]
 // type = "models"
 // default = []
 // help = "models of which either circuit must be; none for all"
 // [parameters.motif]
-// type = "text"
+// type = "motif"
 // default = ""
 // help = "kind of circuit, as in union; empty for all"
 // [columns]

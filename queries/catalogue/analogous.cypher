@@ -10,6 +10,7 @@
 // needs = [["analogous", "counterpart", "corresponds", "like"]]
 // words = ["model", "answer"]
 // example = "counterparts of inceptionv1/mixed4b:418"
+// requires = ["two-models", "observations", "matches"]
 // [parameters.feature]
 // type = "feature"
 // help = "the feature, as model/layer:unit"

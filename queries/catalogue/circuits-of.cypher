@@ -9,6 +9,7 @@
 // needs = [["circuit"]]
 // words = ["filed", "role"]
 // example = "which circuits is inceptionv1/mixed4b:418 in?"
+// requires = ["circuits"]
 // [parameters.feature]
 // type = "feature"
 // help = "the feature, as model/layer:unit"

@@ -11,6 +11,7 @@
 // needs = [["conflict"]]
 // words = ["feature", "model"]
 // example = "which published figures contradict each other?"
+// requires = ["evidence"]
 // [parameters.models]
 // type = "models"
 // default = []

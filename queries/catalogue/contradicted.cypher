@@ -9,6 +9,7 @@
 // needs = [["labelled"], ["evidence", "measured"]]
 // words = ["conflict", "confirm", "feature", "orientation"]
 // example = "which labels do measurements contradict?"
+// requires = ["labels", "vocabulary", "observations"]
 // [parameters.label]
 // type = "label"
 // default = ""

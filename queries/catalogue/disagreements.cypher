@@ -10,6 +10,7 @@
 // needs = [["conflict", "differently"], ["people", "annotators", "labellers", "raters"]]
 // words = ["labelled", "feature", "reviewers", "model", "layer", "where"]
 // example = "where do people disagree?"
+// requires = ["annotations"]
 // [parameters.label]
 // type = "label"
 // default = ""

@@ -8,6 +8,7 @@
 // ]
 // needs = [["evidence", "measured"]]
 // example = "what was measured of inceptionv1/mixed4b:418?"
+// requires = ["observations"]
 // [parameters.feature]
 // type = "feature"
 // help = "the feature, as model/layer:unit"

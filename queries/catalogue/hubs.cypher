@@ -9,6 +9,7 @@
 // needs = [["hub", "strong"], ["hub", "circuit"], ["hub", "feature"]]
 // words = ["role", "feature", "use"]
 // example = "which features are in most circuits?"
+// requires = ["circuits"]
 // [parameters.models]
 // type = "models"
 // default = []

@@ -9,13 +9,14 @@
 // needs = [["circuit"], ["model", "recur", "universal"], ["several", "recur", "universal", "{integer}"]]
 // words = ["several"]
 // example = "which circuits recur across models?"
+// requires = ["two-models", "circuits", "matches"]
 // [parameters.at_least]
 // type = "integer"
 // default = 2
 // cues = ["model"]
 // help = "how many models, its own counted"
 // [parameters.motif]
-// type = "text"
+// type = "motif"
 // default = ""
 // help = "kind of circuit, as in union; empty for all"
 // # Found in another model: it has an analogous circuit there, by a match that beats its null.

@@ -10,6 +10,7 @@
 // needs = [["labelled", "called", "detect", "feature", "where"]]
 // words = ["family", "filed", "layer"]
 // example = "features labelled curves"
+// requires = ["labels"]
 // [parameters.label]
 // type = "label"
 // help = "part of the label, in any case"

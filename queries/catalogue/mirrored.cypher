@@ -9,6 +9,7 @@
 // needs = [["mirror", "twin"]]
 // words = ["image", "partner", "partners", "twin"]
 // example = "mirrored partners of inceptionv1/mixed4a:308"
+// requires = ["searches"]
 // [parameters.feature]
 // type = "feature"
 // help = "the feature, as model/layer:unit"

@@ -9,6 +9,7 @@
 // needs = [["kind"], ["circuit"]]
 // words = ["model", "known", "several"]
 // example = "how many circuits of each kind are there?"
+// requires = ["circuits"]
 // [parameters.models]
 // type = "models"
 // default = []

@@ -9,6 +9,7 @@
 // needs = [["{angle}"], ["prefer", "orientation", "detect", "lines"]]
 // words = ["facing", "answer", "line", "near", "feature"]
 // example = "which features prefer lines at 45 degrees?"
+// requires = ["observations"]
 // [parameters.orientation]
 // type = "angle"
 // help = "degrees of the lines: 0 horizontal, 45 rising to the right"

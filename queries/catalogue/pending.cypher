@@ -9,6 +9,7 @@
 // needs = [["pending", "waiting"], ["labelled"]]
 // words = ["model", "circuit", "wait"]
 // example = "which annotations are pending?"
+// requires = ["annotations"]
 // [columns]
 // awaiting = "what is not here: model, circuit or annotation"
 // awaits = "its id"

@@ -9,6 +9,7 @@
 // needs = [["review"]]
 // words = ["labelled", "model", "verdict", "say"]
 // example = "which annotations were reviewed?"
+// requires = ["reviews"]
 // [parameters.models]
 // type = "models"
 // default = []

@@ -10,6 +10,7 @@
 // needs = [["several"], ["family", "labelled", "filed"]]
 // words = ["filed", "role"]
 // example = "which features stand in more than one family?"
+// requires = ["labels"]
 // [parameters.models]
 // type = "models"
 // default = []

@@ -9,6 +9,7 @@
 // needs = [["labelled", "family"], ["share", "common", "several"], ["model", "{models}"]]
 // words = ["role", "both"]
 // example = "which labels do several models share?"
+// requires = ["two-models", "labels"]
 // [parameters.models]
 // type = "models"
 // default = []

@@ -9,6 +9,7 @@
 // needs = [["stale", "outdated"], ["labelled"]]
 // words = ["model"]
 // example = "which annotations are outdated?"
+// requires = ["annotations"]
 // [parameters.models]
 // type = "models"
 // default = []

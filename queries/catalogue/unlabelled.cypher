@@ -10,6 +10,7 @@
 // needs = [["nobody", "unlabelled", "next", "not"], ["labelled", "unlabelled"], ["feature", "next"]]
 // words = ["strong", "importance", "model"]
 // example = "which features are unlabelled?"
+// requires = ["circuits"]
 // [parameters.models]
 // type = "models"
 // default = []

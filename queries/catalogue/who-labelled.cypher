@@ -9,6 +9,7 @@
 // needs = [["annotators", "annotator", "labeller", "labellers", "labelled"]]
 // words = ["people", "model"]
 // example = "who are the annotators?"
+// requires = ["annotations"]
 // [parameters.models]
 // type = "models"
 // default = []
