@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuitkb.harmless_text import for_spreadsheet
 from circuitkb.schema.errors import MissingExtraError, QueryError
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ HTML_ROWS = 50
 
 PLOT_BARS = 40
 """Bars that a plot shows, from the first row on."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +113,8 @@ class Result:
     def to_csv(self, path: str | Path | None = None) -> str:
         """Return the rows as CSV, and write them to ``path`` if one is given.
 
-        Text that a spreadsheet would take for a formula (``= + - @`` at its start) gets a ``'``
-        before it; numbers stay as they are. Lists and maps stand as JSON.
+        Text that a spreadsheet would take for a formula (``= + - @`` at its start, or behind what
+        is not seen) gets a ``'`` before it; numbers stay as they are. Lists and maps stand as JSON.
 
         Examples
         --------
@@ -273,10 +272,11 @@ class Result:
         places = range(len(shown))
         axes.barh(places, [row[heights] for row in shown])
         if names is not None:
-            axes.set_yticks(places, [str(row[names]) for row in shown])
+            texts = [str(row[names]) for row in shown]
+            axes.set_yticks(places, texts, parse_math=False)  # a label may hold a $
         axes.invert_yaxis()
         axes.axvline(0, color="black", linewidth=0.8)
-        axes.set_xlabel(self.columns[heights])
+        axes.set_xlabel(self.columns[heights], parse_math=False)
         if len(shown) < len(self):
             axes.set_title(f"first {len(shown)} of {len(self)} rows", fontsize="small")
         return axes
@@ -407,9 +407,7 @@ def _csv_line(cells: Iterable[Any]) -> str:
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, list | tuple | Mapping):
         return to_json(value)
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return value
+    return for_spreadsheet(value) if isinstance(value, str) else value
 
 
 def _arrow_array(values: list[Any]) -> pa.Array:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from circuitkb.harmless_text import for_terminal
+
 from .options import Format, Limit, Model, Shape, Store, Wide, add
 from .output import check_format, console, print_result, print_rows
 
@@ -248,10 +250,10 @@ def show(
         typer.echo(card.to_json(indent=2))
         return
     out = console()
-    out.print(f"{card.kind} {card.id}", style="bold")
+    out.print(for_terminal(f"{card.kind} {card.id}"), style="bold")
     out.print(facts(card.facts))
     for section in card.sections:
         out.print(f"\n{section.title}", style="bold")
         print_rows(section.result, wide=wide, hidden=(*HIDDEN["card"], *section.unshown))
         if section.note:
-            out.print(section.note, style="dim")
+            out.print(for_terminal(section.note), style="dim")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from circuitkb.harmless_text import for_terminal
 from circuitkb.schema.progress import Progress, silent
 
 from .options import Format
@@ -41,7 +42,7 @@ def say(kind: str, text: str) -> None:
     # A message is one line however narrow the terminal is, so that it can be searched for.
     console = Console(stderr=True, soft_wrap=True)
     style = _STYLES.get(kind, "bold")
-    console.print(Text.assemble((kind, style), ": ", text))
+    console.print(Text.assemble((kind, style), ": ", for_terminal(text)))
 
 
 def check_format(format_: Format) -> None:
@@ -135,6 +136,6 @@ def progress() -> Iterator[Progress]:
         task = shown.add_task("starting", total=1.0)
 
         def callback(doing: str, done: float) -> None:
-            shown.update(task, description=doing, completed=min(max(done, 0.0), 1.0))
+            shown.update(task, description=for_terminal(doing), completed=min(max(done, 0.0), 1.0))
 
         yield callback

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from circuitkb.harmless_text import for_terminal
 from circuitkb.results import show
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def facts(values: Mapping[str, Any]) -> RenderableType:
 def _cell(value: Any) -> str:
     """Return a value as text; members of a circuit stand one on a line."""
     if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-        return "\n".join(_member(item) for item in value)
-    return show(value)
+        return for_terminal("\n".join(_member(item) for item in value))
+    return for_terminal(show(value))
 
 
 def _member(item: Mapping[str, Any]) -> str:
@@ -176,4 +177,4 @@ def _blocks(
 def _text(value: str) -> Text:
     from rich.text import Text
 
-    return Text(value)
+    return Text(for_terminal(value))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from circuitkb.harmless_text import for_markdown
+
 from .markdown import NOTHING, code, count, mean, paragraph, plural, probability, table
 from .record import Record, Row, Step, local
 from .unions import searches
@@ -44,7 +46,7 @@ def _rows(steps: Sequence[Step], found: dict[str, list[Row]]) -> Iterable[Sequen
     said = [step.summary for step in steps]
     yield "units tested", *(count(one["tested"]) for one in said)
     yield "not testable", *(count(one["not_testable"]) for one in said)
-    yield "... why", *(one["why"] or NOTHING for one in said)
+    yield "... why", *(for_markdown(one["why"]) or NOTHING for one in said)
     yield "matching pairs among strongest inputs", *(count(one["null"]["hits"]) for one in said)
     yield (
         "... with all kernels shuffled, mean (max)",

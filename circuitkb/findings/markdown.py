@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
+
+from circuitkb.harmless_text import for_terminal, markdown_code
+
+_UNESCAPED_BAR = re.compile(r"(?<!\\)\|")
 
 WIDTH = 100
 """Columns of a paragraph's lines; tables are as wide as they are."""
@@ -21,7 +26,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     >>> table(("layer", "passed"), [("a|b", "3")])
     ['| layer | passed |', '|---|---|', '| a\\\\|b | 3 |', '']
     """
-    lines = [[cell.replace("|", r"\|") for cell in row] for row in (columns, *rows)]
+    lines = [[_UNESCAPED_BAR.sub(r"\|", cell) for cell in row] for row in (columns, *rows)]
     shown = [f"| {' | '.join(line)} |" for line in lines]
     return [shown[0], f"|{'---|' * len(columns)}", *shown[1:], ""]
 
@@ -94,7 +99,7 @@ def code(text: Any) -> str:
     >>> code("features.1:7")
     '`features.1:7`'
     """
-    return f"`{text}`"
+    return markdown_code(str(text))
 
 
 def plural(number: float, one: str, many: str | None = None) -> str:
@@ -116,4 +121,7 @@ def paragraph(*sentences: str) -> list[str]:
 
 def commands(lines: Iterable[str], language: str = "sh") -> list[str]:
     """Return lines to be typed as a block; an empty line follows it."""
-    return [f"```{language}", *lines, "```", ""]
+    given = [for_terminal(line) for line in lines]
+    runs = (len(run) for line in given for run in re.findall("`+", line))
+    fence = "`" * max(3, 1 + max(runs, default=0))
+    return [f"{fence}{language}", *given, fence, ""]

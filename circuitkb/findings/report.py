@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
 from circuitkb.discovery.transforms import mirror
+from circuitkb.harmless_text import for_markdown
 from circuitkb.stores.base import Store
 
 from .kernels import kernel_lines
@@ -75,9 +77,9 @@ def _front(record: Record) -> list[str]:
     seeds = sorted({seed for step in record.steps if (seed := _seed(step)) is not None})
     rows = [
         ("report by", f"circuitkb {version('circuitkb')}"),
-        ("measured by", ", ".join(tools) or NOTHING),
-        ("battery", ", ".join(batteries) or NOTHING),
-        ("observed on", ", ".join(dates) or NOTHING),
+        ("measured by", for_markdown(", ".join(tools)) or NOTHING),
+        ("battery", for_markdown(", ".join(batteries)) or NOTHING),
+        ("observed on", for_markdown(", ".join(dates)) or NOTHING),
         ("seeds", ", ".join(map(str, seeds)) or NOTHING),
     ]
     lines = table(("", ""), rows)
@@ -86,7 +88,7 @@ def _front(record: Record) -> list[str]:
         (
             (
                 code(name),
-                node.get("weights") or NOTHING,
+                for_markdown(node.get("weights") or NOTHING),
                 code(node["fingerprint"][:16]),
                 count(node.get("features")),
                 count(node.get("edges")),
@@ -162,8 +164,9 @@ def _repeat_section(record: Record) -> list[str]:
         lines += paragraph("The other mirrors, in Python, with `kb = circuitkb.open(STORE)`:")
         lines += commands(
             (
-                f'kb.find(ckb.Union(of=ckb.mirror("{of.removeprefix("mirror ")}")), '
-                f'models=["{step.model}"], by="{step.summary["by"]}", seed={step.summary["seed"]})'
+                f"kb.find(ckb.Union(of=ckb.mirror({json.dumps(of.removeprefix('mirror '))})), "
+                f"models=[{json.dumps(step.model)}], by={json.dumps(step.summary['by'])}, "
+                f"seed={int(step.summary['seed'])})"
                 for of in others
                 for step in record.of("find")
                 if step.summary["of"] == of

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuitkb.discovery.transforms import mirror
+from circuitkb.harmless_text import for_markdown
 
 from .markdown import (
     NOTHING,
@@ -230,7 +231,7 @@ def _rows(found: Sequence[Search]) -> Iterable[Sequence[str]]:
     yield "not testable", *(count(search.step.summary["not_testable"]) for search in found)
     reasons = [_reasons(search.step.summary["why"]) for search in found]
     for reason in dict.fromkeys(name for one in reasons for name in one):
-        yield f"... {reason}", *(one.get(reason, "0") for one in reasons)
+        yield f"... {for_markdown(reason)}", *(one.get(reason, "0") for one in reasons)
     for what in ("hits", "units", "pairs"):
         yield _NAMES[what], *(count(search.figures[what]) for search in found)
     for control in ("permuted", "matched"):
@@ -263,7 +264,7 @@ _NAMES = {"hits": "hits", "units": "units with hits", "pairs": "distinct pairs i
 def _reasons(why: str) -> dict[str, str]:
     """Return how many units could not be tested for each reason, as the search said it."""
     parts = (part.partition(": ") for part in why.split("; ") if part)
-    return {reason: number for number, _, reason in parts}
+    return {reason: for_markdown(number) for number, _, reason in parts}
 
 
 def _mean_and_max(figures: Mapping[str, float], control: str) -> str:
