@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,6 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import PublishedDataError, UnknownSourceError
+
+LARGEST = 2**28
+"""Bytes that a file may have; the largest that is published has two million."""
 
 
 def packaged() -> list[str]:
@@ -58,7 +62,11 @@ def read_text(folder: Traversable, name: str) -> str | None:
     if not item.is_file():
         return None
     try:
-        return item.read_bytes().decode("utf-8-sig")
+        with item.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise PublishedDataError(f"{name} has more than {LARGEST:,} bytes.")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PublishedDataError(f"{name}: byte {error.start} is not UTF-8.") from None
     except OSError as error:
@@ -71,8 +79,7 @@ def parse_json(text: str, name: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            twice = _first_repeated(key for key, _ in pairs)
             raise PublishedDataError(f"{name}: the key {twice!r} stands twice in one object.")
         return found
 
@@ -84,6 +91,15 @@ def parse_json(text: str, name: str) -> Any:
         ) from None
     except RecursionError:
         raise PublishedDataError(f"{name}: nested too deeply.") from None
+
+
+def _first_repeated(keys: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise ValueError("no key is repeated")
 
 
 _R = TypeVar("_R", bound=BaseModel)

@@ -68,6 +68,8 @@ def in_folder(folder: Path) -> Iterator[Question]:
 def _read(path: Path) -> Question:
     if not _NAME.fullmatch(path.name):
         raise QueryError("a question's file is called as in my-question.cypher.")
+    if not path.is_file():  # a pipe would be waited for
+        raise QueryError("a question is an ordinary file.")
     if path.stat().st_size > LARGEST:
         raise QueryError(f"a question has at most {LARGEST:,} bytes.")
     question = parse(path.stem, path.read_text(encoding="utf-8"))

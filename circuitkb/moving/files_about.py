@@ -117,8 +117,9 @@ def check_files(folder: Path, about: About, progress: Progress) -> None:
     for name, record in sorted(about.files.items()):
         progress(f"checking {name}", done / total)
         try:
+            ordinary = (folder / name).is_file() or not (folder / name).exists()
             size = (folder / name).stat().st_size
-            same = size == record.bytes and checksum(folder / name) == record.sha256
+            same = ordinary and size == record.bytes and checksum(folder / name) == record.sha256
         except OSError as error:
             why = error.strerror or error
             raise SourceError(f"{folder / name} cannot be read: {why}. Copy it again.") from None

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from circuitkb.errors import IdError, PublishedDataError, UnknownSourceError
+from circuitkb.loaders import published_folder
 from circuitkb.loaders.published import published_identity, published_rows
 from circuitkb.loaders.published_annotations import label_records
 from circuitkb.loaders.published_files import read_published
@@ -210,4 +211,19 @@ def test_a_misspelt_file_is_no_silent_loss(folder: Path) -> None:
 def test_text_that_is_not_utf8_is_refused(folder: Path) -> None:
     (folder / "labels.csv").write_bytes(b"model,layer,unit,label\ninceptionv1,mixed4a,1,\xff\n")
     with pytest.raises(PublishedDataError, match=r"labels\.csv: byte \d+ is not UTF-8"):
+        published_rows(f"published:{folder}")
+
+
+def test_a_file_beyond_any_published_one_is_not_read_to_its_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published_folder, "LARGEST", 10)
+    with pytest.raises(PublishedDataError, match=r"layer_sizes\.json has more than 10 bytes"):
+        published_rows(f"published:{folder}")
+
+
+def test_a_repeated_key_among_many_is_found_at_once(folder: Path) -> None:
+    sizes = ", ".join(f'"layer{number}": 1' for number in range(100_000))
+    (folder / "layer_sizes.json").write_text(f'{{{sizes}, "layer99999": 2}}')
+    with pytest.raises(PublishedDataError, match="'layer99999' stands twice"):
         published_rows(f"published:{folder}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -302,6 +303,14 @@ def lack_a_checksum(folder: Path) -> None:
     (folder / "circuitkb.json").write_text(json.dumps(about), "utf-8")
 
 
+def hold_a_pipe(folder: Path) -> None:
+    (folder / "nodes/Label.parquet").unlink()
+    os.mkfifo(folder / "nodes/Label.parquet")
+    about = json.loads((folder / "circuitkb.json").read_text("utf-8"))
+    about["files"]["nodes/Label.parquet"]["bytes"] = 0
+    (folder / "circuitkb.json").write_text(json.dumps(about), "utf-8")
+
+
 def hold_no_parquet(folder: Path) -> None:
     (folder / "nodes/Label.parquet").write_bytes(b"text")
     reseal(folder, "nodes/Label.parquet")
@@ -354,6 +363,7 @@ def end_nowhere(folder: Path) -> None:
         (write_no_json, "circuitkb.json is no JSON"),
         (nest_deeply, "circuitkb.json is no JSON"),
         (lack_a_checksum, r"files.nodes/Model.parquet.sha256: Field required"),
+        (hold_a_pipe, "Label.parquet is not what was exported"),
         (hold_no_parquet, "Label.parquet is no Parquet file"),
         (add_a_column, "has a column 'colour'"),
         (change_a_type, "unit holds string, not int64"),

@@ -122,3 +122,9 @@ def test_a_question_of_strangers_only_reads(folder: Path, kb: ckb.KnowledgeBase)
     with pytest.raises(QueryRefusedError):
         kb.ask("evil")
     assert max(kb.ask("widest").result["channels"]) > 0
+
+
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.cypher")
+    with pytest.raises(QueryError, match=r"pipe\.cypher.*ordinary file"):
+        every_question()
