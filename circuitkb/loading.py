@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from circuitkb.moving.files_folder import ABOUT
 from circuitkb.reports import LoadReport
 from circuitkb.schema.errors import SourceError, StoreError, UnknownSourceError
 from circuitkb.schema.progress import Progress
-from circuitkb.stores.base import Store, other_weights
+from circuitkb.stores.base import Store
+from circuitkb.stores.model_identity import Identity, check_layers, check_same
 
 READING = 0.6
 """Share of a load that reading and composing takes; writing takes the rest."""
@@ -47,13 +49,16 @@ def load(
     start = perf_counter()
     loadable = open_source(source, name=name, architecture=architecture)
     there = store.read(
-        "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, m.keep AS keep",
+        "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, "
+        "m.computation AS computation, m.keep AS keep",
         {"id": loadable.name},
     ).rows
     if there:
-        fingerprint, stored_keep = there[0]
-        if fingerprint != loadable.fingerprint:
-            raise other_weights(loadable.name, fingerprint, loadable.fingerprint)
+        fingerprint, computed, stored_keep = there[0]
+        given = Identity(loadable.fingerprint, loadable.computation)
+        if not check_same(loadable.name, Identity(fingerprint, computed), given):
+            progress(f"{loadable.name}: comparing layers", 0.0)
+            check_layers(loadable.name, _layers(store, loadable.name), loadable.layers())
         if _kernels_can_be_read(store, loadable.name):
             seconds = perf_counter() - start
             return LoadReport(loadable.name, False, stored_keep, keep, seconds=seconds)
@@ -72,6 +77,16 @@ def load(
     kept = rows.nodes["Model"].column("keep").to_pylist()[0]
     seconds = perf_counter() - start
     return LoadReport(loadable.name, True, kept, keep, rows.counts(), seconds)
+
+
+def _layers(store: Store, model: str) -> list[dict[str, Any]]:
+    answer = store.read(
+        "MATCH (l:Layer {model: $model}) RETURN l.name AS name, l.kind AS kind, "
+        "l.channels AS channels, l.height AS height, l.width AS width",
+        {"model": model},
+        limit=None,
+    )
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
 
 def _kernels_can_be_read(store: Store, model: str) -> bool:

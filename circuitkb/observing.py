@@ -18,6 +18,7 @@ from circuitkb.schema.ids import content_hash
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores.base import Store
+from circuitkb.stores.model_identity import Identity
 
 if TYPE_CHECKING:
     from circuitkb.loaders.network import Network
@@ -92,7 +93,8 @@ def observe(
 def _stored(store: Store, model: str) -> dict[str, Any]:
     answer = store.read(
         "MATCH (m:Model {id: $id}) RETURN m.id AS id, m.source AS source, m.weights AS weights, "
-        "m.architecture AS architecture, m.fingerprint AS fingerprint",
+        "m.architecture AS architecture, m.fingerprint AS fingerprint, "
+        "m.computation AS computation",
         {"id": model},
     )
     return dict(zip(answer.columns, answer.rows[0], strict=True))
@@ -127,6 +129,12 @@ def _open(stored: Mapping[str, Any], source: str | None) -> Network:
             f"{text} has other weights now ({network.fingerprint[:12]}) than {stored['id']!r} was "
             f"loaded with ({stored['fingerprint'][:12]}).\n"
             "Give the source of those with --source, or load these under another --name."
+        )
+    if Identity.of(stored).computes_another(Identity(network.fingerprint, network.computation)):
+        raise ObservationError(
+            f"{text} is another network now than {stored['id']!r} was loaded from, with the same "
+            "weights (other activations, strides, layer names or input size).\n"
+            "Give the source of that one with --source, or load this one under another --name."
         )
     return network
 

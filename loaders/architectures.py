@@ -41,7 +41,8 @@ class BuiltNetwork:
     """A network with weights, in evaluation mode.
 
     ``input_shape`` is (channels, rows, columns); ``tag`` names the weights, None for random ones;
-    ``pixels`` are the values of images that the weights were made for.
+    ``pixels`` are the values of images that the weights were made for; ``computation`` says what
+    it computes, where its file does.
     """
 
     module: nn.Module
@@ -50,6 +51,7 @@ class BuiltNetwork:
     license: str
     attribution: str
     pixels: PixelRange = ASSUMED
+    computation: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from circuitkb.schema.progress import Progress, silent
 
@@ -25,7 +25,10 @@ class Loadable(Protocol):
     name
         Of the model in the graph.
     fingerprint
-        Of its weights, or of the published files: equal ones need no second load.
+        Of its weights, or of the published files.
+    computation
+        What it computes with its weights; None for published circuits. Where both are equal, no
+        second load is needed.
     """
 
     @property
@@ -36,6 +39,13 @@ class Loadable(Protocol):
     def fingerprint(self) -> str:
         """Sha256 of its tensors, or of the published files."""
 
+    @property
+    def computation(self) -> str | None:
+        """What it computes: a scheme and a sha256."""
+
+    def layers(self) -> list[dict[str, Any]]:
+        """Return its layers as records of the graph, without composing kernels."""
+
     def rows(self, keep: int = KEEP, progress: Progress = silent) -> GraphRows:
         """Do the work: return everything that the graph is to hold of it."""
 
@@ -45,6 +55,12 @@ class _LoadableNetwork:
         self._network = network
         self.name = name
         self.fingerprint = network.fingerprint
+        self.computation = network.computation
+
+    def layers(self) -> list[dict[str, Any]]:
+        from .network import layers_of
+
+        return layers_of(self._network, name=self.name)
 
     def rows(self, keep: int = KEEP, progress: Progress = silent) -> GraphRows:
         from .network import network_rows
@@ -60,6 +76,11 @@ class _LoadablePublication:
         self._started = started
         self.name: str = model["id"]
         self.fingerprint: str = model["fingerprint"]
+        self.computation: str | None = model["computation"]
+
+    def layers(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._rows.nodes["Layer"].to_pylist()
+        return found
 
     def rows(self, keep: int = KEEP, progress: Progress = silent) -> GraphRows:
         from .provenance import load_provenance

@@ -18,10 +18,11 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
 from .composed import ComposedLayer, Composition
-from .composition import compose
+from .composition import Composer, compose
 from .pixels import ASSUMED, PixelRange
 from .provenance import load_provenance, tool
 from .summaries import EdgeSummary, UnitInputs, strongest_inputs
+from .tracing import trace
 
 COMPOSING = 0.85
 """Share of the time that composing takes, for progress."""
@@ -50,6 +51,9 @@ class Network:
         Of the weights (SPDX expression or NOASSERTION), and whom to name.
     fingerprint
         See :func:`circuitkb.loaders.fingerprint.fingerprint`.
+    computation
+        What it computes with its tensors: see :mod:`circuitkb.loaders.computation` and
+        :mod:`circuitkb.loaders.onnx_computation`; None where nobody asked.
     pixels
         Values of black and white pixels that the weights were made for.
     """
@@ -64,6 +68,7 @@ class Network:
     attribution: str
     fingerprint: str
     pixels: PixelRange = ASSUMED
+    computation: str | None = None
 
 
 def network_rows(
@@ -149,6 +154,19 @@ def network_rows(
     return rows
 
 
+def layers_of(network: Network, *, name: str) -> list[dict[str, Any]]:
+    """Return a network's layers as records of the graph, without composing kernels.
+
+    Raises
+    ------
+    TraceError
+        The network cannot be traced.
+    """
+    traced = trace(network.module, network.example)
+    found: list[dict[str, Any]] = _layers(Composer(traced, edges=False).compose(), name).to_pylist()
+    return found
+
+
 def check_keep(keep: int) -> None:
     """Raise :class:`SourceError` unless at least one input of each unit is to be kept."""
     if keep < 1:
@@ -161,6 +179,7 @@ def _model(
     record = {
         "id": name,
         "fingerprint": network.fingerprint,
+        "computation": network.computation,
         "source": network.source,
         "architecture": network.architecture,
         "input_shape": "x".join(map(str, network.example.shape)),

@@ -25,6 +25,7 @@ from torch import fx, nn
 
 from circuitkb.schema.errors import CheckpointError, TraceError
 
+from .onnx_computation import onnx_computation
 from .onnx_constants import fold_constants
 from .onnx_modules import bake_constants
 from .reference_image import pink_image
@@ -45,12 +46,14 @@ _LONGEST_NAME = 100
 class OnnxNetwork:
     """A network read from a file.
 
-    ``input_shape`` is (channels, rows, columns); ``producer`` the program that wrote the file.
+    ``input_shape`` is (channels, rows, columns); ``producer`` the program that wrote the file;
+    ``computation`` what :func:`~circuitkb.loaders.onnx_computation.onnx_computation` says of it.
     """
 
     module: nn.Module
     input_shape: tuple[int, int, int]
     producer: str
+    computation: str
 
 
 def read_onnx(file: Path) -> OnnxNetwork:
@@ -76,6 +79,7 @@ def read_onnx(file: Path) -> OnnxNetwork:
     model = _load(file)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
+    computation = onnx_computation(model)
     shape = _fix_input(model.graph, file)
     _clean_names(model.graph)
     model = fold_constants(_to_known_opset(fold_constants(model), file))
@@ -91,7 +95,7 @@ def read_onnx(file: Path) -> OnnxNetwork:
             f"{_reason(error)}"
         ) from error
     producer = f"{model.producer_name} {model.producer_version}".strip()
-    return OnnxNetwork(module, shape, producer)
+    return OnnxNetwork(module, shape, producer, computation)
 
 
 def _load(file: Path) -> ModelProto:

@@ -229,10 +229,15 @@ def _open_onnx(source: Source) -> tuple[BuiltNetwork, str]:
     attribution = f"weights of the file {file.name}"
     if found.producer:
         attribution += f", written by {found.producer}"
-    return (
-        BuiltNetwork(found.module, found.input_shape, file.stem, "NOASSERTION", attribution),
+    built = BuiltNetwork(
+        found.module,
+        found.input_shape,
         file.stem,
+        "NOASSERTION",
+        attribution,
+        computation=found.computation,
     )
+    return built, file.stem
 
 
 def _describe(source: Source) -> str:
@@ -242,15 +247,17 @@ def _describe(source: Source) -> str:
 
 
 def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -> Network:
+    from .computation import computation
     from .fingerprint import fingerprint
     from .network import Network
     from .reference_image import pink_image
 
     module = built.module.float()
     _check_finite(source, module)
+    example = pink_image(*built.input_shape)
     return Network(
         module=module,
-        example=pink_image(*built.input_shape),
+        example=example,
         architecture=architecture,
         weights="random" if built.tag is None else "trained",
         suggested_name=slugify(name),
@@ -259,6 +266,7 @@ def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -
         attribution=built.attribution,
         fingerprint=fingerprint(module.state_dict()),
         pixels=built.pixels,
+        computation=built.computation or computation(module, example),
     )
 
 

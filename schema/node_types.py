@@ -16,6 +16,12 @@ NODES: tuple[NodeType, ...] = (
                 "sha256 over its tensors, or over the published files",
                 required=True,
             ),
+            given(
+                "computation",
+                "string",
+                "what it computes with its tensors: a scheme and a sha256 over its operations; "
+                "null where it was loaded before this was kept, or published",
+            ),
             given("source", "string", "the SOURCE it was loaded from", required=True),
             given("architecture", "string", "class or published name of the network"),
             given("input_shape", "string", "axes of the input, as in 1x3x224x224"),

@@ -29,6 +29,7 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
 from circuitkb.stores.disk import disk_errors
+from circuitkb.stores.model_identity import Identity
 
 from .annotations import accept_annotations
 from .digests import Digest, Found, Kind, Marks, compared, tables_of
@@ -133,23 +134,37 @@ def _check_places(source: Store, target: Store) -> None:
 
 
 def _check_models(source: Store, target: Store, models: Sequence[str] | None) -> None:
-    here, there = _fingerprints(source), _fingerprints(target)
+    here, there = _identities(source), _identities(target)
     for name in models or ():
         if name not in here:
             near = did_you_mean(name, here) if here else " It is empty."
             raise NotFoundError(f"No model {name!r} in {source.address}.{near}")
     for name in here if models is None else models:
-        if there.get(name, here[name]) != here[name]:
-            raise ModelConflictError(
-                f"{name!r} has other weights in {target.address} ({there[name][:12]}) than in "
-                f"{source.address} ({here[name][:12]}): nothing was copied. Copy other models "
-                "with --model, or load one of the two under another name."
+        one, other = here[name], there.get(name, here[name])
+        if other.fingerprint != one.fingerprint:
+            difference = (
+                f"has other weights in {target.address} ({other.fingerprint[:12]}) than in "
+                f"{source.address} ({one.fingerprint[:12]})"
             )
+        elif one.computes_another(other):
+            difference = (
+                f"is another network with the same weights in {target.address} than in "
+                f"{source.address}"
+            )
+        else:
+            continue
+        raise ModelConflictError(
+            f"{name!r} {difference}: nothing was copied. Copy other models with --model, or load "
+            "one of the two under another name."
+        )
 
 
-def _fingerprints(store: Store) -> dict[str, str]:
-    cypher = "MATCH (m:Model) RETURN m.id AS id, m.fingerprint AS fingerprint ORDER BY id"
-    return dict(store.read(cypher, limit=None).rows)
+def _identities(store: Store) -> dict[str, Identity]:
+    cypher = (
+        "MATCH (m:Model) RETURN m.id AS id, m.fingerprint AS fingerprint, "
+        "m.computation AS computation ORDER BY id"
+    )
+    return {row[0]: Identity(*row[1:]) for row in store.read(cypher, limit=None).rows}
 
 
 def _taken(

@@ -22,6 +22,7 @@ from circuitkb.schema.tables import GraphRows, Relations
 from circuitkb.stores.base import Store
 from circuitkb.stores.belonging import ALL_ENDS, OWNED, Ends, Part, belonging
 from circuitkb.stores.kernel_files import KernelFile
+from circuitkb.stores.model_identity import Identity
 from circuitkb.stores.response_files import load as load_responses
 
 from .files_about import About, check_files, checked_about
@@ -51,30 +52,38 @@ def load_folder(store: Store, folder: Path, progress: Progress) -> LoadReport:
     check_files(folder, about, lambda doing, done: progress(doing, _CHECKING * done))
     tables = FolderTables(folder, list(about.files))
     tables.check_ends()
-    fingerprints = _fingerprints(tables)
+    models = _identities(tables)
     arrays = _arrays(folder, about)
-    rows = store.read("MATCH (m:Model) RETURN m.id, m.fingerprint", limit=None).rows
-    there = {str(model): str(fingerprint) for model, fingerprint in rows}
-    for model, fingerprint in fingerprints.items():
-        if there.get(model, fingerprint) != fingerprint:
-            raise ModelConflictError(
-                f"{model!r} is here already with other weights ({there[model][:12]}, not "
-                f"{fingerprint[:12]}): load {folder} into another knowledge base, with --kb."
+    rows = store.read("MATCH (m:Model) RETURN m.id, m.fingerprint, m.computation", limit=None).rows
+    there = {str(model): Identity(*identity) for model, *identity in rows}
+    for model, identity in models.items():
+        other = there.get(model, identity)
+        if other.fingerprint != identity.fingerprint:
+            difference = (
+                f"with other weights ({other.fingerprint[:12]}, not {identity.fingerprint[:12]})"
             )
+        elif other.computes_another(identity):
+            difference = "as another network with the same weights"
+        else:
+            continue
+        raise ModelConflictError(
+            f"{model!r} is here already {difference}: load {folder} into another knowledge base, "
+            "with --kb."
+        )
     before = counts_in(store)
-    writes = _writes(tables, list(fingerprints), arrays)
+    writes = _writes(tables, list(models), arrays)
     for number, (doing, piece) in enumerate(writes):
         _write(store, doing, piece, number, len(writes), progress)
     progress("loaded", 1.0)
     added = {kind: count - before[kind] for kind, count in counts_in(store).items()}
     return LoadReport(
         str(folder),
-        created=any(added.values()) or not fingerprints.keys() <= there.keys(),
+        created=any(added.values()) or not models.keys() <= there.keys(),
         keep=None,
         asked_keep=None,
         counts={kind: count for kind, count in added.items() if count},
         seconds=perf_counter() - start,
-        models={model: model not in there for model in fingerprints},
+        models={model: model not in there for model in models},
     )
 
 
@@ -158,11 +167,12 @@ def _between_models(tables: FolderTables) -> Iterator[Part]:
                 yield Relations(*ends, table)
 
 
-def _fingerprints(tables: FolderTables) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for table in tables.nodes("Model", ["id", "fingerprint"], None):
-        found |= dict(zip(table["id"].to_pylist(), table["fingerprint"].to_pylist(), strict=True))
-    return found
+def _identities(tables: FolderTables) -> dict[str, Identity]:
+    return {
+        row["id"]: Identity.of(row)
+        for table in tables.nodes("Model", ["id", "fingerprint", "computation"], None)
+        for row in table.to_pylist()
+    }
 
 
 def _arrays(folder: Path, about: About) -> GraphRows:

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-from circuitkb.schema.errors import ModelConflictError, StoreNotFoundError
+from circuitkb.schema.errors import StoreNotFoundError
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
@@ -43,14 +43,6 @@ class Answer:
     rows: list[tuple[Any, ...]]
     truncated: bool
     seconds: float
-
-
-def other_weights(model: str, stored: str, given: str) -> ModelConflictError:
-    """Return the error for a model that is there with another fingerprint."""
-    return ModelConflictError(
-        f"{model!r} is here already with other weights ({stored[:12]}, not {given[:12]}): load "
-        "these under another name, with --name NAME (name= in Python)."
-    )
 
 
 def missing(address: str) -> StoreNotFoundError:

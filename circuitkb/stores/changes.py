@@ -22,7 +22,7 @@ from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_
 
 from . import kernel_files, response_files
 from .array_files import ArrayKind
-from .base import other_weights
+from .model_identity import Identity, check_layers, check_same
 from .property_rows import property_rows
 from .stored_graph import StoredGraph
 
@@ -80,11 +80,13 @@ def changes_of(
         Rows that do not fit the schema, an id twice in a table, an end that is nowhere, responses
         of a model that is nowhere.
     ModelConflictError
-        A model that is there has other weights.
+        A model that is there has other weights, or computes something else with them.
     """
     changes = Changes()
+    unsure: set[str] = set()
     for label, given in rows.nodes.items():
-        _compare_nodes(label, given, graph, changes)
+        _compare_nodes(label, given, graph, changes, unsure)
+    _compare_layers(rows.nodes.get("Layer"), unsure, graph)
     grouped: dict[tuple[str, str, str], list[pa.Table]] = {}
     for item in rows.relations:
         table = _conformed(item.table, relation_schema(item.name), item.name)
@@ -104,7 +106,10 @@ def changes_of(
     return changes
 
 
-def _compare_nodes(label: str, given: pa.Table, graph: StoredGraph, changes: Changes) -> None:
+def _compare_nodes(
+    label: str, given: pa.Table, graph: StoredGraph, changes: Changes, unsure: set[str]
+) -> None:
+    """Collect what is new and what is different; models of which one side says too little."""
     table = _conformed(given, node_schema(label), label)
     ids = table["id"]
     if pc.count_distinct(ids).as_py() < len(ids):
@@ -114,6 +119,8 @@ def _compare_nodes(label: str, given: pa.Table, graph: StoredGraph, changes: Cha
     columns = _given(table)
     if label == "Annotation":
         columns = list(dict.fromkeys([*columns, "state", "records"]))
+    if label == "Model":
+        columns = list(dict.fromkeys([*columns, "computation"]))
     stored = {row["id"]: row for row in graph.nodes(label, ids.to_pylist(), columns)}
     changes.records.setdefault(label, {}).update(
         (key, str(row["record"])) for key, row in stored.items()
@@ -121,12 +128,24 @@ def _compare_nodes(label: str, given: pa.Table, graph: StoredGraph, changes: Cha
     old = pc.is_in(ids, pa.array(list(stored), pa.string()))
     for row in property_rows(table.filter(old)):
         before = stored[row["id"]]
-        if label == "Model" and before["fingerprint"] != row["fingerprint"]:
-            raise other_weights(row["id"], before["fingerprint"], row["fingerprint"])
+        if label == "Model" and not check_same(row["id"], Identity.of(before), Identity.of(row)):
+            unsure.add(row["id"])
         _update(label, before, kept(before, row) if label == "Annotation" else row, changes)
     new = table.filter(pc.invert(old))
     if new.num_rows:
         changes.nodes[label] = new
+
+
+def _compare_layers(given: pa.Table | None, models: set[str], graph: StoredGraph) -> None:
+    """Compare models by their layers, where nothing else tells what they compute."""
+    if given is None or not models:
+        return
+    layers = [row for row in given.to_pylist() if row["model"] in models]
+    columns = ["id", "model", "name", "kind", "channels", "height", "width"]
+    stored = list(graph.nodes("Layer", [row["id"] for row in layers], columns))
+    for model in sorted(models):
+        sides = ([row for row in side if row["model"] == model] for side in (stored, layers))
+        check_layers(model, *sides)
 
 
 def _compare_relations(item: Relations, graph: StoredGraph, changes: Changes) -> None:

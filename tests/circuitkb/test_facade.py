@@ -24,7 +24,7 @@ from circuitkb.errors import (
 )
 from circuitkb.opening import ADDRESS_VARIABLE
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.schema.tables import GraphRows, node_table
+from circuitkb.schema.tables import GraphRows, node_table, rows_of
 
 HEAD = "inceptionv1/mixed4b:418"
 LEFT_AND_RIGHT = "find all circuits unioning left/right orientation detectors across models"
@@ -74,12 +74,22 @@ class MadeUp:
 
     name: str = "net"
     fingerprint: str = "f" * 64
+    computation: str | None = "torch1:a"
+    layer: dict[str, Any] = field(default_factory=dict)
     composed: list[int] = field(default_factory=list)
 
     def rows(self, keep: int = 64, progress: Progress = silent) -> GraphRows:
         self.composed.append(keep)
         row = {"id": self.name, "fingerprint": self.fingerprint, "source": "x", "keep": keep}
-        return GraphRows({"Model": node_table("Model", {k: [v] for k, v in row.items()})})
+        row["computation"] = self.computation
+        rows = {"Model": node_table("Model", {k: [v] for k, v in row.items()})}
+        if self.layer:
+            rows["Layer"] = node_table("Layer", rows_of(self.layers()))
+        return GraphRows(rows)
+
+    def layers(self) -> list[dict[str, Any]]:
+        place = {"id": f"{self.name}/a", "model": self.name, "name": "a"}
+        return [place | {"position": 0, "channels": 3} | self.layer]
 
 
 @pytest.fixture
@@ -137,6 +147,39 @@ def test_other_weights_under_the_same_name_are_refused_before_they_are_composed(
     assert source.composed == [64]
     assert empty.load("anything", name="other").created
     assert [row["model"] for row in empty.models()] == ["net", "other"]
+
+
+def test_another_network_with_the_same_weights_is_refused_before_it_is_composed(
+    empty: ckb.KnowledgeBase, source: MadeUp
+) -> None:
+    empty.load("anything")
+    source.computation = "torch1:b"
+    with pytest.raises(ModelConflictError, match=r"another network with the same weights.*--name"):
+        empty.load("anything")
+    assert source.composed == [64]
+    assert empty.load("anything", name="other").created
+
+
+def test_a_model_of_an_older_store_is_told_by_its_layers(
+    empty: ckb.KnowledgeBase, source: MadeUp
+) -> None:
+    source.computation, source.layer = None, {"kind": "relu", "height": 7, "width": 7}
+    empty.load("anything")
+    source.computation = "torch1:a"
+    assert empty.load("anything").message == "net is there already: nothing changed."
+    source.layer = {"kind": "leaky_relu", "height": 7, "width": 7}
+    with pytest.raises(ModelConflictError, match="layer 'a' is relu there, leaky_relu in this one"):
+        empty.load("anything")
+    assert source.composed == [64]
+
+
+def test_layers_that_an_older_version_did_not_find_or_cut_otherwise_make_no_other_network(
+    empty: ckb.KnowledgeBase, source: MadeUp
+) -> None:
+    source.computation, source.layer = None, {"kind": "relu", "height": None, "channels": 1029}
+    empty.load("anything")
+    source.computation, source.layer = "torch1:a", {"kind": "output", "height": 3, "width": 3}
+    assert not empty.load("anything").created
 
 
 def test_a_keep_that_keeps_nothing_is_refused(empty: ckb.KnowledgeBase) -> None:

@@ -167,6 +167,33 @@ def test_other_weights_under_one_name_stop_a_copy_before_it_writes(pair: Pair) -
     copy(source, target, ["a"])
 
 
+def test_another_network_with_the_same_weights_stops_a_copy_before_it_writes(pair: Pair) -> None:
+    source, target = pair
+    alike = {"id": "net", "fingerprint": "f", "source": "else"}
+    there = nodes("Model", alike | {"computation": "torch1:b"})
+    source.write(together(nodes("Model", alike | {"computation": "torch1:a"})))
+    target.write(there)
+    with pytest.raises(ModelConflictError, match="'net' is another network with the same weights"):
+        copy(source, target)
+    assert content_of(target) == content([there])
+
+
+def test_what_a_model_computes_goes_along_with_a_copy_and_comes_to_an_older_one(
+    embedded: Pair,
+) -> None:
+    source, target = embedded
+    alike = {"id": "net", "fingerprint": "f", "source": "else"}
+    target.write(nodes("Model", alike))
+    copy(target, source)
+    assert content_of(source) == content_of(target)
+    source.write(nodes("Model", alike | {"computation": "torch1:a"}))
+    assert copy(source, target).copied == 1
+    assert content_of(source) == content_of(target)
+    older = nodes("Model", alike)
+    source.write(older)
+    assert copy(source, target).copied == 0
+
+
 def test_a_store_is_not_copied_onto_itself(embedded: Pair, tmp_path: Path) -> None:
     source, _ = embedded
     source.write(model("net"))

@@ -255,6 +255,20 @@ def test_other_weights_under_a_name_stop_the_load_before_anything_is_written(
     assert content_of(copy.store) == before
 
 
+def test_another_network_with_the_same_weights_stops_the_load_of_a_folder(
+    tmp_path: Path, copy: KnowledgeBase
+) -> None:
+    model = {"id": "net", "fingerprint": "f", "source": "test"}
+    with ckb.open(tmp_path / "from.ckb") as source:
+        source.store.write(nodes("Model", model | {"computation": "torch1:a"}))
+        source.export("parquet", tmp_path / "one")
+    copy.store.write(nodes("Model", model | {"computation": "torch1:b"}))
+    before = content_of(copy.store)
+    with pytest.raises(ModelConflictError, match="as another network with the same weights"):
+        copy.load(tmp_path / "one")
+    assert content_of(copy.store) == before
+
+
 def test_what_the_store_holds_besides_stays(folder: Path, copy: KnowledgeBase) -> None:
     copy.store.write(network())
     copy.load(folder)

@@ -130,6 +130,15 @@ def test_every_unit_has_its_answers_beside_the_graph(
     np.testing.assert_allclose(found.T, maps[:, :, int(row), int(column)], atol=2e-3)
 
 
+def test_another_network_with_the_same_weights_is_not_observed_in_its_place(
+    observed: ckb.KnowledgeBase, write: Write
+) -> None:
+    other = Small()
+    other.second_act = nn.Sigmoid()
+    with pytest.raises(ObservationError, match=r"another network now.*with the same weights"):
+        observed.observe("small", source=write("other", other))
+
+
 def test_layers_say_how_far_their_units_see_and_how_far_off_they_were_read(
     observed: ckb.KnowledgeBase,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -253,6 +254,36 @@ def test_other_weights_under_a_models_name_are_refused_whole(store: Store) -> No
     with pytest.raises(ModelConflictError, match="'net' is here already with other weights"):
         store.write(together(other, nodes("Feature", feature(99))))
     assert content_of(store) == before
+
+
+def model_with(computation: str | None, **layer: Any) -> GraphRows:
+    model = {"id": "net", "fingerprint": "f", "source": "test", "computation": computation}
+    place = {"id": "net/a", "model": "net", "name": "a", "position": 0, "channels": 6}
+    return together(nodes("Model", model), nodes("Layer", place | layer))
+
+
+def test_another_network_with_the_same_weights_is_refused_whole(store: Store) -> None:
+    store.write(model_with("torch1:a"))
+    before = content_of(store)
+    with pytest.raises(ModelConflictError, match="another network with the same weights"):
+        store.write(together(model_with("torch1:b"), nodes("Feature", feature(99))))
+    assert content_of(store) == before
+    store.write(model_with("torch1:a"))
+    assert content_of(store) == before
+
+
+@pytest.mark.parametrize("sides", [(None, "torch1:a"), ("torch1:a", None), ("torch1:a", "onnx1:a")])
+def test_models_that_do_not_say_what_they_compute_are_told_apart_by_their_layers(
+    store: Store, sides: tuple[str | None, str | None]
+) -> None:
+    stored, given = sides
+    as_it_is = {"kind": "relu", "height": 7, "width": 7}
+    store.write(model_with(stored, **as_it_is))
+    for other in ({"kind": "leaky_relu"}, {"height": 4, "width": 4}):
+        with pytest.raises(ModelConflictError, match=r"layer 'a' is (relu|7x7) there, (leaky|4x4)"):
+            store.write(model_with(given, **(as_it_is | other)))
+    store.write(model_with(given, **as_it_is))
+    assert values(store, "MATCH (m:Model) RETURN m.computation") == [given or stored]
 
 
 def test_a_zero_below_zero_is_zero(store: Store) -> None:
