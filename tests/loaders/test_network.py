@@ -76,7 +76,7 @@ def test_the_model_says_what_it_is_and_how_much_of_it_the_graph_keeps() -> None:
     tool = record.pop("tool")
     assert tool.startswith("circuitkb ")
     assert record == {
-        "id": "mine", "fingerprint": network.fingerprint, "source": "nowhere",
+        "id": "mine", "fingerprint": network.fingerprint, "computation": None, "source": "nowhere",
         "architecture": "tiny", "input_shape": "1x3x8x8", "weights": "random",
         "features": 3 + 6 + 4 + 5, "edges": edges, "edges_kept": kept, "keep": 2,
         "not_composed": [], "linearisation": None, "license": "NOASSERTION",

@@ -25,6 +25,7 @@ from .contents import (
 from .processes import finish, start
 
 ADDED = {
+    "Model": ["computation"],
     "Layer": ["receptive_field", "off_centre"],
     "Feature": ["answers", "spread", "orientation", "orientation_selectivity"],
     "TRANSFORMS_TO": ["same", "p", "q", "method"],
