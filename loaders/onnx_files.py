@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import onnx.inliner
 import onnx.version_converter
-import torch
 from onnx import (
     AttributeProto,
     GraphProto,
@@ -20,15 +19,15 @@ from onnx import (
     ValueInfoProto,
     helper,
 )
-from onnx2torch import convert
-from torch import fx, nn
 
 from circuitkb.schema.errors import CheckpointError, TraceError
 
 from .onnx_computation import onnx_computation
 from .onnx_constants import fold_constants
-from .onnx_modules import bake_constants
+from .onnx_modules import NodeError, convert
+from .onnx_names import clean_names, make_up_names, name_the_rest, quoted
 from .reference_image import pink_image
+from .stepwise import Stepwise
 
 DEFAULT_SIZE = 224
 """Rows and columns of the input where the file leaves them open."""
@@ -38,8 +37,6 @@ _OPSET = 17
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _CHANNELS = (1, 3, 4)
-_NOT_IN_A_NAME = re.compile(r"[\s@\x00-\x1f\x7f]")
-_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class OnnxNetwork:
     ``computation`` what :func:`~circuitkb.loaders.onnx_computation.onnx_computation` says of it.
     """
 
-    module: nn.Module
+    module: Stepwise
     input_shape: tuple[int, int, int]
     producer: str
     computation: str
@@ -81,20 +78,12 @@ def read_onnx(file: Path) -> OnnxNetwork:
         model = onnx.inliner.inline_local_functions(model)
     computation = onnx_computation(model)
     shape = _fix_input(model.graph, file)
-    _clean_names(model.graph)
-    model = fold_constants(_to_known_opset(fold_constants(model), file))
-    module = _convert(model, file).eval().float()
-    example = pink_image(*shape)
-    try:
-        module = bake_constants(module, example)
-        with torch.no_grad():
-            module(example)
-    except Exception as error:  # Whatever its operators may raise.
-        raise TraceError(
-            f"{file.name} does not run on one image of {'x'.join(map(str, shape))}: "
-            f"{_reason(error)}"
-        ) from error
     producer = f"{model.producer_name} {model.producer_version}".strip()
+    clean_names(model.graph)
+    names = make_up_names(model, file.name)
+    model = fold_constants(_to_known_opset(fold_constants(model), file))
+    name_the_rest(model.graph, names)
+    module = _convert(model, names, shape, file)
     return OnnxNetwork(module, shape, producer, computation)
 
 
@@ -206,24 +195,6 @@ def _transpose_input(graph: GraphProto, value: ValueInfoProto) -> None:
     graph.node.insert(0, node)
 
 
-def _clean_names(graph: GraphProto) -> None:
-    """Give each node a name of its own that can stand in a feature id and in a torch module.
-
-    Names stay as they are but for outer slashes, white space, ``@`` and dots; a node without a
-    name is called by its operator.
-    """
-    taken = {"initializers", *(value.name for value in (*graph.input, *graph.initializer))}
-    for node in graph.node:
-        name = node.name.strip("/") or node.op_type
-        name = _NOT_IN_A_NAME.sub("_", name).replace(".", "/")[:_LONGEST_NAME]
-        unique, number = name, 0
-        while unique in taken or hasattr(fx.GraphModule, unique):
-            number += 1
-            unique = f"{name}_{number}"
-        taken.add(unique)
-        node.name = unique
-
-
 def _to_known_opset(model: ModelProto, file: Path) -> ModelProto:
     version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
     if version <= _OPSET:
@@ -239,20 +210,31 @@ def _to_known_opset(model: ModelProto, file: Path) -> ModelProto:
         ) from error
 
 
-def _convert(model: ModelProto, file: Path) -> fx.GraphModule:
+def _convert(
+    model: ModelProto, names: Mapping[str, str], shape: tuple[int, int, int], file: Path
+) -> Stepwise:
+    stored = {tensor.name for tensor in model.graph.initializer}
+    computed = [value for value in model.graph.output if value.name not in stored]
+    if not computed:
+        raise TraceError(f"{file.name} does not compute what it gives from its image.")
+    del model.graph.output[:]
+    model.graph.output.extend(computed)
     try:
-        module: fx.GraphModule = convert(model)
-    except Exception as error:  # Converters raise what they like on what they do not know.
-        wanted = re.search(r"operation_type='(\w+)'", str(error))
-        node = next((n for n in model.graph.node if wanted and n.op_type == wanted[1]), None)
-        if node is not None:
+        return convert(model, names, pink_image(*shape))
+    except NodeError as error:
+        node = f"node {quoted(names[error.node.name])}"
+        what = f"the operator {error.node.op_type} ({node})"
+        if not error.known:
+            raise TraceError(f"{file.name}: {what} is not supported.") from error
+        reason = _reason(error.__cause__ or error)
+        if error.converted:
+            size = "x".join(map(str, shape))
             raise TraceError(
-                f"{file.name}: the operator {node.op_type} (node {node.name!r}) is not supported."
+                f"{file.name} does not run on one image of {size}: {what}: {reason}."
             ) from error
-        raise TraceError(f"{file.name} cannot be converted: {_reason(error)}") from error
-    return module
+        raise TraceError(f"{file.name}: {what} cannot be brought to torch: {reason}.") from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

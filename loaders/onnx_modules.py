@@ -1,57 +1,175 @@
-"""Modules that came from ONNX operators, made ready for tracing."""
+"""Operators of an ONNX graph as torch modules, ready for tracing.
+
+An ONNX operator gets a shape that it is to make, the axes or the indices as tensors, and the
+module made from it looks at their values, which a tracer does not know. So every operator is run
+once on an example, and one that reads stored tensors becomes the torch functions that it called.
+"""
 
 from __future__ import annotations
 
+import inspect
 import operator
-from collections.abc import Callable, Iterable, Mapping
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
+from onnx import ModelProto, NodeProto
+from onnx2torch.node_converters import get_converter
+from onnx2torch.onnx_graph import OnnxGraph
+from onnx2torch.onnx_node import OnnxNode
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
+from .stepwise import Step, Stepwise
+
+_WORDS = re.compile(r"[\w .,>-]*", re.ASCII)
+"""The texts that torch's own functions take: modes, and the letters of an einsum."""
+
+
+class NodeError(Exception):
+    """A node cannot be brought to torch.
+
+    Attributes
+    ----------
+    node
+        Its made-up name.
+    known
+        Whether there is a way to bring its operator to torch at all.
+    converted
+        Whether it was brought there, and did not run.
+    """
+
+    def __init__(self, node: NodeProto, *, known: bool = True, converted: bool = False) -> None:
+        super().__init__(node.name)
+        self.node = node
+        self.known = known
+        self.converted = converted
+
 
 @torch.no_grad()
-def bake_constants(converted: fx.GraphModule, example: Tensor) -> fx.GraphModule:
-    """Write stored arguments into the modules that read them.
-
-    An ONNX operator gets a shape that it is to make, the axes or the indices as tensors, and the
-    module made from it looks at their values, which a tracer does not know. Each such module is
-    replaced, under its name, by the torch functions that it calls on the example.
+def convert(model: ModelProto, names: Mapping[str, str], example: Tensor) -> Stepwise:
+    """Make a network of torch modules that computes what an ONNX graph computes.
 
     Parameters
     ----------
-    converted
-        As onnx2torch makes it: every node calls one module, named as the ONNX node. It is
-        changed.
+    model
+        With made-up names and one input; no operator depends on stored tensors alone.
+    names
+        What people call each node, by its made-up name.
     example
         One image of the shape that will be traced.
+
+    Raises
+    ------
+    NodeError
+        A node is not supported or does not run on the example; its cause says why.
     """
-    _Baker(converted).run(example)
-    converted.graph.eliminate_dead_code()
-    converted.delete_all_unused_submodules()
-    converted.recompile()
-    return converted
+    return _Conversion(model, names).run(example)
 
 
-class _Baker(fx.Interpreter):
-    def run_node(self, n: fx.Node) -> Any:
-        stored = [argument for argument in n.all_input_nodes if argument.op == "get_attr"]
-        if n.op != "call_module" or not stored:
-            return super().run_node(n)
-        inputs = [argument for argument in n.all_input_nodes if argument not in stored]
-        args, keywords = self.fetch_args_kwargs_from_env(n)
-        values = [self.env[argument] for argument in inputs]
-        module = self.submodules[str(n.target)]
-        baked, result = _record(module, values, args, keywords)
-        setattr(self.module, str(n.target), baked)
-        self.submodules[str(n.target)] = baked
-        n.args, n.kwargs = tuple(inputs), {}
-        return result
+class _Conversion:
+    def __init__(self, model: ModelProto, names: Mapping[str, str]) -> None:
+        self._model = onnx.shape_inference.infer_shapes(model)
+        self._graph = OnnxGraph(self._model.graph)
+        self._version = model.opset_import[0].version
+        self._names = names
+        self._stored = {
+            name: _single(tensor.to_torch()) for name, tensor in self._graph.initializers.items()
+        }
+        self._numbers: dict[str, int] = {}
+        self._values: dict[int, Tensor] = {}
+        self._given = 0
+
+    def run(self, example: Tensor) -> Stepwise:
+        graph = self._model.graph
+        (image,) = (value.name for value in graph.input if value.name not in self._stored)
+        self._numbers[image], self._values[0] = 0, example
+        nodes = _used(graph)
+        last = {name: node.name for node in nodes for name in node.input}
+        last |= {value.name: "" for value in graph.output}
+        parts, steps = dict[str, nn.Module](), list[Step]()
+        for node in nodes:
+            parts[node.name], step = self._step(node)
+            steps.append(step)
+            for name in {*node.input, *node.output}:
+                if last.get(name, node.name) == node.name and name in self._numbers:
+                    self._values.pop(self._numbers[name], None)
+        outputs = list(dict.fromkeys(self._numbers[value.name] for value in graph.output))
+        return Stepwise(parts, self._names, steps, outputs)
+
+    def _step(self, node: NodeProto) -> tuple[nn.Module, Step]:
+        module, wanted = self._module(node)
+        reads = list(dict.fromkeys(self._numbers[n] for n in wanted if n in self._numbers))
+        try:
+            arguments = [self._value(name) for name in wanted]
+            inputs = [self._values[number] for number in reads]
+            if len(inputs) < len(arguments):
+                positional, named = _call(module, arguments)
+                module, result = record(module, inputs, positional, named)
+            else:
+                result = module(*arguments)
+            several = not isinstance(result, Tensor)
+            gives = []
+            for name, value in zip(node.output, result if several else [result], strict=False):
+                self._given += 1
+                gives.append(self._given)
+                if name:
+                    self._numbers[name] = self._given
+                    self._values[self._given] = value
+        except Exception as error:  # Whatever its operators may raise.
+            raise NodeError(node, converted=True) from error
+        return module, Step(node.name, tuple(reads), tuple(gives), several)
+
+    def _module(self, node: NodeProto) -> tuple[nn.Module, Sequence[str]]:
+        """Return the module of a node, and the names of the tensors that it takes."""
+        try:
+            converter = get_converter(node.op_type, self._version)
+        except NotImplementedError as error:
+            raise NodeError(node, known=False) from error
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = converter(OnnxNode(node, node.name), self._graph)
+        except Exception as error:  # Converters raise what they like on what they do not know.
+            raise NodeError(node) from error
+        return found.torch_module.eval().float(), found.onnx_mapping.inputs
+
+    def _value(self, name: str) -> Tensor | None:
+        if not name:
+            return None
+        return self._stored[name] if name in self._stored else self._values[self._numbers[name]]
 
 
-def _record(
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _used(graph: onnx.GraphProto) -> list[NodeProto]:
+    """Return the nodes that the outputs depend on, in order."""
+    wanted = {value.name for value in graph.output}
+    found = []
+    for node in reversed(graph.node):
+        if wanted.intersection(node.output):
+            found.append(node)
+            wanted.update(node.input)
+    return found[::-1]
+
+
+def _call(
+    module: nn.Module, arguments: Sequence[Tensor | None]
+) -> tuple[Sequence[Tensor | None], dict[str, Tensor]]:
+    """Return arguments as a call takes them: what follows one that is left out goes by name."""
+    left_out = next((n for n, a in enumerate(arguments) if a is None), len(arguments))
+    parameters = list(inspect.signature(module.forward).parameters)[left_out:]
+    rest = zip(parameters, arguments[left_out:], strict=False)
+    return arguments[:left_out], {name: value for name, value in rest if value is not None}
+
+
+def record(
     module: nn.Module, inputs: Iterable[Tensor], args: Iterable[Any], keywords: Mapping[str, Any]
 ) -> tuple[fx.GraphModule, Any]:
     """Return a module of ``inputs`` alone that repeats a call, and the call's result."""
@@ -102,8 +220,10 @@ class _Recorder(TorchFunctionMode):
                 return self._known[id(value)][1]
             is_integer = not (value.is_floating_point() or value.is_complex())
             return int(value) if is_integer and value.ndim == 0 else self._store(value)
-        if isinstance(value, np.integer):
-            return int(value)
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, str) and not _WORDS.fullmatch(value):
+            raise ValueError(f"an option is no word: {value!r}")
         if isinstance(value, torch.Size):
             return tuple(int(size) for size in value)
         if isinstance(value, slice):

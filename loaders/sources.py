@@ -251,6 +251,7 @@ def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -
     from .fingerprint import fingerprint
     from .network import Network
     from .reference_image import pink_image
+    from .stepwise import seen_tensors
 
     module = built.module.float()
     _check_finite(source, module)
@@ -264,7 +265,7 @@ def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -
         source=source.text,
         license=built.license,
         attribution=built.attribution,
-        fingerprint=fingerprint(module.state_dict()),
+        fingerprint=fingerprint(seen_tensors(module)),
         pixels=built.pixels,
         computation=built.computation or computation(module, example),
     )
@@ -273,6 +274,8 @@ def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -
 def _check_finite(source: Source, module: nn.Module) -> None:
     import torch
 
-    for name, tensor in module.state_dict().items():
+    from .stepwise import seen_tensors
+
+    for name, tensor in seen_tensors(module).items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise SourceError(f"{source.text}: the weights {name} hold NaN or infinite values.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from circuitkb.schema.errors import TraceError
+
+from .stepwise import seen_path
 
 _REPEATED_CALL = re.compile(r"@\d+")
 
@@ -37,6 +40,10 @@ class TracedNetwork:
         Nodes whose values the network returns.
     dynamic
         Nodes whose value depends on the input.
+    leaf_modules
+        Paths of the modules that have none inside.
+    seen_path
+        Gives the path of a module as people see it: see :mod:`circuitkb.loaders.stepwise`.
     """
 
     graph: Graph
@@ -45,6 +52,7 @@ class TracedNetwork:
     outputs: tuple[Node, ...]
     example: Tensor
     leaf_modules: frozenset[str]
+    seen_path: Callable[[str], str] = str
     dynamic: frozenset[Node] = field(init=False)
     last_use: dict[Node, Node] = field(init=False)
 
@@ -64,12 +72,15 @@ class TracedNetwork:
         return (node for node in self.graph.nodes if node.op == "call_function")
 
     def module_path(self, node: Node) -> str:
-        """Return the path of the innermost module that a node was traced in; '' for the root."""
+        """Return the path of the innermost module that a node was traced in; '' for the root.
+
+        It is the path that people see, as in ``leaf_modules``.
+        """
         stack = node.meta.get("nn_module_stack") or {}
         path = ""
         for entry in stack.values():
             path = entry[0] if isinstance(entry, tuple) else str(entry)
-        return _REPEATED_CALL.sub("", path)
+        return self.seen_path(_REPEATED_CALL.sub("", path))
 
     def place(self, node: Node) -> str:
         """Return the module that a node stands in, in words."""
@@ -136,7 +147,7 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
             exported = torch.export.export(module, (example,), strict=False)
     except Exception as error:
         path, kind = calls[-1] if calls else ("", type(module).__name__)
-        raise TraceError(_explain(error, path, kind)) from error
+        raise TraceError(_explain(error, seen_path(module, path), kind)) from error
     finally:
         for hook in hooks:
             hook.remove()
@@ -161,8 +172,11 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
             output = [n for n in node.args[0] if isinstance(n, Node) and n.name in returned]
     if image is None or not output:
         raise TraceError("The network does not compute its output from its input image.")
-    leaves = frozenset(path for path, part in module.named_modules() if not any(part.children()))
-    return TracedNetwork(exported.graph, constants, image, tuple(output), example, leaves)
+    see = partial(seen_path, module)
+    leaves = frozenset(
+        see(path) for path, part in module.named_modules() if not any(part.children())
+    )
+    return TracedNetwork(exported.graph, constants, image, tuple(output), example, leaves, see)
 
 
 def _explain(error: Exception, path: str, kind: str) -> str:
