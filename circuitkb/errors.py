@@ -17,6 +17,7 @@
     ├── StoreError
     │   ├── StoreNotFoundError   no knowledge base at the address
     │   ├── StoreVersionError    written by another version of the format
+    │   ├── StoreDamagedError    files of the store are not as it wrote them
     │   ├── StoreBusyError       another process is writing
     │   ├── StoreFullError       no room on the disk; nothing was changed
     │   ├── StoreUnreachableError  the server does not answer
@@ -53,6 +54,7 @@ from circuitkb.schema.errors import (
     SourceError,
     StoreAccessError,
     StoreBusyError,
+    StoreDamagedError,
     StoreError,
     StoreFullError,
     StoreNotFoundError,
@@ -83,6 +85,7 @@ __all__ = [
     "SourceError",
     "StoreAccessError",
     "StoreBusyError",
+    "StoreDamagedError",
     "StoreError",
     "StoreFullError",
     "StoreNotFoundError",

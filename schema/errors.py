@@ -82,6 +82,10 @@ class StoreVersionError(StoreError):
     """The knowledge base was written by another version of the format."""
 
 
+class StoreDamagedError(StoreError):
+    """Files of the store are not as it wrote them; nothing was changed."""
+
+
 class StoreBusyError(StoreError):
     """Another process is writing."""
 

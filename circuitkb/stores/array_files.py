@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,9 @@ ArrayKind = Literal["kernels", "responses"]
 """What lies beside the graph; also the name of the directory it lies in."""
 
 ARRAY_KINDS: tuple[ArrayKind, ...] = ("kernels", "responses")
+
+_NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
+_UNFINISHED = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{32}\.new")
 
 _DTYPES: dict[str, Any] = {"F16": np.float16, "F32": np.float32, "I32": np.int32}
 
@@ -47,6 +51,31 @@ def content_name(header: str, arrays: Iterable[NDArray[Any]]) -> str:
         digest.update(repr(array.shape).encode())
         digest.update(np.ascontiguousarray(array).data if array.size else b"")
     return f"{digest.hexdigest()[:32]}.safetensors"
+
+
+def is_array_name(name: str) -> bool:
+    """Return whether a name is one that :func:`content_name` gives.
+
+    Examples
+    --------
+    >>> is_array_name("4f53cda18c2baa0c0354bb5f9a3ecbe5.safetensors")
+    True
+    >>> is_array_name("../4f53cda18c2baa0c0354bb5f9a3ecbe5.safetensors")
+    False
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+def finished_name(name: str) -> str | None:
+    """Return which file was being written under a name that :func:`save_arrays` gives meanwhile.
+
+    Examples
+    --------
+    >>> finished_name(f"{'0' * 32}.{'1' * 32}.new") == f"{'0' * 32}.safetensors"
+    True
+    """
+    found = _UNFINISHED.fullmatch(name)
+    return f"{found[1]}.safetensors" if found else None
 
 
 def save_arrays(

@@ -13,7 +13,7 @@ import pytest
 from circuitkb.schema.errors import StoreError, StoreFullError
 from circuitkb.stores import disk, open_store
 from circuitkb.stores.base import Store
-from circuitkb.stores.embedded import bulk, generations
+from circuitkb.stores.embedded import bulk, directory
 from circuitkb.stores.embedded import store as embedded
 
 from .contents import content, content_of, more, network, values
@@ -35,8 +35,8 @@ def raise_full(*arguments: object, **others: object) -> None:
     ("owner", "name"),
     [
         (disk, "copy_file"),
-        (generations, "bring_to_disk"),
-        (generations.StoreDirectory, "_replace"),
+        (directory, "bring_to_disk"),
+        (directory, "replace_text"),
         (embedded, "save_kernels"),
         (embedded, "save_responses"),
         (embedded, "apply"),
@@ -64,7 +64,7 @@ def test_room_is_asked_for_before_anything_is_copied(
     before = tree(place)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda path: usage)
-        patch.setattr(generations, "copy_graph", lambda *paths: pytest.fail("copied"))
+        patch.setattr(directory, "copy_graph", lambda *paths: pytest.fail("copied"))
         with pytest.raises(StoreFullError, match=r"about .* MB .* 9 MB are free"):
             store.write(more())
     assert tree(place) == before
@@ -116,7 +116,7 @@ def test_whatever_does_not_arrive_is_missed(
 def test_a_first_write_that_fails_leaves_no_directory(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generations, "bring_to_disk", raise_full)
+    monkeypatch.setattr(directory, "bring_to_disk", raise_full)
     with pytest.raises(StoreFullError):
         open_store(place).write(network())
     assert not place.exists()

@@ -35,7 +35,7 @@ def store(network_store: Store) -> Store:
 KILLING = """
 import os, pathlib, safetensors.numpy, signal
 from circuitkb.stores import disk
-from circuitkb.stores.embedded import bulk, edge_loading, generations
+from circuitkb.stores.embedded import bulk, directory, edge_loading
 from circuitkb.stores.embedded import store as embedded
 
 def die(*arguments, **others):
@@ -56,11 +56,11 @@ def die_at(owner, name, call=1, after=False):
 
 point = sys.argv[2]
 if point == "before the copy":
-    die_at(generations, "copy_graph")
+    die_at(directory, "copy_graph")
 elif point == "in the middle of the copy":
     die_at(disk, "copy_file", 20)
 elif point == "after the copy":
-    die_at(generations, "copy_graph", after=True)
+    die_at(directory, "copy_graph", after=True)
 elif point == "with kernels written":
     die_at(embedded, "save_kernels", after=True)
 elif point == "in the middle of the responses":
@@ -83,14 +83,14 @@ elif point == "before reading back":
 elif point == "before counting again":
     die_at(bulk.Expected, "check")
 elif point == "before it is on the disk":
-    die_at(generations, "bring_to_disk")
+    die_at(directory, "bring_to_disk")
 elif point == "before the pointer":
-    die_at(generations.StoreDirectory, "publish")
+    die_at(directory.StoreDirectory, "publish")
 elif point == "with a new pointer beside the old":
     real = pathlib.Path.replace
-    pathlib.Path.replace = lambda path, to: die() if path.name == "CURRENT.new" else real(path, to)
+    pathlib.Path.replace = lambda path, to: die() if to.name == "CURRENT" else real(path, to)
 elif point == "after the pointer":
-    die_at(generations.StoreDirectory, "publish", after=True)
+    die_at(directory.StoreDirectory, "publish", after=True)
 open_store(sys.argv[1]).write(network() if "first" in sys.argv else more())
 """
 POINTS = [line.split('"')[1] for line in KILLING.splitlines() if "if point ==" in line]

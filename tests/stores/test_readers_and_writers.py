@@ -13,7 +13,7 @@ from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-from circuitkb.stores.embedded import generations
+from circuitkb.stores.embedded import directory
 
 from .contents import (
     connection,
@@ -40,11 +40,11 @@ def store(network_store: Store) -> Store:
 def test_a_second_writer_is_told_to_wait(
     place: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generations, "WAIT_FOR_WRITER", 0.2)
+    monkeypatch.setattr(directory, "WAIT_FOR_WRITER", 0.2)
     holder = start(
         """
 from pathlib import Path
-from circuitkb.stores.embedded.generations import StoreDirectory
+from circuitkb.stores.embedded.directory import StoreDirectory
 with StoreDirectory(Path(sys.argv[1])).writing():
     print("writing", flush=True)
     input()
@@ -133,19 +133,19 @@ def test_a_state_that_is_read_stays_and_the_others_go(place: Path, store: Store)
 def test_a_generation_that_went_while_it_was_looked_up_is_no_trouble(
     place: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = generations.StoreDirectory.current
+    real = directory.StoreDirectory.current
     writer = open_store(place)
     calls: list[int] = []
 
-    def current(self: generations.StoreDirectory) -> Any:
+    def current(self: directory.StoreDirectory) -> Any:
         found = real(self)
         calls.append(1)
         if len(calls) == 2:
-            monkeypatch.setattr(generations.StoreDirectory, "current", real)
+            monkeypatch.setattr(directory.StoreDirectory, "current", real)
             writer.write(nodes("Feature", feature(0, layer="b")))
         return found
 
-    monkeypatch.setattr(generations.StoreDirectory, "current", current)
+    monkeypatch.setattr(directory.StoreDirectory, "current", current)
     assert values(store, COUNT) == [7]
     writer.close()
 

@@ -33,8 +33,9 @@ from circuitkb.stores.response_files import save as save_responses
 from circuitkb.stores.stored_graph import StoredGraph
 
 from .bulk import Expected, apply, check_updates
+from .directory import StoreDirectory
 from .engine import empty_graph, engine_error, fault_of
-from .generations import Generation, Lease, StoreDirectory
+from .generations import Generation, Lease
 from .read_only import ReadOnlyGraph
 
 
@@ -130,12 +131,13 @@ class EmbeddedStore:
 
     def _apply(self, changes: Changes, staged: Generation) -> None:
         """Make changes in a generation that does not count yet."""
+        # Named before they are written: what a killed write leaves is known for the store's own.
+        staged.name_files("kernels", staged.files("kernels") | _names(changes.kernels))
+        staged.name_files("responses", staged.files("responses") | _names(changes.responses))
         for name, connections in changes.kernels.values():
             save_kernels(self._directory.arrays("kernels"), name, connections)
         for name, responses in changes.responses.values():
             save_responses(self._directory.arrays("responses"), name, responses)
-        staged.name_files("kernels", staged.files("kernels") | _names(changes.kernels))
-        staged.name_files("responses", staged.files("responses") | _names(changes.responses))
         with self._told_of_disk():
             apply(changes, staged.graph)
             check_updates(changes, staged.graph)
