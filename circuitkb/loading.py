@@ -61,7 +61,9 @@ def load(
             check_layers(loadable.name, _layers(store, loadable.name), loadable.layers())
         if _kernels_can_be_read(store, loadable.name):
             seconds = perf_counter() - start
-            return LoadReport(loadable.name, False, stored_keep, keep, seconds=seconds)
+            return LoadReport(
+                loadable.name, False, stored_keep, keep, seconds=seconds, notes=loadable.notes
+            )
         keep = stored_keep or keep  # the graph stays as it is; its kernels are brought here
 
     def reading(doing: str, done: float) -> None:
@@ -76,7 +78,7 @@ def load(
     progress(f"{loadable.name}: loaded", 1.0)
     kept = rows.nodes["Model"].column("keep").to_pylist()[0]
     seconds = perf_counter() - start
-    return LoadReport(loadable.name, True, kept, keep, rows.counts(), seconds)
+    return LoadReport(loadable.name, True, kept, keep, rows.counts(), seconds, notes=loadable.notes)
 
 
 def _layers(store: Store, model: str) -> list[dict[str, Any]]:

@@ -42,6 +42,8 @@ class LoadReport:
         How long it took.
     models
         For a folder: its models, and whether each is new here.
+    notes
+        What a user is to know of how the network was opened, a sentence each.
     """
 
     name: str
@@ -51,6 +53,7 @@ class LoadReport:
     counts: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     models: Mapping[str, bool] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -18,7 +18,9 @@ from .pixels import ASSUMED, PixelRange
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor, nn
+    from torch import nn
+
+    from .checkpoints import Candidate
 
 Library = Literal["torchvision", "timm"]
 
@@ -42,7 +44,7 @@ class BuiltNetwork:
 
     ``input_shape`` is (channels, rows, columns); ``tag`` names the weights, None for random ones;
     ``pixels`` are the values of images that the weights were made for; ``computation`` says what
-    it computes, where its file does.
+    it computes, where its file does; ``notes`` are sentences for the user.
     """
 
     module: nn.Module
@@ -52,6 +54,7 @@ class BuiltNetwork:
     attribution: str
     pixels: PixelRange = ASSUMED
     computation: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,35 +131,49 @@ class Architecture:
             return self._build_trained_timm(weights)
         return self._build_trained_torchvision(weights)
 
-    def build_from(self, tensors: Mapping[str, Tensor], *, file: Path) -> BuiltNetwork:
-        """Build it with the tensors of a checkpoint.
+    def build_from(self, candidates: Collection[Candidate], *, file: Path) -> BuiltNetwork:
+        """Build it with the tensors of a checkpoint, for as many classes as that has.
 
         Raises
         ------
         CheckpointError
             They do not fit; the message says which.
         """
-        from .checkpoints import fill
+        from .fitting import fit
+        from .random_weights import build_random
 
-        built = self.build_random()
-        unused = tuple(f"{name}." for name in _AUXILIARY.get(self.name, ()))
-        renamed = {_OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in tensors.items()}
-        fill(built.module, renamed, file=file, architecture=str(self), unused=unused)
-        attribution = f"weights of the file {file.name}"
-        return replace(built, tag=file.stem, attribution=attribution)
+        require("torch", extra=LIBRARIES[self.library], what=str(self))
+        found = fit(
+            lambda classes: build_random(lambda: self._build(None, classes)),
+            candidates,
+            file=file,
+            architecture=str(self),
+            unused=tuple(f"{name}." for name in _AUXILIARY.get(self.name, ())),
+            rename=lambda name: _OLD_DENSENET.sub(r"\1\2", name),
+        )
+        return BuiltNetwork(
+            found.module,
+            self._input_shape(found.module),
+            file.stem,
+            "NOASSERTION",
+            f"weights of the file {file.name}",
+            self._pixels(found.module),
+            notes=found.notes,
+        )
 
-    def _build(self, weights: Any) -> nn.Module:
+    def _build(self, weights: Any, classes: int | None = None) -> nn.Module:
+        head = {} if classes is None else {"num_classes": classes}
         if self.library == "timm":
             timm = require("timm", extra="timm", what=str(self))
             module: nn.Module = timm.create_model(
-                self.name, pretrained=weights is not None, exportable=True
+                self.name, pretrained=weights is not None, exportable=True, **head
             )
             return module
         models = require("torchvision.models", extra="torch", what=str(self))
         if self.name in _AUXILIARY and weights is None:
-            module = models.get_model(self.name, weights=None, init_weights=False)
+            module = models.get_model(self.name, weights=None, init_weights=False, **head)
         else:
-            module = models.get_model(self.name, weights=weights)
+            module = models.get_model(self.name, weights=weights, **head)
         for auxiliary in _AUXILIARY.get(self.name, ()):
             module.aux_logits = cast(Any, False)
             setattr(module, auxiliary, None)

@@ -1,30 +1,54 @@
-"""Weights files: read without running anything in them, and fitted to a network."""
+"""Weights files: read without running anything in them."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from circuitkb.schema.errors import CheckpointError
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
-_PREFIXES = ("module.", "_orig_mod.", "model.")
-_COUNTERS = "num_batches_tracked"
+_MEANS = ("ema", "averag", "swa")
+"""In the key of weights that are running means of those that were trained."""
+
+_NO_WEIGHTS = ("optim", "sched", "scaler", "rng", "loops", "callback", "momentum", "amp")
+"""In the keys of what a training program needs to go on."""
+
+_DEEPEST = 4
+_MOST_CANDIDATES = 16
+_STRETCHED = 1 << 20
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Read named tensors from a checkpoint; nothing that the file holds is run.
+@dataclass(frozen=True)
+class Candidate:
+    """Named tensors of a checkpoint, which may be the weights.
+
+    ``key`` is the way to them through the file's dictionaries, as in ``model`` or
+    ``ema.state_dict``; empty where they stand at the top.
+    """
+
+    key: str
+    tensors: dict[str, Tensor]
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether its key says that it is a running mean of the weights."""
+        return any(word in self.key.lower() for word in _MEANS)
+
+
+def read_candidates(file: Path) -> list[Candidate]:
+    """Read everything in a checkpoint that may be weights; nothing that the file holds is run.
 
     ``.safetensors`` files are read by safetensors, all others as torch's own format with
-    ``weights_only=True``. Tensors that stand under ``state_dict``, ``model`` or the like are
-    found there.
+    ``weights_only=True``. Where a training program kept several (the weights and their running
+    mean), the running mean comes first: it is what such programs measure and publish.
 
     Raises
     ------
@@ -33,21 +57,58 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         named tensors.
     """
     if not file.is_file():
-        raise CheckpointError(f"There is no file {str(file)!r}.")
+        there = "is no file" if file.exists() else "is not there"
+        raise CheckpointError(f"{str(file)!r} {there}: a checkpoint is a regular file.")
     if file.stat().st_size == 0:
         raise CheckpointError(f"{file.name} is empty.")
     content = _read_safetensors(file) if file.suffix == ".safetensors" else _read_torch(file)
-    tensors = _find_tensors(content)
-    if not tensors:
+    found = list(_candidates(content, ()))[:_MOST_CANDIDATES]
+    if not found:
         raise CheckpointError(
-            f"{file.name} holds no named tensors: save the network's state_dict() in it."
+            f"{file.name} holds no named tensors{_keys(content)}: "
+            "save the network's state_dict() in it."
         )
-    for name, tensor in tensors.items():
-        if tensor.layout != torch.strided or tensor.is_quantized:
-            raise CheckpointError(
-                f"{file.name}: {name} is sparse or quantised; save it as an ordinary tensor."
-            )
+    return sorted(found, key=lambda candidate: not candidate.is_mean)
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """Read the named tensors of a checkpoint; of several sets, the one that is most likely meant.
+
+    Raises
+    ------
+    CheckpointError
+        As :func:`read_candidates`; or a tensor is sparse, quantised, or larger than the file.
+    """
+    tensors = read_candidates(file)[0].tensors
+    check_ordinary(tensors, file)
     return tensors
+
+
+def check_ordinary(tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Raise :class:`CheckpointError` for tensors whose values do not stand in the file."""
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+            raise CheckpointError(
+                f"{file.name}: {shown(name)} is sparse or quantised; save it as an ordinary tensor."
+            )
+        size = tensor.numel() * tensor.element_size()
+        if size > max(tensor.untyped_storage().nbytes(), _STRETCHED):
+            raise CheckpointError(
+                f"{file.name}: {shown(name)} has {tensor.numel():,} values, more than the file "
+                "holds; save it as an ordinary tensor."
+            )
+
+
+def shown(name: str) -> str:
+    """Return a tensor's name as a message can hold it.
+
+    Examples
+    --------
+    >>> shown("conv.weight"), shown("a" * 200)[-5:], shown("a\\n")
+    ('conv.weight', 'aa...', "'a\\\\n'")
+    """
+    text = name if name.isprintable() else repr(name)
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _read_safetensors(file: Path) -> Mapping[str, Tensor]:
@@ -97,95 +158,24 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
 
 
-def _find_tensors(content: Any) -> dict[str, Tensor]:
-    if not isinstance(content, Mapping):
-        return {}
+def _candidates(content: Any, path: tuple[str, ...]) -> Iterator[Candidate]:
+    if not isinstance(content, Mapping) or len(path) > _DEEPEST:
+        return
     tensors = {
         name: value
         for name, value in content.items()
         if isinstance(name, str) and isinstance(value, Tensor)
     }
     if tensors:
-        return tensors
-    inner = (_find_tensors(content[name]) for name in _WRAPPERS if name in content)
-    return next((found for found in inner if found), {})
+        yield Candidate(".".join(path), tensors)
+        return
+    for name, value in content.items():
+        if isinstance(name, str) and not any(word in name.lower() for word in _NO_WEIGHTS):
+            yield from _candidates(value, (*path, name))
 
 
-def fill(
-    module: nn.Module,
-    tensors: Mapping[str, Tensor],
-    *,
-    file: Path,
-    architecture: str,
-    unused: Collection[str] = (),
-) -> None:
-    """Put tensors into a network, all of them and into all of it.
-
-    A prefix that every name has and the network lacks (``module.``, as training on several
-    devices writes it) is taken off.
-
-    Parameters
-    ----------
-    module
-        The network; takes the values in its own data types.
-    tensors
-        As :func:`read_tensors` gives them.
-    file, architecture
-        For messages.
-    unused
-        Prefixes of tensors that may be there and that the network does not use, as those of
-        auxiliary classifiers.
-
-    Raises
-    ------
-    CheckpointError
-        Names or shapes do not fit; the message says which.
-    """
-    state = module.state_dict()
-    expected = {
-        name: tensor for name, tensor in state.items() if name.rpartition(".")[2] != _COUNTERS
-    }
-    given = {
-        name: tensor
-        for name, tensor in _without_prefix(tensors, expected).items()
-        if name.rpartition(".")[2] != _COUNTERS and not name.startswith(tuple(unused))
-    }
-    problems = []
-    if missing := sorted(expected.keys() - given.keys()):
-        problems.append(f"{_count(missing, 'key')} missing ({_some(missing)})")
-    if unexpected := sorted(given.keys() - expected.keys()):
-        problems.append(f"{_count(unexpected, 'key')} unexpected ({_some(unexpected)})")
-    reshaped = [
-        f"{name} is {_shape(given[name])} instead of {_shape(expected[name])}"
-        for name in sorted(expected.keys() & given.keys())
-        if given[name].shape != expected[name].shape
-    ]
-    if reshaped:
-        problems.append(f"{_count(reshaped, 'shape')} different ({_some(reshaped)})")
-    if problems:
-        raise CheckpointError(f"{file.name} does not fit {architecture}: {'; '.join(problems)}.")
-    # Updating keeps the versions of the modules' own formats, which some of them ask for.
-    state.update(given)
-    module.load_state_dict(state)
-
-
-def _without_prefix(tensors: Mapping[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
-    found = dict(tensors)
-    while not found.keys() & set(expected):
-        prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in found)), None)
-        if prefix is None:
-            break
-        found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
-    return found
-
-
-def _count(items: Collection[str], what: str) -> str:
-    return f"{len(items)} {what}{'' if len(items) == 1 else 's'}"
-
-
-def _some(items: Collection[str]) -> str:
-    return ", ".join(list(items)[:3]) + (", ..." if len(items) > 3 else "")
-
-
-def _shape(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a single value"
+def _keys(content: Any) -> str:
+    if not isinstance(content, Mapping) or not content:
+        return ""
+    names = [shown(str(name)) for name in list(content)[:4]]
+    return f" (its keys: {', '.join(names)}{', ...' if len(content) > 4 else ''})"

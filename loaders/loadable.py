@@ -29,6 +29,8 @@ class Loadable(Protocol):
     computation
         What it computes with its weights; None for published circuits. Where both are equal, no
         second load is needed.
+    notes
+        What a user is to know of how it was opened, a sentence each.
     """
 
     @property
@@ -43,6 +45,10 @@ class Loadable(Protocol):
     def computation(self) -> str | None:
         """What it computes: a scheme and a sha256."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user is to know of how it was opened."""
+
     def layers(self) -> list[dict[str, Any]]:
         """Return its layers as records of the graph, without composing kernels."""
 
@@ -56,6 +62,7 @@ class _LoadableNetwork:
         self.name = name
         self.fingerprint = network.fingerprint
         self.computation = network.computation
+        self.notes = network.notes
 
     def layers(self) -> list[dict[str, Any]]:
         from .network import layers_of
@@ -77,6 +84,7 @@ class _LoadablePublication:
         self.name: str = model["id"]
         self.fingerprint: str = model["fingerprint"]
         self.computation: str | None = model["computation"]
+        self.notes: tuple[str, ...] = ()
 
     def layers(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._rows.nodes["Layer"].to_pylist()

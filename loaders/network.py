@@ -54,6 +54,8 @@ class Network:
     computation
         What it computes with its tensors: see :mod:`circuitkb.loaders.computation` and
         :mod:`circuitkb.loaders.onnx_computation`; None where nobody asked.
+    notes
+        What a user is to know of how it was opened, a sentence each.
     pixels
         Values of black and white pixels that the weights were made for.
     """
@@ -69,6 +71,7 @@ class Network:
     fingerprint: str
     pixels: PixelRange = ASSUMED
     computation: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def network_rows(

@@ -30,6 +30,9 @@ Kind = Literal["zoo", "architecture", "onnx", "checkpoint", "published"]
 PUBLISHED = "published:inceptionv1"
 """The published circuits that ship with the package."""
 
+LARGEST_WEIGHT = 1e18
+"""Products of two such weights are still numbers of 32 bits."""
+
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 """How the name of a checkpoint file ends."""
 
@@ -214,9 +217,9 @@ def _open_checkpoint(source: Source, architecture: str | None) -> tuple[BuiltNet
         )
     wanted = Architecture.parse(architecture)
     require("torch", extra=LIBRARIES[wanted.library], what=source.text)
-    from .checkpoints import read_tensors
+    from .checkpoints import read_candidates
 
-    return wanted.build_from(read_tensors(file), file=file), file.stem
+    return wanted.build_from(read_candidates(file), file=file), file.stem
 
 
 def _open_onnx(source: Source) -> tuple[BuiltNetwork, str]:
@@ -268,6 +271,7 @@ def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -
         fingerprint=fingerprint(seen_tensors(module)),
         pixels=built.pixels,
         computation=built.computation or computation(module, example),
+        notes=built.notes,
     )
 
 
@@ -279,3 +283,9 @@ def _check_finite(source: Source, module: nn.Module) -> None:
     for name, tensor in seen_tensors(module).items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise SourceError(f"{source.text}: the weights {name} hold NaN or infinite values.")
+    for name, parameter in module.named_parameters():
+        if parameter.numel() and float(parameter.detach().abs().max()) > LARGEST_WEIGHT:
+            raise SourceError(
+                f"{source.text}: the weights {name} are larger than {LARGEST_WEIGHT:g}, too large "
+                "to be multiplied."
+            )

@@ -59,7 +59,8 @@ class ZooNetwork:
         code = require(_CODE, extra="zoo", what=self.name)
         weights = require(self.package, extra="zoo", what=self.name)
         # Imported here, as both need torch.
-        from .checkpoints import fill, read_tensors
+        from .checkpoints import read_tensors
+        from .fitting import fill
 
         folder = Path(str(weights.__file__)).parent / "models"
         files = sorted(folder.glob("*.pth"))

@@ -68,4 +68,6 @@ def load(
 
     with ckb.open(kb) as base, progress() as tell:
         report = base.load(source, name=name, keep=keep, architecture=architecture, progress=tell)
+    for note in report.notes:
+        typer.echo(f"note: {note}", err=True)
     typer.echo(report.message)

@@ -29,6 +29,7 @@ class MadeUp:
     fingerprint: str = "f" * 64
     computation: str | None = "torch1:a"
     layer: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     composed: list[int] = field(default_factory=list)
 
     def rows(self, keep: int = 64, progress: Progress = silent) -> GraphRows:

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from circuitkb.loaders.checkpoints import fill, read_tensors
+from circuitkb.loaders.checkpoints import read_tensors
+from circuitkb.loaders.fitting import fill
 from circuitkb.loaders.sources import open_network
 from circuitkb.schema.errors import CheckpointError, UnknownSourceError
 

@@ -303,6 +303,15 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         open_network(str(tmp_path / "w.safetensors"), architecture="torchvision:squeezenet1_1")
 
 
+def test_weights_whose_products_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    state = dict(open_network("torchvision:squeezenet1_1@none").module.state_dict())
+    state["classifier.1.bias"] = torch.full_like(state["classifier.1.bias"], 3e38)
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(SourceError, match=r"classifier\.1\.bias are larger than 1e\+18") as error:
+        open_network(str(tmp_path / "w.safetensors"), architecture="torchvision:squeezenet1_1")
+    message(error)
+
+
 @pytest.mark.parametrize("name", ZOO)
 def test_the_zoo_has_trained_weights_and_prints_nothing(
     name: str, capsys: pytest.CaptureFixture[str]
