@@ -46,6 +46,14 @@ def check_models(store: Store, wanted: Iterable[str]) -> None:
     check(store, (Mention("model", name) for name in wanted))
 
 
+def check_places(
+    store: Store, models: Iterable[str] | None = None, layers: Iterable[str] | None = None
+) -> None:
+    """Raise :class:`NotFoundError` for the first model or layer that is not there."""
+    check(store, (Mention("model", name) for name in models or ()))
+    check(store, (Mention("layer", name) for name in layers or ()))
+
+
 def _check_model(store: Store, mention: Mention) -> None:
     known = models(store)
     if not known:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from circuitkb import known_names
+from circuitkb.annotating.waiting import waiting
 from circuitkb.queries.catalogue import Prerequisite, Question
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores.base import Store
@@ -111,10 +112,13 @@ def _vocabulary(store: Store, wanted: Sequence[str]) -> Iterator[str]:
 
 
 def _waiting(store: Store) -> Iterator[str]:
-    waiting = store.read("MATCH (a:Annotation {state: 'pending'}) RETURN count(a)").rows[0][0]
-    if waiting:
-        wait = "annotation waits" if waiting == 1 else "annotations wait"
-        yield f"{waiting:,} {wait} for what is not loaded. To see for what: circuitkb ask pending"
+    if labels := waiting(store).notes:
+        yield from labels
+        return
+    count = store.read("MATCH (a:Annotation {state: 'pending'}) RETURN count(a)").rows[0][0]
+    if count:
+        wait = "annotation waits" if count == 1 else "annotations wait"
+        yield f"{count:,} {wait} for what is not loaded. To see for what: circuitkb ask pending"
 
 
 def _circuits(store: Store, wanted: Sequence[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ from circuitkb.stores.base import Store
 
 from .ratings import Ratings, ratings
 from .reliability import Floats, ValueSums, YesNoSums, masi_likeness
-
-Raters = Literal["human", "all"]
+from .waiting import Raters, Waiting, labels_wait, waiting
 
 CONFIDENCE = 0.95
 OVERALL = "(all concepts)"
@@ -59,6 +58,8 @@ class Alpha(NamedTuple):
         How many times the concept was given (over all: how many concepts were).
     why
         Why a figure is missing.
+    waiting
+        Labels of the concept (over all: of any) that do not count yet: their model is not loaded.
     """
 
     concept: str
@@ -71,6 +72,7 @@ class Alpha(NamedTuple):
     rater_count: int
     given: int
     why: str | None
+    waiting: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class AgreementReport:
     resamples: int
     seed: int
     seconds: float
+    notes: tuple[str, ...] = ()
+    """What does not count yet, and which command brings it."""
 
     def overall(self, raters: Raters = "all") -> Alpha:
         """Return alpha over all concepts."""
@@ -88,7 +92,7 @@ class AgreementReport:
 
     def to_result(self) -> Result:
         """Return one row for each concept and kind of raters; over all concepts first."""
-        notes = (*NOTES, f"{self.resamples} resamples, seed {self.seed}.")
+        notes = (*self.notes, *NOTES, f"{self.resamples} resamples, seed {self.seed}.")
         return Result(Alpha._fields, tuple(map(tuple, self.alphas)), seconds=self.seconds,
                       notes=notes)  # fmt: skip
 
@@ -117,6 +121,8 @@ def agreement(
     ------
     QueryError
         Fewer than 100 resamples.
+    NotFoundError
+        No such model or layer.
 
     References
     ----------
@@ -132,9 +138,17 @@ def agreement(
         for raters, part in (("human", found.humans()), ("all", found))
         for alpha in alphas_of(part, raters, seed=seed, resamples=resamples)  # type: ignore[arg-type]
     ]
+    absent = waiting(store, models, layers)
+    alphas = [_with_waiting(alpha, absent) for alpha in alphas]
     size = {alpha.concept: alpha.given for alpha in alphas if alpha.raters == "all"}
     alphas.sort(key=lambda a: (a.concept != OVERALL, -size[a.concept], a.concept, a.raters))
-    return AgreementReport(tuple(alphas), resamples, seed, perf_counter() - start)
+    return AgreementReport(tuple(alphas), resamples, seed, perf_counter() - start, absent.notes)
+
+
+def _with_waiting(alpha: Alpha, absent: Waiting) -> Alpha:
+    number = absent.count(None if alpha.concept == OVERALL else alpha.concept, alpha.raters)
+    why = alpha.why and (f"{alpha.why}; {labels_wait(number)}" if number else alpha.why)
+    return alpha._replace(waiting=number, why=why)
 
 
 def alphas_of(found: Ratings, raters: Raters, *, seed: int, resamples: int) -> list[Alpha]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,6 +13,7 @@ from circuitkb.schema.errors import QueryError
 from circuitkb.stores.base import Store
 
 from .ratings import Ratings, ratings
+from .waiting import waiting
 
 Rule = Literal["majority", "unanimous", "any"]
 
@@ -56,8 +58,11 @@ def consensus(
     ------
     QueryError
         An unknown rule, or fewer than one rater.
+    NotFoundError
+        No such model or layer.
     """
-    return consensus_of(ratings(store, models, layers), rule, least_raters)
+    found = consensus_of(ratings(store, models, layers), rule, least_raters)
+    return replace(found, notes=(*waiting(store, models, layers).notes, *found.notes))
 
 
 def consensus_of(found: Ratings, rule: Rule = "majority", least_raters: int = 2) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from circuitkb import known_names
 from circuitkb.queries.catalogue import find
 from circuitkb.results import Result
 from circuitkb.schema.ids import FeatureId
@@ -44,7 +45,13 @@ def measured_labels(
         Names to look in; all if not given.
     label
         Part of the label, in any case.
+
+    Raises
+    ------
+    NotFoundError
+        No such model or layer.
     """
+    known_names.check_places(store, models, layers)
     statement = find(QUESTION).bind(
         {"models": list(models or ()), "layers": list(layers or ()), "label": label}
     )

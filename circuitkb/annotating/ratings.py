@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitkb import known_names
 from circuitkb.stores.base import Store
 
 By = Literal["concept", "label"]
@@ -156,7 +157,13 @@ def ratings(
     by
         ``concept``: labels of one concept are one; that a vocabulary file declares, else that the
         author named, else the text as it is. ``label``: every label for itself.
+
+    Raises
+    ------
+    NotFoundError
+        No such model or layer.
     """
+    known_names.check_places(store, models, layers)
     parameters = {"models": list(models or ()), "layers": list(layers or ())}
     rows = [
         row

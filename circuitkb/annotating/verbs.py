@@ -235,7 +235,6 @@ class Annotate:
         """
         from circuitkb.annotating.agreement import agreement
 
-        self._check_names(models, layers)
         return agreement(self._store, models=models, layers=layers, seed=seed, resamples=resamples)
 
     def consensus(
@@ -255,10 +254,17 @@ class Annotate:
         """
         from circuitkb.annotating.consensus import consensus
 
-        self._check_names(models, layers)
         return consensus(
             self._store, models=models, layers=layers, rule=rule, least_raters=least_raters
         )
+
+    def waiting(
+        self, *, models: Sequence[str] | None = None, layers: Sequence[str] | None = None
+    ) -> tuple[str, ...]:
+        """Return a line for each model that labels wait for, with the command that loads it."""
+        from circuitkb.annotating.waiting import waiting
+
+        return waiting(self._store, models, layers).notes
 
     def declare(self, vocabulary: PathName) -> VocabularyReport:
         """Take in a vocabulary file: which labels mean which concept, and what would measure it.
@@ -340,11 +346,3 @@ class Annotate:
             importer=importer,
             progress=progress,
         )
-
-    def _check_names(self, models: Sequence[str] | None, layers: Sequence[str] | None) -> None:
-        """Refuse misspelt models and layers, of which nothing would be found."""
-        from circuitkb.known_names import check
-        from circuitkb.queries.conditions import Mention
-
-        check(self._store, [Mention("model", name) for name in models or ()])
-        check(self._store, [Mention("layer", name) for name in layers or ()])

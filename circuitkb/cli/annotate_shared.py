@@ -149,7 +149,10 @@ def disagreements(
         asked = base.ask(
             "disagreements", parameters=parameters, timeout=timeout, limit=format_.limit(limit)
         )
-    print_result(asked.result, format_, wide=wide, hidden=())
+        told = asked.result.notes
+        waits = [note for note in base.annotate.waiting(models=model) if note not in told]
+    result = replace(asked.result, notes=(*waits, *told))
+    print_result(result, format_, wide=wide, hidden=())
 
 
 def agreement(
@@ -174,7 +177,8 @@ def agreement(
     check_format(format_)
     with ckb.open(kb, create=False) as base:
         report = base.annotate.agreement(models=model, layers=layer, seed=seed, resamples=resamples)
-    print_result(_first(report.to_result(), format_.limit(limit)), format_, wide=wide, hidden=())
+    shown = _first(report.to_result(), format_.limit(limit))
+    print_result(shown, format_, wide=wide, hidden=("waiting",))
 
 
 def consensus(

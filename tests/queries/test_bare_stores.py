@@ -146,7 +146,7 @@ def test_labels_that_wait_for_a_model_are_no_labels_and_are_counted(tmp_path: An
         kb.annotate.import_files(sheet, author="ada", unit_base=0)
         notes = kb.ask("labels", parameters={"label": "curve"}).result.notes
     assert notes[0].startswith("This knowledge base is empty.")
-    assert notes[1].startswith("2 annotations wait for what is not loaded.")
+    assert notes[1].startswith("2 labels wait for net-a, which is not loaded: circuitkb load")
 
 
 @pytest.mark.parametrize("name", ["union", "contradicted", "disagreements"])
