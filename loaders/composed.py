@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from circuitkb.schema.kernels import Connection, Floats
 
@@ -28,10 +29,12 @@ class Composition:
     """Layers in order of computation, the kernels between them, and what has none.
 
     ``not_composed`` holds one sentence for each path without a linear edge; ``linearisation``
-    says how gated paths were made linear, or is None where there are none.
+    says how gated paths were made linear, or is None where there are none; ``missing`` has the
+    reasons for each layer that some path into was not composed of.
     """
 
     layers: tuple[ComposedLayer, ...]
     connections: tuple[Connection, ...]
     not_composed: tuple[str, ...]
     linearisation: str | None
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

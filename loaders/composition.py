@@ -203,6 +203,7 @@ class Composer:
             tuple(self._connections),
             tuple(self._sentences()),
             LINEARISATION if gated else None,
+            self._reasons(),
         )
 
     def _add_input(self) -> LinearForm:
@@ -267,6 +268,14 @@ class Composer:
             self._missing.setdefault(reason, []).append(name)
         for part in merge(form.parts) if self._edges else ():
             self._connections.append(_connection(f"c{len(self._connections):04d}", part, name))
+
+    def _reasons(self) -> dict[str, tuple[str, ...]]:
+        """Return why paths into each layer are missing, by layer."""
+        reasons: dict[str, tuple[str, ...]] = {}
+        for reason, layers in self._missing.items():
+            for layer in layers:
+                reasons[layer] = (*reasons.get(layer, ()), reason)
+        return reasons
 
     def _sentences(self) -> list[str]:
         sentences = []

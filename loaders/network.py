@@ -18,14 +18,15 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
 from .composed import ComposedLayer, Composition
-from .composition import Composer, compose
+from .composition import Composer
 from .pixels import ASSUMED, PixelRange
 from .provenance import load_provenance, tool
 from .summaries import EdgeSummary, UnitInputs, strongest_inputs
 from .tracing import trace
+from .verifying import Verified, verify
 
-COMPOSING = 0.85
-"""Share of the time that composing takes, for progress."""
+COMPOSING, CHECKING = 0.75, 0.85
+"""Shares of the time after which composing and checking are done, for progress."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +117,9 @@ def network_rows(
     check_slug(name)
     check_keep(keep)
     start = time.perf_counter()
-    composition = compose(
-        network.module,
-        network.example,
-        progress=lambda doing, done: progress(doing, COMPOSING * done),
-    )
-    progress("Summarising edges", COMPOSING)
+    verified = compose_and_verify(network, progress)
+    composition = verified.composition
+    progress("Summarising edges", CHECKING)
     summary = strongest_inputs(composition.connections, model=name, keep=keep)
     features = _features(composition, summary, name)
     layers = _layers(composition, name)
@@ -143,6 +141,7 @@ def network_rows(
                     "edges": summary.edges,
                     "edges_kept": summary.weights.num_rows,
                     "not_composed": len(composition.not_composed),
+                    "check": verified.summary(),
                 },
             ),
         },
@@ -168,6 +167,20 @@ def layers_of(network: Network, *, name: str) -> list[dict[str, Any]]:
     traced = trace(network.module, network.example)
     found: list[dict[str, Any]] = _layers(Composer(traced, edges=False).compose(), name).to_pylist()
     return found
+
+
+def compose_and_verify(network: Network, progress: Progress) -> Verified:
+    """Compose a network, and hold what was composed against the network itself."""
+    traced = trace(network.module, network.example)
+    composer = Composer(traced)
+    composition = composer.compose(lambda doing, done: progress(doing, COMPOSING * done))
+    return verify(
+        traced,
+        composer.sites,
+        composition,
+        network.pixels,
+        lambda doing, done: progress(doing, COMPOSING + (CHECKING - COMPOSING) * done),
+    )
 
 
 def check_keep(keep: int) -> None:

@@ -1,7 +1,8 @@
 """Which rule goes with which operation.
 
 An operation that is linear in the features gives a form; one that is not gives a form whose
-``missing`` names the operation and the module it stands in. Nothing is guessed.
+``missing`` names the operation and the module it stands in. Nothing is guessed: what a rule gives
+must have the shape of what the network computes, and a rule that fails costs its edges only.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from torch import Tensor
 from torch.fx import Node
 from torch.fx.node import map_arg
 
 from . import channel_rules, map_rules
-from .linear_form import KernelTooLargeError, LinearForm
-from .rule_context import RuleContext, operation_name, without_edges
+from .linear_form import KernelTooLargeError, LinearForm, Part
+from .rule_context import RuleContext, operation_name
 
 _REARRANGEMENTS = (
     "view", "reshape", "_unsafe_view", "permute", "transpose", "flatten", "unflatten", "slice",
@@ -79,7 +81,39 @@ def apply(context: RuleContext, node: Node, values: dict[Node, object]) -> objec
         return context.unknown(node, inputs)
     args = map_arg(node.args, lambda read: cast(Any, values[read]))
     try:
-        return rule(context, node, list(args))
+        result = rule(context, node, list(args))
+        fault = None if isinstance(result, Node) else _misfit(result, node.meta.get("val"))
     except KernelTooLargeError:
-        where = context.network.place(node)
-        return without_edges(inputs, f"{where} ({name}: its kernels would take too much memory)")
+        fault = "its kernels would take too much memory"
+    except MemoryError:
+        raise
+    except Exception as error:  # A fault in a rule costs the edges it is for, and not the load.
+        fault = f"its rule failed, {type(error).__name__}"
+    return result if fault is None else context.unknown(node, inputs, fault)
+
+
+def _misfit(result: object, value: object) -> str | None:
+    """Return how a form differs from the tensor that it stands for; None where it does not."""
+    if isinstance(result, list):
+        values = value if isinstance(value, list | tuple) else [value]
+        found = (_misfit(*both) for both in zip(result, values, strict=False))
+        return next((fault for fault in found if fault is not None), None)
+    if not isinstance(result, LinearForm) or not isinstance(value, Tensor):
+        return None
+    shape = tuple(value.shape)
+    if result.constant is not None and tuple(result.constant.shape) != shape:
+        return "its rule gave a constant of another shape"
+    if result.layout is None:
+        fits = result.index is None or tuple(result.index.shape) == shape
+    else:
+        area = result.rows * result.columns
+        size = {"n": shape[0], "c": result.channels, "y": result.rows, "x": result.columns}
+        size |= {"t": area, "f": result.channels * area}
+        fits = tuple(size[axis] for axis in result.layout) == shape
+    fits = fits and all(_inside(part, result.channels) for part in result.parts)
+    return None if fits else "its rule gave another shape than the network"
+
+
+def _inside(part: Part, channels: int) -> bool:
+    targets = part.targets
+    return targets.numel() == 0 or bool(targets.min() >= 0 and targets.max() < channels)

@@ -24,7 +24,7 @@ def load_provenance(
     source: str,
     fingerprint: str,
     started: float,
-    counts: Mapping[str, int],
+    counts: Mapping[str, object],
     keep: int | None = None,
 ) -> pa.Table:
     """Return the one Import row of a load.
@@ -34,7 +34,7 @@ def load_provenance(
     started
         When it began, by ``time.perf_counter``.
     counts
-        What was loaded, for the summary.
+        What was loaded, and how it was checked, for the summary.
     keep
         Strongest inputs that the graph keeps; None where all of what is published is kept.
 

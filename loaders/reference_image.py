@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 SEED = 0
 
 
-def pink_image(channels: int, rows: int, columns: int) -> Tensor:
-    """Return one image of pink noise, always the same one for the same size.
+def pink_image(channels: int, rows: int, columns: int, *, seed: int = SEED) -> Tensor:
+    """Return one image of pink noise, always the same one for the same size and seed.
 
     Its amplitude falls as 1/f with spatial frequency, as it does in photographs; its phases are
     random (a fixed seed) and independent between channels. Each channel has mean 0 and standard
@@ -33,7 +33,7 @@ def pink_image(channels: int, rows: int, columns: int) -> Tensor:
     """
     import torch
 
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     noise = np.fft.rfft2(rng.standard_normal((channels, rows, columns)))
     down, right = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None]
     frequency = np.hypot(down, right)

@@ -22,6 +22,7 @@ from circuitkb.loaders.network import Network, network_rows
 from circuitkb.loaders.published import published_rows
 from circuitkb.loaders.reference_image import pink_image
 from circuitkb.loaders.sources import open_network
+from circuitkb.loaders.verifying import Verified
 from circuitkb.schema.errors import IdError, SourceError
 from circuitkb.schema.ids import FeatureId, LayerId
 from circuitkb.schema.kernels import Connection
@@ -64,7 +65,8 @@ def relation(rows: GraphRows, name: str) -> list[dict[str, Any]]:
 
 def given(monkeypatch: pytest.MonkeyPatch, composition: Composition) -> None:
     """Let composing give this."""
-    monkeypatch.setattr("circuitkb.loaders.network.compose", lambda *_, **__: composition)
+    verified = Verified(composition, ())
+    monkeypatch.setattr("circuitkb.loaders.network.compose_and_verify", lambda *_: verified)
 
 
 def test_the_model_says_what_it_is_and_how_much_of_it_the_graph_keeps() -> None:
@@ -247,7 +249,9 @@ def test_progress_grows_from_nothing_to_the_whole() -> None:
     assert shares == sorted(shares)
     assert shares[0] == 0
     assert shares[-1] == 1
-    assert {doing for doing, _ in told} == {"Composing kernels", "Summarising edges"}
+    assert {doing for doing, _ in told} == {
+        "Composing kernels", "Checking kernels", "Summarising edges"
+    }  # fmt: skip
 
 
 def test_an_opened_source_knows_its_name_and_fingerprint_before_the_work() -> None:
