@@ -22,7 +22,7 @@ from circuitkb.loaders.reference_image import pink_image
 from circuitkb.loaders.tracing import TracedNetwork, trace
 from circuitkb.loaders.verifying import Verified, verify
 
-from .random_networks import random_network
+from .drawn_networks import random_network
 
 PIXELS = PixelRange((-1.0,), (1.0,), known=True)
 
