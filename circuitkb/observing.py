@@ -56,7 +56,10 @@ def observe(
 
     from circuitkb.loaders.viewing import plan_views
 
-    views = plan_views(network.module, network.example)
+    def planning(doing: str, done: float) -> None:
+        progress(f"{model}: {doing}", PLANNING * (0.2 + 0.5 * done))
+
+    views = plan_views(network.module, network.example, progress=planning)
     battery = _battery(network, views)
     settings = _settings(network, views, seed=seed)
     before = store.responses(model)
@@ -209,7 +212,11 @@ def _record(
     def showing(doing: str, done: float) -> None:
         progress(f"{model}: {doing}", PLANNING + (SHOWING - PLANNING) * done)
 
-    looks = [look(network, view) for view in views]
+    looks = []
+    for place, view in enumerate(views):
+        shown = f"for images of {view.rows} x {view.columns}"
+        progress(f"{model}: tracing {shown}", PLANNING * (0.7 + 0.3 * place / len(views)))
+        looks.append(look(network, view))
     recording = record(
         network,
         battery,

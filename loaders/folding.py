@@ -6,7 +6,7 @@ rounding. Composition reads the network as it was traced; only observation folds
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from operator import getitem
 from typing import Any
@@ -92,6 +92,38 @@ def copied(network: TracedNetwork) -> TracedNetwork:
         input=copies[network.input],
         outputs=tuple(copies[node] for node in network.outputs),
     )
+
+
+def until(network: TracedNetwork, names: Collection[str]) -> TracedNetwork:
+    """Return a network that ends with the last of some nodes: no step that comes after is run.
+
+    Parameters
+    ----------
+    network
+        Is not changed; constants that no step reads any more are let go.
+    names
+        Of nodes that are there; none of them leaves the network as it is.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from .tracing import trace
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
+    >>> traced = trace(layers, torch.zeros(1, 3, 8, 8))
+    >>> [node.name for node in until(traced, ["relu"]).operations()]
+    ['conv2d', 'relu']
+    """
+    network = copied(network)
+    graph, nodes = network.graph, list(network.graph.nodes)
+    last = max((place for place, node in enumerate(nodes) if node.name in names), default=None)
+    if last is None:
+        return network
+    for node in reversed(nodes[last + 1 :]):
+        if node.op != "placeholder":
+            graph.erase_node(node)
+    graph.output(nodes[last])
+    constants = {node: value for node, value in network.constants.items() if node.users}
+    return replace(network, constants=constants, outputs=(nodes[last],))
 
 
 def _fold_norm(graph: Graph, constants: dict[Node, Tensor], norm: Node) -> dict[str, str]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.fx import Node
 
 from circuitkb.schema.errors import ObservationError, TraceError
 from circuitkb.schema.kernels import Floats
+from circuitkb.schema.progress import Progress, silent
 
 from .composition import Site
-from .folding import fold
+from .folding import fold, until
 from .network import Network
-from .shuffling import shuffle
+from .shuffling import moments, shuffle
 from .tracing import TracedNetwork, trace
 from .viewing import Place, View, sites_in
 
@@ -74,32 +78,83 @@ class Onlooker:
         before, after = (np.concatenate(side) for side in zip(*parts, strict=True))
         return before, after
 
-    def shuffled(self, images: Floats, *, seed: int) -> Onlooker:
-        """Return the same for the network with shuffled weights.
+    def shuffled(
+        self, images: Floats, *, seeds: Sequence[int], progress: Progress = silent
+    ) -> list[Onlooker]:
+        """Return the same for copies of the network with shuffled weights, one for each seed.
 
         ``images`` are those on which the moments of activity are made equal; see
         :func:`circuitkb.loaders.shuffling.shuffle`.
         """
         batches = torch.split(torch.from_numpy(np.ascontiguousarray(images)), self.batch)
         shown = torch.cat([self._filled(batch) for batch in batches])
-        return replace(self, network=shuffle(self.network, shown, seed=seed))
+        tell = [_part(progress, place, 1 + len(seeds)) for place in range(1 + len(seeds))]
+        wanted = moments(self.network, shown, progress=tell[0])
+        return [
+            replace(
+                self,
+                network=shuffle(self.network, shown, seed=seed, wanted=wanted, progress=part),
+            )
+            for seed, part in zip(seeds, tell[1:], strict=True)
+        ]
+
+    @cached_property
+    def _program(self) -> tuple[dict[Node, Any], list[_Step]]:
+        """What does not depend on the image, computed once; and what to run for each batch."""
+        network = self.network
+        fixed: dict[Node, Any] = dict(network.constants)
+        steps = []
+        for node in network.operations():
+            if node in network.dynamic:
+                gone = tuple(
+                    read
+                    for read in node.all_input_nodes
+                    if network.last_use[read] is node and read in network.dynamic
+                )
+                steps.append(_Step(node, gone, self._reads(node)))
+            else:
+                fixed[node] = network.value_of(node, fixed.__getitem__)
+        return fixed, steps
+
+    def _reads(self, node: Node) -> tuple[_Read, ...]:
+        """Return what to read when a node has its value."""
+        ends = dict(zip(self.units, np.cumsum([*self.units.values()]).tolist(), strict=True))
+        found = []
+        for side, layers in enumerate((self._before, self._after)):
+            for layer in layers.get(node.name, ()):
+                place = self.view.places[layer]
+                early = side == 0 and place.before is not None
+                index = place.before if early and place.before is not None else place.index
+                columns = slice(ends[layer] - self.units[layer], ends[layer])
+                found.append(_Read(self.view.sites[layer], index, side, columns))
+        return tuple(found)
 
     @torch.inference_mode()
     def _run(self, images: Tensor) -> tuple[Floats, Floats]:
-        read: tuple[dict[str, Floats], dict[str, Floats]] = ({}, {})
-        wanted = 2 * len(self.units)
-        for node, value in self.network.values(self._filled(images)):
-            for layer in self._before.get(node.name, ()):
-                place = self.view.places[layer]
-                index = place.index if place.before is None else place.before
-                read[0][layer] = self._at_place(layer, value, index)[: len(images)]
-            for layer in self._after.get(node.name, ()):
-                index = self.view.places[layer].index
-                read[1][layer] = self._at_place(layer, value, index)[: len(images)]
-            if len(read[0]) + len(read[1]) == wanted:  # what comes later is not asked for
-                break
-        before, after = (np.concatenate([side[layer] for layer in self.units], 1) for side in read)
-        return before, after
+        answers = torch.empty(2, self.batch, sum(self.units.values()))
+
+        def read(value: Any, reads: Iterable[_Read]) -> None:
+            for site, place, side, columns in reads:
+                answers[side, :, columns] = site.units(value, place)
+
+        fixed, steps = self._program
+        image = self._filled(images)
+        values = {**fixed, self.network.input: image}
+        read(image, self._reads(self.network.input))
+        for node, gone, reads in steps:
+            values[node] = value = self.network.value_of(node, values.__getitem__)
+            read(value, reads)  # at once, as a later operation may overwrite it
+            for past in gone:
+                del values[past]
+        found: Floats = answers[:, : len(images)].numpy()
+        if not np.isfinite(found).all():
+            unit = int(np.flatnonzero(~np.isfinite(found).all(axis=(0, 1)))[0])
+            ends = np.cumsum(list(self.units.values()))
+            layer = list(self.units)[int(np.searchsorted(ends, unit, side="right"))]
+            raise ObservationError(
+                f"Layer {layer!r} answers with NaN or infinity: the network cannot be observed."
+            )
+        return found[0], found[1]
 
     def _filled(self, images: Tensor) -> Tensor:
         """Return a whole batch: the last image stands for those that are missing."""
@@ -108,15 +163,31 @@ class Onlooker:
             images = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)])
         return images.contiguous(memory_format=torch.channels_last)
 
-    def _at_place(self, layer: str, value: Tensor, index: tuple[int, ...]) -> Floats:
-        """Return a layer's values at one position, axes (image, unit); a copy."""
-        units = self.view.sites[layer].units(value, index)
-        answers: Floats = units.float().numpy().copy()
-        if not np.isfinite(answers).all():
-            raise ObservationError(
-                f"Layer {layer!r} answers with NaN or infinity: the network cannot be observed."
-            )
-        return answers
+
+class _Read(NamedTuple):
+    """Which units to read, and where their answers stand: before (0) or after (1) it all."""
+
+    site: Site
+    place: tuple[int, ...]
+    side: int
+    columns: slice
+
+
+class _Step(NamedTuple):
+    """An operation, whose values are not asked for afterwards, and what to read of its own."""
+
+    node: Node
+    gone: tuple[Node, ...]
+    reads: tuple[_Read, ...]
+
+
+def _part(progress: Progress, place: int, count: int) -> Progress:
+    """Return a progress that is one of several equal parts."""
+
+    def told(doing: str, done: float) -> None:
+        progress(doing, (place + done) / count)
+
+    return told
 
 
 def look(network: Network, view: View, *, layers: Collection[str] | None = None) -> Onlooker:
@@ -153,7 +224,7 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
         before.setdefault(folded.names[early.name], []).append(layer)
     return Onlooker(
         view,
-        folded.network,
+        until(folded.network, {*after, *before}),
         batch,
         {layer: _channels(site, view.places[layer]) for layer, site in sites.items()},
         {name: tuple(layers) for name, layers in after.items()},

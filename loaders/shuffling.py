@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.fx import Node
+
+from circuitkb.schema.progress import Progress, silent
 
 from .folding import copied, set_weights
 from .rule_context import argument, operation_name
@@ -17,9 +19,39 @@ from .tracing import TracedNetwork
 WEIGHTED = ("conv2d", "linear")
 """Operations whose weights are shuffled, each with the output's channels as first axis."""
 
+_NUMBERS_AT_ONCE = 2**22
+"""Weights that are permuted together; a large linear layer would fill the memory at once."""
+
+_PERMUTING = 0.2
+"""Share of shuffling after which the weights are permuted, for progress."""
+
+
+Moments = Mapping[str, tuple[Tensor, Tensor]]
+"""Mean and standard deviation of each channel that a weighted operation gives, by its name."""
+
 
 @torch.no_grad()
-def shuffle(network: TracedNetwork, images: Tensor, *, seed: int) -> TracedNetwork:
+def moments(network: TracedNetwork, images: Tensor, *, progress: Progress = silent) -> Moments:
+    """Return the moments of every operation with weights, over images and positions.
+
+    ``images`` are as for :func:`shuffle`, ``progress`` is told how far it is.
+    """
+    return {
+        node.name: _moments(node, values)
+        for node, values in _together(network, images, progress)
+        if _is_weighted(network, node)
+    }
+
+
+@torch.no_grad()
+def shuffle(
+    network: TracedNetwork,
+    images: Tensor,
+    *,
+    seed: int,
+    wanted: Moments | None = None,
+    progress: Progress = silent,
+) -> TracedNetwork:
     """Return a network in which each unit's weights are permuted within its own kernel.
 
     A unit keeps the values of its weights, but neither which input nor which place they belong to.
@@ -37,6 +69,10 @@ def shuffle(network: TracedNetwork, images: Tensor, *, seed: int) -> TracedNetwo
         one depth is in memory at once.
     seed
         Of the permutations: the same seed gives the same network.
+    wanted
+        What :func:`moments` gives for the same network and images, where it is known already.
+    progress
+        Told how far it is.
 
     Notes
     -----
@@ -55,33 +91,48 @@ def shuffle(network: TracedNetwork, images: Tensor, *, seed: int) -> TracedNetwo
     ...                     atol=1e-5))
     True
     """
+    if wanted is None:
+        wanted = moments(network, images)
     generator = torch.Generator().manual_seed(seed)
-    batches = torch.split(images, len(network.example))
-    wanted = {
-        node.name: _moments(node, values)
-        for node, values in _together(network, batches)
-        if _is_weighted(network, node)
-    }
     shuffled = copied(network)
     nodes = [node for node in shuffled.operations() if node.name in wanted]
-    for node in nodes:
+    for place, node in enumerate(nodes):
+        progress("Shuffling weights", _PERMUTING * place / len(nodes))
         kernel, bias = _weights(shuffled, node)
-        flat = kernel.flatten(1)
-        order = torch.rand(flat.shape, generator=generator).argsort(dim=1)
-        permuted = _laid_out_as(kernel, flat.gather(1, order).reshape(kernel.shape))
+        permuted = torch.empty_like(kernel)  # laid out as the kernel is
+        permuted.copy_(_permuted(kernel.flatten(1), generator).reshape(kernel.shape))
         set_weights(shuffled.graph, shuffled.constants, node, permuted, bias.clone())
     shuffled = replace(shuffled)
-    for node, values in _together(shuffled, batches):
+
+    def matching(doing: str, done: float) -> None:
+        progress("Shuffling weights", _PERMUTING + (1 - _PERMUTING) * done)
+
+    for node, values in _together(shuffled, images, matching):
         if node.name in wanted:
             _match(shuffled, node, values, wanted[node.name])
     return shuffled
 
 
+def _permuted(values: Tensor, generator: torch.Generator) -> Tensor:
+    """Return a matrix with each row in an order of its own: that of as many random numbers."""
+    rows, length = values.shape
+    permuted = torch.empty_like(values, memory_format=torch.contiguous_format)
+    at_once = max(1, _NUMBERS_AT_ONCE // max(1, length))
+    for start in range(0, rows, at_once):
+        part = values[start : start + at_once]
+        order = torch.rand(part.shape, generator=generator).argsort(dim=1)
+        torch.gather(part, 1, order, out=permuted[start : start + at_once])
+    return permuted
+
+
 def _together(
-    network: TracedNetwork, batches: Sequence[Tensor]
+    network: TracedNetwork, images: Tensor, progress: Progress
 ) -> Iterator[tuple[Node, list[Any]]]:
     """Run batches side by side, one operation at a time; yield their values at each node."""
-    for items in zip(*map(network.values, batches), strict=True):
+    batches = torch.split(images, len(network.example))
+    count = 1 + sum(1 for _ in network.operations())
+    for place, items in enumerate(zip(*map(network.values, batches), strict=True)):
+        progress("Measuring activity", place / count)
         yield items[0][0], [value for _, value in items]
 
 
@@ -101,12 +152,6 @@ def _weights(network: TracedNetwork, node: Node) -> tuple[Tensor, Tensor]:
     return values, values.new_zeros(len(values)) if bias is None else network.constants[bias]
 
 
-def _laid_out_as(model: Tensor, values: Tensor) -> Tensor:
-    laid_out = torch.empty_like(model)
-    laid_out.copy_(values)
-    return laid_out
-
-
 def _channels_last(node: Node, value: Tensor) -> Tensor:
     return value.movedim(1, -1) if operation_name(node) == "conv2d" else value
 
@@ -115,12 +160,12 @@ def _moments(node: Node, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each channel over images and positions."""
     counts, means, variances = [], [], []
     for value in values:
-        axis = 1 if operation_name(node) == "conv2d" else value.ndim - 1
-        others = [place for place in range(value.ndim) if place != axis]
-        variance, mean = torch.var_mean(value, dim=others, correction=0)
-        counts.append(value.numel() / len(mean))
+        flat = _channels_last(node, value).flatten(0, -2)
+        mean = flat.mean(0)
+        away = flat - mean
+        counts.append(len(flat))
         means.append(mean.double())
-        variances.append(variance.double())
+        variances.append(away.mul_(away).mean(0).double())
     share = torch.tensor(counts, dtype=torch.float64)[:, None] / sum(counts)
     mean = (share * torch.stack(means)).sum(0)
     inside, between = torch.stack(variances), (torch.stack(means) - mean) ** 2

@@ -18,6 +18,7 @@ from circuitkb.schema.ids import slugify
 from .architectures import LIBRARIES, Architecture, BuiltNetwork, known_names
 from .extras import require
 from .near_matches import did_you_mean
+from .quiet import quiet
 from .zoo import ZOO
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _library_names() -> Iterator[str]:
             continue
 
 
+@quiet()
 def open_network(source: str, *, architecture: str | None = None) -> Network:
     """Build the network that a SOURCE stands for, with its weights and a reference image.
 

@@ -19,6 +19,7 @@ from torch.fx.node import map_arg
 
 from circuitkb.schema.errors import TraceError
 
+from .quiet import quiet
 from .stepwise import seen_path
 
 _REPEATED_CALL = re.compile(r"@\d+")
@@ -143,15 +144,15 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
         for path, part in module.named_modules()
     ]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), quiet():
             exported = torch.export.export(module, (example,), strict=False)
+            exported = exported.run_decompositions({})
     except Exception as error:
         path, kind = calls[-1] if calls else ("", type(module).__name__)
         raise TraceError(_explain(error, seen_path(module, path), kind)) from error
     finally:
         for hook in hooks:
             hook.remove()
-    exported = exported.run_decompositions({})
     signature = exported.graph_signature
     stored = {**exported.state_dict, **exported.constants}
     names = {

@@ -6,9 +6,8 @@ the layers that have a unit whose receptive field is centred exactly there.
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from circuitkb.schema.errors import TraceError
+from circuitkb.schema.progress import Progress, silent
 
 from .composition import Site, find_sites
 from .receptive_fields import along_axes, centres, longest_side, receptive_fields
@@ -82,7 +82,11 @@ class View:
 
 
 def plan_views(
-    module: nn.Module, example: Tensor, *, sizes: Literal["any", "native"] = "any"
+    module: nn.Module,
+    example: Tensor,
+    *,
+    sizes: Literal["any", "native"] = "any",
+    progress: Progress = silent,
 ) -> list[View]:
     """Plan how to look at every layer of a network, in few views.
 
@@ -100,6 +104,8 @@ def plan_views(
         Image of the native size, axes (1, channel, row, column).
     sizes
         ``native`` keeps to the example's size.
+    progress
+        Told how far it is, which nobody knows exactly: how many sizes are tried shows.
 
     Returns
     -------
@@ -120,7 +126,7 @@ def plan_views(
     >>> view.rows, view.centre, view.places["1"]
     (35, (17.0, 17.0), Place(index=(5, 5), before=(5, 5), off_centre=0.0, side=5))
     """
-    return _Planner(module, example, flexible=sizes == "any").plan()
+    return _Planner(module, example, flexible=sizes == "any", progress=progress).plan()
 
 
 def sites_in(network: TracedNetwork, sites: Mapping[str, Site]) -> dict[str, Site]:
@@ -229,8 +235,12 @@ def _is_flattened(site: Site) -> bool:
 class _Planner:
     """Takes views for the deepest layers first, until every layer has one."""
 
-    def __init__(self, module: nn.Module, example: Tensor, *, flexible: bool) -> None:
+    def __init__(
+        self, module: nn.Module, example: Tensor, *, flexible: bool, progress: Progress
+    ) -> None:
         self._module = module
+        self._progress = progress
+        self._tell(example.shape[2:], traced=0)
         self._native = _Sized(trace(module, example))
         self._size = (self._native.rows, self._native.columns)
         self._traced: dict[tuple[int, int], _Sized | None] = {self._size: self._native}
@@ -278,21 +288,21 @@ class _Planner:
     def _at(self, size: tuple[int, int]) -> _Sized | None:
         """Trace the network at another size; None if it takes none, or computes otherwise there."""
         if size not in self._traced:
+            self._tell(size, traced=len(self._traced))
             image = pink_image(self._native.network.example.shape[1], *size)
-            tracing = logging.getLogger("torch")
-            level = tracing.level
             try:
-                # That it takes no images of another size is an answer, and no error to be shown.
-                tracing.setLevel(logging.CRITICAL)
                 sized = _Sized(trace(self._module, image))
                 same = sized.corresponds_to(self._native)
-            except TraceError:
+            except TraceError:  # that it takes no images of another size is an answer
                 same = False
-            finally:
-                tracing.setLevel(level)
             self._traced[size] = sized if same else None
             self._flexible = same
         return self._traced[size]
+
+    def _tell(self, size: Sequence[int], *, traced: int) -> None:
+        """Say which size is traced; each takes half of what is left of the progress."""
+        rows, columns = size
+        self._progress(f"tracing for images of {rows} x {columns}", 1 - 0.5**traced)
 
 
 def _view(sized: _Sized, centre: tuple[float, float], layers: list[str]) -> View:

@@ -115,6 +115,8 @@ def main() -> None:
     # Threads of PyTorch that wait for one another spin at first: for as long as here they lose
     # little where cores are free, and do not take the cores from others for long where not.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    # What PyTorch's compiled part warns of, as of a processor it has no kernels for, is no news.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if not sys.warnoptions and os.environ.get("CIRCUITKB_DEBUG") != "1":
         warnings.simplefilter("ignore")  # Of other packages' code, which a user cannot mend.
     try:

@@ -7,11 +7,13 @@ where it stopped; nothing of it is in the knowledge base before it is whole.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
 VERSION = "1"
 
 IMAGES_AT_ONCE = 32
-"""Stimuli that are drawn and shown together; after each lot the work can be interrupted."""
+"""Stimuli that are drawn together, as one drawing makes several of them."""
+
+SECONDS_BETWEEN_NOTES = 2.0
+"""After so much work, or one batch if that takes longer, it is noted how far it is."""
 
 CALIBRATION = 32
 """Stimuli, evenly over the battery, on which shuffled copies get the moments of the network."""
@@ -59,7 +64,7 @@ class Recording:
     second_stimuli
         Places of those in the battery.
     resumed
-        Share of the work that an interrupted observation had done already.
+        Share of the images that an interrupted observation had shown already.
     """
 
     responses: Responses
@@ -109,15 +114,40 @@ def record(
                         second_stimuli.tolist(), seed, dict(settings), layers])  # fmt: skip
     shapes = {"answers": (4, len(battery), units), "second": (len(second_stimuli), units)}
     with _work(workspace, key, shapes) as work:
-        total = len(looks) * len(battery)
-        resumed, column = work.done / total, 0
+        resumed, column = 0.0, 0
         for place, look in enumerate(looks):
             columns = slice(column, column + sum(look.units.values()))
             showing = _Showing(network, battery, look, columns, second_stimuli, seed)
-            for done in showing.through(work, place * len(battery)):
-                progress("Showing stimuli", done / total)
+            first = max(0, work.done - place * len(battery))
+            reached = work.done >= place * len(battery)
+            resumed += showing.share(first, work.steps if reached else 0) / len(looks)
+            tell = _part_of(progress, place, len(looks))
+            showing.show(work, first, already=place * len(battery), progress=tell)
             column = columns.stop
         return _recording(work.arrays, battery, layers, second_stimuli, settings, resumed)
+
+
+def _part_of(progress: Progress, place: int, count: int) -> Progress:
+    def told(doing: str, done: float) -> None:
+        progress(doing, (place + done) / count)
+
+    return told
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Images of a lot that run together: so long as nothing of a step is lost, nothing is.
+
+    Attributes
+    ----------
+    shown_to
+        0 for the network, 1 and 2 for its copies.
+    chosen
+        Places in the battery.
+    """
+
+    shown_to: int
+    chosen: NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,27 +161,76 @@ class _Showing:
     second_stimuli: NDArray[np.intp]
     seed: int
 
-    def through(self, work: _Work, already: int) -> Iterator[int]:
-        """Show what was not shown before; ``already`` stimuli belong to other ways of looking."""
-        count = len(self.battery)
-        first = max(0, work.done - already)
-        if first >= count:
-            return
-        sample = np.unique(np.linspace(0, count - 1, CALIBRATION).astype(int))
-        calibration = self._images(sample)
-        copies = [self.look.shuffled(calibration, seed=self.seed + k) for k in range(2)]
-        answers, second = work.arrays["answers"], work.arrays["second"]
-        for start in range(first, count, IMAGES_AT_ONCE):
-            yield already + start
-            stop = min(count, start + IMAGES_AT_ONCE)
-            rows, shown = (slice(start, stop), self.columns), self._images(np.arange(start, stop))
-            answers[0][rows], answers[1][rows] = self.look.answers(shown)
-            answers[3][rows], answers[2][rows] = copies[0].answers(shown)
-            low, high = np.searchsorted(self.second_stimuli, (start, stop)).tolist()
-            if high > low:
-                chosen = shown[self.second_stimuli[low:high] - start]
-                second[low:high, self.columns], _ = copies[1].answers(chosen)
+    def show(self, work: _Work, first: int, *, already: int, progress: Progress) -> None:
+        """Show what was not shown before.
+
+        Parameters
+        ----------
+        work
+            What was done, and where what is done is kept.
+        first
+            Stimuli that were shown to the network and its copies.
+        already
+            Stimuli that belong to other ways of looking.
+        """
+        onlookers = [self.look]
+        for start in range(first, len(self.battery), IMAGES_AT_ONCE):
+            stop = min(len(self.battery), start + IMAGES_AT_ONCE)
+            lot = self._images(np.arange(start, stop))
+            for number, step in enumerate(self._lot(start)):
+                if number < work.steps:
+                    continue
+                progress("Showing stimuli", self.share(start, number))
+                if step.shown_to and len(onlookers) == 1:
+                    tell = self._preparing(progress, start, number)
+                    onlookers += self._copies(tell)
+                before, after = onlookers[step.shown_to].answers(lot[step.chosen - start])
+                self._write(work, step, before, after)
+                work.step(number + 1)
             work.save(already + stop)
+        progress("Showing stimuli", 1.0)
+
+    def _write(self, work: _Work, step: _Step, before: Recorded, after: Recorded) -> None:
+        if step.shown_to == 2:
+            rows = np.searchsorted(self.second_stimuli, step.chosen)
+            work.arrays["second"][rows, self.columns] = before
+            return
+        # The network's answers stand first, those of its copy with the later side before.
+        sides = (0, 1) if step.shown_to == 0 else (3, 2)
+        for side, answers in zip(sides, (before, after), strict=True):
+            work.arrays["answers"][side, step.chosen, self.columns] = answers
+
+    def _lot(self, start: int) -> list[_Step]:
+        """Return the steps of a lot: the same however often it is interrupted."""
+        stop = min(len(self.battery), start + IMAGES_AT_ONCE)
+        every = np.arange(start, stop)
+        low, high = np.searchsorted(self.second_stimuli, (start, stop)).tolist()
+        return [
+            _Step(shown_to, chosen[first : first + self.look.batch])
+            for shown_to, chosen in enumerate((every, every, self.second_stimuli[low:high]))
+            for first in range(0, len(chosen), self.look.batch)
+        ]
+
+    def _copies(self, progress: Progress) -> list[Onlooker]:
+        sample = np.unique(np.linspace(0, len(self.battery) - 1, CALIBRATION).astype(int))
+        seeds = [self.seed, self.seed + 1]
+        return self.look.shuffled(self._images(sample), seeds=seeds, progress=progress)
+
+    def share(self, stimuli: int, steps: int = 0) -> float:
+        """Return the share of all images that were shown after so many stimuli and steps more."""
+        second = int(np.searchsorted(self.second_stimuli, stimuli))
+        partly = self._lot(stimuli)[:steps] if steps and stimuli < len(self.battery) else ()
+        shown = 2 * min(stimuli, len(self.battery)) + second + sum(len(s.chosen) for s in partly)
+        return shown / (2 * len(self.battery) + len(self.second_stimuli))
+
+    def _preparing(self, progress: Progress, start: int, number: int) -> Progress:
+        """Return a progress that moves within one step: what is prepared is shown to nobody."""
+        low, high = self.share(start, number), self.share(start, number + 1)
+
+        def told(doing: str, done: float) -> None:
+            progress(doing, low + (high - low) * done)
+
+        return told
 
     def _images(self, which: NDArray[np.intp]) -> NDArray[np.float32]:
         view = self.look.view
@@ -161,18 +240,42 @@ class _Showing:
 
 @dataclass(eq=False)
 class _Work:
-    """Unfinished answers, axes (array, stimulus, unit), and how many stimuli are done."""
+    """Unfinished answers, and how much is done of them.
+
+    Attributes
+    ----------
+    arrays
+        Axes (array, stimulus, unit).
+    done
+        Stimuli that were shown to the network and its copies.
+    steps
+        Steps of the next lot of stimuli that were done too.
+    """
 
     arrays: Mapping[str, Recorded]
     done: int
+    steps: int
     note: Path
     key: str
+    noted: float = -math.inf
+
+    def step(self, steps: int) -> None:
+        """Say that another step of the lot was done; note it, if not another one was just now."""
+        self.steps = steps
+        if monotonic() - self.noted >= SECONDS_BETWEEN_NOTES:
+            self.write_note()
 
     def save(self, done: int) -> None:
-        self.done = done
+        """Note that a lot was done."""
+        self.done, self.steps = done, 0
+        self.write_note()
+
+    def write_note(self) -> None:
+        """Write down how much is done."""
         unfinished = self.note.with_suffix(".new")
-        unfinished.write_text(json.dumps({"key": self.key, "done": done}))
+        unfinished.write_text(json.dumps({"key": self.key, "done": self.done, "steps": self.steps}))
         unfinished.replace(self.note)
+        self.noted = monotonic()
 
 
 @contextmanager
@@ -192,21 +295,26 @@ def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Iter
         paths = {name: folder / f"{name}.npy" for name in shapes}
         try:
             noted = json.loads(note.read_text())
+            done, steps = int(noted["done"]), int(noted.get("steps", 0))
             fits = noted["key"] == key and all(
                 _is_whole(path, shapes[name]) for name, path in paths.items()
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             fits = False
+        if not fits:
+            done = steps = 0
+            note.unlink(missing_ok=True)
         arrays = {
             name: np.lib.format.open_memmap(paths[name], mode="r+")
             if fits
             else np.lib.format.open_memmap(paths[name], mode="w+", dtype=np.float32, shape=shape)
             for name, shape in shapes.items()
         }
-        work = _Work(arrays, int(noted["done"]) if fits else 0, note, key)
-        if not fits:
-            work.save(0)
-        yield work
+        work = _Work(arrays, done, steps, note, key)
+        try:
+            yield work
+        finally:  # what was done when somebody pressed Ctrl-C
+            work.write_note()
     finally:
         lock.release()
 

@@ -305,7 +305,7 @@ def test_a_shuffled_copy_has_the_same_places_and_other_answers() -> None:
     network = network_of(Uneven())
     (onlooker,) = looks_at(network)
     images = noise(40, onlooker.view)
-    one, same, other = (onlooker.shuffled(images[:32], seed=seed) for seed in (1, 1, 2))
+    one, same, other = onlooker.shuffled(images[:32], seeds=[1, 1, 2])
     plain = by_layer(onlooker, onlooker.answers(images)[0])
     found = [by_layer(copy, copy.answers(images)[0]) for copy in (one, same, other)]
     for layer in ("relu", "act", "head"):
@@ -336,4 +336,4 @@ def test_a_map_that_is_flattened_is_flattened_in_the_order_of_the_module() -> No
     maps = hooked(network.module, images, {"head": "head"})
     for answers in onlooker.answers(images):
         np.testing.assert_allclose(by_layer(onlooker, answers)["head"], maps["head"], atol=1e-5)
-    onlooker.shuffled(images, seed=0).answers(images)
+    onlooker.shuffled(images, seeds=[0])[0].answers(images)

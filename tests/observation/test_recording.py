@@ -30,13 +30,9 @@ from circuitkb.schema.progress import Progress, silent
 
 SIDE = 18
 STIMULI = 3 * IMAGES_AT_ONCE + 5
-LOTS = 4
+STEPS = 4 * 3
+"""In one way of looking: four lots, each shown to the network and its two copies."""
 
-SECOND = np.array([0, 3, 4, IMAGES_AT_ONCE, *range(70, 90), STIMULI - 1])
-"""Places of the stimuli that the second copy is shown: none in some lots, all in none."""
-
-SHOWN = 2 * (2 * STIMULI + len(SECOND))
-"""Images in all: in two ways of looking, to the network and to its copies."""
 SECOND = np.arange(5, STIMULI, 3)
 """Stimuli that the second copy is shown."""
 
@@ -130,14 +126,15 @@ def in_one_go(made: Subject, tmp_path_factory: pytest.TempPathFactory) -> Record
     return made.record(tmp_path_factory.mktemp("whole"))
 
 
-def stop_at(call: int) -> Progress:
-    """Press Ctrl-C before a lot of stimuli, counted from 1."""
+def stop_at(step: int) -> Progress:
+    """Press Ctrl-C before a step, counted from 1; the end of a way of looking is one as well."""
     calls: list[str] = []
 
     def progress(doing: str, done: float) -> None:
-        calls.append(doing)
-        if len(calls) == call:
-            raise KeyboardInterrupt
+        if doing == "Showing stimuli":
+            calls.append(doing)
+            if len(calls) == step:
+                raise KeyboardInterrupt
 
     return progress
 
@@ -184,20 +181,18 @@ def test_answers_stand_at_their_stimulus_and_unit(two: Subject, in_one_go: Recor
                 np.testing.assert_allclose(kept, found[0, own], atol=2e-3)
 
 
-@pytest.mark.parametrize("lots", [0, 1, 3, LOTS, LOTS + 2, 2 * LOTS - 1])
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, STEPS - 1, STEPS, STEPS + 3, 2 * STEPS])
 def test_an_interrupted_recording_goes_on_and_gives_the_same_as_one_go(
-    two: Subject, in_one_go: Recording, tmp_path: Path, lots: int
+    two: Subject, in_one_go: Recording, tmp_path: Path, steps: int
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        two.record(tmp_path / "work", progress=stop_at(lots + 1))
+        two.record(tmp_path / "work", progress=stop_at(steps + 1))
     before = sum(two.shown)
-    assert (before > 0) == (lots > 0)
+    assert (before > 0) == (steps > 0)
     found = two.record(tmp_path / "work")
     assert before + sum(two.shown) == ALL
     assert same(found, in_one_go)
-    assert found.resumed == pytest.approx(
-        (STIMULI * (lots // LOTS) + IMAGES_AT_ONCE * (lots % LOTS)) / (2 * STIMULI)
-    )
+    assert found.resumed == pytest.approx(before / ALL)
 
 
 def test_a_recording_that_was_done_shows_nothing_again(two: Subject, tmp_path: Path) -> None:
@@ -208,13 +203,13 @@ def test_a_recording_that_was_done_shows_nothing_again(two: Subject, tmp_path: P
     assert again.resumed == 1
 
 
-def test_a_lot_that_was_interrupted_half_way_is_shown_anew(
+def test_a_batch_that_was_interrupted_is_shown_anew_and_those_before_it_are_kept(
     two: Subject, in_one_go: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = Onlooker.answers
 
     def killed(self: Onlooker, images: Any) -> Any:
-        if len(two.shown) == 4:  # the network has seen the second lot
+        if len(two.shown) == 4:  # the network has seen the second lot, and its copy has not
             raise KeyboardInterrupt
         return counted(self, images)
 
@@ -222,8 +217,10 @@ def test_a_lot_that_was_interrupted_half_way_is_shown_anew(
     with pytest.raises(KeyboardInterrupt):
         two.record(tmp_path / "work")
     monkeypatch.setattr(Onlooker, "answers", counted)
+    before = sum(two.shown)
     found = two.record(tmp_path / "work")
-    assert found.resumed == pytest.approx(IMAGES_AT_ONCE / (2 * STIMULI))
+    assert found.resumed == pytest.approx(before / ALL)
+    assert before + sum(two.shown) == ALL
     assert same(found, in_one_go)
 
 
@@ -343,3 +340,48 @@ def test_answers_are_kept_in_half_precision_where_that_holds_them(
     assert np.isfinite(found.responses.before).all()
     assert found.second_before.dtype == dtype
     assert found.responses.before[found.responses.rows["relu"]].std(axis=1).min() > 0
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_recording
+from circuitkb.observation import recording
+
+recording.SECONDS_BETWEEN_NOTES = 0
+steps = []
+def kill(doing, done):
+    steps.append(doing)
+    if steps.count("Showing stimuli") == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+test_recording.subject().record(Path(sys.argv[2]), progress=kill)
+"""
+
+
+def test_what_was_shown_before_a_kill_in_the_first_lot_is_kept(
+    two: Subject, in_one_go: Recording, tmp_path: Path
+) -> None:
+    folder, work = str(Path(__file__).parent), str(tmp_path / "work")
+    died = subprocess.run([sys.executable, "-c", KILLED, folder, work], check=False)
+    assert died.returncode == -9
+    found = two.record(tmp_path / "work")
+    # The first lot was shown to the network and to its first copy.
+    assert found.resumed == pytest.approx(2 * IMAGES_AT_ONCE / ALL)
+    assert sum(two.shown) == ALL - 2 * IMAGES_AT_ONCE
+    assert same(found, in_one_go)
+
+
+def test_progress_is_told_while_weights_are_shuffled_and_never_goes_back(
+    two: Subject, tmp_path: Path
+) -> None:
+    told: list[tuple[str, float]] = []
+    two.record(tmp_path / "work", progress=lambda doing, done: told.append((doing, done)))
+    assert {doing for doing, _ in told} == {
+        "Showing stimuli",
+        "Measuring activity",
+        "Shuffling weights",
+    }
+    shares = [done for _, done in told]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
