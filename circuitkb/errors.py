@@ -28,6 +28,7 @@
         ├── CypherError          no valid Cypher
         ├── QueryRefusedError    would write, or read a file
         ├── QueryTimeoutError    ran longer than allowed
+        ├── QueryMemoryError     needs more memory than the engine may take
         ├── UnknownQuestionError no such question in the catalogue
         └── NotFoundError        no such model, layer, feature or circuit
 
@@ -48,6 +49,7 @@ from circuitkb.schema.errors import (
     ObservationError,
     PublishedDataError,
     QueryError,
+    QueryMemoryError,
     QueryRefusedError,
     QueryTimeoutError,
     SchemaError,
@@ -79,6 +81,7 @@ __all__ = [
     "ObservationError",
     "PublishedDataError",
     "QueryError",
+    "QueryMemoryError",
     "QueryRefusedError",
     "QueryTimeoutError",
     "SchemaError",

@@ -130,6 +130,10 @@ class QueryTimeoutError(QueryError):
     """The query ran longer than allowed."""
 
 
+class QueryMemoryError(QueryError):
+    """The query needs more memory than the engine may take."""
+
+
 class UnknownQuestionError(QueryError):
     """The catalogue has no such question, or the sentence fits several."""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from circuitkb.schema.errors import CapabilityError
 
-from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, Store
+if TYPE_CHECKING:
+    from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, Store
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -69,3 +72,10 @@ def open_store(address: str | os.PathLike[str], *, create: bool = True) -> Store
     from .server import ServerStore
 
     return ServerStore(text, create=create)
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that the process that asks the engine starts without pyarrow.
+    if name in __all__:
+        return getattr(import_module(".base", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

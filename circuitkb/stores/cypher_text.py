@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from circuitkb.schema.errors import CypherError
 
@@ -15,8 +13,8 @@ from circuitkb.schema.errors import CypherError
 _TOKEN = re.compile(
     r"""
     (?P<blank>\s+|//[^\r\n]*|/\*.*?\*/)
-  | (?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
-  | (?P<quoted>`(?:[^`]|``)*`)
+  | (?P<string>'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*")
+  | (?P<quoted>`[^`]*(?:``[^`]*)*`)
   | (?P<unclosed>(?:['"`]|/\*).*)
   | (?P<number>[0-9]\w*(?:\.[0-9]\w*)?|\.[0-9]\w*)
   | (?P<name>[^\W\d]\w*)
@@ -28,23 +26,22 @@ _AFTER_ITEMS = {"ORDER", "SKIP", "OFFSET", "LIMIT", "UNION", ";"}
 _WIDTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of a query that means something; ``word`` is upper-case for plain names."""
+class Token(NamedTuple):
+    """A piece of a query that means something.
+
+    ``word`` is the text to compare keywords and signs with, upper-case; it is empty for strings,
+    numbers and quoted names.
+    """
 
     kind: str
     text: str
     start: int
+    word: str
 
     @property
     def end(self) -> int:
         """Offset after its last character."""
         return self.start + len(self.text)
-
-    @property
-    def word(self) -> str:
-        """The text to compare keywords and signs with; empty for strings and quoted names."""
-        return self.text.upper() if self.kind in ("name", "sign") else ""
 
     @property
     def plain(self) -> str:
@@ -53,69 +50,16 @@ class Token:
 
 
 def tokens_of(cypher: str) -> list[Token]:
-    """Return the tokens of a query, without blanks and comments."""
-    return [
-        Token(str(found.lastgroup), found.group(), found.start())
-        for found in _TOKEN.finditer(cypher)
-        if found.lastgroup != "blank"
-    ]
-
-
-def check_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters as the engine takes them.
-
-    Raises
-    ------
-    CypherError
-        A name that Cypher cannot write, or a value it has no type for; names the parameter.
-
-    Examples
-    --------
-    >>> check_parameters({"ids": ("a", "b")})
-    {'ids': ['a', 'b']}
-    >>> check_parameters({"f": open})
-    Traceback (most recent call last):
-    circuitkb.schema.errors.CypherError: $f: a builtin_function_or_method cannot be a parameter;
-    use text, numbers, true, false, null, lists and maps.
-    """
-    taken = {}
-    for name, value in parameters.items():
-        if not (isinstance(name, str) and re.fullmatch(r"\w+", name)):
-            raise CypherError(
-                f"{name!r} cannot name a parameter: use letters, digits and '_', without '$'."
-            )
-        taken[name] = _plain_parameter(name, value)
-    return taken
-
-
-def _plain_parameter(name: str, value: Any) -> Any:
-    if hasattr(value, "tolist"):  # NumPy scalars and arrays
-        value = value.tolist()
-    if value is None or isinstance(value, bool | float):
-        return value
-    if isinstance(value, str):
-        return well_formed(value, f"${name}")
-    if isinstance(value, int):
-        if not -(2**63) <= value < 2**63:
-            raise CypherError(f"${name}: {value} does not fit into 64 bits.")
-        return value
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain_parameter(name, item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): _plain_parameter(name, item) for key, item in value.items()}
-    raise CypherError(
-        f"${name}: a {type(value).__name__} cannot be a parameter; "
-        f"use text, numbers, true, false, null, lists and maps."
-    )
-
-
-def well_formed(text: str, what: str) -> str:
-    """Return ``text`` if UTF-8 can write it; raises :class:`CypherError`."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise CypherError(f"{what} holds half of a surrogate pair, which is no text.") from error
-    return text
+    """Return the tokens of a query, without blanks and comments, in time linear in its length."""
+    tokens = []
+    for found in _TOKEN.finditer(cypher):
+        kind = found.lastgroup
+        if kind == "blank":
+            continue
+        text = found[0]
+        word = text if kind == "sign" else text.upper() if kind == "name" else ""
+        tokens.append(Token(str(kind), text, found.start(), word))
+    return tokens
 
 
 def columns_of(cypher: str, tokens: list[Token]) -> tuple[str, ...] | None:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
 
-from circuitkb.schema.errors import CypherError, QueryError, QueryRefusedError, QueryTimeoutError
+from circuitkb.schema.errors import (
+    CypherError,
+    QueryError,
+    QueryMemoryError,
+    QueryRefusedError,
+    QueryTimeoutError,
+)
 
 from .cypher_text import error_at
 
@@ -14,7 +22,7 @@ LONGEST_QUERY = 86_400.0
 _LONGEST_MESSAGE = 160
 
 
-def check_timeout(timeout: float) -> None:
+def check_timeout(timeout: Any) -> None:
     """Raise :class:`QueryError` where a time limit is none.
 
     Examples
@@ -24,12 +32,14 @@ def check_timeout(timeout: float) -> None:
     Traceback (most recent call last):
     circuitkb.schema.errors.QueryError: A query may run for 0 to 86400 s, not inf s.
     """
-    if not 0 < timeout <= LONGEST_QUERY:
-        raise QueryError(f"A query may run for 0 to {LONGEST_QUERY:g} s, not {timeout} s.")
+    if isinstance(timeout, bool) or not isinstance(timeout, Real):
+        raise QueryError(f"timeout is {timeout!r:.40}: it is a number of seconds.")
+    if not 0 < float(timeout) <= LONGEST_QUERY:
+        raise QueryError(f"A query may run for 0 to {LONGEST_QUERY:g} s, not {timeout!s:.40} s.")
 
 
-def check_rows(rows: int) -> None:
-    """Raise :class:`QueryError` where a number of rows at a time is none.
+def check_rows(rows: Any) -> int:
+    """Return how many rows at a time; raises :class:`QueryError` where that is no number of them.
 
     Examples
     --------
@@ -37,8 +47,27 @@ def check_rows(rows: int) -> None:
     Traceback (most recent call last):
     circuitkb.schema.errors.QueryError: rows is 0: it is a number from 1.
     """
-    if isinstance(rows, bool) or rows < 1:
-        raise QueryError(f"rows is {rows!r}: it is a number from 1.")
+    if isinstance(rows, bool) or not isinstance(rows, Integral) or not 1 <= int(rows) < 2**63:
+        raise QueryError(f"rows is {rows!r:.40}: it is a number from 1.")
+    return int(rows)
+
+
+def check_limit(limit: Any) -> int | None:
+    """Return how many rows to give at most; raises :class:`QueryError` where that is no number.
+
+    Examples
+    --------
+    >>> check_limit(5), check_limit(None)
+    (5, None)
+    >>> check_limit(-1)
+    Traceback (most recent call last):
+    circuitkb.schema.errors.QueryError: limit is -1: it is a number of rows from 0, or None for all.
+    """
+    if limit is None:
+        return None
+    if isinstance(limit, bool) or not isinstance(limit, Integral) or not 0 <= int(limit) < 2**63:
+        raise QueryError(f"limit is {limit!r:.40}: it is a number of rows from 0, or None for all.")
+    return int(limit)
 
 
 def timed_out(timeout: float) -> QueryTimeoutError:
@@ -49,9 +78,14 @@ def timed_out(timeout: float) -> QueryTimeoutError:
     )
 
 
-def out_of_memory() -> QueryError:
-    """Return the error of a query that the engine ended because of its memory."""
-    return QueryError("The query needs more memory than the engine has: ask for less.")
+def out_of_memory() -> QueryMemoryError:
+    """Return the error of a query that was ended because of its memory."""
+    return QueryMemoryError("The query needs more memory than the engine has: ask for less.")
+
+
+def too_deep() -> QueryError:
+    """Return the error of an answer that holds lists or maps within each other, too many."""
+    return QueryError("The answer is nested too deeply: make it flatter.")
 
 
 def would_change() -> QueryRefusedError:

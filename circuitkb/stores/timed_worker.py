@@ -24,6 +24,8 @@ class TimedWorker:
     ----------
     timeout
         Seconds for all calls together, and for what happens between them.
+    told
+        The seconds that an error names; ``timeout`` if not given.
 
     Attributes
     ----------
@@ -31,8 +33,8 @@ class TimedWorker:
         Whether a call did not come back in time; the thread may still be busy with it.
     """
 
-    def __init__(self, timeout: float) -> None:
-        self.timeout = timeout
+    def __init__(self, timeout: float, *, told: float | None = None) -> None:
+        self.timeout = timeout if told is None else told
         self.lost = False
         self._end = time.monotonic() + timeout
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()

@@ -260,6 +260,18 @@ BOMBS = [
 ]
 """Time, memory and the parser's stack."""
 
+ENGINE_BOMBS = [
+    "RETURN size(reduce(s = 'x', i IN range(1, 40) | s + s)) AS x",
+    "RETURN size(reduce(s = [1], i IN range(1, 40) | s + s)) AS x",
+    f"RETURN size([{','.join(['1'] * 100_000)}]) AS x",
+    "RETURN size(" + "replace(" * 12 + "'xxxxxxxxxx'" + ", 'x', 'xxxxxxxxxx')" * 12 + ") AS x",
+    f"RETURN {' AND '.join(['true'] * 50_000)} AS x",
+    f"RETURN {'CASE WHEN true THEN ' * 3000}1{' END' * 3000} AS x",
+    "RETURN size([a IN range(1, 100000) WHERE any(b IN range(1, 100000) WHERE a * b = -1)]) AS x",
+    "MATCH p = (a)-[*1..20]-(b), q = (c)-[*1..20]-(d) RETURN count(p) + count(q) AS x",
+]
+"""What the embedded engine does not stop by itself in time, or takes gigabytes for."""
+
 EVERY = list(
     dict.fromkeys((
         *NOT_SENT, *SERVER_WRITES, *SERVER_NO_CYPHER, *ENGINE_WRITES, *OUTSIDE,

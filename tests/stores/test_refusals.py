@@ -18,7 +18,7 @@ from circuitkb.schema.errors import (
 )
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-from circuitkb.stores.embedded import read_only
+from circuitkb.stores.embedded import queried, read_only
 
 from .contents import fingerprint, network, nodes, values
 from .hostile_queries import ENGINE_NO_CYPHER, ENGINE_WRITES, FILES, OUTSIDE
@@ -107,7 +107,7 @@ def test_other_languages_and_disguises_are_no_cypher(
 def test_the_engine_refuses_without_the_check_of_the_text(
     store: Store, place: Path, hits: list[str], query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_only, "refuse", lambda cypher, tokens: None)
+    monkeypatch.setattr(queried, "refuse", lambda cypher, tokens: None)
     run(store, place, hits, query)
 
 
@@ -227,7 +227,7 @@ def test_a_query_without_end_is_stopped_in_time(
 def test_a_query_that_the_engine_cannot_stop_is_left_behind(
     store: Store, monkeypatch: pytest.MonkeyPatch, within: Callable[[float], Any]
 ) -> None:
-    monkeypatch.setattr(read_only, "refuse", lambda cypher, tokens: None)
+    monkeypatch.setattr(queried, "refuse", lambda cypher, tokens: None)
     with within(3.0), pytest.raises(QueryTimeoutError):
         store.read("RETURN util.sleep(4000)", timeout=0.3)
     with within(2.0):

@@ -25,7 +25,10 @@ _JAVA_ERROR = re.compile(r"((?:[a-z]\w*\.)+[A-Z][\w$]*): (.*)", re.DOTALL)
 _ARGUMENTS = "ARCADEDB_NATIVE_ISOLATE_ARGS"
 _LOGGING = "-Djava.util.logging.config.file="
 MEMORY_VARIABLE = "CIRCUITKB_ENGINE_MB"
-"""Bounds the engine's memory, in megabytes; without it, it takes what the machine has."""
+"""Bounds the engine's memory, in megabytes."""
+
+MOST_MEMORY = 2048
+"""Megabytes that it takes at most without it: these, or a quarter of the machine's memory."""
 
 _PAGES_SHARE = 8  # part of that memory that pages of the database may take
 _LEAST_MEMORY = 128
@@ -71,16 +74,39 @@ def arcadedb() -> Any:
     return arcadedb
 
 
-def _memory() -> list[str]:
-    """Return the arguments that bound the engine's memory, if anybody wants it bounded."""
+def memory_bound() -> int:
+    """Return the megabytes that the engine may take.
+
+    Raises
+    ------
+    StoreError
+        The variable :data:`MEMORY_VARIABLE` holds no number, or too small a one.
+    """
     wanted = os.environ.get(MEMORY_VARIABLE)
     if wanted is None:
-        return []
-    if not wanted.isdigit() or int(wanted) < _LEAST_MEMORY:
+        return max(_LEAST_MEMORY, min(MOST_MEMORY, _machine_memory() // 4))
+    if not re.fullmatch("[0-9]{1,9}", wanted) or int(wanted) < _LEAST_MEMORY:
         raise StoreError(
-            f"{MEMORY_VARIABLE} is {wanted!r}: it is a number of megabytes from {_LEAST_MEMORY}."
+            f"{MEMORY_VARIABLE} is {wanted!r:.80}: it is a number of megabytes from "
+            f"{_LEAST_MEMORY}."
         )
-    return [f"-Xmx{wanted}m", f"-Darcadedb.maxPageRAM={int(wanted) // _PAGES_SHARE}"]
+    return int(wanted)
+
+
+def _machine_memory() -> int:
+    """Return the megabytes of the machine, or of the container if that has fewer."""
+    found = [4 * MOST_MEMORY]
+    with suppress(AttributeError, ValueError, OSError):
+        found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20]
+    with suppress(ValueError, OSError):
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()) >> 20)
+    return min(found)
+
+
+def _memory() -> list[str]:
+    """Return the arguments that bound the engine's memory."""
+    most = memory_bound()
+    return [f"-Xmx{most}m", f"-Darcadedb.maxPageRAM={most // _PAGES_SHARE}"]
 
 
 def _own_directory() -> Path:

@@ -58,6 +58,8 @@ def query_error(fault: Fault, cypher: str, offset: int, timeout: float) -> Query
     message = fault.message.split("\n")[0]
     if message.startswith("FeatureNotImplemented: USE "):
         return QueryRefusedError("USE: a query may only read the knowledge base it is sent to.")
+    if "NumberFormatException" in message:
+        return error_at("A length in a pattern is too large.", cypher, -1)
     place = _PLACE.search(message)
     if place:
         position = offset + position_of(cypher[offset:], int(place[1]), int(place[2]))

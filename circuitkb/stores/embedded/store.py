@@ -27,7 +27,7 @@ from circuitkb.stores.disk import disk_errors, disk_is_full, full
 from circuitkb.stores.exporting import exported
 from circuitkb.stores.kernel_files import KernelFile
 from circuitkb.stores.kernel_files import save as save_kernels
-from circuitkb.stores.query_errors import check_rows, check_timeout
+from circuitkb.stores.query_errors import check_limit, check_rows, check_timeout
 from circuitkb.stores.response_files import load as load_responses
 from circuitkb.stores.response_files import save as save_responses
 from circuitkb.stores.stored_graph import StoredGraph
@@ -36,6 +36,7 @@ from .bulk import Expected, apply, check_updates
 from .directory import StoreDirectory
 from .engine import empty_graph, engine_error, fault_of
 from .generations import Generation, Lease
+from .queried import QueriedGraph, UserQuery
 from .read_only import ReadOnlyGraph
 
 
@@ -56,7 +57,7 @@ class EmbeddedStore:
         self._directory = StoreDirectory(path)
         if not self._directory.check() and not create:
             raise missing(address)
-        self._graph: ReadOnlyGraph | None = None
+        self._graph: QueriedGraph | None = None
         self._lease: Lease | None = None
         self._turn = threading.RLock()
 
@@ -175,14 +176,16 @@ class EmbeddedStore:
             It is no Cypher, or a parameter is missing; ``position`` is the spot where known.
         QueryRefusedError
             It would change something, read a file or the network, or call what may do so.
-        QueryTimeoutError
-            It ran longer than ``timeout``; it does not run on.
+        QueryTimeoutError, QueryMemoryError
+            It ran longer than ``timeout``, or took more memory than it may; it does not run on.
         """
         check_timeout(timeout)
+        limit = check_limit(limit)
+        query = UserQuery(cypher, parameters, timeout)
         with self._turn:
             graph = self._open(timeout)
             try:
-                return graph.ask(cypher, parameters or {}, limit=limit)
+                return graph.ask(query, limit=limit)
             finally:
                 if graph.lost:
                     self._let_go()
@@ -200,14 +203,15 @@ class EmbeddedStore:
         See :meth:`circuitkb.stores.base.Store.stream`. Others may read and write meanwhile.
         """
         check_timeout(timeout)
-        check_rows(rows)
+        rows = check_rows(rows)
+        query = UserQuery(cypher, parameters, timeout)
         lease = self._directory.lease()
         newest = lease.generation.graph if lease else None
         with (
             closing(lease) if lease else nullcontext(),
-            closing(ReadOnlyGraph(newest, timeout=timeout)) as graph,
+            closing(QueriedGraph(newest, timeout=timeout)) as graph,
         ):
-            yield from graph.pieces(cypher, parameters or {}, rows=rows)
+            yield from graph.pieces(query, rows=rows)
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""
@@ -268,17 +272,18 @@ class EmbeddedStore:
         with self._turn:
             self._let_go()
 
-    def _open(self, timeout: float) -> ReadOnlyGraph:
+    def _open(self, timeout: float) -> QueriedGraph:
         """Return the newest state, open with this time limit."""
         current = self._directory.current()
         leased = self._lease.generation if self._lease else None
-        if self._graph is None or current != leased or self._graph.timeout != timeout:
+        graph = self._graph
+        if graph is None or graph.lost or current != leased or graph.timeout != timeout:
             self._let_go()
             with disk_errors(self._directory.path):
                 self._lease = self._directory.lease()
                 newest = self._lease.generation.graph if self._lease else None
-                self._graph = ReadOnlyGraph(newest, timeout=timeout)
-        return self._graph
+                self._graph = graph = QueriedGraph(newest, timeout=timeout)
+        return graph
 
     def _let_go(self) -> None:
         if self._graph is not None:

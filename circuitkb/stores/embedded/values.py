@@ -8,10 +8,14 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.stores.values import Record, in_order_of_schema
 
 _PATH = re.compile(r"\(#\d+:\d+\)(?:<?-\[#\d+:\d+\]->?\(#\d+:\d+\))*")
 _RECORD = re.compile(r"#\d+:\d+")
+
+
+_KINDS = {item.label for item in NODES} | {item.name for item in RELATIONS}
 
 
 def properties(record: Mapping[str, Any]) -> Record:
@@ -32,7 +36,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):
-        if "@rid" in value:
+        if _is_a_record(value):
             return properties(value)
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -44,6 +48,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)
+
+
+def _is_a_record(value: Mapping[str, Any]) -> bool:
+    """Return whether a map stands for a node or relation; a user's may have a key ``@rid``."""
+    number, kind = value.get("@rid"), value.get("@type")
+    if not (isinstance(number, str) and isinstance(kind, str)):
+        return False
+    return kind in _KINDS and _RECORD.fullmatch(number) is not None
 
 
 def with_paths(

@@ -12,8 +12,9 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from circuitkb.schema.errors import QueryTimeoutError, StoreUnreachableError
 from circuitkb.stores.base import Answer
-from circuitkb.stores.cypher_text import check_parameters, tokens_of, well_formed
-from circuitkb.stores.query_errors import check_rows, check_timeout, timed_out
+from circuitkb.stores.cypher_text import tokens_of
+from circuitkb.stores.query_bounds import check_parameters, check_text
+from circuitkb.stores.query_errors import check_limit, check_rows, check_timeout, timed_out
 from circuitkb.stores.timed_worker import TimedWorker, taken
 
 from .query_faults import query_error
@@ -50,7 +51,7 @@ class Sessions(Protocol):
 def ask(
     open_session: Sessions,
     cypher: str,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None,
     *,
     timeout: float,
     limit: int | None,
@@ -77,33 +78,34 @@ def ask(
         The server or the way to it is to blame, not the query.
     """
     check_timeout(timeout)
-    well_formed(cypher, "The query")
-    tokens = tokens_of(cypher)
-    refuse(cypher, tokens)
-    taken = check_parameters(parameters)
+    limit = check_limit(limit)
+    cypher, taken, left = _checked(cypher, parameters, timeout)
     started = time.perf_counter()
     session = open_session(
         default_access_mode="READ",
         fetch_size=_PIECE if limit is None else min(limit + 1, _PIECE),
     )
-    columns, rows, truncated = _within_time(session, cypher, taken, timeout, limit)
+    columns, rows, truncated = _within_time(session, cypher, taken, left, timeout, limit)
     return Answer(columns, rows, truncated, time.perf_counter() - started)
 
 
 def pieces(
-    open_session: Sessions, cypher: str, parameters: Mapping[str, Any], *, timeout: float, rows: int
+    open_session: Sessions,
+    cypher: str,
+    parameters: Mapping[str, Any] | None,
+    *,
+    timeout: float,
+    rows: int,
 ) -> Iterator[Answer]:
     """Give all rows of a query of a user; see :meth:`circuitkb.stores.base.Store.stream`."""
     check_timeout(timeout)
-    check_rows(rows)
-    well_formed(cypher, "The query")
-    refuse(cypher, tokens_of(cypher))
-    given = check_parameters(parameters)
+    rows = check_rows(rows)
+    cypher, given, left = _checked(cypher, parameters, timeout)
     started = time.perf_counter()
     session = open_session(default_access_mode="READ", fetch_size=min(rows, _PIECE))
-    with TimedWorker(timeout) as worker:
+    with TimedWorker(left, told=timeout) as worker:
         try:
-            transaction = worker.call(lambda: session.begin_transaction(timeout=timeout))
+            transaction = worker.call(lambda: session.begin_transaction(timeout=left))
             result = worker.call(lambda: transaction.run(cypher, given))
             columns = tuple(result.keys())
             source, first = iter(result), True
@@ -127,17 +129,37 @@ def pieces(
                 _cut(session)
 
 
+def _checked(cypher: Any, parameters: Any, timeout: float) -> tuple[str, dict[str, Any], float]:
+    """Return a query that may be sent, and the seconds that are left of its time."""
+    end = time.monotonic() + timeout
+    cypher = check_text(cypher)
+    refuse(cypher, tokens_of(cypher))
+    given = check_parameters(parameters)
+    left = end - time.monotonic()
+    if left <= 0:
+        raise timed_out(timeout)
+    return cypher, given, left
+
+
 def _within_time(
-    session: Session, cypher: str, parameters: dict[str, Any], timeout: float, limit: int | None
+    session: Session,
+    cypher: str,
+    parameters: dict[str, Any],
+    left: float,
+    timeout: float,
+    limit: int | None,
 ) -> Found:
-    """Run in a thread of its own, so that Ctrl-C and the clock are seen meanwhile."""
+    """Run in a thread of its own, so that Ctrl-C and the clock are seen meanwhile.
+
+    ``left`` are the seconds that it may run, ``timeout`` those that an error names.
+    """
     begun = threading.Event()
     outcome: list[Found] = []
     failure: list[Exception] = []
 
     def run() -> None:
         try:
-            with session, session.begin_transaction(timeout=timeout) as transaction:
+            with session, session.begin_transaction(timeout=left) as transaction:
                 begun.set()
                 outcome.append(_fetched(transaction.run(cypher, parameters), limit))
                 transaction.rollback()
@@ -152,7 +174,7 @@ def _within_time(
     try:
         answers = begun.wait(PATIENCE)
         if answers:
-            thread.join(timeout + GRACE)
+            thread.join(left + GRACE)
         ends = not thread.is_alive()
     finally:
         if not ends:

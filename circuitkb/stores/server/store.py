@@ -155,7 +155,7 @@ class ServerStore:
         CypherError, QueryRefusedError, QueryTimeoutError, StoreUnreachableError
         """
         with server_errors(self._address):
-            return ask(self._session, cypher, parameters or {}, timeout=timeout, limit=limit)
+            return ask(self._session, cypher, parameters, timeout=timeout, limit=limit)
 
     def stream(
         self,
@@ -170,7 +170,7 @@ class ServerStore:
         See :meth:`circuitkb.stores.base.Store.stream`.
         """
         with server_errors(self._address):
-            yield from pieces(self._session, cypher, parameters or {}, timeout=timeout, rows=rows)
+            yield from pieces(self._session, cypher, parameters, timeout=timeout, rows=rows)
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""

@@ -1,0 +1,153 @@
+"""One generation, open for queries of users: they run in a process that can be ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from circuitkb.stores.base import Answer
+from circuitkb.stores.cypher_text import columns_of, names_a_path, tokens_of
+from circuitkb.stores.query_bounds import check_parameters, check_text
+from circuitkb.stores.query_errors import gives_nothing, timed_out
+
+from .engine_errors import query_error
+from .narrowing import refuse_narrowed
+from .query_process import PATIENCE, EngineFaultError, QueryProcess, give_back, take
+from .refusing import refuse
+
+GRACE = 1.0
+"""Seconds that the engine gets to notice its own time limit before its process is killed."""
+
+_ENGINE_BLANKS = "".join(map(chr, range(0x21)))
+_GIVING = {"RETURN", "CALL", "SHOW", "FINISH"}
+
+
+class UserQuery:
+    """A query of a user, found to only read, as it is sent to the engine's process.
+
+    Parameters
+    ----------
+    cypher, parameters
+        Text and values, as they came.
+    timeout
+        Seconds that it has, this included.
+
+    Raises
+    ------
+    CypherError, QueryRefusedError, QueryTimeoutError
+    """
+
+    def __init__(self, cypher: Any, parameters: Any, timeout: float) -> None:
+        started = time.monotonic()
+        cypher = check_text(cypher)
+        given = check_parameters(parameters)
+        tokens = tokens_of(cypher)
+        refuse(cypher, tokens)
+        if time.monotonic() - started > timeout:
+            raise timed_out(timeout)
+        refuse_narrowed(cypher, tokens, given)
+        if tokens[-1].word == ";":  # the engine takes it only as the very last character
+            cypher = cypher[: tokens[-1].start]
+        self._cypher = cypher
+        self._named = columns_of(cypher, tokens)
+        self._gives = any(token.word in _GIVING for token in tokens)
+        self.sent = (cypher, given, self._named, names_a_path(tokens))
+        """Text, parameters, names of columns, and whether paths may come."""
+        self.spent = time.monotonic() - started
+        """Seconds of its time that looking at it took."""
+        if self.spent > timeout:
+            raise timed_out(timeout)
+
+    def columns(self, told: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the names of the columns, from the text or as the engine tells them."""
+        if self._named is None and not self._gives:
+            raise gives_nothing(self._cypher)
+        return (self._named or ()) if told is None else told
+
+    @contextmanager
+    def told_in_our_words(self, timeout: float) -> Iterator[None]:
+        """Say what the engine finds wrong, with the spot in the text."""
+        try:
+            yield
+        except EngineFaultError as error:
+            offset = _parsed_from(self._cypher)
+            raise query_error(error.fault, self._cypher, offset, timeout) from None
+
+
+class QueriedGraph:
+    """A graph that what a query says cannot change, nor keep busy for longer than it may.
+
+    Parameters
+    ----------
+    graph
+        Directory of a closed database, which stays there until this is closed; None stands for an
+        empty one.
+    timeout
+        Seconds after which a query is ended.
+    """
+
+    def __init__(self, graph: Path | None, *, timeout: float) -> None:
+        self.timeout = timeout
+        self._process = _opened(graph, timeout)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it cannot be asked any more: close it and open another one."""
+        return not self._process.usable
+
+    def close(self) -> None:
+        """Let go of the graph."""
+        give_back(self._process)
+
+    def ask(self, query: UserQuery, *, limit: int | None) -> Answer:
+        """Run a query; see :meth:`circuitkb.stores.base.Store.read`."""
+        begun = time.perf_counter()
+        (columns, ended), rows = self._call(query, self._clock(query), "ask", *query.sent, limit)
+        return Answer(query.columns(columns), rows, not ended, time.perf_counter() - begun)
+
+    def pieces(self, query: UserQuery, *, rows: int) -> Iterator[Answer]:
+        """Give all rows of a query; see :meth:`circuitkb.stores.base.Store.stream`."""
+        end, begun = self._clock(query), time.perf_counter()
+        self._call(query, end, "begin", *query.sent)
+        first = True
+        while True:
+            (columns, ended), found = self._call(query, end, "take", rows)
+            if found or first:
+                yield Answer(query.columns(columns), found, False, time.perf_counter() - begun)
+            if ended:
+                return
+            first = False
+
+    def _clock(self, query: UserQuery) -> float:
+        """Return when the time of a query that begins now ends, by the monotonic clock."""
+        return time.monotonic() + self.timeout - query.spent
+
+    def _call(self, query: UserQuery, end: float, *request: Any) -> tuple[Any, list[Any]]:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise timed_out(self.timeout)
+        with query.told_in_our_words(self.timeout):
+            return self._process.call(*request, seconds=left + GRACE, told=self.timeout)
+
+
+def _opened(graph: Path | None, timeout: float) -> QueryProcess:
+    process = take()
+    try:
+        place = None if graph is None else str(graph)
+        process.call("open", place, timeout, seconds=PATIENCE)
+    except BaseException:
+        process.kill()
+        raise
+    return process
+
+
+def _parsed_from(cypher: str) -> int:
+    """Return where the engine begins to parse: it drops blanks, EXPLAIN and PROFILE before."""
+    offset = len(cypher) - len(cypher.lstrip(_ENGINE_BLANKS))
+    if cypher[offset : offset + 8].upper() in ("EXPLAIN ", "PROFILE "):
+        offset += 8
+        offset += len(cypher[offset:]) - len(cypher[offset:].lstrip(_ENGINE_BLANKS))
+    return offset
