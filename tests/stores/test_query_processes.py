@@ -159,10 +159,10 @@ def test_a_process_that_died_is_replaced(store: Store) -> None:
 
 def test_an_engine_that_dies_during_a_query_is_an_error_of_the_query(store: Store) -> None:
     values(store, COUNT)
-    killer = threading.Timer(0.3, lambda: [os.kill(pid, signal.SIGKILL) for pid in engines()])
+    killer = threading.Timer(1.0, lambda: [os.kill(pid, signal.SIGKILL) for pid in engines()])
     killer.start()
     with pytest.raises(QueryMemoryError):
-        store.read(ENDLESS, timeout=20)
+        store.read(ENDLESS, timeout=10)
     assert values(store, COUNT) == [6]
 
 
