@@ -13,7 +13,8 @@ class ComposedLayer:
     """A set of features: what one nonlinearity puts out, the input, or the output.
 
     ``bias`` is the constant part of each unit's pre-activation, float32 (channels,); None where
-    the pre-activation was not composed.
+    the pre-activation was not composed. ``margin`` counts rows at the top and bottom, columns at
+    the left and right of the pre-activation's map where bias and kernels together are not exact.
     """
 
     name: str
@@ -22,6 +23,7 @@ class ComposedLayer:
     height: int | None
     width: int | None
     bias: Floats | None
+    margin: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)

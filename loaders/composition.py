@@ -8,22 +8,24 @@ reads one, its parts are the kernels of all edges into that layer. The method fo
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeGuard
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.fx import Node
 
-from circuitkb.schema.kernels import Connection, Floats, Path
+from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
 
+from . import linear_form
+from .backward_pass import TooMuchWorkError, parts_at_centre
 from .composed import ComposedLayer, Composition
-from .linear_form import LinearForm, Part, Source, features, merge
-from .operations import apply
+from .exactness import at_centre
+from .kernel_algebra import merge
+from .layer_parts import connection, constant_at_centre, layer_margin
+from .linear_form import KernelTooLargeError, LinearForm, Source, features
+from .operations import MOVING, apply
 from .rule_context import (
     NONLINEARITIES,
     RuleContext,
@@ -32,58 +34,19 @@ from .rule_context import (
     shape_of,
     without_edges,
 )
+from .sites import Site, certain_layout
 from .tracing import TracedNetwork, trace
+
+__all__ = ["LINEARISATION", "Composer", "Site", "compose", "find_sites"]
 
 LINEARISATION = (
     "squeeze-excite gates and layer-norm denominators are held at their values, at the centre of "
     "the map, on the reference image (one seeded pink-noise image)"
 )
 
-SPILL_BYTES = 2**24
-"""Kernel arrays of this size and more wait on disk for the store."""
-
-_LAYOUTS = {4: "ncyx", 3: "ntc", 2: "nc"}
-"""Layouts of tensors whose way from the last features is not linear, by their number of axes."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where a layer of features stands in a traced network.
-
-    Attributes
-    ----------
-    layer
-        Name of the layer.
-    after
-        The node that puts its features out.
-    before
-        The node of its pre-activation; None for the input. Where a pooling makes the features,
-        this is what it pools, on a finer grid; for the output it is the same node.
-    layout
-        Which axis of ``after`` is what, as in :class:`~circuitkb.loaders.linear_form.LinearForm`:
-        ``n`` batch, ``c`` channel, ``y`` row, ``x`` column, ``t`` a list of positions.
-    rows, columns
-        Size of the map, 1 and 1 where there is none. A list of positions that is no whole map (one
-        with a class token) counts as so many rows of one column.
-    """
-
-    layer: str
-    after: Node
-    before: Node | None
-    layout: str
-    rows: int
-    columns: int
-
-    def units(self, value: Tensor, index: Sequence[int]) -> Tensor:
-        """Return the features at one position of a node's value, axes (image, unit).
-
-        ``index`` has one number for each axis of positions, as (row, column) of a map.
-        """
-        if "f" in self.layout and self.rows * self.columns > 1:
-            value = value.reshape(len(value), -1, self.rows, self.columns)
-            return value[:, :, index[0], index[1]]
-        places = iter(index)
-        return value[tuple(next(places) if axis in "yxt" else slice(None) for axis in self.layout)]
+_SOFTMAX = {"softmax": "softmax", "_softmax": "softmax"} | dict.fromkeys(
+    ("log_softmax", "_log_softmax"), "log_softmax"
+)
 
 
 def find_sites(network: TracedNetwork) -> dict[str, Site]:
@@ -120,7 +83,8 @@ def compose(module: nn.Module, example: Tensor, *, progress: Progress = silent) 
     Composition
         For each target unit at the centre of its map, ``bias + sum of kernels * activations``
         equals the pre-activation, for all paths that are not ``gated`` (there: on the reference
-        image) and as far as ``not_composed`` does not name a path into its layer.
+        image) and as far as ``not_composed`` does not name a path into its layer. So it does at
+        all positions that the layer's ``margin`` leaves.
 
     Raises
     ------
@@ -166,7 +130,7 @@ class Composer:
     def compose(self, progress: Progress = silent) -> Composition:
         """Walk over all operations and return what was found."""
         network = self.network
-        context = RuleContext(network)
+        self._context = context = RuleContext(network)
         values: dict[Node, object] = dict(network.constants)
         values[network.input] = self._add_input()
         nodes = list(network.operations())
@@ -183,6 +147,10 @@ class Composer:
             elif operation_name(node) in NONLINEARITIES:
                 before = node.all_input_nodes[0]
                 values[node] = self._add_layer(node, before, _form(values, before))
+            elif self._is_head(node, values):
+                before = node.all_input_nodes[0]
+                kind = _SOFTMAX[operation_name(node)]
+                values[node] = self._add_layer(node, before, _form(values, before), kind)
             else:
                 result = apply(context, node, values if self._edges else _lighter(node, values))
                 if isinstance(result, Node):
@@ -202,7 +170,7 @@ class Composer:
             tuple(self._layers),
             tuple(self._connections),
             tuple(self._sentences()),
-            LINEARISATION if gated else None,
+            "; ".join([LINEARISATION, *sorted(context.also_held)]) if gated else None,
             self._reasons(),
         )
 
@@ -212,8 +180,23 @@ class Composer:
         self.sites["input"] = Site("input", node, None, "ncyx", rows, columns)
         self._names["input"] = 1
         self._layers.append(ComposedLayer("input", "input", channels, rows, columns, None))
-        source = Source("input", rows, columns)
-        return features(source, channels, "ncyx", self.network.example.shape)
+        return self._features(node, Source("input", rows, columns), channels, "ncyx")
+
+    def _features(self, node: Node, source: Source, channels: int, layout: str) -> LinearForm:
+        form = features(source, channels, layout, shape_of(node))
+        self._context.leaves[node] = replace(form, constant=None)
+        return form
+
+    def _is_head(self, node: Node, values: dict[Node, object]) -> bool:
+        """Whether it is a softmax over classes that the network ends in."""
+        if operation_name(node) not in _SOFTMAX:
+            return False
+        form = _form(values, node.all_input_nodes[0])
+        layout = form.layout or certain_layout(self.network, node)
+        axis = argument(node.args, 1)
+        if layout is None or form.index is not None or layout[axis % len(layout)] != "c":
+            return False
+        return _leads_to_outputs(self.network, node)
 
     def _add_layer(
         self, node: Node, before: Node, form: LinearForm, kind: str | None = None
@@ -223,51 +206,100 @@ class Composer:
         if kind in ("hardtanh", "clamp"):
             kind = _bounded_kind(kind, node)
         shape = shape_of(node)
-        layout = form.layout or _LAYOUTS.get(len(shape))
-        if layout is None or "c" not in layout or form.index is not None or shape[0] != 1:
+        form = self._with_layout(before, form)
+        layout = form.layout
+        if layout is None or "c" not in layout or shape[0] != 1:
             place = self.network.place(node)
-            return without_edges([form], f"{place} ({kind} of a tensor without a channel axis)")
+            self._context.blocked.add(node)
+            reason = f"{place} ({kind} of a tensor whose channel axis is not certain: no features)"
+            return replace(without_edges([], ""), missing=form.missing | {reason})
         size = dict(zip(layout, shape, strict=True))
         channels = size["c"]
         rows, columns = size.get("y", size.get("t", 1)), size.get("x", 1)
-        if "t" in layout and form.layout is not None:
+        if "t" in layout:
             rows, columns = form.rows, form.columns
         name = self._unique(self._layer_name(node, kind))
         self.sites[name] = Site(name, node, before, layout, rows, columns)
         mapped = "y" in layout or "t" in layout
-        self._finish(name, kind, form, channels, (rows, columns) if mapped else None)
-        return features(Source(name, rows, columns), channels, layout, shape)
+        self._finish(name, kind, before, form, channels, (rows, columns) if mapped else None)
+        return self._features(node, Source(name, rows, columns), channels, layout)
+
+    def _with_layout(self, node: Node, form: LinearForm) -> LinearForm:
+        """Give a tensor whose axes were lost on the way a layout, where it is sure."""
+        if form.placed:
+            return form
+        layout = certain_layout(self.network, node)
+        if layout is None:
+            return form
+        size = dict(zip(layout, shape_of(node), strict=True))
+        rows, columns = size.get("y", size.get("t", 1)), size.get("x", 1)
+        return replace(form, channels=size["c"], rows=rows, columns=columns, layout=layout)
 
     def _add_output(self, node: Node, form: LinearForm) -> None:
         if any(site.after is node for site in self.sites.values()):
             return
         name = self._unique(self.network.module_path(node) or "output")
-        layout = form.layout or _LAYOUTS.get(len(shape_of(node)), "")
-        self.sites[name] = Site(name, node, node, layout, form.rows, form.columns)
+        form = self._with_layout(node, form)
+        if form.layout is None:
+            reason = f"{name} (its channel axis is not certain: no features)"
+            form = replace(without_edges([], ""), missing=form.missing | {reason})
+        self.sites[name] = Site(name, node, node, form.layout or "", form.rows, form.columns)
         mapped = form.rows * form.columns > 1
-        self._finish(
-            name, "output", form, form.channels, (form.rows, form.columns) if mapped else None
-        )
+        size = (form.rows, form.columns) if mapped else None
+        self._finish(name, "output", node, form, form.channels, size)
 
     def _finish(
         self,
         name: str,
         kind: str,
+        before: Node,
         form: LinearForm,
         channels: int,
         size: tuple[int, int] | None,
     ) -> None:
         rows, columns = size or (None, None)
-        bias = None if form.missing else _at_centre(form)
+        if self._edges:
+            form = self._exact_at_centre(before, form)
+        parts = merge(form.parts) if self._edges else ()
+        bias = None if form.missing else constant_at_centre(form)
         self._layers.append(
             ComposedLayer(
-                name, kind, channels, rows, columns, None if bias is None else bias.numpy()
+                name,
+                kind,
+                channels,
+                rows,
+                columns,
+                None if bias is None else bias.numpy(),
+                layer_margin(form, parts),
             )
         )
         for reason in sorted(form.missing):
             self._missing.setdefault(reason, []).append(name)
-        for part in merge(form.parts) if self._edges else ():
-            self._connections.append(_connection(f"c{len(self._connections):04d}", part, name))
+        for part in parts:
+            self._connections.append(connection(f"c{len(self._connections):04d}", part, name))
+
+    def _exact_at_centre(self, before: Node, form: LinearForm) -> LinearForm:
+        """Return a form whose parts are exact at the centre of the map, the rest listed."""
+        inexact = [part for part in form.parts if not at_centre(part.exact)]
+        layers = form.untracked | {part.source.layer for part in inexact}
+        if not layers or form.layout is None:
+            return form
+        try:
+            found = parts_at_centre(self._context, before, form, layers)
+        except KernelTooLargeError as error:
+            why = (
+                "would take too long to find"
+                if isinstance(error, TooMuchWorkError)
+                else f"have more than {linear_form.LARGEST_COMPOSED:,} values"
+            )
+            reason = (
+                f"{self.network.place(before)} (from some layers: kernels that are exact at the "
+                f"centre of its map {why})"
+            )
+            kept = tuple(part for part in form.parts if at_centre(part.exact))
+            return replace(form, parts=kept, missing=form.missing | {reason}, untracked=frozenset())
+        kept = tuple(part for part in form.parts if part.source.layer not in layers)
+        return replace(form, parts=(*kept, *found), untracked=frozenset())
 
     def _reasons(self) -> dict[str, tuple[str, ...]]:
         """Return why paths into each layer are missing, by layer."""
@@ -328,13 +360,17 @@ def _without_kernels(result: object) -> object:
     return result
 
 
-def _at_centre(form: LinearForm) -> Tensor | None:
-    """Return the constant at the centre of the map, float32 (channels,)."""
-    if form.constant is None or form.layout is None or "c" not in form.layout:
-        return None
-    by_channel = form.constant[0].movedim(form.layout.index("c") - 1, 0)
-    flat = by_channel.reshape(form.channels, form.rows, form.columns)
-    return flat[:, form.rows // 2, form.columns // 2].float().contiguous()
+def _leads_to_outputs(network: TracedNetwork, node: Node) -> bool:
+    """Whether a tensor is only moved about on its way to the network's outputs."""
+    pending, seen = [node], {node}
+    while pending:
+        for user in pending.pop().users:
+            if user.op == "call_function" and user not in seen:
+                if operation_name(user) not in MOVING:
+                    return False
+                seen.add(user)
+                pending.append(user)
+    return True
 
 
 def _bounded_kind(kind: str, node: Node) -> str:
@@ -342,36 +378,3 @@ def _bounded_kind(kind: str, node: Node) -> str:
     default = (-1.0, 1.0) if kind == "hardtanh" else (None, None)
     bounds = tuple(argument(node.args, place, default[place - 1]) for place in (1, 2))
     return {(0, 6): "relu6", (0, None): "relu"}.get(bounds, kind)
-
-
-def _connection(key: str, part: Part, target: str) -> Connection:
-    path: Path = "direct"
-    if part.gated:
-        path = "gated"
-    elif part.source.pooling:
-        path = "pooled"
-    elif part.residual:
-        path = "residual"
-    return Connection(
-        key=key,
-        source=part.source.layer,
-        target=target,
-        path=path,
-        target_units=part.targets.to(torch.int32).numpy(),
-        source_units=part.sources.to(torch.int32).numpy(),
-        kernel=_at_rest(part.kernel.float().contiguous().numpy()),
-        stride=part.stride,
-        offset=part.offset,
-        pooling=part.source.pooling,
-    )
-
-
-def _at_rest(kernel: Floats) -> Floats:
-    """Move a large kernel to an unnamed temporary file, so that memory holds few at a time."""
-    if kernel.nbytes < SPILL_BYTES:
-        return kernel
-    with tempfile.TemporaryFile() as file:
-        kernel.tofile(file)
-        file.flush()
-        mapped: Floats = np.memmap(file, dtype=np.float32, mode="r", shape=kernel.shape)
-    return mapped

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.fx import Node
 from torch.fx.node import map_arg
 
-from . import channel_rules, map_rules
+from . import channel_rules, elementwise_rules, map_rules, moving_rules, norm_rules
 from .linear_form import KernelTooLargeError, LinearForm, Part
 from .rule_context import RuleContext, operation_name
 
@@ -30,6 +30,9 @@ _IDENTITIES = (
     "feature_dropout", "alpha_dropout",
 )  # fmt: skip
 
+MOVING = frozenset((*_REARRANGEMENTS, *_IDENTITIES))
+"""Operations that put out the values they read, elsewhere perhaps."""
+
 Rule = Callable[[RuleContext, Node, list[Any]], object]
 
 
@@ -37,30 +40,49 @@ def _unchanged(context: RuleContext, node: Node, args: list[Any]) -> object:
     return args[0]
 
 
+def _linear(context: RuleContext, node: Node, args: list[Any]) -> object:
+    return context.untracked(node, args, args)
+
+
+_RESAMPLINGS = (
+    "upsample_nearest2d", "_upsample_nearest_exact2d", "upsample_bilinear2d", "upsample_bicubic2d",
+    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa",
+)  # fmt: skip
+
+_LINEAR = ("stack", "repeat", "cumsum", "im2col", "col2im", "unfold", "tile", "repeat_interleave")
+"""Operations that are linear, and whose kernels no rule follows."""
+
 RULES: dict[str, Rule] = {
     "conv2d": channel_rules.convolution,
     "convolution": channel_rules.convolution,
+    "conv_transpose2d": channel_rules.transposed_convolution,
     "linear": channel_rules.linear,
     "addmm": channel_rules.addmm,
     "mm": channel_rules.matrix_product,
     "matmul": channel_rules.matrix_product,
-    "batch_norm": channel_rules.batch_norm,
-    "_native_batch_norm_legit_no_training": channel_rules.batch_norm,
-    "add": channel_rules.addition,
-    "sub": channel_rules.addition,
-    "mul": channel_rules.product,
-    "div": channel_rules.product,
-    "neg": channel_rules.product,
-    "layer_norm": channel_rules.layer_norm,
-    "cat": channel_rules.concatenation,
+    "batch_norm": norm_rules.batch_norm,
+    "_native_batch_norm_legit_no_training": norm_rules.batch_norm,
+    "layer_norm": norm_rules.layer_norm,
+    "group_norm": norm_rules.group_norm,
+    "instance_norm": norm_rules.instance_norm,
+    "add": elementwise_rules.addition,
+    "sub": elementwise_rules.addition,
+    "rsub": elementwise_rules.addition,
+    "mul": elementwise_rules.product,
+    "div": elementwise_rules.product,
+    "neg": elementwise_rules.product,
+    "cat": moving_rules.concatenation,
     "pad": map_rules.padding,
     "constant_pad_nd": map_rules.padding,
     "avg_pool2d": map_rules.average_pool,
     "adaptive_avg_pool2d": map_rules.adaptive_average_pool,
     "mean": map_rules.mean,
+    "sum": map_rules.mean,
     "max_pool2d": map_rules.max_pool,
-    **dict.fromkeys(_REARRANGEMENTS, map_rules.rearrangement),
+    **dict.fromkeys(_RESAMPLINGS, map_rules.resampling),
+    **dict.fromkeys(_REARRANGEMENTS, moving_rules.rearrangement),
     **dict.fromkeys(_IDENTITIES, _unchanged),
+    **dict.fromkeys(_LINEAR, _linear),
 }
 
 

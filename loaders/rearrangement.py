@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from .axis_maps import applied, picking
 from .linear_form import LinearForm, Part
 
 _LAYOUTS: dict[int, tuple[str, ...]] = {
@@ -19,6 +20,9 @@ _LAYOUTS: dict[int, tuple[str, ...]] = {
     3: ("ntc", "nct"),
     2: ("nc", "nf"),
 }
+
+_MOST_KINDS = 64
+"""Groups of channels with different positions that a rearrangement may make of a map."""
 
 
 def element_numbers(form: LinearForm) -> Tensor | None:
@@ -43,8 +47,8 @@ def element_numbers(form: LinearForm) -> Tensor | None:
 def rearranged(form: LinearForm, index: Tensor, constant: Tensor | None) -> LinearForm:
     """Return the form after its elements were moved: entry ``e`` is now element ``index[e]``.
 
-    Where that is a selection of channels the result has a layout; otherwise it keeps the index,
-    in case a later operation brings whole channels back.
+    Where that is a selection of channels, or of rows and columns of whole channels, the result has
+    a layout; otherwise it keeps the index, in case a later operation brings whole channels back.
     """
     for layout in _LAYOUTS.get(index.ndim, ()):
         gather = _whole_channels(form, index, layout)
@@ -57,7 +61,69 @@ def rearranged(form: LinearForm, index: Tensor, constant: Tensor | None) -> Line
                 constant=constant,
                 index=None,
             )
+    for layout in _LAYOUTS.get(index.ndim, ()):
+        found = _picked(form, index, layout) if "c" in layout else None
+        if found is not None:
+            return replace(found, constant=constant)
     return replace(form, layout=None, index=index, constant=constant)
+
+
+def _picked(form: LinearForm, index: Tensor, layout: str) -> LinearForm | None:
+    """Return the form of some rows and columns of some channels, once or repeated; or None.
+
+    Groups of channels may have rows and columns of their own, as where a map is folded into
+    channels.
+    """
+    if index.shape[0] != 1 or not index.numel():
+        return None
+    numbers = index[0].movedim(layout.index("c") - 1, 0)
+    size: tuple[int, int]
+    if layout in ("ncyx", "nyxc"):
+        size = (numbers.shape[1], numbers.shape[2])
+    elif "t" in layout:
+        # A list of positions has places of its own where it runs along one axis of the map.
+        size = (1, numbers.shape[1]) if form.rows == 1 else (numbers.shape[1], 1)
+    else:
+        size = (1, 1)
+    numbers = numbers.reshape(-1, *size)
+    area = form.rows * form.columns
+    channel, place = numbers // area, numbers % area
+    row, column = place // form.columns, place % form.columns
+    if bool((channel != channel[:, :1, :1]).any()):
+        return None
+    result = replace(
+        form, channels=len(numbers), rows=size[0], columns=size[1], layout=layout, index=None
+    )
+    separate = bool((row == row[:, :, :1]).all() and (column == column[:, :1, :]).all())
+    if not separate:
+        return _unfollowed(form, result) if "t" in layout and _same(place) else None
+    taken = torch.cat([row[:, :, 0], column[:, 0, :]], dim=1)
+    kinds, kind = torch.unique(taken, dim=0, return_inverse=True)
+    if len(kinds) > 1 and (
+        layout not in ("ncyx", "nyxc")
+        or len(kinds) > _MOST_KINDS
+        or len(torch.unique(channel[:, 0, 0])) * len(kinds) != len(numbers)
+        or form.channels == 1
+    ):
+        return None
+    parts: list[Part] = []
+    for number, chosen in enumerate(kinds.tolist()):
+        rows = picking(chosen[: size[0]], form.rows)
+        columns = picking(chosen[size[0] :], form.columns)
+        # A channel that is none of this kind comes from nowhere.
+        gather = torch.where(kind == number, channel[:, 0, 0], -1)
+        for part in form.parts:
+            for piece in part.take(gather):
+                parts += applied(piece, rows, columns, len(numbers))
+    return replace(result, parts=tuple(parts))
+
+
+def _same(place: Tensor) -> bool:
+    return bool((place == place[:1]).all())
+
+
+def _unfollowed(form: LinearForm, result: LinearForm) -> LinearForm:
+    return replace(result, parts=(), untracked=form.sources)
 
 
 def _whole_channels(form: LinearForm, index: Tensor, layout: str) -> Tensor | None:

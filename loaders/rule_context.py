@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.fx import Node
 from torch.utils._pytree import tree_leaves, tree_map
 
+from .exactness import Axis, centre, everywhere
 from .linear_form import LinearForm
+from .rearrangement import element_numbers
 from .tracing import TracedNetwork
 
 NONLINEARITIES = {
@@ -38,6 +40,23 @@ SELF_GATED = {
     ("tanh", "softplus"): "mish",
 }
 """What ``x * f(x)`` is called where exporters write it out, by the nonlinearities in ``f``."""
+
+NORMS = ("layer_norm", "group_norm", "instance_norm", "rms_norm")
+"""Norms whose statistics are computed, and held at the reference image."""
+
+_CARRIED_ON = {
+    "add", "sub", "rsub", "mul", "div", "neg", "expand", "view", "reshape", "unsqueeze", "squeeze",
+    "clone", "contiguous", "dropout", "permute", "transpose", "unflatten", "flatten",
+    "_unsafe_view",
+}  # fmt: skip
+
+_KEEPING_AXES = {
+    *NORMS, "softmax", "_softmax", "log_softmax", "_log_softmax", "pow", "square", "reciprocal",
+    "mul", "div", "maximum", "minimum", "where", "native_group_norm", "native_layer_norm", "sin",
+    "cos", "sign", "floor", "round", "cumsum", "batch_norm", "gumbel_softmax", "masked_fill",
+    "local_response_norm", "expm1", "log1p", "remainder",
+}  # fmt: skip
+"""Operations whose result has the axes of its first input, where it has the same shape."""
 
 _SCALAR_OPERATIONS = {"add", "sub", "mul", "div", "neg"}
 
@@ -68,21 +87,34 @@ def argument(args: Sequence[Any], place: int, default: Any = None) -> Any:
     return args[place] if len(args) > place else default
 
 
-def without_edges(inputs: Sequence[object], reason: str) -> LinearForm:
-    """Return a tensor that has no linear map.
-
-    ``reason`` joins what its inputs miss already, unless they had no edges left to lose.
-    """
-    forms = [
+def forms_in(inputs: Sequence[object]) -> list[LinearForm]:
+    """Return the forms among an operation's inputs, those in lists too."""
+    return [
         form
         for value in inputs
         for form in (value if isinstance(value, list) else [value])
         if isinstance(form, LinearForm)
     ]
+
+
+def without_edges(
+    inputs: Sequence[object], reason: str, shape: Sequence[int] | None = None
+) -> LinearForm:
+    """Return a tensor that has no linear map.
+
+    ``reason`` joins what its inputs miss already, unless they had no edges left to lose. Where
+    ``shape`` is given the operation kept the meaning of the axes of its first input.
+    """
+    forms = forms_in(inputs)
     missing = frozenset[str]().union(*(form.missing for form in forms))
-    if not missing or any(form.parts for form in forms):
+    if not missing or any(form.sources for form in forms):
         missing |= {reason}
-    return LinearForm(0, 1, 1, None, missing=missing)
+    nothing = LinearForm(0, 1, 1, None, missing=missing)
+    if shape is None or not forms or not forms[0].placed:
+        return nothing
+    first = forms[0]
+    same = nothing.like(first)
+    return same if same.fits(shape) else nothing
 
 
 def scaled(form: LinearForm, factor: Tensor, constant: Tensor | None) -> LinearForm:
@@ -91,23 +123,52 @@ def scaled(form: LinearForm, factor: Tensor, constant: Tensor | None) -> LinearF
     return replace(form, parts=parts, constant=constant)
 
 
-def per_channel(
-    value: Any, form: LinearForm, shape: tuple[int, ...], *, centre: bool = False
-) -> Tensor | None:
-    """Return ``value``, broadcast over a tensor of ``shape``, as one factor for each channel.
+def by_element(form: LinearForm, factor: Tensor, constant: Tensor | None) -> LinearForm | None:
+    """Multiply a form by a tensor that can be spread over its own; None where it has no channels.
 
-    None where it changes over the map, unless ``centre`` asks for the value at its centre.
+    Where the factor changes over the map, each channel has the one at the centre, and the result
+    is exact where that is the factor.
     """
-    if not isinstance(value, Tensor):
-        return torch.full((form.channels,), float(value))
-    if form.layout is None or len(form.layout) != len(shape):
+    if form.layout is not None and "c" in form.layout:
+        axis = form.layout.index("c") - len(form.layout)
+        if factor.numel() == 1 or (factor.ndim >= -axis and factor.numel() == factor.shape[axis]):
+            return scaled(form, factor.float().reshape(-1).expand(form.channels), constant)
+    numbers = element_numbers(form)
+    if numbers is None:
         return None
-    spread = value.expand(shape).movedim(form.layout.index("c"), -1)
-    flat = spread.reshape(-1, form.channels)
-    if centre:
-        middle = form.rows // 2 * form.columns + form.columns // 2
-        return flat[middle if len(flat) > 1 else 0].float()
-    return flat[0].float() if bool((flat == flat[:1]).all()) else None
+    by_place = torch.full((form.channels * form.rows * form.columns,), torch.nan)
+    by_place[numbers] = factor.float().expand(numbers.shape)
+    by_place = by_place.view(form.channels, form.rows, form.columns)
+    middle = (centre(form.rows), centre(form.columns))
+    chosen = by_place[:, middle[0], middle[1]]
+    # What the tensor has not got (it may be a selection of elements) does not matter.
+    fits = ((by_place == chosen[:, None, None]) | by_place.isnan()).all(0)
+    rows, columns = fits[:, middle[1]], fits[middle[0]]
+    if not bool(fits[rows][:, columns].all()):
+        rows = torch.arange(form.rows) == middle[0]
+    result = scaled(form, chosen.nan_to_num(1.0), constant)
+    parts = tuple(part.narrowed(axis_of(rows), axis_of(columns)) for part in result.parts)
+    return replace(result, parts=parts)
+
+
+def axis_of(fits: Tensor) -> Axis:
+    """Return a mask along an axis as parts hold it."""
+    return everywhere(len(fits)) if bool(fits.all()) else tuple(fits.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """An operation that is no linear map, as the linear one that stands for it.
+
+    ``function`` takes the values of ``reads``.
+    """
+
+    reads: tuple[Node, ...]
+    function: Callable[..., Tensor]
+
+    def __call__(self, *values: Tensor) -> Tensor:
+        """Run it."""
+        return self.function(*values)
 
 
 class RuleContext:
@@ -120,42 +181,75 @@ class RuleContext:
         that they are: some exporters write SiLU and hard swish like this.
     self_gates
         The ``f(x)`` of those, which are no features of their own.
+    gates
+        Products and quotients of two computed tensors, each with the factor that gates it; None
+        where neither does, and both are held at the other's value.
     references
-        Values, on the reference image, of gates and of what layer norms read.
+        Values, on the reference image, of what is held there: gates, factors, what norms read.
+    leaves
+        Nodes whose values are features (pooled, perhaps), with their forms.
+    blocked
+        Nodes that have no linear map.
+    held
+        Nodes that count as linear with something held at its reference value.
+    also_held
+        What is held beside gates and layer norms, in words.
     """
 
     def __init__(self, network: TracedNetwork) -> None:
         self.network = network
         self.self_gated: dict[Node, tuple[Node, str]] = {}
         self.self_gates: set[Node] = set()
-        self.gates: dict[Node, Node] = {}
+        self.gates: dict[Node, Node | None] = {}
+        self.leaves: dict[Node, LinearForm] = {}
+        self.blocked: set[Node] = set()
+        self.held: dict[Node, Held] = {}
+        self.also_held: set[str] = set()
         wanted: set[Node] = set()
         for node in network.operations():
             name = operation_name(node)
-            if name == "layer_norm":
+            if name in NORMS and node.all_input_nodes[0] in network.dynamic:
                 wanted.add(node.all_input_nodes[0])
             factors = [a for a in node.args if isinstance(a, Node) and a in network.dynamic]
-            if name == "mul" and len(factors) == 2:
+            if name in ("mul", "div") and len(factors) == 2:
                 self._sort_out(node, *factors)
-        wanted |= set(self.gates.values())
+                if node in self.gates:
+                    gate = self.gates[node]
+                    wanted |= set(factors) if gate is None else {gate}
         self.references: dict[Node, Tensor] = (
             network.run(network.example, wanted.__contains__) if wanted else {}
         )
 
     def _sort_out(self, product: Node, first: Node, second: Node) -> None:
         """Note whether a product of two computed tensors is ``x * f(x)``, or which one gates."""
+        if operation_name(product) == "div":
+            self.gates[product] = None
+            return
         if self._is_self_gated(product, first, second):
             return
         before = [_before_broadcast(node) for node in (first, second)]
         sizes = [torch.Size(shape_of(node)).numel() for node in before]
-        if sizes[0] != sizes[1]:
-            self.gates[product] = first if sizes[0] < sizes[1] else second
-            return
         gating = [
             node for node in (first, second) if NONLINEARITIES.get(operation_name(node)) in GATES
         ]
-        if len(gating) == 1:
-            self.gates[product] = gating[0]
+        self.gates[product] = gating[0] if len(gating) == 1 else None
+        if sizes[0] != sizes[1]:
+            small, large = (first, second) if sizes[0] < sizes[1] else (second, first)
+            # A factor of every channel, or of every place, that is itself no linear map gates.
+            whole = shape_of(large) == shape_of(product)
+            if whole and not self._is_linear(small):
+                self.gates[product] = small
+
+    def _is_linear(self, node: Node) -> bool:
+        """Whether a factor is, up to constants and broadcasting, no nonlinearity's output."""
+        while True:
+            name = operation_name(node)
+            computed = [a for a in node.all_input_nodes if a in self.network.dynamic]
+            if name in NONLINEARITIES or name in ("softmax", "_softmax"):
+                return False
+            if name not in _CARRIED_ON or len(computed) != 1:
+                return True
+            node = computed[0]
 
     def _is_self_gated(self, product: Node, first: Node, second: Node) -> bool:
         chains = [self._pointwise_chain(node) for node in (first, second)]
@@ -196,8 +290,34 @@ class RuleContext:
 
     def unknown(self, node: Node, inputs: Sequence[object], why: str = "") -> LinearForm:
         """Return a tensor without a linear map, the reason naming the operation and module."""
-        reason = operation_name(node) + (f": {why}" if why else "")
-        return without_edges(inputs, f"{self.network.place(node)} ({reason})")
+        name = operation_name(node)
+        reason = name + (f": {why}" if why else "")
+        self.blocked.add(node)
+        value = node.meta["val"]
+        keeps = name in _KEEPING_AXES and isinstance(value, Tensor)
+        shape = tuple(value.shape) if keeps else None
+        return without_edges(inputs, f"{self.network.place(node)} ({reason})", shape)
+
+    def untracked(
+        self,
+        node: Node,
+        inputs: Sequence[object],
+        args: Sequence[Any],
+        like: LinearForm | None = None,
+    ) -> LinearForm:
+        """Return a tensor whose linear map no kernel follows: a backward pass is to find it.
+
+        ``like`` has its size and axes, where they are known.
+        """
+        forms = forms_in(inputs)
+        result = like if like is not None else LinearForm(0, 1, 1, None)
+        return replace(
+            result,
+            parts=(),
+            constant=self.constant(node, args),
+            missing=frozenset[str]().union(*(form.missing for form in forms)),
+            untracked=frozenset[str]().union(*(form.sources for form in forms)),
+        )
 
     def constant(self, node: Node, args: Sequence[Any]) -> Tensor | None:
         """Run the operation on the constants of its inputs: its value when all features are 0."""

@@ -46,6 +46,10 @@ class Connection:
     pooling
         For ``pooled`` paths, the poolings that the source goes through before the kernel, in
         order: ``max 3x3 stride 2x2 pad 1x1`` or ``mean`` (over the whole map).
+    margin
+        Rows at the top and bottom, columns at the left and right of the target's map where the
+        kernel is not exact, as at the border behind two padded convolutions. The centre (row
+        ``height // 2``, column ``width // 2``) never lies in it.
     """
 
     key: str
@@ -59,6 +63,7 @@ class Connection:
     offset: tuple[int, int] | None = None
     origin: str | None = None
     pooling: tuple[str, ...] = ()
+    margin: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def __post_init__(self) -> None:
         groups, out, into = self.kernel.shape[:3]
@@ -98,7 +103,7 @@ class Connection:
 
     def header(self) -> dict[str, Any]:
         """Return everything but the arrays, as JSON can hold it."""
-        return {
+        header = {
             "key": self.key,
             "source": self.source,
             "target": self.target,
@@ -108,3 +113,5 @@ class Connection:
             "origin": self.origin,
             "pooling": self.pooling,
         }
+        # Left out where there is none, so that such kernels have the header they always had.
+        return header | ({"margin": self.margin} if any(self.margin) else {})

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from circuitkb.loaders.composed import Composition
 from circuitkb.loaders.composition import Composer
+from circuitkb.loaders.sites import Site
 from circuitkb.loaders.tracing import trace
 from circuitkb.schema.kernels import Connection
 
@@ -26,18 +27,21 @@ class LayerProof:
     layer: str
     error: float
     gated: bool
+    positions: int
 
 
-def _map_of(tensor: Tensor, channels: int) -> Tensor:
+def _map_of(tensor: Tensor, site: Site) -> Tensor:
     """Return (channel, row, column) of an activation in any of the layouts networks use."""
     value = tensor[0]
-    if value.ndim == 1:
-        return value[:, None, None]
-    if value.ndim == 2:
-        return value.T[:, :, None]
-    if value.shape[0] != channels:
-        value = value.permute(2, 0, 1)
-    return value
+    if "c" in site.layout:
+        value = value.movedim(site.layout.index("c") - 1, 0)
+    return value.reshape(-1, *_size(site, tensor))
+
+
+def _size(site: Site, tensor: Tensor) -> tuple[int, int]:
+    if "y" in site.layout:  # a pooling reads a finer map than it makes
+        return tensor.shape[site.layout.index("y")], tensor.shape[site.layout.index("x")]
+    return (site.rows, site.columns) if site.layout in ("ntc", "nct", "nf") else (1, 1)
 
 
 def _pooled(activation: Tensor, connection: Connection) -> Tensor:
@@ -53,30 +57,37 @@ def _pooled(activation: Tensor, connection: Connection) -> Tensor:
     return activation
 
 
+def _places(start: int, stride: int, offset: int, kernel: int, stop: int) -> Tensor:
+    """Return which positions of the source each kernel reads, (target position, tap)."""
+    return (torch.arange(start, stop) * stride + offset)[:, None] + torch.arange(kernel)
+
+
 def _windows(
-    activation: Tensor, connection: Connection, positions: list[tuple[int, int]]
+    activation: Tensor, connection: Connection, rows: tuple[int, int], columns: tuple[int, int]
 ) -> Tensor:
-    """Return what a kernel sees at each position, zero outside: (position, channel, row, col)."""
-    rows, columns = connection.kernel.shape[3:]
-    seen = torch.zeros(len(positions), activation.shape[0], rows, columns)
+    """Return what a kernel sees, zero outside: (channel, row, column, kernel row, column)."""
     assert connection.stride is not None
     assert connection.offset is not None
-    for n, (y, x) in enumerate(positions):
-        top = connection.stride[0] * y + connection.offset[0]
-        left = connection.stride[1] * x + connection.offset[1]
-        ys = slice(max(top, 0), min(top + rows, activation.shape[1]))
-        xs = slice(max(left, 0), min(left + columns, activation.shape[2]))
-        part = activation[:, ys, xs]
-        to_y, to_x = ys.start - top, xs.start - left
-        seen[n, :, to_y : to_y + part.shape[1], to_x : to_x + part.shape[2]] = part
-    return seen
+    read = []
+    for axis, (start, stop) in enumerate((rows, columns)):
+        taps = connection.kernel.shape[3 + axis]
+        place = _places(start, connection.stride[axis], connection.offset[axis], taps, stop)
+        length = activation.shape[1 + axis]
+        read.append((place.clamp(0, length - 1), (place >= 0) & (place < length)))
+    (y, inside_y), (x, inside_x) = read
+    seen = activation[:, y[:, None, :, None], x[None, :, None, :]]
+    return seen * (inside_y[:, None, :, None] & inside_x[None, :, None, :])
 
 
 @torch.no_grad()
 def prove(
-    module: nn.Module, example: Tensor, image: Tensor | None = None
+    module: nn.Module, example: Tensor, image: Tensor | None = None, *, whole: bool = False
 ) -> tuple[Composition, list[LayerProof]]:
-    """Compose a network and compare every layer whose paths are all composed."""
+    """Compose a network and compare every layer whose paths are all composed.
+
+    ``whole`` compares at every position that is claimed exact, up to the border, and not only at
+    the centre and around it.
+    """
     network = trace(module, example)
     composer = Composer(network)
     composition = composer.compose()
@@ -87,40 +98,38 @@ def prove(
         if node is not None
     }
     real = network.run(example if image is None else image, nodes.__contains__)
-    sizes = {layer.name: layer for layer in composition.layers}
     incoming: dict[str, list[Connection]] = {}
     for connection in composition.connections:
         incoming.setdefault(connection.target, []).append(connection)
     proofs = []
     for layer in composition.layers:
-        before = composer.sites[layer.name].before
-        if before is None or layer.bias is None:
+        site = composer.sites[layer.name]
+        if site.before is None or layer.bias is None:
             continue
-        expected = _map_of(real[before], layer.channels)
+        expected = _map_of(real[site.before], site)
+        into = incoming.get(layer.name, [])
+        top, bottom, left, right = layer.margin
+        rows, columns = (top, expected.shape[1] - bottom), (left, expected.shape[2] - right)
         middle = (expected.shape[1] // 2, expected.shape[2] // 2)
-        gated = any(connection.path == "gated" for connection in incoming.get(layer.name, []))
-        # A layer norm's denominator is that of one position, so gated paths are exact only there.
-        reach = 0 if gated else 1
-        positions = [
-            (y, x)
-            for y in range(max(middle[0] - reach, 0), middle[0] + reach + 1)
-            for x in range(max(middle[1] - reach, 0), middle[1] + reach + 1)
-            if y < expected.shape[1] and x < expected.shape[2]
-        ]
-        predicted = torch.tensor(layer.bias)[None].repeat(len(positions), 1)
-        for connection in incoming.get(layer.name, []):
-            source = sizes[connection.source]
-            node = composer.sites[source.name].after
-            activation = _pooled(_map_of(real[node], source.channels), connection)
-            seen = _windows(activation, connection, positions)
-            into = torch.as_tensor(connection.source_units).long()
+        assert rows[0] <= middle[0] < rows[1], layer.name
+        assert columns[0] <= middle[1] < columns[1], layer.name
+        if not whole:
+            rows = (max(rows[0], middle[0] - 1), min(rows[1], middle[0] + 2))
+            columns = (max(columns[0], middle[1] - 1), min(columns[1], middle[1] + 2))
+        predicted = torch.tensor(layer.bias)[:, None, None].repeat(
+            1, rows[1] - rows[0], columns[1] - columns[0]
+        )
+        for connection in into:
+            source = composer.sites[connection.source]
+            activation = _pooled(_map_of(real[source.after], source), connection)
+            seen = _windows(activation, connection, rows, columns)
+            read = torch.as_tensor(connection.source_units).long()
             out = torch.as_tensor(connection.target_units).long()
             kernel = torch.tensor(connection.kernel)
-            given = torch.einsum("goiyx,pgiyx->pgo", kernel, seen[:, into])
-            predicted.index_put_(
-                (torch.arange(len(positions))[:, None, None], out[None]), given, accumulate=True
-            )
-        truth = torch.stack([expected[:, y, x] for y, x in positions])
+            given = torch.einsum("goiyx,gipqyx->gopq", kernel, seen[read])
+            predicted.index_put_((out,), given, accumulate=True)
+        truth = expected[:, slice(*rows), slice(*columns)]
         error = float((predicted - truth).norm() / truth.norm().clamp(min=1e-12))
-        proofs.append(LayerProof(layer.name, error, gated))
+        gated = any(connection.path == "gated" for connection in into)
+        proofs.append(LayerProof(layer.name, error, gated, truth.shape[1] * truth.shape[2]))
     return composition, proofs

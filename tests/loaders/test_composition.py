@@ -232,22 +232,29 @@ def test_pooling_before_the_nonlinearity_makes_features_of_its_own() -> None:
     assert [proof.error < 1e-5 for proof in proofs if proof.layer == "2"] == [True]
 
 
-def test_a_product_of_two_computed_tensors_is_listed_and_not_guessed() -> None:
+def test_a_product_of_two_branches_has_edges_from_both_exact_on_the_reference() -> None:
     class Bilinear(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.one, self.other = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)
 
         def forward(self, x: Tensor) -> Tensor:
-            return torch.relu(self.one(x) * self.other(x))
+            return torch.relu(self.one(torch.tanh(x)) * self.other(x))
 
-    found = compose(Bilinear().eval(), image(5))
-    assert found.connections == ()
-    assert found.layers[1].bias is None
-    assert found.not_composed == (
-        "no edges through the top of the network (mul: of two computed tensors), "
-        "on the way to relu",
-    )
+    torch.manual_seed(0)
+    network, reference = Bilinear().eval(), image(5)
+    found, proofs = prove(network, reference, whole=True)
+    assert {(c.source, c.target, c.path) for c in found.connections} == {
+        ("input", "tanh", "direct"), ("input", "relu", "gated"), ("tanh", "relu", "gated"),
+    }  # fmt: skip
+    assert found.not_composed == ()
+    assert found.linearisation is not None
+    assert "each factor of a product of two branches" in found.linearisation
+    assert max(proof.error for proof in proofs) < 1e-5
+    (edge,) = [c for c in found.connections if (c.source, c.target) == ("tanh", "relu")]
+    held = network.other(reference)[0, :, 2, 2]
+    expected = network.one.weight[:, :, 0, 0] * held[:, None]
+    np.testing.assert_allclose(edge.kernel[0, :, :, 0, 0], expected.detach().numpy(), rtol=1e-5)
 
 
 def test_a_network_that_cannot_be_traced_names_the_module_and_the_reason() -> None:
