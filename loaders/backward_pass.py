@@ -193,7 +193,10 @@ def _derivatives(
 
         for operation in region.operations:
             held = context.held.get(operation)
-            if held is None:
+            if operation.target is torch.ops.aten.view.default:
+                # What a view reads may lie in memory otherwise than when it was traced.
+                values[operation] = read(operation.all_input_nodes[0]).reshape(shape_of(operation))
+            elif held is None:
                 values[operation] = context.network.value_of(operation, read)
             else:
                 values[operation] = held(*(read(argument) for argument in held.reads))

@@ -194,7 +194,7 @@ class Composer:
         form = _form(values, node.all_input_nodes[0])
         layout = form.layout or certain_layout(self.network, node)
         axis = argument(node.args, 1)
-        if layout is None or form.index is not None or layout[axis % len(layout)] != "c":
+        if layout is None or layout[axis % len(layout)] != "c":
             return False
         return _leads_to_outputs(self.network, node)
 
@@ -226,14 +226,23 @@ class Composer:
 
     def _with_layout(self, node: Node, form: LinearForm) -> LinearForm:
         """Give a tensor whose axes were lost on the way a layout, where it is sure."""
-        if form.placed:
+        if form.layout is not None or (form.index is not None and form.index.ndim != 4):
             return form
         layout = certain_layout(self.network, node)
         if layout is None:
             return form
         size = dict(zip(layout, shape_of(node), strict=True))
         rows, columns = size.get("y", size.get("t", 1)), size.get("x", 1)
-        return replace(form, channels=size["c"], rows=rows, columns=columns, layout=layout)
+        return replace(
+            form,
+            channels=size["c"],
+            rows=rows,
+            columns=columns,
+            layout=layout,
+            index=None,
+            parts=(),
+            untracked=form.sources,
+        )
 
     def _add_output(self, node: Node, form: LinearForm) -> None:
         if any(site.after is node for site in self.sites.values()):

@@ -180,8 +180,10 @@ def max_pool(context: RuleContext, node: Node, args: list[Any]) -> object:
     The latter is said by giving back the node that it pools.
     """
     form = args[0]
+    if form.index is not None and len(shape_of(node)) == 4:
+        return node.all_input_nodes[0]
     if form.layout != "ncyx":
-        return context.unknown(node, [form], "its input has no whole channels")
+        return context.unknown(node, [form], "the channels of its input are not certain")
     if not form.passes_channels_on:
         return node.all_input_nodes[0]
     size = pair(args[1])
