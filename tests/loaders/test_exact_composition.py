@@ -13,9 +13,9 @@ from circuitkb.loaders import backward_pass, linear_form
 from circuitkb.loaders.composed import Composition
 from circuitkb.loaders.composition import compose
 
+from .linear_networks import RandomNetwork
 from .networks import image
 from .proof import LayerProof, prove
-from .linear_networks import RandomNetwork
 
 Tried = Callable[[Tensor], Tensor]
 
