@@ -126,7 +126,8 @@ def verify(
     Returns
     -------
     Verified
-        The composition, changed where it was wrong. A layer off by more than :data:`BOUND` is
+        The composition, changed where it was wrong. What lies within a layer's ``margin`` is not
+        judged but said, unless edges into it are gated. A layer off by more than :data:`BOUND` is
         named in ``not_composed``. Where it holds at the centre of the map its edges are marked
         ``gated``; where it does not, the edges and the bias are left out. Layers with gated edges
         are judged at the centre of the reference image.
@@ -314,7 +315,7 @@ class _Layer:
         scale = np.maximum(spread, floor)
         errors = self._errors if self._errors is not None else np.zeros((len(scale), 1, 1))
         relative = _divided(errors, scale[:, None, None])
-        worst = relative.max(axis=0, initial=0.0)
+        worst = np.where(self._claimed(), relative.max(axis=0, initial=0.0), 0.0)
         other = None
         if self.other_images is not None:
             other = float(_divided(self.other_images, scale).max(initial=0.0))
@@ -327,6 +328,16 @@ class _Layer:
             min(self._extent) // 2,
             other,
         )
+
+    def _claimed(self) -> NDArray[np.bool_]:
+        """Return at which of the chosen positions composition says that its kernels are exact."""
+        top, bottom, left, right = self.layer.margin
+        rows, columns = self._extent
+        inside: NDArray[np.bool_] = (
+            ((self.rows >= top) & (self.rows < rows - bottom))[:, None]
+            & (self.columns >= left) & (self.columns < columns - right)
+        )  # fmt: skip
+        return inside
 
     def _reach(self, wrong: NDArray[np.bool_]) -> int:
         """Return how far from the border the innermost wrong position is, from 1; 0 if none is."""
@@ -379,6 +390,12 @@ def _corrected(composition: Composition, checks: Sequence[LayerCheck]) -> Compos
                 f"edges into {check.layer} are off by {_percent(check.anywhere)} of the spread of "
                 f"its values {_where(check)}: they are marked gated"
             )
+    gated = {found.target for found in composition.connections if found.path == "gated"}
+    sentences += [
+        _bordered(layer)
+        for layer in composition.layers
+        if any(layer.margin) and layer.name not in wrong and layer.name not in gated
+    ]
     nameless = [
         f"the constant part of {layer.name} is not known"
         for layer in composition.layers
@@ -405,6 +422,15 @@ def _corrected(composition: Composition, checks: Sequence[LayerCheck]) -> Compos
         connections=connections,
         missing={**composition.missing, **{name: (why,) for name, why in wrong.items()}},
         linearisation=linearisation,
+    )
+
+
+def _bordered(layer: ComposedLayer) -> str:
+    """Say where on its map one kernel for all positions cannot be exact."""
+    top, bottom, left, right = layer.margin
+    return (
+        f"edges into {layer.name} are exact but for the border of its map of {layer.height} by "
+        f"{layer.width}: {top} rows above, {bottom} below, {left} columns left, {right} right"
     )
 
 
