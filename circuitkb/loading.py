@@ -5,9 +5,11 @@ A folder that ``circuitkb export parquet`` wrote is a source too: of all that is
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from circuitkb.moving.files_folder import ABOUT
 from circuitkb.reports import LoadReport
@@ -15,6 +17,11 @@ from circuitkb.schema.errors import SourceError, StoreError, UnknownSourceError
 from circuitkb.schema.progress import Progress
 from circuitkb.stores.base import Store
 from circuitkb.stores.model_identity import Identity, check_layers, check_same
+
+if TYPE_CHECKING:
+    from circuitkb.loaders.loadable import Loadable
+    from circuitkb.loaders.missing_inputs import MissingInputs
+    from circuitkb.schema.tables import GraphRows
 
 READING = 0.6
 """Share of a load that reading and composing takes; writing takes the rest."""
@@ -76,9 +83,64 @@ def load(
     store.write(rows, writing)
     resolve(store)
     progress(f"{loadable.name}: loaded", 1.0)
-    kept = rows.nodes["Model"].column("keep").to_pylist()[0]
-    seconds = perf_counter() - start
-    return LoadReport(loadable.name, True, kept, keep, rows.counts(), seconds, notes=loadable.notes)
+    model, missing = rows.nodes["Model"].to_pylist()[0], _missing(rows)
+    return LoadReport(
+        loadable.name,
+        True,
+        model["keep"],
+        keep,
+        rows.counts(),
+        perf_counter() - start,
+        notes=(*loadable.notes, *_twins(store, loadable), *_not_composed(model, missing)),
+        without_inputs={one.layer: one.units for one in missing if one.units},
+        not_composed=tuple(model["not_composed"] or ()),
+    )
+
+
+def _missing(rows: GraphRows) -> tuple[MissingInputs, ...]:
+    """Return the layers of a load that miss inputs."""
+    from circuitkb.loaders.missing_inputs import MissingInputs
+
+    records = rows.nodes["Import"].to_pylist() if "Import" in rows.nodes else []
+    found = (json.loads(one["summary"]).get("missing_inputs", ()) for one in records)
+    return tuple(MissingInputs.read(record) for records in found for record in records)
+
+
+def _not_composed(model: Mapping[str, Any], missing: Sequence[MissingInputs]) -> tuple[str, ...]:
+    """Return sentences on what has no edges, and on edges that do not hold."""
+    from circuitkb.loaders.missing_inputs import SHOWN, in_words
+
+    told = {why for one in missing for why in one.why}
+    checked = [
+        said
+        for said in model["not_composed"] or ()
+        if said not in told and not said.startswith("no edges through ")
+    ]
+    more = [f"... and {len(checked) - SHOWN:,} more like these"] if len(checked) > SHOWN else []
+    return (*in_words(missing, model["id"], model["features"] or 0), *checked[:SHOWN], *more)
+
+
+def _twins(store: Store, loadable: Loadable) -> tuple[str, ...]:
+    """Return a sentence that names the models that are this one under another name."""
+    rows = store.read(
+        "MATCH (m:Model {fingerprint: $fingerprint}) WHERE m.id <> $id "
+        "RETURN m.id AS id, m.computation AS computation ORDER BY id",
+        {"fingerprint": loadable.fingerprint, "id": loadable.name},
+    ).rows
+    this = Identity(loadable.fingerprint, loadable.computation)
+    told: dict[bool | None, list[str]] = {}
+    for name, computation in rows:
+        another = Identity(loadable.fingerprint, computation).computes_another(this)
+        told.setdefault(another, []).append(str(name))
+    sentences = {
+        False: "is the same network, with the same weights, as",
+        True: "computes something else with the same weights as",
+        None: "has the same weights as",
+    }
+    return tuple(
+        f"{loadable.name} {sentences[another]} {', '.join(names)}."
+        for another, names in told.items()
+    )
 
 
 def _layers(store: Store, model: str) -> list[dict[str, Any]]:

@@ -43,7 +43,11 @@ class LoadReport:
     models
         For a folder: its models, and whether each is new here.
     notes
-        What a user is to know of how the network was opened, a sentence each.
+        What a user is to know of the network and of what was composed, a sentence each.
+    without_inputs
+        Units that no edge leads to, by layer; layers without any such unit are left out.
+    not_composed
+        Paths that have no linear edge, or whose edges failed the check, a sentence each.
     """
 
     name: str
@@ -54,6 +58,24 @@ class LoadReport:
     seconds: float = 0.0
     models: Mapping[str, bool] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    without_inputs: Mapping[str, int] = field(default_factory=dict)
+    not_composed: tuple[str, ...] = ()
+
+    def to_result(self) -> Result:
+        """Return one row."""
+        row = {
+            "name": self.name,
+            "created": self.created,
+            "keep": self.keep,
+            "features": self.counts.get("Feature", 0),
+            "edges_kept": self.counts.get("WEIGHT", 0),
+            "seconds": self.seconds,
+            "units_without_inputs": sum(self.without_inputs.values()),
+            "without_inputs": dict(self.without_inputs),
+            "not_composed": list(self.not_composed),
+            "models": dict(self.models),
+        }
+        return Result(tuple(row), (tuple(row.values()),), seconds=self.seconds, notes=self.notes)
 
     @property
     def message(self) -> str:

@@ -19,6 +19,7 @@ from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_t
 
 from .composed import ComposedLayer, Composition
 from .composition import Composer
+from .missing_inputs import missing_inputs
 from .pixels import ASSUMED, PixelRange
 from .provenance import load_provenance, tool
 from .summaries import EdgeSummary, UnitInputs, strongest_inputs
@@ -123,9 +124,13 @@ def network_rows(
     summary = strongest_inputs(composition.connections, model=name, keep=keep)
     features = _features(composition, summary, name)
     layers = _layers(composition, name)
+    missing = missing_inputs(composition, features)
+    without = sum(one.units for one in missing)
     rows = GraphRows(
         nodes={
-            "Model": _model(network, composition, summary, name=name, keep=keep),
+            "Model": _model(
+                network, composition, summary, name=name, keep=keep, without_inputs=without
+            ),
             "Layer": layers,
             "Feature": features,
             "Import": load_provenance(
@@ -141,6 +146,7 @@ def network_rows(
                     "edges": summary.edges,
                     "edges_kept": summary.weights.num_rows,
                     "not_composed": len(composition.not_composed),
+                    "missing_inputs": [one.to_record() for one in missing],
                     "check": verified.summary(),
                 },
             ),
@@ -190,7 +196,13 @@ def check_keep(keep: int) -> None:
 
 
 def _model(
-    network: Network, composition: Composition, summary: EdgeSummary, *, name: str, keep: int
+    network: Network,
+    composition: Composition,
+    summary: EdgeSummary,
+    *,
+    name: str,
+    keep: int,
+    without_inputs: int,
 ) -> pa.Table:
     record = {
         "id": name,
@@ -204,6 +216,7 @@ def _model(
         "edges": summary.edges,
         "edges_kept": summary.weights.num_rows,
         "keep": keep,
+        "without_inputs": without_inputs,
         "not_composed": list(composition.not_composed),
         "linearisation": composition.linearisation,
         "tool": tool(),

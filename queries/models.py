@@ -78,6 +78,7 @@ class Models(Criteria):
             "RETURN m.id AS model, m.architecture AS architecture, m.weights AS weights,\n"
             "  COUNT { MATCH (:Layer)-[:IN_MODEL]->(m) } AS layers, m.features AS features,\n"
             "  m.edges AS edges, m.edges_kept AS edges_kept, m.keep AS keep,\n"
+            "  m.without_inputs AS without_inputs,\n"
             "  COUNT { MATCH (c:Circuit) WHERE c.model = m.id } AS circuits,\n"
             "  m.source AS source, m.fingerprint AS fingerprint\n"
             f"ORDER BY model{self.row_bound(parameters)}",

@@ -32,6 +32,11 @@ NODES: tuple[NodeType, ...] = (
             given("edges", "integer", "nonzero edges in the network, or edges published"),
             given("edges_kept", "integer", "edges that the graph keeps"),
             given("keep", "integer", "strongest inputs of each feature that the graph keeps"),
+            given(
+                "without_inputs",
+                "integer",
+                "features, but for those of the input, that no edge leads to; null: not counted",
+            ),
             given("not_composed", "strings", "paths that have no linear edge, and why"),
             given("linearisation", "string", "how gated paths were made linear, if there are any"),
             given("tool", "string", "name and version of the program that loaded it"),

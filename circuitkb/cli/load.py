@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Store, add
-from .output import progress
+from .options import Format, Shape, Store, add
+from .output import check_format, print_result, progress, say
 
 
 def register(app: typer.Typer) -> None:
@@ -57,6 +57,7 @@ def load(
             help="What a checkpoint's weights belong to: torchvision:NAME or timm:NAME.",
         ),
     ] = None,
+    format_: Shape = Format.table,
     kb: Store = None,
 ) -> None:
     """Turn a network's weights, published circuits, or an exported folder into a graph.
@@ -66,8 +67,12 @@ def load(
     """
     import circuitkb as ckb
 
+    check_format(format_)
     with ckb.open(kb) as base, progress() as tell:
         report = base.load(source, name=name, keep=keep, architecture=architecture, progress=tell)
-    for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
+    if format_ is not Format.table:
+        print_result(report.to_result(), format_)
+        return
     typer.echo(report.message)
+    for note in report.notes:
+        say("note", note)

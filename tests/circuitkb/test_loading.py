@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,12 +32,19 @@ class MadeUp:
     layer: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     composed: list[int] = field(default_factory=list)
+    missing: list[dict[str, Any]] = field(default_factory=list)
+    not_composed: tuple[str, ...] = ()
 
     def rows(self, keep: int = 64, progress: Progress = silent) -> GraphRows:
         self.composed.append(keep)
         row = {"id": self.name, "fingerprint": self.fingerprint, "source": "x", "keep": keep}
-        row["computation"] = self.computation
+        row |= {"computation": self.computation, "not_composed": list(self.not_composed)}
+        row |= {"features": 40, "without_inputs": sum(one["units"] for one in self.missing)}
         rows = {"Model": node_table("Model", {k: [v] for k, v in row.items()})}
+        if self.missing:
+            summary = json.dumps({"missing_inputs": self.missing})
+            record = {"id": f"load-{self.name}", "kind": "load", "summary": summary}
+            rows["Import"] = node_table("Import", {k: [v] for k, v in record.items()})
         if self.layer:
             rows["Layer"] = node_table("Layer", rows_of(self.layers()))
         return GraphRows(rows)
@@ -154,3 +162,75 @@ def test_published_circuits_are_kept_whole_whatever_is_asked(empty: ckb.Knowledg
     assert empty.load("published:inceptionv1", keep=2).message == (
         "inceptionv1 is there already: nothing changed."
     )
+
+
+def lacking(layer: str, units: int, of: int, *why: str) -> dict[str, Any]:
+    return {"layer": layer, "units": units, "of": of, "why": list(why)}
+
+
+def test_a_load_ends_with_the_units_that_have_no_inputs_where_and_why(
+    empty: ckb.KnowledgeBase, source: MadeUp
+) -> None:
+    left_out = "edges into head are left out: they predict its values with an error of 9%"
+    source.missing = [
+        lacking("gate", 1000, 1000, "gate (softmax)"),
+        lacking("mix", 3, 8, "a (pad)", "b (sort)"),
+        lacking("late", 0, 5, "c (attention)"),
+        lacking("head", 10, 10, left_out),
+    ]
+    gated = "gated edges into mix are off by 4% of the spread of its values"
+    source.not_composed = ("no edges through gate (softmax), on the way to gate", left_out, gated)
+    report = empty.load("anything")
+    assert report.notes == (
+        "1,013 of 40 units have no inputs, in 3 layers:",
+        "gate: none of its 1,000 units has inputs: gate (softmax)",
+        "mix: 3 of 8 units have none: a (pad); b (sort)",
+        f"head: none of its 10 units has inputs: {left_out}",
+        "some paths into 1 layer were not composed:",
+        "late: c (attention)",
+        gated,
+    )
+    assert report.without_inputs == {"gate": 1000, "mix": 3, "head": 10}
+    assert report.not_composed == source.not_composed
+    (row,) = report.to_result().to_dicts()
+    assert row["units_without_inputs"] == 1013
+    assert row["without_inputs"] == {"gate": 1000, "mix": 3, "head": 10}
+    assert row["not_composed"] == list(source.not_composed)
+    json.dumps(row)
+    assert [row["without_inputs"] for row in empty.models()] == [1013]
+
+
+def test_a_load_without_anything_missing_ends_without_a_word_and_many_layers_are_cut(
+    empty: ckb.KnowledgeBase, source: MadeUp
+) -> None:
+    assert empty.load("anything").notes == ()
+    source.fingerprint = "e" * 64
+    source.missing = [lacking(f"l{number}", 1, 1, "x") for number in range(9)]
+    source.not_composed = tuple(f"edges into l{number} are off" for number in range(9))
+    notes = empty.load("anything", name="other").notes
+    assert len(notes) == 1 + 6 + 1 + 6 + 1
+    assert notes[7] == "circuitkb show other lists all that was not composed."
+    assert notes[-1] == "... and 3 more like these"
+
+
+def test_a_model_of_before_has_null_units_without_inputs(empty: ckb.KnowledgeBase) -> None:
+    row = {"id": "old", "fingerprint": "f", "source": "s"}
+    empty.store.write(GraphRows({"Model": node_table("Model", {k: [v] for k, v in row.items()})}))
+    assert [row["without_inputs"] for row in empty.models()] == [None]
+
+
+def test_the_same_weights_under_another_name_are_told(
+    empty: ckb.KnowledgeBase, source: MadeUp
+) -> None:
+    assert empty.load("anything", name="one").notes == ()
+    assert empty.load("anything", name="two").notes == (
+        "two is the same network, with the same weights, as one.",
+    )
+    source.computation = "torch1:b"
+    assert empty.load("anything", name="three").notes == (
+        "three computes something else with the same weights as one, two.",
+    )
+    source.computation = None
+    assert "four has the same weights as" in empty.load("anything", name="four").notes[0]
+    source.fingerprint = "e" * 64
+    assert empty.load("anything", name="five").notes == ()

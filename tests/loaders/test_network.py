@@ -81,7 +81,7 @@ def test_the_model_says_what_it_is_and_how_much_of_it_the_graph_keeps() -> None:
         "id": "mine", "fingerprint": network.fingerprint, "computation": None, "source": "nowhere",
         "architecture": "tiny", "input_shape": "1x3x8x8", "weights": "random",
         "features": 3 + 6 + 4 + 5, "edges": edges, "edges_kept": kept, "keep": 2,
-        "not_composed": [], "linearisation": None, "license": "NOASSERTION",
+        "without_inputs": 0, "not_composed": [], "linearisation": None, "license": "NOASSERTION",
         "attribution": "nobody",
     }  # fmt: skip
     assert rows.counts() == {
@@ -182,6 +182,7 @@ def test_what_was_not_composed_is_unknown_and_not_zero(monkeypatch: pytest.Monke
         connections=(connect("input", "c", "c0", [2, 0]),),
         not_composed=("no edges through attention, on the way to b",),
         linearisation="held at the reference image",
+        missing={"b": ("attention",), "c": ("a gate", "a pad")},
     )
     given(monkeypatch, composition)
     rows = network_rows(tiny(), name="mine")
@@ -195,6 +196,13 @@ def test_what_was_not_composed_is_unknown_and_not_zero(monkeypatch: pytest.Monke
     record = only(rows, "Model")
     assert record["not_composed"] == ["no edges through attention, on the way to b"]
     assert record["linearisation"] == "held at the reference image"
+    # All of a, all of b, and one of c.
+    assert record["without_inputs"] == 2 + 2 + 1
+    assert json.loads(only(rows, "Import")["summary"])["missing_inputs"] == [
+        {"layer": "a", "units": 2, "of": 2, "why": ["every weight into them is zero"]},
+        {"layer": "b", "units": 2, "of": 2, "why": ["attention"]},
+        {"layer": "c", "units": 1, "of": 3, "why": ["a gate", "a pad"]},
+    ]
 
 
 def test_the_import_says_when_and_how_much() -> None:
