@@ -102,6 +102,8 @@ def _evaluate(
         options = {item.name: item.i for item in node.attribute}
         size = np.array(shapes[node.input[0]], np.int64)
         return {node.output[0]: size[options.get("start", 0) : options.get("end")]}
+    if node.op_type == "Size" and node.domain == "" and node.input[0] in shapes:
+        return {node.output[0]: np.array(math.prod(shapes[node.input[0]]), np.int64)}
     if node.op_type in _RANDOM or any(name and name not in stored for name in node.input):
         return None
     if any(attribute.HasField("g") for attribute in node.attribute):

@@ -24,8 +24,9 @@ from circuitkb.schema.errors import CheckpointError, TraceError
 
 from .onnx_computation import onnx_computation
 from .onnx_constants import fold_constants
-from .onnx_modules import NodeError, convert
-from .onnx_names import clean_names, make_up_names, name_the_rest, quoted
+from .onnx_modules import NodeError, convert, is_known
+from .onnx_names import clean_names, make_up_names, name_the_rest, opset_of, quoted
+from .onnx_operators import WITH_THEIR_VERSION
 from .reference_image import pink_image
 from .stepwise import Stepwise
 
@@ -34,6 +35,9 @@ DEFAULT_SIZE = 224
 
 _OPSET = 17
 """Newest version of the operators that onnx2torch knows nearly all of."""
+
+_OWN = "circuitkb"
+"""Domain of the nodes whose version is left as it is."""
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _CHANNELS = (1, 3, 4)
@@ -80,10 +84,10 @@ def read_onnx(file: Path) -> OnnxNetwork:
     shape = _fix_input(model.graph, file)
     producer = f"{model.producer_name} {model.producer_version}".strip()
     clean_names(model.graph)
-    names = make_up_names(model, file.name)
+    names, version = make_up_names(model, file.name), opset_of(model)
     model = fold_constants(_to_known_opset(fold_constants(model), file))
     name_the_rest(model.graph, names)
-    module = _convert(model, names, shape, file)
+    module = _convert(model, names, version, shape, file)
     return OnnxNetwork(module, shape, producer, computation)
 
 
@@ -196,12 +200,20 @@ def _transpose_input(graph: GraphProto, value: ValueInfoProto) -> None:
 
 
 def _to_known_opset(model: ModelProto, file: Path) -> ModelProto:
-    version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
-    if version <= _OPSET:
+    version = opset_of(model)
+    if version <= _OPSET and all(is_known(node, version) for node in model.graph.node):
         return model
+    kept = ModelProto()
+    kept.CopyFrom(model)
+    kept.opset_import.append(helper.make_opsetid(_OWN, 1))
+    for node in kept.graph.node:
+        if node.op_type in WITH_THEIR_VERSION:
+            node.domain = _OWN
     try:
-        return onnx.version_converter.convert_version(model, _OPSET)
+        return onnx.version_converter.convert_version(kept, _OPSET)
     except Exception as error:  # The converter's C++ code raises what it likes.
+        if version <= _OPSET:
+            return model
         operator = re.search(r"(?:Version of|for) (\w+)(?: exists)?\W*$", str(error))
         what = f"the operator {operator[1]}" if operator else _reason(error)
         raise TraceError(
@@ -211,7 +223,11 @@ def _to_known_opset(model: ModelProto, file: Path) -> ModelProto:
 
 
 def _convert(
-    model: ModelProto, names: Mapping[str, str], shape: tuple[int, int, int], file: Path
+    model: ModelProto,
+    names: Mapping[str, str],
+    version: int,
+    shape: tuple[int, int, int],
+    file: Path,
 ) -> Stepwise:
     stored = {tensor.name for tensor in model.graph.initializer}
     computed = [value for value in model.graph.output if value.name not in stored]
@@ -220,7 +236,7 @@ def _convert(
     del model.graph.output[:]
     model.graph.output.extend(computed)
     try:
-        return convert(model, names, pink_image(*shape))
+        return convert(model, names, pink_image(*shape), version=version)
     except NodeError as error:
         node = f"node {quoted(names[error.node.name])}"
         what = f"the operator {error.node.op_type} ({node})"

@@ -17,17 +17,31 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx2torch.node_converters import get_converter
 from onnx2torch.onnx_graph import OnnxGraph
 from onnx2torch.onnx_node import OnnxNode
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
+from .onnx_call import Call, options_of
+from .onnx_names import opset_of
+from .onnx_operators import OPERATORS
 from .stepwise import Step, Stepwise
 
 _WORDS = re.compile(r"[\w .,>-]*", re.ASCII)
 """The texts that torch's own functions take: modes, and the letters of an einsum."""
+
+
+def is_known(node: NodeProto, version: int) -> bool:
+    """Whether there is a way to bring a node to torch, in a version of the operators."""
+    if node.op_type in OPERATORS:
+        return True
+    try:
+        get_converter(node.op_type, version)
+    except NotImplementedError:
+        return False
+    return True
 
 
 class NodeError(Exception):
@@ -51,7 +65,9 @@ class NodeError(Exception):
 
 
 @torch.no_grad()
-def convert(model: ModelProto, names: Mapping[str, str], example: Tensor) -> Stepwise:
+def convert(
+    model: ModelProto, names: Mapping[str, str], example: Tensor, *, version: int
+) -> Stepwise:
     """Make a network of torch modules that computes what an ONNX graph computes.
 
     Parameters
@@ -62,20 +78,25 @@ def convert(model: ModelProto, names: Mapping[str, str], example: Tensor) -> Ste
         What people call each node, by its made-up name.
     example
         One image of the shape that will be traced.
+    version
+        Of the operators in :data:`OPERATORS`, which keep the one that the file is written in.
 
     Raises
     ------
     NodeError
         A node is not supported or does not run on the example; its cause says why.
     """
-    return _Conversion(model, names).run(example)
+    return _Conversion(model, names, version).run(example)
 
 
 class _Conversion:
-    def __init__(self, model: ModelProto, names: Mapping[str, str]) -> None:
+    def __init__(self, model: ModelProto, names: Mapping[str, str], version: int) -> None:
+        self._own_version = version
         self._model = onnx.shape_inference.infer_shapes(model)
         self._graph = OnnxGraph(self._model.graph)
-        self._version = model.opset_import[0].version
+        self._version = opset_of(model)
+        self._shapes: dict[str, ValueInfoProto] = dict(self._graph.value_info)
+        vars(self._graph)["_value_info"] = self._shapes
         self._names = names
         self._stored = {
             name: _single(tensor.to_torch()) for name, tensor in self._graph.initializers.items()
@@ -103,11 +124,12 @@ class _Conversion:
 
     def _step(self, node: NodeProto) -> tuple[nn.Module, Step]:
         module, wanted = self._module(node)
-        reads = list(dict.fromkeys(self._numbers[n] for n in wanted if n in self._numbers))
+        reads = [self._numbers[name] for name in wanted if name in self._numbers]
         try:
             arguments = [self._value(name) for name in wanted]
-            inputs = [self._values[number] for number in reads]
-            if len(inputs) < len(arguments):
+            if len(reads) < len(arguments):
+                reads = list(dict.fromkeys(reads))
+                inputs = [self._values[number] for number in reads]
                 positional, named = _call(module, arguments)
                 module, result = record(module, inputs, positional, named)
             else:
@@ -120,12 +142,22 @@ class _Conversion:
                 if name:
                     self._numbers[name] = self._given
                     self._values[self._given] = value
+                    # Converters look sizes up, which inference does not always find.
+                    self._shapes[name] = helper.make_tensor_value_info(
+                        name, TensorProto.FLOAT, list(value.shape)
+                    )
         except Exception as error:  # Whatever its operators may raise.
             raise NodeError(node, converted=True) from error
         return module, Step(node.name, tuple(reads), tuple(gives), several)
 
     def _module(self, node: NodeProto) -> tuple[nn.Module, Sequence[str]]:
         """Return the module of a node, and the names of the tensors that it takes."""
+        try:
+            own = self._own_module(node)
+        except Exception as error:  # What a stranger wrote into its options may be anything.
+            raise NodeError(node) from error
+        if own is not None:
+            return own.eval(), [name for name in node.input if name in self._numbers]
         try:
             converter = get_converter(node.op_type, self._version)
         except NotImplementedError as error:
@@ -137,6 +169,20 @@ class _Conversion:
         except Exception as error:  # Converters raise what they like on what they do not know.
             raise NodeError(node) from error
         return found.torch_module.eval().float(), found.onnx_mapping.inputs
+
+    def _own_module(self, node: NodeProto) -> nn.Module | None:
+        maker = OPERATORS.get(node.op_type)
+        if maker is None:
+            return None
+        call = Call(
+            kind=node.op_type,
+            options=options_of(node),
+            arguments=[self._value(name) for name in node.input],
+            stored=[name in self._stored for name in node.input],
+            version=self._own_version,
+            outputs=sum(1 for name in node.output if name),
+        )
+        return maker(call)
 
     def _value(self, name: str) -> Tensor | None:
         if not name:

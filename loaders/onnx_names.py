@@ -32,6 +32,11 @@ def quoted(text: str) -> str:
     return shown if len(shown) <= _LONGEST_NAME + 2 else f"{shown[:_LONGEST_NAME]}..."
 
 
+def opset_of(model: ModelProto) -> int:
+    """Return the version of ONNX's own operators that a model is written in."""
+    return max((o.version for o in model.opset_import if o.domain in STANDARD), default=1)
+
+
 def clean_names(graph: GraphProto) -> None:
     """Give each node a name of its own that can stand in a feature id.
 
@@ -70,7 +75,7 @@ def make_up_names(model: ModelProto, file_name: str) -> dict[str, str]:
     CheckpointError
         An option is not text.
     """
-    version = max((o.version for o in model.opset_import if o.domain in STANDARD), default=1)
+    version = opset_of(model)
     for field in ("doc_string", "domain", "metadata_props", "training_info", "configuration"):
         model.ClearField(field)
     del model.opset_import[:], model.functions[:]

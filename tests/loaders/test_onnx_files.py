@@ -240,7 +240,8 @@ def test_an_input_that_is_no_image_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("operator", "opset"), [("GlobalMaxPool", 17), ("GlobalMaxPool", 20), ("Mish", 18)]
+    ("operator", "opset"),
+    [("GlobalLpPool", 17), ("MeanVarianceNormalization", 20), ("Shrink", 18)],
 )
 def test_an_operator_that_is_not_supported_is_named(
     tmp_path: Path, operator: str, opset: int
