@@ -149,7 +149,8 @@ def _with_pixels(network: Network, values: tuple[float, float]) -> Network:
         raise ObservationError(
             f"Black {values[0]:g} and white {values[1]:g} make no image: give two numbers."
         )
-    return replace(network, pixels=PixelRange((values[0],), (values[1],), known=True))
+    pixels = PixelRange((values[0],), (values[1],), known=True, order=network.pixels.order)
+    return replace(network, pixels=pixels)
 
 
 def _battery(network: Network, views: Sequence[View]) -> Battery:
@@ -173,6 +174,8 @@ def _settings(network: Network, views: Sequence[View], *, seed: int) -> dict[str
         "seed": seed,
         "black": list(network.pixels.black),
         "white": list(network.pixels.white),
+        # Only where it is another one than in all observations of before.
+        **({"order": list(network.pixels.order)} if network.pixels.order else {}),
         "views": [
             {"rows": view.rows, "columns": view.columns, "centre": list(view.centre),
              "layers": len(view.places)}

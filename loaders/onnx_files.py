@@ -57,17 +57,21 @@ class OnnxNetwork:
     computation: str
 
 
-def read_onnx(file: Path) -> OnnxNetwork:
+def read_onnx(
+    file: Path, *, open_size: tuple[int, int] = (DEFAULT_SIZE, DEFAULT_SIZE)
+) -> OnnxNetwork:
     """Read a network that takes one image.
 
-    The batch becomes one image; rows and columns that the file leaves open become 224. A network
-    that takes (batch, row, column, channel) gets a transposition in front. Weights in further
-    files are read from the file's own folder and nowhere else.
+    The batch becomes one image; rows and columns that the file leaves open become ``open_size``.
+    A network that takes (batch, row, column, channel) gets a transposition in front. Weights in
+    further files are read from the file's own folder and nowhere else.
 
     Parameters
     ----------
     file
         An ``.onnx`` file.
+    open_size
+        Rows and columns where the file leaves them open.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def read_onnx(file: Path) -> OnnxNetwork:
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
     computation = onnx_computation(model)
-    shape = _fix_input(model.graph, file)
+    shape = _fix_input(model.graph, file, open_size)
     producer = f"{model.producer_name} {model.producer_version}".strip()
     clean_names(model.graph)
     names, version = make_up_names(model, file.name), opset_of(model)
@@ -158,7 +162,7 @@ def _tensors_of_attribute(attribute: AttributeProto) -> Iterator[TensorProto]:
         yield from _tensors_of_graph(graph)
 
 
-def _fix_input(graph: GraphProto, file: Path) -> tuple[int, int, int]:
+def _fix_input(graph: GraphProto, file: Path, open_size: tuple[int, int]) -> tuple[int, int, int]:
     """Give the input a fixed shape (1, channel, row, column) and return it without the batch."""
     stored = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in stored]
@@ -182,7 +186,7 @@ def _fix_input(graph: GraphProto, file: Path) -> tuple[int, int, int]:
     if channels_last:
         _transpose_input(graph, value)
         sizes = [sizes[place] for place in (0, 3, 1, 2)]
-    channels, rows, columns = sizes[1] or 3, sizes[2] or DEFAULT_SIZE, sizes[3] or DEFAULT_SIZE
+    channels, rows, columns = sizes[1] or 3, sizes[2] or open_size[0], sizes[3] or open_size[1]
     tensor.elem_type = TensorProto.FLOAT
     for dim, size in zip(tensor.shape.dim, (1, channels, rows, columns), strict=True):
         dim.dim_value = size

@@ -192,10 +192,7 @@ def open_network(source: str, *, architecture: str | None = None) -> Network:
 
 def _open_zoo(source: Source) -> tuple[BuiltNetwork, str]:
     entry = ZOO[source.name]
-    module = entry.build()
-    shape = (3, entry.size, entry.size)
-    built = BuiltNetwork(module, shape, "trained", entry.license, entry.attribution, entry.pixels)
-    return built, entry.name
+    return entry.open(), entry.name
 
 
 def _open_architecture(source: Source) -> tuple[BuiltNetwork, str]:

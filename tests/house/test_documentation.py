@@ -12,7 +12,7 @@ import typer.main
 
 from circuitkb.cli.app import app
 from circuitkb.demonstration.demo import next_commands
-from circuitkb.loaders.zoo import ZooNetwork
+from circuitkb.loaders.zoo import EfficientNetLite
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -115,7 +115,7 @@ def small_network() -> Any:
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a small network in place of the zoo's: the demo, which CI runs too, takes the real one."""
-    monkeypatch.setattr(ZooNetwork, "build", lambda network: small_network())
+    monkeypatch.setattr(EfficientNetLite, "build", lambda network: small_network())
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}

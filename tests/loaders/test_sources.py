@@ -312,7 +312,7 @@ def test_weights_whose_products_are_no_numbers_are_refused(tmp_path: Path) -> No
     message(error)
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", [name for name in ZOO if name.startswith("efficientnet")])
 def test_the_zoo_has_trained_weights_and_prints_nothing(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
