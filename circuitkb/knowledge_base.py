@@ -21,6 +21,7 @@ from circuitkb.stores.base import Store
 if TYPE_CHECKING:
     from circuitkb.cards import Card
     from circuitkb.discovery.union import Union
+    from circuitkb.loaders.pixels import Level
     from circuitkb.reports import FindReport, Kernel, LoadReport, MatchReport, ObserveReport
     from circuitkb.schema.responses import Responses
     from circuitkb.searching import Basis
@@ -112,7 +113,7 @@ class KnowledgeBase(Listing, Annotating, Moving):
         model: str,
         *,
         source: str | os.PathLike[str] | None = None,
-        pixels: tuple[float, float] | None = None,
+        pixels: tuple[Level, Level] | None = None,
         seed: int = 0,
         progress: Progress = silent,
     ) -> ObserveReport:
@@ -128,7 +129,8 @@ class KnowledgeBase(Listing, Annotating, Moving):
         source
             Where its weights are now; where they were loaded from if not given.
         pixels
-            What the network reads for black and for white; what its source says if not given.
+            What the network reads for black and for white, each a number or one number for each
+            channel, as in ``((0, 0, 0), (255, 255, 1))``; what its source says if not given.
         seed
             Seed of the shuffled weights and of random draws.
 

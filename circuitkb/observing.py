@@ -22,6 +22,7 @@ from circuitkb.stores.model_identity import Identity
 
 if TYPE_CHECKING:
     from circuitkb.loaders.network import Network
+    from circuitkb.loaders.pixels import Level
     from circuitkb.loaders.viewing import View
     from circuitkb.observation.battery import Battery
     from circuitkb.observation.orientation import OrientationTuning
@@ -40,7 +41,7 @@ def observe(
     model: str,
     *,
     source: str | None,
-    pixels: tuple[float, float] | None,
+    pixels: tuple[Level, Level] | None,
     seed: int,
     progress: Progress,
 ) -> ObserveReport:
@@ -142,15 +143,12 @@ def _open(stored: Mapping[str, Any], source: str | None) -> Network:
     return network
 
 
-def _with_pixels(network: Network, values: tuple[float, float]) -> Network:
+def _with_pixels(network: Network, values: tuple[Level, Level]) -> Network:
     from circuitkb.loaders.pixels import PixelRange
 
-    if not all(map(math.isfinite, values)) or values[0] == values[1]:
-        raise ObservationError(
-            f"Black {values[0]:g} and white {values[1]:g} make no image: give two numbers."
-        )
-    pixels = PixelRange((values[0],), (values[1],), known=True, order=network.pixels.order)
-    return replace(network, pixels=pixels)
+    black, white = values
+    told = PixelRange.told(black, white, channels=network.example.shape[1])
+    return replace(network, pixels=replace(told, order=network.pixels.order))
 
 
 def _battery(network: Network, views: Sequence[View]) -> Battery:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from circuitkb.schema.errors import ObservationError
+
+Level = float | Sequence[float]
+"""What a network reads for black, or for white: for all channels alike, or for each."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,45 @@ class PixelRange:
         black = tuple(float(-m / s) for m, s in pairs)
         return cls(black, tuple(float((1 - m) / s) for m, s in pairs), known=True)
 
+    @classmethod
+    def told(cls, black: Level, white: Level, *, channels: int) -> Self:
+        """Return the range that a user states for a network that reads so many channels.
+
+        Parameters
+        ----------
+        black, white
+            One number for all channels, or one for each.
+
+        Raises
+        ------
+        ObservationError
+            Not numbers, not as many as there are channels, or black is white.
+
+        Examples
+        --------
+        >>> PixelRange.told(0, (1, 255, 1), channels=3)
+        PixelRange(black=(0.0, 0.0, 0.0), white=(1.0, 255.0, 1.0), known=True)
+        """
+        sides = {"black": _numbers("black", black), "white": _numbers("white", white)}
+        for name, side in sides.items():
+            if len(side) not in (1, channels):
+                raise ObservationError(
+                    f"{len(side)} values are given for {name}, and the network reads {channels} "
+                    f"channel{'s' * (channels > 1)}: give one for all, or one for each."
+                )
+        longest = max(map(len, sides.values()))
+        low, high = (side * longest if len(side) == 1 else side for side in sides.values())
+        same = [place for place, pair in enumerate(zip(low, high, strict=True)) if len({*pair}) < 2]
+        if same:
+            where = f" in channel {same[0]}" if longest > 1 else ""
+            raise ObservationError(
+                f"Black {low[same[0]]:g} and white {high[same[0]]:g} make no image{where}: give "
+                "two numbers that differ."
+            )
+        if len({*zip(low, high, strict=True)}) == 1:
+            low, high = low[:1], high[:1]
+        return cls(low, high, known=True)
+
     def apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Return what the network reads for images with values in [0, 1].
 
@@ -60,6 +105,16 @@ class PixelRange:
         )
         scaled: NDArray[np.float32] = np.asarray(images * (white - black) + black, np.float32)
         return scaled
+
+
+def _numbers(name: str, given: Level) -> tuple[float, ...]:
+    values = tuple(given) if isinstance(given, Sequence) else (given,)
+    numbers = [isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values]
+    if not numbers or not all(numbers) or not all(math.isfinite(v) for v in values):
+        raise ObservationError(
+            f"{given!r} for {name} makes no image: give a finite number, or one for each channel."
+        )
+    return tuple(float(value) for value in values)
 
 
 ASSUMED = PixelRange((-1.0,), (1.0,), known=False)

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
         examples=(
             "circuitkb observe efficientnet_lite0",
             "circuitkb observe mine --source moved/mine.onnx --black 0 --white 1",
+            "circuitkb observe mine --black=-2.1,-2.0,-1.8 --white 2.2,2.4,2.6",
             "circuitkb features --model efficientnet_lite0 --label 'orientation 45'",
         ),
     )
@@ -37,12 +38,20 @@ def observe(
         ),
     ] = None,
     black: Annotated[
-        float | None,
-        typer.Option("--black", metavar="X", help="What the network reads for a black pixel."),
+        str | None,
+        typer.Option(
+            "--black",
+            metavar="X",
+            help="What the network reads for a black pixel; or R,G,B: for each channel.",
+        ),
     ] = None,
     white: Annotated[
-        float | None,
-        typer.Option("--white", metavar="X", help="What the network reads for a white pixel."),
+        str | None,
+        typer.Option(
+            "--white",
+            metavar="X",
+            help="What the network reads for a white pixel; or R,G,B: for each channel.",
+        ),
     ] = None,
     seed: Annotated[
         int,
@@ -66,7 +75,22 @@ def observe(
     check_format(format_)
     if (black is None) != (white is None):
         raise typer.BadParameter("give both, or neither", param_hint="--black, --white")
-    pixels = None if black is None or white is None else (black, white)
+    pixels = (
+        None
+        if black is None or white is None
+        else (_level(black, "--black"), _level(white, "--white"))
+    )
     with ckb.open(kb, create=False) as base, progress() as tell:
         report = base.observe(model, source=source, pixels=pixels, seed=seed, progress=tell)
     print_result(report.to_result(), format_, wide=wide)
+
+
+def _level(text: str, option: str) -> tuple[float, ...]:
+    """Read ``X``, or ``R,G,B``."""
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no number, nor several with commas between, as in 0.5 or 0,0,0.25",
+            param_hint=option,
+        ) from None

@@ -238,7 +238,7 @@ def test_the_same_seed_gives_the_same_store(
 def test_pixels_that_make_no_image_are_refused(
     observed: ckb.KnowledgeBase, pixels: tuple[float, float]
 ) -> None:
-    with pytest.raises(ObservationError, match="two numbers"):
+    with pytest.raises(ObservationError, match="no image"):
         observed.observe("small", pixels=pixels)
 
 
