@@ -65,7 +65,7 @@ class PixelRange:
         Examples
         --------
         >>> PixelRange.told(0, (1, 255, 1), channels=3)
-        PixelRange(black=(0.0, 0.0, 0.0), white=(1.0, 255.0, 1.0), known=True)
+        PixelRange(black=(0.0, 0.0, 0.0), white=(1.0, 255.0, 1.0), known=True, order=())
         """
         sides = {"black": _numbers("black", black), "white": _numbers("white", white)}
         for name, side in sides.items():
