@@ -15,12 +15,13 @@ from typing import Any
 
 from circuitkb.loaders.annotations.checking import problems_of, units_of
 from circuitkb.loaders.annotations.lines import Defaults, Line
+from circuitkb.loaders.annotations.plain_files import in_pieces
 from circuitkb.loaders.annotations.recognition import open_annotations
 from circuitkb.loaders.provenance import tool
 from circuitkb.schema.errors import AnnotationError, AnnotationFileError
 from circuitkb.schema.ids import canonical_json, content_hash
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.schema.records import HASHED, canonical_record, core_of
+from circuitkb.schema.records import AWAITED, HASHED, canonical_record, core_of
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores.base import Store
 from circuitkb.stores.stored_graph import StoredGraph
@@ -312,7 +313,9 @@ class AnnotationMerge:
     def rows(self, graph: StoredGraph, first: int, last: int) -> GraphRows:
         """Return the rows of some pieces."""
         keyed = [item for piece in range(first, last) for item in self._spool.piece(piece)]
-        rows, tally = merge_rows((record for _, record in keyed), graph)
+        # An import brings no features: what waits for them is looked at once.
+        awaited = AWAITED if first == 0 else AWAITED[1:]
+        rows, tally = merge_rows((record for _, record in keyed), graph, awaited)
         self._tallies[first] = tally
         self._conflicts[first] = [keyed[position][0] for position in tally.conflicts]
         self._changed[first] = bool(tally.new or tally.conflicts)
@@ -409,8 +412,9 @@ def _digest(path: Path) -> tuple[str, int]:
                 f"{path} is a folder. To take in a folder of annotations: "
                 f"circuitkb annotate sync {path}"
             )
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        return found, path.stat().st_size
+        digest = hashlib.sha256()
+        for piece in in_pieces(path):
+            digest.update(piece)
+        return digest.hexdigest(), path.stat().st_size
     except OSError as error:
         raise AnnotationFileError(f"{path} cannot be read: {error.strerror or error}.") from error

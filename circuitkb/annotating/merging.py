@@ -29,6 +29,7 @@ from circuitkb.loaders.annotations.rows import (
     member_references,
     references_of,
 )
+from circuitkb.schema.ids import canonical_json
 from circuitkb.schema.records import (
     AWAITED,
     STATES,
@@ -94,12 +95,15 @@ class Told:
                 self.records[body] = record
                 self.changed = True
             return "known"
-        found = "conflicting" if self.records else "new"
+        first = next(iter(self.records.values()), None)
         self.records[body] = record
         self.changed = True
-        if len({core_of(each) for each in self.records.values()}) > 1:
+        if first is None:
+            return "new"
+        # Those before state one thing, or it is contested already.
+        if self.state != CONTESTED and core_of(record) != core_of(first):
             self.reach(CONTESTED)
-        return found
+        return "conflicting"
 
     def reach(self, state: str) -> None:
         """Take a state, unless a later one is reached."""
@@ -137,7 +141,9 @@ class Tally:
     contested_circuits: set[str] = field(default_factory=set)
 
 
-def merge_rows(records: Iterable[Record], graph: StoredGraph) -> tuple[GraphRows, Tally]:
+def merge_rows(
+    records: Iterable[Record], graph: StoredGraph, awaited: Sequence[str] = AWAITED
+) -> tuple[GraphRows, Tally]:
     """Return what some records change in a graph.
 
     Parameters
@@ -146,18 +152,21 @@ def merge_rows(records: Iterable[Record], graph: StoredGraph) -> tuple[GraphRows
         As :func:`circuitkb.schema.records.canonical_record` returns them; in any order.
     graph
         The graph as it is.
+    awaited
+        Kinds of things that may have come besides the records, of :data:`AWAITED`.
 
     Returns
     -------
     tuple
         Rows to write: empty where the graph holds all of it. And what became of the records.
     """
-    return _Merging(graph).rows(list(records))
+    return _Merging(graph, awaited).rows(list(records))
 
 
 class _Merging:
-    def __init__(self, graph: StoredGraph) -> None:
+    def __init__(self, graph: StoredGraph, awaited: Sequence[str]) -> None:
         self._graph = graph
+        self._awaited = awaited
         self._told: dict[str, Told] = {}
         self._known: dict[str, set[str]] = {"Feature": set(), "Circuit": set()}
         self._circuits: dict[str, Mapping[str, Any]] = {}
@@ -197,10 +206,15 @@ class _Merging:
     def _touched(self) -> dict[str, Told]:
         """Return what changed, and what waited for something and may have it now."""
         touched = {id: told for id, told in self._told.items() if told.changed}
-        for row in self._graph.nodes_with("Annotation", "awaiting", AWAITED, _STORED):
+        for row in self._graph.nodes_with("Annotation", "awaiting", self._awaited, _STORED):
             if row["id"] not in touched:
                 touched[row["id"]] = self._told.setdefault(row["id"], Told.of(row))
-        return touched
+        others = [kind for kind in AWAITED if kind not in self._awaited]
+        # Of these only what also supersedes a record that came now can have changed.
+        waiting = self._graph.nodes_with("Annotation", "awaiting", others, ("id", "awaits"))
+        named = [row["id"] for row in waiting if not self._told.keys().isdisjoint(row["awaits"])]
+        self._recall(named)
+        return touched | {id: self._told[id] for id in named}
 
     def _look_up(self, touched: Mapping[str, Told]) -> None:
         """Find which of the things that the touched ones refer to are there."""
@@ -317,15 +331,13 @@ class _Merging:
         )
 
     def _annotators(self, records: Sequence[Record]) -> list[dict[str, Any]]:
-        said: dict[str, list[Mapping[str, Any]]] = {}
+        said: dict[str, dict[str, Mapping[str, Any]]] = {}
         for record in records:
             author = record["author"]
-            several = said.setdefault(author["id"], [])
-            if author not in several:
-                several.append(author)
+            said.setdefault(author["id"], {})[canonical_json(author)] = author
         for row in self._graph.nodes("Annotator", list(said), ["id", "type", "name", "orcid"]):
-            said[row["id"]].append(row)
-        return [annotator_properties(authors) for authors in said.values()]
+            said[row["id"]][""] = row
+        return [annotator_properties(authors.values()) for authors in said.values()]
 
 
 def _labels(records: Iterable[Record]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from circuitkb.loaders.annotations.plain_files import check_plain
 from circuitkb.loaders.annotations.table import Row, RowError, open_table
 from circuitkb.results import Result
 from circuitkb.schema.definition import did_you_mean
@@ -34,6 +35,7 @@ TOLERANCE = 15.0
 COMPARED = 10_000
 """Labels compared with each other for suggestions, the most used first."""
 
+_TOLD = 20  # mistakes that are told one by one
 _LONGEST = 200  # characters of a concept or of a vocabulary, as in the schema of records
 _LONGEST_LABEL = 2000
 
@@ -126,8 +128,9 @@ class VocabularyReport:
 
     def to_result(self) -> Result:
         """Return one row for each label in use that has no concept; those split off first."""
+        split = set(self.split)
         rows = [(label, True) for label in self.split]
-        rows += [(label, False) for label in self.undeclared if label not in set(self.split)]
+        rows += [(label, False) for label in self.undeclared if label not in split]
         return Result(("label", "split"), tuple(rows), notes=(self.message, *self.notes))
 
     @property
@@ -156,6 +159,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
     mistakes: list[tuple[int, str]] = []
     entries: dict[str, tuple[int, Entry]] = {}
     try:
+        check_plain(path)
         table = open_table(path, COLUMNS)
         mistakes += [(1, problem) for problem in _head_problems(table.columns)]
         for line in () if mistakes else table.lines(_cells):
@@ -167,11 +171,13 @@ def read_vocabulary(path: Path) -> Vocabulary:
             if first[1] is not entry:
                 mistakes.append((line.number, _again(entry, *first)))
     except OSError as error:
-        raise AnnotationFileError(f"{path} cannot be read: {error.strerror}.") from error
+        raise AnnotationFileError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not mistakes and not entries:
         mistakes.append((1, "no label stands below it"))
     if mistakes:
-        told = "\n".join(f"  line {line}: {problem}" for line, problem in mistakes)
+        told = "\n".join(f"  line {line}: {problem}" for line, problem in mistakes[:_TOLD])
+        if len(mistakes) > _TOLD:
+            told += f"\n  and {len(mistakes) - _TOLD:,} more"
         raise AnnotationFileError(f"{path} is no vocabulary; nothing was declared:\n{told}")
     return Vocabulary(tuple(entry for _, entry in entries.values()))
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
-from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -342,11 +341,11 @@ def _files(given: list[Path]) -> Iterator[list[Path]]:
         return
     with TemporaryDirectory(prefix="circuitkb-") as folder:
         copy = Path(folder) / _STANDARD_INPUT
-        with copy.open("wb") as file:
-            copyfileobj(sys.stdin.buffer, file)
         import circuitkb as ckb
+        from circuitkb.annotating.standard_input import keep
 
         try:
+            keep(sys.stdin.buffer, copy)
             yield [copy if path == Path("-") else path for path in given]
         except ckb.errors.CircuitKBError as error:
             error.args = (str(error).replace(str(copy), copy.name),)

@@ -24,6 +24,7 @@ from .lines import Defaults, OpenedFile
 from .milan import read_milan
 from .netdissect import read_netdissect
 from .neuronpedia import read_explanations
+from .plain_files import check_plain
 from .spreadsheet import read_spreadsheet
 from .table import DELIMITERS
 
@@ -82,9 +83,7 @@ def open_annotations(
         near = did_you_mean(format, FORMATS) or f"There are {', '.join(FORMATS)}."
         raise AnnotationFileError(f"There is no format {format!r} of annotations. {near}")
     try:
-        if not path.is_file():
-            kind = "a folder" if path.is_dir() else "not there"
-            raise AnnotationFileError(f"{path} is {kind}; a file of annotations is needed.")
+        check_plain(path)
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
         _check_encoding(path, head)

@@ -46,7 +46,7 @@ COLUMNS = (*_PLACE, *_LABEL, *_PLAIN, *_AUTHOR, *_SOURCE, *_JSON, *_OTHER)
 _PROSE = frozenset({"label", "text"})
 _STARTS = ("=", "+", "-", "@", "\t", "\r")
 _FORMULA = re.compile(r"[\t\r]*[=+\-@]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_NUMBER = re.compile(r"[+-]?+(\d++(\.\d*+)?+|\.\d++)([eE][+-]?+\d++)?+\s*+")
 
 
 def read_spreadsheet(path: Path, defaults: Defaults) -> OpenedFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from .json_lines import MOST_LINE, skip_line
 from .lines import Line, Record
 
 DELIMITERS = (",", ";", "\t")
+MOST_COLUMNS = 10_000
+"""Columns that a table may have."""
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _NO_CHARACTER = re.compile("[\0\udc80-\udcff]")
@@ -110,6 +114,8 @@ def open_table(path: Path, known: Sequence[str] = ()) -> Table:
     """
     with path.open("rb") as stream:
         head = stream.readline(MOST_LINE + 2).removeprefix(_BYTE_ORDER_MARK)
+    if len(head) > MOST_LINE:
+        raise AnnotationFileError(f"{path} has no header: its first line is longer than 1 MiB.")
     if b"\r" in head.rstrip(b"\r\n"):
         raise AnnotationFileError(f"{path} ends its lines as old Macs did. Save it as 'CSV UTF-8'.")
     try:
@@ -125,9 +131,13 @@ def open_table(path: Path, known: Sequence[str] = ()) -> Table:
     )
     if not any(columns):
         raise AnnotationFileError(f"{path} has no header: its first row names the columns.")
-    named = [name for name in columns if name]
-    if twice := sorted({name for name in named if named.count(name) > 1}):
-        raise AnnotationFileError(f"{path} has two columns {twice[0]!r}.")
+    if len(columns) > MOST_COLUMNS:
+        raise AnnotationFileError(
+            f"{path} has {len(columns):,} columns, and {MOST_COLUMNS:,} may stand in a table."
+        )
+    count = Counter(name for name in columns if name)
+    if twice := sorted(name for name, number in count.items() if number > 1):
+        raise AnnotationFileError(f"{path} has two columns {twice[0][:60]!r}.")
     return Table(path, columns, delimiter)
 
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitkb.schema.records import canonical_record
+from circuitkb.annotating.merging import merge_rows
+from circuitkb.schema.records import AWAITED, canonical_record
 
 from .memory_store import MemoryStore
 from .shared_records import model_rows
@@ -259,3 +260,23 @@ def test_an_author_that_a_record_calls_a_tool_passes_for_a_human_nowhere() -> No
     for made in (human, tool, human):
         store.imported([made])
     assert store.graph["Annotator"]["ada"]["type"] == "tool"
+
+
+def test_what_waits_for_a_model_still_supersedes_what_a_later_piece_brings() -> None:
+    newer = "urn:uuid:00000000-0000-4000-8000-000000000002"
+    older = "urn:uuid:00000000-0000-4000-8000-000000000001"
+    away = {"type": "feature", "model": "zeta", "layer": "conv1", "unit": 0}
+    records = [
+        record(id=newer, target=away, supersedes=[older]),
+        *(record(unit=number) for number in range(2)),
+        record(id=older, target=away),
+    ]
+    for order in (records, records[::-1]):
+        store = MemoryStore()
+        store.write(model_rows())
+        for place, one in enumerate(order):  # pieces of one record; the first looks at all
+            awaited = AWAITED if place == 0 else AWAITED[1:]
+            rows, _ = merge_rows([canonical_record(one)], store, awaited)
+            store.write(rows)
+        states = {id: store.graph["Annotation"][id]["state"] for id in (newer, older)}
+        assert states == {newer: "pending", older: "superseded"}
