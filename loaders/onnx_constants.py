@@ -16,11 +16,34 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from .onnx_bounds import GROWING, shapes_given
+from .onnx_names import opset_of
+
 _LARGEST = 1 << 24
 """Values that a folded constant may have: a graph cannot blow up in memory by being read."""
 
+_SLOW = frozenset({
+    "Resize", "Upsample", "MaxPool", "AveragePool", "LpPool", "Conv", "ConvTranspose", "LRN",
+    "GridSample", "RoiAlign", "NonMaxSuppression", "LSTM", "GRU", "RNN", "DeformConv", "Col2Im",
+    "DFT", "STFT", "MaxUnpool", "Einsum", "Unique", "TfIdfVectorizer", "AffineGrid", "Attention",
+    "ConvInteger", "QLinearConv", "Compress", "GlobalMaxPool", "MelWeightMatrix", "Det",
+})  # fmt: skip
+"""Operators that the reference implementation computes value by value."""
+
+_LARGEST_SLOW = 1 << 16
+
+_MOST_PASSES = 50
+"""Times that the whole graph is looked through."""
+
 _RANDOM = frozenset(
-    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli"}
+    {
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+        "Bernoulli",
+        "Multinomial",
+    }
 )
 
 _Array = NDArray[Any]
@@ -46,11 +69,11 @@ def fold_constants(model: ModelProto) -> ModelProto:
     del folded.graph.value_info[:]
     for output in folded.graph.output:
         output.type.tensor_type.ClearField("shape")
-    changed = True
-    while changed:
+    for _ in range(_MOST_PASSES):
         # What is folded makes more shapes known, and those make more to fold.
         inferred = onnx.shape_inference.infer_shapes(folded, data_prop=True)
-        changed = _fold_once(folded, _known_shapes(inferred.graph))
+        if not _fold_once(folded, _known_shapes(inferred.graph)):
+            break
     return folded
 
 
@@ -108,7 +131,7 @@ def _evaluate(
         return None
     if any(attribute.HasField("g") for attribute in node.attribute):
         return None
-    if any(math.prod(shapes.get(name, (0,))) > _LARGEST for name in node.output):
+    if not _is_small(node, stored, opset_of(model)):
         return None
     inputs = {name: numpy_helper.to_array(stored[name]) for name in node.input if name}
     graph = helper.make_graph(
@@ -124,3 +147,13 @@ def _evaluate(
         return None
     found = dict(zip(node.output, map(np.asarray, values), strict=True))
     return None if any(value.size > _LARGEST for value in found.values()) else found
+
+
+def _is_small(node: NodeProto, stored: dict[str, onnx.TensorProto], version: int) -> bool:
+    """Whether a node takes little memory and time to compute, as far as that can be said."""
+    read = {name: tuple(stored[name].dims) for name in node.input if name}
+    made = shapes_given(node, read, stored, version)
+    sizes = [math.prod(shape) for shape in (*read.values(), *made) if shape is not None]
+    if None in made and node.op_type in GROWING:
+        return False
+    return max(sizes, default=0) <= (_LARGEST_SLOW if node.op_type in _SLOW else _LARGEST)

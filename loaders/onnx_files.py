@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-import onnx.inliner
 import onnx.version_converter
-from onnx import (
-    AttributeProto,
-    GraphProto,
-    ModelProto,
-    NodeProto,
-    TensorProto,
-    ValueInfoProto,
-    helper,
-)
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
 
-from circuitkb.schema.errors import CheckpointError, TraceError
+from circuitkb.schema.errors import CheckpointError, CircuitKBError, TraceError
 
+from .onnx_bounds import LARGEST_IMAGE, MOST_OPERATIONS
 from .onnx_computation import onnx_computation
 from .onnx_constants import fold_constants
 from .onnx_modules import NodeError, convert, is_known
-from .onnx_names import clean_names, make_up_names, name_the_rest, opset_of, quoted
+from .onnx_names import clean_names, make_up_names, name_the_rest, opset_of, plain, quoted
 from .onnx_operators import WITH_THEIR_VERSION
+from .onnx_reading import read_model, reason
 from .reference_image import pink_image
 from .stepwise import Stepwise
 
@@ -81,9 +74,16 @@ def read_onnx(
     TraceError
         It has an operator that is not supported, or does not run on one image.
     """
-    model = _load(file)
-    if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+    model = read_model(file)
+    try:
+        return _network(model, file, open_size)
+    except CircuitKBError:
+        raise
+    except Exception as error:  # What a stranger wrote may trip any of the packages that read it.
+        raise TraceError(f"{file.name} cannot be read as a network: {reason(error)}.") from error
+
+
+def _network(model: ModelProto, file: Path, open_size: tuple[int, int]) -> OnnxNetwork:
     computation = onnx_computation(model)
     shape = _fix_input(model.graph, file, open_size)
     producer = f"{model.producer_name} {model.producer_version}".strip()
@@ -91,75 +91,13 @@ def read_onnx(
     names, version = make_up_names(model, file.name), opset_of(model)
     model = fold_constants(_to_known_opset(fold_constants(model), file))
     name_the_rest(model.graph, names)
+    if len(model.graph.node) > MOST_OPERATIONS:
+        raise TraceError(
+            f"{file.name} has {len(model.graph.node):,} operators that depend on its image; a "
+            f"network of at most {MOST_OPERATIONS:,} can be loaded."
+        )
     module = _convert(model, names, version, shape, file)
     return OnnxNetwork(module, shape, producer, computation)
-
-
-def _load(file: Path) -> ModelProto:
-    if not file.is_file():
-        raise CheckpointError(f"There is no file {str(file)!r}.")
-    try:
-        model = onnx.load(file, format="protobuf", load_external_data=False)
-    except Exception as error:  # Its parser's errors belong to a package without types.
-        raise CheckpointError(
-            f"{file.name} is not an ONNX file, or is truncated ({_reason(error)})."
-        ) from error
-    if not model.graph.node:
-        raise CheckpointError(f"{file.name} holds no network: it is empty or not an ONNX file.")
-    _load_external(model, file)
-    try:
-        onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{file.name} is not valid ONNX: {_reason(error)}") from error
-    return model
-
-
-def _load_external(model: ModelProto, file: Path) -> None:
-    folder = file.resolve().parent
-    for tensor in _tensors(model):
-        if tensor.data_location == TensorProto.EXTERNAL:
-            place = next((e.value for e in tensor.external_data if e.key == "location"), "")
-            data = (folder / place).resolve()
-            if Path(place).is_absolute() or not data.is_relative_to(folder) or data == folder:
-                raise CheckpointError(
-                    f"{file.name} is refused: its weights {tensor.name!r} point outside of its "
-                    f"folder ({place!r})."
-                )
-            if not data.is_file():
-                raise CheckpointError(
-                    f"{file.name} needs the file {place!r} beside it, which is not there."
-                )
-    try:
-        onnx.load_external_data_for_model(model, str(folder))
-    except (onnx.checker.ValidationError, ValueError, OSError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{file.name}: its weights cannot be read: {_reason(error)}"
-        ) from error
-
-
-def _tensors(model: ModelProto) -> Iterator[TensorProto]:
-    yield from _tensors_of_graph(model.graph)
-    for function in model.functions:
-        yield from _tensors_of_nodes(function.node)
-
-
-def _tensors_of_graph(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _tensors_of_nodes(graph.node)
-
-
-def _tensors_of_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
-    for node in nodes:
-        for attribute in node.attribute:
-            yield from _tensors_of_attribute(attribute)
-
-
-def _tensors_of_attribute(attribute: AttributeProto) -> Iterator[TensorProto]:
-    yield from (attribute.t, *attribute.tensors)
-    for graph in (attribute.g, *attribute.graphs):
-        yield from _tensors_of_graph(graph)
 
 
 def _fix_input(graph: GraphProto, file: Path, open_size: tuple[int, int]) -> tuple[int, int, int]:
@@ -167,7 +105,7 @@ def _fix_input(graph: GraphProto, file: Path, open_size: tuple[int, int]) -> tup
     stored = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in stored]
     if len(inputs) != 1:
-        names = ", ".join(value.name for value in inputs[:4])
+        names = ", ".join(plain(value.name) for value in inputs[:4])
         raise CheckpointError(
             f"{file.name} takes {len(inputs)} inputs ({names}): only networks that take one image "
             "can be loaded."
@@ -177,9 +115,9 @@ def _fix_input(graph: GraphProto, file: Path, open_size: tuple[int, int]) -> tup
     if tensor.elem_type not in _FLOATS or len(tensor.shape.dim) != 4:
         kind = TensorProto.DataType.Name(tensor.elem_type).lower()
         raise CheckpointError(
-            f"{file.name} takes a {kind} tensor of {len(tensor.shape.dim)} axes ({value.name}): "
-            "only networks that take one image (batch, channel, row, column) of floats can be "
-            "loaded."
+            f"{file.name} takes a {kind} tensor of {len(tensor.shape.dim)} axes "
+            f"({plain(value.name)}): only networks that take one image (batch, channel, row, "
+            "column) of floats can be loaded."
         )
     sizes = [max(dim.dim_value, 0) for dim in tensor.shape.dim]
     channels_last = sizes[1] not in _CHANNELS and sizes[3] in _CHANNELS
@@ -187,6 +125,11 @@ def _fix_input(graph: GraphProto, file: Path, open_size: tuple[int, int]) -> tup
         _transpose_input(graph, value)
         sizes = [sizes[place] for place in (0, 3, 1, 2)]
     channels, rows, columns = sizes[1] or 3, sizes[2] or open_size[0], sizes[3] or open_size[1]
+    if channels * rows * columns > LARGEST_IMAGE:
+        raise CheckpointError(
+            f"{file.name} takes an image of {channels}x{rows}x{columns}: one of at most "
+            f"{LARGEST_IMAGE:,} values can be looked at.\nExport it again for smaller images."
+        )
     tensor.elem_type = TensorProto.FLOAT
     for dim, size in zip(tensor.shape.dim, (1, channels, rows, columns), strict=True):
         dim.dim_value = size
@@ -219,7 +162,7 @@ def _to_known_opset(model: ModelProto, file: Path) -> ModelProto:
         if version <= _OPSET:
             return model
         operator = re.search(r"(?:Version of|for) (\w+)(?: exists)?\W*$", str(error))
-        what = f"the operator {operator[1]}" if operator else _reason(error)
+        what = f"the operator {operator[1]}" if operator else reason(error)
         raise TraceError(
             f"{file.name} cannot be brought from opset {version} to {_OPSET}: {what}.\n"
             f"Export it again with opset_version={_OPSET}."
@@ -246,15 +189,10 @@ def _convert(
         what = f"the operator {error.node.op_type} ({node})"
         if not error.known:
             raise TraceError(f"{file.name}: {what} is not supported.") from error
-        reason = _reason(error.__cause__ or error)
+        why = reason(error.__cause__ or error)
         if error.converted:
             size = "x".join(map(str, shape))
             raise TraceError(
-                f"{file.name} does not run on one image of {size}: {what}: {reason}."
+                f"{file.name} does not run on one image of {size}: {what}: {why}."
             ) from error
-        raise TraceError(f"{file.name}: {what} cannot be brought to torch: {reason}.") from error
-
-
-def _reason(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")
+        raise TraceError(f"{file.name}: {what} cannot be brought to torch: {why}.") from error

@@ -24,6 +24,7 @@ from onnx2torch.onnx_node import OnnxNode
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
+from .onnx_bounds import check_results
 from .onnx_call import Call, options_of
 from .onnx_names import opset_of
 from .onnx_operators import OPERATORS
@@ -101,6 +102,7 @@ class _Conversion:
         self._stored = {
             name: _single(tensor.to_torch()) for name, tensor in self._graph.initializers.items()
         }
+        self._protos = {tensor.name: tensor for tensor in self._model.graph.initializer}
         self._numbers: dict[str, int] = {}
         self._values: dict[int, Tensor] = {}
         self._given = 0
@@ -126,6 +128,7 @@ class _Conversion:
         module, wanted = self._module(node)
         reads = [self._numbers[name] for name in wanted if name in self._numbers]
         try:
+            self._check(node)
             arguments = [self._value(name) for name in wanted]
             if len(reads) < len(arguments):
                 reads = list(dict.fromkeys(reads))
@@ -149,6 +152,15 @@ class _Conversion:
         except Exception as error:  # Whatever its operators may raise.
             raise NodeError(node, converted=True) from error
         return module, Step(node.name, tuple(reads), tuple(gives), several)
+
+    def _check(self, node: NodeProto) -> None:
+        """Refuse a node that would take too much memory, before it is run."""
+        if node.op_type not in OPERATORS:
+            values = {name: self._value(name) for name in node.input if name}
+            shapes = {
+                name: tuple(value.shape) for name, value in values.items() if value is not None
+            }
+            check_results(node, shapes, self._protos, self._version)
 
     def _module(self, node: NodeProto) -> tuple[nn.Module, Sequence[str]]:
         """Return the module of a node, and the names of the tensors that it takes."""

@@ -32,6 +32,11 @@ def quoted(text: str) -> str:
     return shown if len(shown) <= _LONGEST_NAME + 2 else f"{shown[:_LONGEST_NAME]}..."
 
 
+def plain(text: str) -> str:
+    """Return the name of an operator, which is mostly a plain one, as it is; others in quotes."""
+    return text if text.isidentifier() and len(text) <= _LONGEST_NAME else quoted(text)
+
+
 def opset_of(model: ModelProto) -> int:
     """Return the version of ONNX's own operators that a model is written in."""
     return max((o.version for o in model.opset_import if o.domain in STANDARD), default=1)
@@ -133,7 +138,7 @@ class _Renaming:
     def _node(self, node: NodeProto) -> None:
         if node.domain not in STANDARD or not defs.has(node.op_type):
             raise TraceError(
-                f"{self._file}: the operator {_plain(node.op_type)} (node {quoted(node.name)}) is "
+                f"{self._file}: the operator {plain(node.op_type)} (node {quoted(node.name)}) is "
                 "not supported: it is not one of ONNX's own."
             )
         name = f"n{len(self.seen)}"
@@ -164,8 +169,3 @@ class _Renaming:
 def _drop(message: Any, *fields: str) -> None:
     for field in fields:
         message.ClearField(field)
-
-
-def _plain(text: str) -> str:
-    """Return the name of an operator, which is mostly a plain one, as it is; others in quotes."""
-    return text if text.isidentifier() and len(text) <= _LONGEST_NAME else quoted(text)
