@@ -24,7 +24,7 @@ from circuitkb.schema.errors import AnnotationError
 from circuitkb.schema.ids import slugify
 from circuitkb.schema.records import body_of, canonical_record
 from circuitkb.stores.base import Store
-from circuitkb.stores.disk import disk_errors, sync
+from circuitkb.stores.disk import disk_errors, sync, umask
 
 from .stored_records import Record, Selection, StoredRecord, stored_records
 
@@ -32,6 +32,7 @@ ATTRIBUTES = "*.jsonl text eol=lf merge=union"
 """What git is told of the files: the same bytes on every system, the lines of both sides."""
 
 _MOST_SLUG = 60
+_MOST_ATTRIBUTES = 2**20
 _BUFFER = 8 * 2**20
 _KEY = 16
 
@@ -158,7 +159,7 @@ def write_author_files(
             files.flush()
             held.check_all_found()
             written = [name for name in sorted(files.names) if _replace(Path(place), folder, name)]
-            _write_attributes(folder)
+            _write_attributes(folder, Path(place))
     return AuthorFilesReport(
         str(folder),
         files.records,
@@ -269,12 +270,23 @@ def _replace(place: Path, folder: Path, name: str) -> bool:
     return True
 
 
-def _write_attributes(folder: Path) -> None:
-    """Tell git how the files are merged, unless it was told already."""
+def _write_attributes(folder: Path, place: Path) -> None:
+    """Tell git how the files are merged, unless it was told already.
+
+    The file is replaced, never written into: its contents may stand under another name outside of
+    the folder. What is there and is no ordinary file of ordinary size is left as it is.
+    """
     path = folder / ".gitattributes"
-    if path.is_symlink():  # it may lead to a file outside of the folder
+    told = b""
+    if path.is_symlink() or path.exists():
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_ATTRIBUTES:
+            return
+        told = path.read_bytes()  # git takes any bytes for a pattern
+    if any(line.split()[:1] == [b"*.jsonl"] for line in told.splitlines()):
         return
-    told = path.read_text("utf-8") if path.is_file() else ""
-    if not any(line.split()[:1] == ["*.jsonl"] for line in told.splitlines()):
-        before = told if not told or told.endswith("\n") else f"{told}\n"
-        path.write_text(f"{before}{ATTRIBUTES}\n", encoding="utf-8", newline="\n")
+    before = told if not told or told.endswith(b"\n") else told + b"\n"
+    made = place / path.name
+    made.write_bytes(before + ATTRIBUTES.encode() + b"\n")
+    made.chmod(path.stat().st_mode & 0o777 if told else 0o666 & ~umask())
+    sync(made)
+    made.replace(path)

@@ -13,6 +13,7 @@ from typing import Any
 from circuitkb.loaders.annotations.checking import feature_of
 from circuitkb.loaders.annotations.lines import Defaults
 from circuitkb.loaders.annotations.spreadsheet import read_spreadsheet
+from circuitkb.schema.formulas import is_formula
 from circuitkb.schema.ids import canonical_json
 from circuitkb.schema.records import canonical_record
 
@@ -27,7 +28,6 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of the table, always all of them."""
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 _DIGEST = 16
 
 
@@ -123,12 +123,12 @@ def _target_cells(target: Mapping[str, Any]) -> dict[str, str | None]:
 def harmless_cell(text: str) -> str:
     """Return a text as a cell that no spreadsheet takes for a formula.
 
-    What starts with ``= + - @``, a tab, a carriage return or an apostrophe gets an apostrophe in
-    front, which the import takes away again.
+    What starts with an apostrophe, or :func:`circuitkb.schema.formulas.is_formula` tells, gets an
+    apostrophe in front, which the import takes away again.
 
     Examples
     --------
     >>> harmless_cell("=1+1"), harmless_cell("'tis"), harmless_cell("curve")
     ("'=1+1", "''tis", 'curve')
     """
-    return f"'{text}" if text.startswith(_STARTS) else text
+    return f"'{text}" if text.startswith("'") or is_formula(text) else text

@@ -15,7 +15,7 @@ from typing import Any
 
 from circuitkb.loaders.annotations.checking import problems_of, units_of
 from circuitkb.loaders.annotations.lines import Defaults, Line
-from circuitkb.loaders.annotations.plain_files import in_pieces
+from circuitkb.loaders.annotations.plain_files import in_pieces, shown
 from circuitkb.loaders.annotations.recognition import open_annotations
 from circuitkb.loaders.provenance import tool
 from circuitkb.schema.errors import AnnotationError, AnnotationFileError
@@ -205,7 +205,7 @@ class _Checking:
                 yield line
 
         count = self.take_all(number, path, telling())
-        self._files[number] = FileReport(str(path), opened.format, digest, count, 0)
+        self._files[number] = FileReport(shown(path), opened.format, digest, count, 0)
 
     def take_all(self, number: int, path: Path, lines: Iterable[Line]) -> int:
         """Check all lines of file ``number``; return how many there are."""
@@ -216,7 +216,7 @@ class _Checking:
                 self._reject(number, path, line.number, line.problem or "it cannot be read")
             else:
                 self._take(number, path, line.number, line.record)
-        self._files.append(FileReport(str(path), "records", "", count, 0))
+        self._files.append(FileReport(shown(path), "records", "", count, 0))
         return count
 
     def _take(self, number: int, path: Path, line: int, given: dict[str, Any]) -> None:
@@ -253,7 +253,7 @@ class _Checking:
     def _reject(self, number: int, path: Path, line: int, reason: str) -> None:
         self._rejected[number] += 1
         if len(self._rejections) < KEPT:
-            self._rejections.append(Place(str(path), line, reason))
+            self._rejections.append(Place(shown(path), line, reason))
 
     def report(self, store: Store, *, partial: bool, dry_run: bool = False) -> ImportReport:
         """Check what the records say of one another, and report what was found in all of them."""

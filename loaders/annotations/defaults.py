@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ def source_of(path: Path, defaults: Defaults) -> Record:
 
     The name without its folders: a file that is moved still says the same.
     """
-    return {"uri": defaults.source or f"file:{quote(path.name)}"[:2000]}
+    return {"uri": defaults.source or f"file:{quote(os.fsencode(path.name))}"[:2000]}
 
 
 def author_of(defaults: Defaults, otherwise: Mapping[str, Any]) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,20 @@ def check_plain(path: Path) -> None:
         raise AnnotationFileError(
             f"{path} is larger than {MOST_FILE // 2**30} GiB, the most that is read. Split it."
         )
+
+
+def shown(path: Path) -> str:
+    r"""Return a path as text that can be printed and kept: no half characters, no control codes.
+
+    Examples
+    --------
+    >>> shown(Path("labels/caf\udce9\x1b[31m.jsonl"))
+    'labels/caf\\xe9\\x1b[31m.jsonl'
+    """
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 def pieces(name: str, read: Iterator[bytes], most: int = MOST_FILE) -> Iterator[bytes]:

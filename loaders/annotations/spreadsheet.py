@@ -10,6 +10,7 @@ from typing import Any
 
 from circuitkb.loaders.near_matches import did_you_mean
 from circuitkb.schema.errors import AnnotationFileError, IdError
+from circuitkb.schema.formulas import is_formula
 from circuitkb.schema.ids import FeatureId
 
 from .defaults import NO_LICENSE, SCHEMA, created_of, missing, source_of
@@ -44,7 +45,6 @@ COLUMNS = (*_PLACE, *_LABEL, *_PLAIN, *_AUTHOR, *_SOURCE, *_JSON, *_OTHER)
 """Columns that a table of annotations may have; one that begins with ``ext.`` goes into ``ext``."""
 
 _PROSE = frozenset({"label", "text"})
-_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _FORMULA = re.compile(r"[\t\r]*[=+\-@]")
 _NUMBER = re.compile(r"[+-]?+(\d++(\.\d*+)?+|\.\d++)([eE][+-]?+\d++)?+\s*+")
 
@@ -99,8 +99,8 @@ def _check_columns(table: Table) -> None:
 def plain_cell(cell: str) -> str:
     """Return a cell as it was before a spreadsheet's export made it harmless.
 
-    An apostrophe before ``= + - @``, a tab, a carriage return or another apostrophe is taken
-    away, once: the exact inverse of what the export puts there.
+    An apostrophe before what would be a formula, or before another apostrophe, is taken away,
+    once: the exact inverse of what the export puts there.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def plain_cell(cell: str) -> str:
     circuitkb.loaders.annotations.table.RowError: '=1+1' looks like a spreadsheet formula; \
     if it is text, put an apostrophe before it
     """
-    if cell[:1] == "'" and cell[1:2] in (*_STARTS, "'") and len(cell) > 1:
+    if cell[:1] == "'" and (cell[1:2] == "'" or is_formula(cell[1:])):
         return cell[1:]
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         raise RowError(

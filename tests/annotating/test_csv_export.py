@@ -97,3 +97,24 @@ def test_a_confidence_is_written_as_a_number_that_says_all_its_digits(value: flo
 
 def test_units_are_written_as_features_that_count_from_zero() -> None:
     assert row_of(record())["target"] == "alpha/conv1:0"
+
+
+UNSEEN = ("\u200b", "\ufeff", "\u2060", "\u00ad", " ", "\u00a0", "\u3000", "\n", "\t", "\r")
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "−"])
+@pytest.mark.parametrize("before", ["", *UNSEEN, "\ufeff\u200b ", "'"])
+def test_a_formula_behind_what_nobody_sees_is_harmless_and_comes_back(
+    before: str, sign: str, tmp_path: Path
+) -> None:
+    text = f"{before}{sign}cmd|' /C calc'!A0"
+    cell = harmless_cell(text)
+    assert cell == f"'{text}"
+    assert plain_cell(cell) == text
+    item = record("comment", text=text, label={"text": "a"})
+    assert written(tmp_path / "a.csv", [item]) == 0
+
+
+def test_texts_that_are_no_formulas_are_left_as_they_are() -> None:
+    for text in ("curve = line", "\u200bcurve", "a-b", "5 - 3", "naïve", "漢字"):
+        assert (harmless_cell(text), plain_cell(text)) == (text, text)
