@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rapidfuzz.distance import Indel
@@ -30,6 +31,9 @@ from .words import correct, words
 
 LEAST = 0.4
 """How near the order of words must come to one of the question's sentences, from 0 to 1."""
+
+MOST_CHARACTERS = 1_000
+"""Of a sentence."""
 
 MARGIN = 0.08
 """How much nearer it must be than to the next question."""
@@ -94,6 +98,12 @@ def pick(
     Traceback (most recent call last):
     circuitkb.schema.errors.UnknownQuestionError: No question here fits 'what is the ...
     """
+    if not isinstance(asked, str):
+        raise UnknownQuestionError(f"A question is text, not a {type(asked).__name__}.")
+    if len(asked) > MOST_CHARACTERS:
+        raise UnknownQuestionError(
+            f"The question has {len(asked):,} characters; {MOST_CHARACTERS:,} are the most."
+        )
     among = questions() if among is None else among
     for question in among:
         if question.name == asked.strip():
@@ -113,7 +123,7 @@ def pick(
 
 
 def _read(asked: str, question: Question, names: Names, given: Collection[str]) -> _Reading:
-    text, features = take_features(asked, names)
+    text, features = names.once(("features", asked), lambda: take_features(asked, names))
     parameters: dict[str, Any] = {}
     missing = []
     unread = list(features)
@@ -124,7 +134,8 @@ def _read(asked: str, question: Question, names: Names, given: Collection[str]) 
         elif p.type == "label":
             text, value = take_label(text, names)
         elif p.type == "integer":
-            text, value = take_integer(text, p.cues)
+            key = ("integer", text, *p.cues)
+            text, value = names.once(key, partial(take_integer, text, p.cues))
         elif p.type == "angle":
             text, value = take_angle(text)
         elif p.type == "layers":
@@ -186,7 +197,10 @@ def _nothing_fits(asked: str, readings: Sequence[_Reading]) -> str:
     why = "."
     if best.unknown:
         are = "is" if len(best.unknown) == 1 else "are"
-        why = f": {', '.join(map(repr, best.unknown[:4]))} {are} not understood."
+        shown = ", ".join(
+            repr(word if len(word) <= 40 else word[:37] + "...") for word in best.unknown[:4]
+        )
+        why = f": {shown} {are} not understood."
     elif best.missing:
         why = f": {best.question.name!r} also needs {' and '.join(best.missing)}."
     names = "; ".join(f"{r.question.name} ({r.question.title})" for r in near)

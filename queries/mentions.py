@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from rapidfuzz.distance import DamerauLevenshtein
+from typing import Any, TypeVar
 
 from circuitkb.schema.errors import UnknownQuestionError
 
+from .label_index import LabelIndex, forms_of
 from .vocabulary import FILLERS
 from .words import is_plain, words
 
-_ID = re.compile(r"(?<!\S)[\"'(]?([a-z0-9][a-z0-9._-]*/[^\s@]+?(?:@[^\s:]+)?:\d+)(?!\w)")
-_SHORT = re.compile(r"(?<![\w/])([\w.\-]*[A-Za-z][\w.\-/]*):(\d+)(?!\w)")
+_ID = re.compile(r"(?<!\S)[\"'(]?([a-z0-9][a-z0-9._-]*+/[^\s@]+?(?:@[^\s:]+)?:[0-9]+)(?!\w)")
+# Possessive, so that a run of letters and dots is read once, wherever it ends.
+_SHORT = re.compile(r"(?<![\w/.\-])(?=[\w.\-]*?[A-Za-z])([\w.\-/]++):([0-9]+)(?!\w)")
 _UNIT_OF = re.compile(
-    r"\b(?:unit|neuron|channel|feature) (?:number |no\.? ?|#)?(\d+) "
+    r"\b(?:unit|neuron|channel|feature) (?:number |no\.? ?|#)?([0-9]+) "
     r"(?:of|in|from) (?:layer )?(\S+)",
     re.IGNORECASE,
 )
 _LAYER_UNIT = re.compile(
-    r"(?<!\S)(\S+)(?:'s)?,? (?:(?:unit|neuron|channel|feature) )?#?(\d+)(?![\w.])", re.IGNORECASE
+    r"(?<!\S)(\S+)(?:'s)?,? (?:(?:unit|neuron|channel|feature) )?#?([0-9]+)(?![\w.])",
+    re.IGNORECASE,
 )
-_ANGLE = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s*(?:°|deg(?:rees?)?\b)", re.IGNORECASE)
+_ANGLE = re.compile(r"(?<![\w.])([0-9]{1,3}(?:\.[0-9]+)?)\s*(?:°|deg(?:rees?)?\b)", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]+)\"|(?<!\w)'([^']+)'(?!\w)|“([^”]+)”")
 _NAMED = re.compile(
     r"\b(?:labell?ed|called|named|tagged|annotated|(?:the|a) label)(?: as| with| is)? ([^?.!,]+)",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[\w.\-]*\w")
+_LAYER = re.compile(r"(?<![\w/])[\w.\-/]*\w(?![\w:])")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,32 @@ class Names:
     models: Sequence[str] = ()
     layers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     labels: Sequence[str] = ()
+    _kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """Return what ``make`` gives, asked once for each key: every question reads the same."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
+
+    @property
+    def label_index(self) -> LabelIndex:
+        """The labels, to be looked up."""
+        return self.once(("labels",), lambda: LabelIndex(self.labels))
+
+    @property
+    def layers_by_name(self) -> dict[str, list[tuple[str, str]]]:
+        """The layers as (model, layer), by their name in lower case."""
+
+        def make() -> dict[str, list[tuple[str, str]]]:
+            found: dict[str, list[tuple[str, str]]] = {}
+            for model, layers in self.layers.items():
+                for layer in layers:
+                    found.setdefault(layer.lower(), []).append((model, layer))
+            return found
+
+        return self.once(("layers",), make)
 
 
 def take_features(text: str, names: Names) -> tuple[str, list[str]]:
@@ -81,20 +112,33 @@ def take_features(text: str, names: Names) -> tuple[str, list[str]]:
 def _layer(written: str, unit: str, text: str, names: Names) -> str | None:
     wanted = written.lower()
     said = take_models(text, names)[1]
-    for same in (str.__eq__, str.endswith):
+    for fits_name in (True, False):
+        if not fits_name and len(wanted) < 2:
+            continue
         fits = [
             f"{model}/{layer}"
-            for model, layers in names.layers.items()
+            for model, layer in _layers_called(wanted, names, whole=fits_name)
             if not said or model in said
-            for layer in layers
-            if same(layer.lower(), wanted) and (same is not str.endswith or len(wanted) > 1)
         ]
         if len(fits) > 1:
-            shown = ", ".join(f"{fit}:{unit}" for fit in fits[:4])
-            raise UnknownQuestionError(f"{written}:{unit} may be {shown}: write which.")
+            shown = ", ".join(f"{fit}:{unit:.20}" for fit in fits[:4])
+            raise UnknownQuestionError(f"{written:.80}:{unit:.20} may be {shown}: write which.")
         if fits:
             return fits[0]
     return None
+
+
+def _layers_called(wanted: str, names: Names, *, whole: bool) -> list[tuple[str, str]]:
+    """Return the layers of this name, or those whose names end with it."""
+    known = names.layers_by_name
+    if whole:
+        return known.get(wanted, [])
+    return names.once(
+        ("ending", wanted),
+        lambda: [
+            place for name, places in known.items() if name.endswith(wanted) for place in places
+        ],
+    )
 
 
 def take_models(text: str, names: Names) -> tuple[str, list[str]]:
@@ -107,6 +151,10 @@ def take_models(text: str, names: Names) -> tuple[str, list[str]]:
     >>> take_models("unions in Inception V1", Names(["inceptionv1"]))
     ('unions in {models}', ['inceptionv1'])
     """
+    return names.once(("models", text), lambda: _take_models(text, names))
+
+
+def _take_models(text: str, names: Names) -> tuple[str, list[str]]:
     compact = {_compact(model): model for model in names.models}
     tokens = list(_TOKEN.finditer(text))
     found: list[str] = []
@@ -136,11 +184,14 @@ def take_layers(text: str, names: Names) -> tuple[str, list[str]]:
     >>> take_layers("curves in mixed3b?", Names(layers={"inceptionv1": ["mixed3b"]}))
     ('curves in {layers}?', ['mixed3b'])
     """
+    return names.once(("layers", text), lambda: _take_layers(text, names))
+
+
+def _take_layers(text: str, names: Names) -> tuple[str, list[str]]:
     known = {
-        layer.lower(): layer
-        for layers in names.layers.values()
-        for layer in layers
-        if re.search(r"[\d._]", layer)
+        lower: places[-1][1]
+        for lower, places in names.layers_by_name.items()
+        if re.search(r"[\d._]", lower)
     }
     found: list[str] = []
 
@@ -151,7 +202,7 @@ def take_layers(text: str, names: Names) -> tuple[str, list[str]]:
         found.append(layer)
         return "{layers}"
 
-    return re.sub(r"(?<![\w/])[\w.\-/]*\w(?![\w:])", take, text), list(dict.fromkeys(found))
+    return _LAYER.sub(take, text), list(dict.fromkeys(found))
 
 
 def _compact(text: str) -> str:
@@ -172,15 +223,20 @@ def take_label(text: str, names: Names) -> tuple[str, str | None]:
     >>> take_label("where are the oriented dog haeds?", Names(labels=["Oriented Dog Heads"]))
     ('where are the {label}?', 'Oriented Dog Heads')
     """
+    return names.once(("label", text), lambda: _take_label(text, names))
+
+
+def _take_label(text: str, names: Names) -> tuple[str, str | None]:
     quoted = _QUOTED.search(text)
     if quoted:
         label = next(group for group in quoted.groups() if group)
         return text[: quoted.start()] + "{label}" + text[quoted.end() :], label
+    index = names.label_index
     for start, end in _runs(text):
-        for label in _forms(text[start:end]):
-            if _in_labels(label, names.labels):
+        for label in forms_of(text[start:end]):
+            if index.holds(label):
                 return text[:start] + "{label}" + text[end:], label
-        near = _nearest(text[start:end], names.labels)
+        near = index.nearest(text[start:end])
         if near is not None:
             return text[:start] + "{label}" + text[end:], near
     named = _NAMED.search(text)
@@ -204,31 +260,6 @@ def _runs(text: str) -> Iterable[tuple[int, int]]:
                 yield run[0].start(), run[-1].end()
 
 
-def _forms(run: str) -> list[str]:
-    return [run, run[:-1]] if run.endswith("s") else [run]
-
-
-def _in_labels(run: str, labels: Iterable[str]) -> bool:
-    pattern = re.compile(rf"(?<![^\W_]){re.escape(run)}", re.IGNORECASE)
-    return len(run) > 2 and any(pattern.search(label) for label in labels)
-
-
-def _nearest(run: str, labels: Iterable[str]) -> str | None:
-    """Return the one label that a run of words is a slip away from: two from nine letters on."""
-    if len(run) < 5 or run.isdigit():
-        return None
-    run = run.lower()
-    slips = 1 if len(run) < 9 else 2
-    near = {
-        label
-        for label in labels
-        for form in _forms(label.lower())
-        if form[:1] == run[0] and abs(len(form) - len(run)) <= slips
-        if DamerauLevenshtein.distance(run, form, score_cutoff=slips) <= slips
-    }
-    return near.pop() if len(near) == 1 else None
-
-
 def take_integer(text: str, cues: Sequence[str]) -> tuple[str, int | None]:
     """Replace a number next to a word among ``cues`` (common forms); return text and number.
 
@@ -237,9 +268,9 @@ def take_integer(text: str, cues: Sequence[str]) -> tuple[str, int | None]:
     >>> take_integer("the 5 strongest inputs", ["strong"])
     ('the {integer} strongest inputs', 5)
     """
-    for match in re.finditer(r"(?<![\w.:])(\d{1,6})(?![\w.:])", text):
-        before = words(" ".join(text[: match.start()].split()[-1:]))
-        after = words(" ".join(text[match.end() :].split()[:2]))
+    for match in re.finditer(r"(?<![\w.:])([0-9]{1,6})(?![\w.:])", text):
+        before = words(" ".join(text[: match.start()].rsplit(maxsplit=1)[-1:]))
+        after = words(" ".join(text[match.end() :].split(maxsplit=2)[:2]))
         if set(before + after) & set(cues):
             return text[: match.start()] + "{integer}" + text[match.end() :], int(match[1])
     return text, None

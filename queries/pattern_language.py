@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -47,6 +48,13 @@ _ARROWS: dict[str, tuple[Relation, str | None, bool]] = {
     "~": ("TRANSFORMS_TO", None, False),
     "~=": ("ANALOGOUS_TO", None, False),
 }
+_ARROW = re.compile(r"->|<-|\+>|<\+|-\||\|-|~")
+MOST_PARTS = 200
+"""Arrows of a pattern."""
+
+MOST_CHARACTERS = 20_000
+"""Of a pattern."""
+
 _WEIGHTS = {None: "->", "+": "+>", "-": "-|"}
 
 _EXPECTED = {
@@ -112,6 +120,7 @@ def parse(text: str) -> Parsed:
     """
     import lark
 
+    _check_size(text)
     try:
         tree = _parser().parse(text)
     except lark.exceptions.UnexpectedInput as error:
@@ -127,12 +136,31 @@ def parse(text: str) -> Parsed:
             for place in range(0, len(chain) - 2, 2)
         ]
         if negated and len(steps) > 1:
-            raise QueryError(f"The pattern {text!r}: 'not' takes one arrow; write not a; not b.")
+            raise QueryError(
+                f"The pattern {_quoted(text)}: 'not' takes one arrow; write not a; not b."
+            )
         (absent if negated else present).extend(steps)
         names += [] if negated else chain[::2]
     parsed = Parsed(_once(present), _once(absent), _once(names))
     _check(parsed, text)
     return parsed
+
+
+def _quoted(text: str) -> str:
+    """Return a pattern as a message shows it."""
+    return repr(text if len(text) <= 200 else text[:197] + "...")
+
+
+def _check_size(text: Any) -> None:
+    """Raise for what is no text, or has more arrows or characters than are read."""
+    if not isinstance(text, str):
+        raise QueryError(f"A pattern is text, not a {type(text).__name__}.")
+    arrows = len(_ARROW.findall(text)) if len(text) <= MOST_CHARACTERS else MOST_PARTS + 1
+    if arrows > MOST_PARTS:
+        raise QueryError(
+            f"The pattern is too long: {MOST_PARTS} arrows and {MOST_CHARACTERS:,} characters are "
+            "the most."
+        )
 
 
 def _once(found: list[T]) -> tuple[T, ...]:
@@ -149,7 +177,7 @@ def _parser() -> lark.Lark:
 def _step(source: str, arrow: str, target: str, text: str) -> Step:
     relation, sign, backwards = _ARROWS[arrow]
     if source == target:
-        raise QueryError(f"The pattern {text!r} joins {source!r} to itself.")
+        raise QueryError(f"The pattern {_quoted(text)} joins {source!r} to itself.")
     if backwards:
         source, target = target, source
     return Step(source, target, relation, sign)
@@ -157,16 +185,18 @@ def _step(source: str, arrow: str, target: str, text: str) -> Step:
 
 def _check(parsed: Parsed, text: str) -> None:
     if not parsed.present:
-        raise QueryError(f"The pattern {text!r} says only what is not there.")
+        raise QueryError(f"The pattern {_quoted(text)} says only what is not there.")
     every = {name for step in parsed.present + parsed.absent for name in step.ends}
     if "not" in every or len({name.lower() for name in every}) < len(every):
         raise QueryError(
-            f"The pattern {text!r}: names must differ in more than case, and none is 'not'."
+            f"The pattern {_quoted(text)}: names must differ in more than case, and none is 'not'."
         )
     joined = [(*step.ends, step.relation) for step in parsed.present]
     twice = next((ends for ends in joined if joined.count(ends) > 1), None)
     if twice:
-        raise QueryError(f"The pattern {text!r} has two arrows from {twice[0]!r} to {twice[1]!r}.")
+        raise QueryError(
+            f"The pattern {_quoted(text)} has two arrows from {twice[0]!r} to {twice[1]!r}."
+        )
     reached = {parsed.names[0]}
     for _ in parsed.present:
         for step in parsed.present:
@@ -175,12 +205,14 @@ def _check(parsed: Parsed, text: str) -> None:
     apart = [name for name in parsed.names if name not in reached]
     if apart:
         raise QueryError(
-            f"The pattern {text!r} has parts that nothing joins: {apart[0]!r} and "
+            f"The pattern {_quoted(text)} has parts that nothing joins: {apart[0]!r} and "
             f"{parsed.names[0]!r}. Ask for each on its own."
         )
     for step in parsed.absent:
         if reached.isdisjoint(step.ends):
-            raise QueryError(f"The pattern {text!r}: in 'not {step}' neither end is in the rest.")
+            raise QueryError(
+                f"The pattern {_quoted(text)}: in 'not {step}' neither end is in the rest."
+            )
 
 
 def _unread(text: str, error: Any) -> str:
@@ -196,6 +228,9 @@ def _unread(text: str, error: Any) -> str:
     names = names or getattr(error, "expected", None) or getattr(error, "allowed", None) or {"NAME"}
     wanted = " or ".join(_EXPECTED[name] for name in _EXPECTED if name in names)
     if ended:
-        return f"The pattern {text!r} ends where {wanted or 'more'} is expected."
+        return f"The pattern {_quoted(text)} ends where {wanted or 'more'} is expected."
     rest = text.splitlines()[line - 1][column - 1 :][:20] if text.strip() else text
-    return f"The pattern {text!r}, {where}: {wanted or 'something else'} is expected, not {rest!r}."
+    return (
+        f"The pattern {_quoted(text)}"
+        f", {where}: {wanted or 'something else'} is expected, not {rest!r}."
+    )

@@ -7,7 +7,9 @@ Different words for one thing become one word (``merging``, ``joined`` and ``uni
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
@@ -33,7 +35,7 @@ _PHRASES = (
     (re.compile(r"\bas (?:an? |one of (?:its|their) )?inputs?\b"), "as_input"),
     (re.compile(r"\b(left|right)[ -](?:ward|hand|facing)\b"), r"\1"),
 )
-_NAME = re.compile(r".*[\d_.{}].*")
+_NAME = re.compile(r"[^\d_.{}]*[\d_.{}].*", re.DOTALL)
 
 
 def words(sentence: str) -> list[str]:
@@ -46,11 +48,16 @@ def words(sentence: str) -> list[str]:
     >>> words("circuits that do not merge the two")
     ['circuit', 'not', 'union', 'several']
     """
+    return list(_words(sentence))
+
+
+@lru_cache(maxsize=4096)
+def _words(sentence: str) -> tuple[str, ...]:
     text = sentence.lower().replace("’", "'")
     for pattern, plain in _PHRASES:
         text = pattern.sub(plain, text)
     found = [COMMON.get(word, word) for word in _WORD.findall(text)]
-    return [word for word in found if word not in FILLERS]
+    return tuple(word for word in found if word not in FILLERS)
 
 
 def is_plain(word: str) -> bool:
@@ -77,18 +84,20 @@ def correct(asked: Sequence[str], known: Iterable[str]) -> list[str]:
     ['circuit', 'weather']
     """
     wanted = set(known)
-    forms = [form for form, word in COMMON.items() if word in wanted] + sorted(wanted)
-    done = []
+    forms: defaultdict[str, list[str]] = defaultdict(list)
+    for form in [form for form, word in COMMON.items() if word in wanted] + sorted(wanted):
+        forms[form[0]].append(form)
+    done: dict[str, str] = {}
     for word in asked:
+        if word in done:
+            continue
+        done[word] = word
         if word in wanted or len(word) < 5 or _NAME.fullmatch(word):
-            done.append(word)
             continue
         slips = 1 if len(word) < 9 else 2
         near = process.extractOne(
-            word,
-            [form for form in forms if form[0] == word[0]],
-            scorer=DamerauLevenshtein.distance,
-            score_cutoff=slips,
+            word, forms[word[0]], scorer=DamerauLevenshtein.distance, score_cutoff=slips
         )
-        done.append(COMMON.get(near[0], near[0]) if near else word)
-    return done
+        if near:
+            done[word] = COMMON.get(near[0], near[0])
+    return [done[word] for word in asked]
