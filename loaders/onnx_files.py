@@ -85,6 +85,7 @@ def read_onnx(
 
 def _network(model: ModelProto, file: Path, open_size: tuple[int, int]) -> OnnxNetwork:
     computation = onnx_computation(model)
+    left_open = _leaves_sizes_open(model.graph)
     shape = _fix_input(model.graph, file, open_size)
     producer = f"{model.producer_name} {model.producer_version}".strip()
     clean_names(model.graph)
@@ -96,8 +97,21 @@ def _network(model: ModelProto, file: Path, open_size: tuple[int, int]) -> OnnxN
             f"{file.name} has {len(model.graph.node):,} operators that depend on its image; a "
             f"network of at most {MOST_OPERATIONS:,} can be loaded."
         )
-    module = _convert(model, names, version, shape, file)
+    remedy = (
+        "\nIt leaves its rows or columns open: export it with fixed ones that it runs on."
+        if left_open
+        else ""
+    )
+    module = _convert(model, names, version, shape, file, remedy)
     return OnnxNetwork(module, shape, producer, computation)
+
+
+def _leaves_sizes_open(graph: GraphProto) -> bool:
+    stored = {tensor.name for tensor in graph.initializer}
+    images = [value for value in graph.input if value.name not in stored]
+    # The first axis is that of images, which every file may leave open.
+    dims = [dim for value in images for dim in value.type.tensor_type.shape.dim[1:]]
+    return any(dim.dim_value <= 0 for dim in dims)
 
 
 def _fix_input(graph: GraphProto, file: Path, open_size: tuple[int, int]) -> tuple[int, int, int]:
@@ -175,6 +189,7 @@ def _convert(
     version: int,
     shape: tuple[int, int, int],
     file: Path,
+    remedy: str,
 ) -> Stepwise:
     stored = {tensor.name for tensor in model.graph.initializer}
     computed = [value for value in model.graph.output if value.name not in stored]
@@ -193,6 +208,6 @@ def _convert(
         if error.converted:
             size = "x".join(map(str, shape))
             raise TraceError(
-                f"{file.name} does not run on one image of {size}: {what}: {why}."
+                f"{file.name} does not run on one image of {size}: {what}: {why}.{remedy}"
             ) from error
         raise TraceError(f"{file.name}: {what} cannot be brought to torch: {why}.") from error

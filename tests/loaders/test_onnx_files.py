@@ -362,6 +362,21 @@ def test_a_network_fixed_to_a_batch_that_it_cannot_leave_says_so(tmp_path: Path)
     message(error)
 
 
+def test_a_size_left_open_that_the_network_does_not_run_on_says_so(tmp_path: Path) -> None:
+    """A reader of lines of text wants them 48 rows high, which its file does not say."""
+    nodes = [
+        node("AveragePool", ["image"], ["p"], name="pool", kernel_shape=[16, 1], strides=[16, 1]),
+        node("Reshape", ["p", "shape"], ["out"], name="line"),
+    ]
+    network = model(nodes, {"shape": integers(1, 3, 3, 224)}, inputs=[("image", (1, 3, "h", "w"))])
+    file = save(network, tmp_path / "net.onnx")
+    said = r"operator Reshape \(node 'line'\).*\nIt leaves its rows or columns open"
+    with pytest.raises(TraceError, match=said) as error:
+        read_onnx(file)
+    message(error)
+    assert read_onnx(file, open_size=(48, 224)).input_shape == (3, 48, 224)
+
+
 def test_an_onnx_file_becomes_rows(tmp_path: Path) -> None:
     file = save(two_branches(), tmp_path / "net.onnx")
     rows = open_source(str(file), name="mine").rows(keep=3)
