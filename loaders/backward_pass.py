@@ -9,7 +9,7 @@ linear operations is the map itself, is taken for all units at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,9 @@ from .rule_context import RuleContext, operation_name, shape_of
 
 MOST_MULTIPLICATIONS = 2**37
 """Multiplications that one layer's backward pass may take: seconds on two cores."""
+
+Block = tuple[tuple[int, int], Tensor]
+"""A corner (row, column) of a map, and values from there on (unit, channel, row, column)."""
 
 _VALUES_AT_ONCE = 2**23
 
@@ -168,7 +171,7 @@ def _at_place(form: LinearForm, shape: tuple[int, ...], place: tuple[int, int]) 
 
 def _derivatives(
     context: RuleContext, region: _Region, node: Node, elements: Tensor
-) -> dict[Node, tuple[tuple[int, int], Tensor]]:
+) -> dict[Node, Block]:
     """Return the derivative of some elements of a node by each leaf, cut to where it is not 0.
 
     Each has a corner (row, column) and values, axes (element, channel, row, column).
@@ -205,7 +208,7 @@ def _derivatives(
 
     # One unit first: it shows how large the kernels will be.
     step = max(1, _VALUES_AT_ONCE // largest)
-    blocks: dict[Node, list[tuple[tuple[int, int], Tensor]]] = {leaf: [] for leaf in region.leaves}
+    blocks: dict[Node, list[Block]] = {leaf: [] for leaf in region.leaves}
     pull = torch.func.vjp(run, *examples)[1]
     for start, end in _steps(len(elements), step):
         chosen = elements[start:end]
@@ -215,10 +218,15 @@ def _derivatives(
             by_place = _by_place(context.leaves[leaf], derivative)
             block = _cropped(by_place)
             blocks[leaf].append(block)
-            if block[1][0].numel() * len(elements) > linear_form.LARGEST_COMPOSED:
-                raise KernelTooLargeError
+        linear_form.check_size(_largest_total(blocks.values(), len(elements)))
     joined = {leaf: _joined(found) for leaf, found in blocks.items()}
     return {leaf: block for leaf, block in joined.items() if block[1].numel()}
+
+
+def _largest_total(found: Iterable[list[Block]], count: int) -> int:
+    """Return how many values there will be for all units, by what the first ones have."""
+    sizes = [max(int(values[0].numel()) for _, values in blocks) for blocks in found]
+    return sum(sizes) * count
 
 
 def _steps(count: int, step: int) -> Iterator[tuple[int, int]]:
@@ -250,7 +258,7 @@ def _by_place(features: LinearForm, derivative: Tensor) -> Tensor:
     return tensor.reshape(len(tensor), features.channels, features.rows, features.columns)
 
 
-def _cropped(values: Tensor) -> tuple[tuple[int, int], Tensor]:
+def _cropped(values: Tensor) -> Block:
     filled = (values != 0).any(0).any(0)
     rows, columns = filled.any(1).nonzero()[:, 0], filled.any(0).nonzero()[:, 0]
     if not len(rows):
@@ -259,7 +267,7 @@ def _cropped(values: Tensor) -> tuple[tuple[int, int], Tensor]:
     return (top, left), values[:, :, top : int(rows[-1]) + 1, left : int(columns[-1]) + 1].clone()
 
 
-def _joined(blocks: list[tuple[tuple[int, int], Tensor]]) -> tuple[tuple[int, int], Tensor]:
+def _joined(blocks: list[Block]) -> Block:
     filled = [(corner, values) for corner, values in blocks if values.numel()]
     if not filled:
         return (0, 0), blocks[0][1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -17,7 +18,7 @@ from .rule_context import RuleContext, argument, operation_name, pair, shape_of
 def convolution(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """``conv2d`` and ``convolution``; weights must be constant."""
     form, weight = args[0], args[1]
-    if not isinstance(form, LinearForm) or not isinstance(weight, Tensor):
+    if not isinstance(form, LinearForm) or computed(args[1:]):
         return context.unknown(node, args, "its weights are computed")
     if weight.ndim != 4 or form.layout != "ncyx":
         return _without_kernels(context, node, args, form)
@@ -49,7 +50,7 @@ def convolution(context: RuleContext, node: Node, args: list[Any]) -> LinearForm
 def transposed_convolution(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """``conv_transpose2d``: a convolution where its stride is 1."""
     form, weight = args[0], args[1]
-    if not isinstance(form, LinearForm) or not isinstance(weight, Tensor):
+    if not isinstance(form, LinearForm) or computed(args[1:]):
         return context.unknown(node, args, "its weights are computed")
     if weight.ndim != 4 or form.layout != "ncyx":
         return _without_kernels(context, node, args, form)
@@ -96,6 +97,11 @@ def _without_kernels(
         return context.untracked(node, [form], args)
     like = LinearForm(shape[1], shape[2], shape[3], "ncyx")
     return context.untracked(node, [form], args, like)
+
+
+def computed(args: Sequence[object]) -> bool:
+    """Whether one of an operation's arguments depends on the image."""
+    return any(isinstance(value, LinearForm) for value in args)
 
 
 def convolved(
@@ -172,10 +178,10 @@ def _matrix(
     context: RuleContext, node: Node, args: list[Any], form: object, weight: object
 ) -> LinearForm:
     """A matrix (out, in) over the channel axis, or over a whole flattened map."""
+    if sum(isinstance(value, LinearForm) for value in args) > 1:
+        return context.unknown(node, args, "with weights that are computed")
     if not isinstance(form, LinearForm) or not isinstance(weight, Tensor) or weight.ndim != 2:
-        both = sum(isinstance(value, LinearForm) for value in args) > 1
-        why = "both factors are computed" if both else "not with a constant matrix on its right"
-        return context.unknown(node, args, why)
+        return context.unknown(node, args, "not with a constant matrix on its right")
     constant = context.constant(node, args)
     if form.layout == "nf":
         kernel = weight.view(-1, form.channels, form.rows, form.columns)

@@ -134,6 +134,16 @@ class Part:
         (wanted,) = torch.nonzero(gather >= 0, as_tuple=True)
         if not len(wanted):
             return []
+        if self.targets.shape[1] == 1 and len(torch.unique(self.targets)) == len(self.targets):
+            group = torch.full((int(max(self.targets.max(), gather.max())) + 1,), -1)
+            group[self.targets[:, 0]] = torch.arange(len(self.targets))
+            wanted = wanted[group[gather[wanted]] >= 0]
+            chosen = group[gather[wanted]]
+            check_size(len(chosen) * self.kernel[0].numel())
+            if not len(chosen):
+                return []
+            sources, kernel = self.sources[chosen], self.kernel[chosen]
+            return [replace(self, targets=wanted[:, None], sources=sources, kernel=kernel)]
         ordered, order = torch.sort(gather[wanted], stable=True)
         repeat = torch.arange(len(order)) - torch.searchsorted(ordered, ordered)
         channels = int(max(self.targets.max(), ordered[-1])) + 1

@@ -8,16 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.fx import Node
+from torch.utils._pytree import tree_leaves
 
 from .linear_form import LinearForm, Part
 from .rearrangement import element_numbers, rearranged
-from .rule_context import RuleContext, argument, shape_of
+from .rule_context import RuleContext, argument, forms_in, shape_of
 
 
 def rearrangement(context: RuleContext, node: Node, args: list[Any]) -> object:
     """Views, permutations, slices, splits: the operation runs on element numbers itself."""
     form = args[0]
-    if not isinstance(form, LinearForm) or len(node.all_input_nodes) > 1:
+    if not isinstance(form, LinearForm) or len(forms_in(tree_leaves(args))) > 1:
         return context.unknown(node, args, "by a computed index")
     numbers = element_numbers(form)
     if numbers is None or numbers.shape != shape_of(node.all_input_nodes[0]):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from .channel_rules import convolved
+from .channel_rules import computed, convolved
 from .exactness import centre, only
 from .linear_form import LinearForm
 from .rule_context import (
@@ -28,11 +28,10 @@ def batch_norm(context: RuleContext, node: Node, args: list[Any]) -> object:
     form, weight, bias, mean, variance = args[:5]
     several = operation_name(node) != "batch_norm"
     eps = args[-1] if several else args[7]
-    if not isinstance(form, LinearForm) or not isinstance(variance, Tensor):
-        unknown = context.unknown(node, [form], "its statistics are computed")
+    training = not several and bool(args[5])
+    if computed(args[1:]) or training or not isinstance(variance, Tensor):
+        unknown = context.unknown(node, args, "its statistics or factors are computed")
         return [unknown] if several else unknown
-    if not several and args[5]:
-        return context.unknown(node, [form], "its statistics are computed")
     factor = (variance.double() + eps).rsqrt()
     if weight is not None:
         factor = factor * weight.double()
@@ -66,7 +65,9 @@ def layer_norm(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """Layer norm over channels, its denominator held at the centre of the reference image."""
     form = args[0]
     weight, bias, eps = argument(args, 2), argument(args, 3), argument(args, 4, 1e-5)
-    if not isinstance(form, LinearForm) or len(args[1]) != 1:
+    if computed(args[2:]):
+        return context.unknown(node, args, "its factors are computed")
+    if len(args[1]) != 1:
         return context.unknown(node, [form], "over more than the last axis")
     size = int(args[1][0])
     read = node.all_input_nodes[0]
@@ -128,8 +129,8 @@ def group_norm(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
 
 def instance_norm(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
     """Instance norm: of each channel's own map, held at the reference, or with fixed statistics."""
-    form, weight, bias, _, variance, computed, _, eps = args[:8]
-    if not computed and isinstance(form, LinearForm):
+    form, weight, bias, _, variance, from_map, _, eps = args[:8]
+    if not from_map and not computed(args[1:]):
         factor = (variance.double() + eps).rsqrt()
         factor = factor if weight is None else factor * weight.double()
         if form.layout in ("ncyx", "nct"):
@@ -148,8 +149,8 @@ def _over_groups(
     eps: float,
 ) -> LinearForm:
     form, read = args[0], node.all_input_nodes[0]
-    if not isinstance(form, LinearForm) or read not in context.references:
-        return context.unknown(node, args, "its input is no single computed tensor")
+    if isinstance(weight, LinearForm) or isinstance(bias, LinearForm):
+        return context.unknown(node, args, "its factors are computed")
     reference = context.references[read].double()
     by_group = reference.reshape(len(reference), groups, -1)
     shape = (1, reference.shape[1], *[1] * (reference.ndim - 2))

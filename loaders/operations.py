@@ -22,7 +22,7 @@ _REARRANGEMENTS = (
     "view", "reshape", "_unsafe_view", "permute", "transpose", "flatten", "unflatten", "slice",
     "select", "split", "split_with_sizes", "chunk", "unbind", "squeeze", "unsqueeze", "expand",
     "index_select", "narrow", "t", "roll", "flip", "pixel_shuffle", "channel_shuffle", "movedim",
-    "pixel_unshuffle", "numpy_T", "swapaxes",
+    "pixel_unshuffle", "numpy_T", "swapaxes", "index", "repeat", "tile", "unfold",
 )  # fmt: skip
 
 _IDENTITIES = (
@@ -49,7 +49,7 @@ _RESAMPLINGS = (
     "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa",
 )  # fmt: skip
 
-_LINEAR = ("stack", "repeat", "cumsum", "im2col", "col2im", "unfold", "tile", "repeat_interleave")
+_LINEAR = ("stack", "cumsum", "im2col", "col2im", "repeat_interleave")
 """Operations that are linear, and whose kernels no rule follows."""
 
 RULES: dict[str, Rule] = {

@@ -85,7 +85,7 @@ def certain_layout(network: TracedNetwork, node: Node) -> str | None:
         near = [(place, place)] if place.op == "call_function" else []
         near += [(user, place) for user in place.users]
         for operation, tensor in near:
-            layout = _layout_by(network, operation, len(shape), reads=tensor is not operation)
+            layout = _layout_by(network, operation, tensor, len(shape))
             if layout is not None:
                 return layout
             if operation_name(operation) not in _VALUE_BY_VALUE:
@@ -101,14 +101,17 @@ def _has_shape(node: Node, shape: tuple[int, ...]) -> bool:
     return isinstance(node.meta.get("val"), Tensor) and shape_of(node) == shape
 
 
-def _layout_by(network: TracedNetwork, operation: Node, axes: int, *, reads: bool) -> str | None:
-    name = operation_name(operation)
+def _layout_by(network: TracedNetwork, operation: Node, tensor: Node, axes: int) -> str | None:
+    """Return what an operation says of a tensor that it gives, or that it reads."""
+    name, reads = operation_name(operation), tensor is not operation
     if name in _CHANNELS_SECOND:
         return {4: "ncyx", 3: "nct", 2: "nc"}.get(axes)
     if name not in _CHANNELS_LAST:
         return None
     computed = [read for read in operation.all_input_nodes if read in network.dynamic]
     first = operation.args[1 if name == "addmm" else 0]
-    if len(computed) != 1 or (reads and first is not computed[0]):
+    if name in ("mm", "matmul", "addmm") and len(computed) != 1:
+        return None  # a product of two computed tensors may be one of positions with positions
+    if reads and first is not tensor:
         return None
     return {4: "nyxc", 3: "ntc", 2: "nc"}.get(axes)

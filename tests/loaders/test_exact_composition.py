@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -169,6 +170,42 @@ def test_resized_maps_are_exact_at_their_centre_and_in_their_mean() -> None:
     maps = [lambda x, resized=resized: last(resized(x)) for resized in RESIZED.values()]
     _proven(maps, image(6, 4), [last])
     _proven([lambda x, whole=whole: whole(x).mean((2, 3)) for whole in maps], image(6, 4), [last])
+
+
+def test_channels_picked_by_a_constant_index_or_repeated_keep_their_edges() -> None:
+    order = torch.tensor([3, 0, 0, 2])
+    tried = [
+        lambda x: torch.relu(x.index_select(1, order)),
+        lambda x: torch.relu(x[:, order]),
+        lambda x: torch.relu(x[:, :1].repeat(1, 4, 1, 1)),
+    ]
+    found, proofs = _proven(tried, image(3, 4))
+    assert [proof.positions for proof in proofs] == [9, 9, 9, 9]
+    given = {
+        c.target: c.source_units.ravel()[np.argsort(c.target_units.ravel())].tolist()
+        for c in found.connections
+        if c.source == "relu" and c.kernel.size == 4
+    }
+    assert list(given.values())[:2] == [order.tolist()] * 2
+
+
+def test_weights_that_are_computed_are_listed_and_none_is_dropped() -> None:
+    weight = torch.ones(2, 2, 1, 1)
+    network = _Behind(
+        [
+            lambda x: F.conv2d(x, weight, x.mean((0, 2, 3))),
+            lambda x: F.linear(x.mean((2, 3)), weight[:, :, 0, 0], x.mean((0, 2, 3))),
+            lambda x: F.layer_norm(x.movedim(1, -1), (2,), x.mean((0, 2, 3))),
+        ]
+    )
+    found = compose(network.eval(), image(4, 2))
+    assert {c.target for c in found.connections} == {"relu"}
+    assert [layer.bias is None for layer in found.layers[2:]] == [True] * 3
+    assert sorted(path.partition("(")[2].partition(")")[0] for path in found.not_composed) == [
+        "conv2d: its weights are computed",
+        "layer_norm: its factors are computed",
+        "linear: with weights that are computed",
+    ]
 
 
 def test_a_mean_that_is_resized_to_a_map_is_a_pooled_edge_at_all_positions() -> None:
