@@ -9,10 +9,14 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
+from .kernel_algebra import merge
 from .linear_form import LinearForm
 from .norm_rules import gated
 from .rearrangement import element_numbers, rearranged
 from .rule_context import Held, RuleContext, argument, by_element, operation_name, scaled, shape_of
+
+_MOST_ALIKE = 4
+"""Parts of a source that stay apart in a sum: small ones are worth more than one large one."""
 
 
 def addition(context: RuleContext, node: Node, args: list[Any]) -> LinearForm:
@@ -65,9 +69,12 @@ def _sum(
             node, [first, second], args, like if like.fits(shape_of(node)) else None
         )
     # A term of unknown axes has no parts, and what no part holds is found by a backward pass.
+    parts = tuple(replace(part, residual=True) for part in (*first.parts, *second.parts))
+    if len(parts) > _MOST_ALIKE * len({(p.source, p.gated, p.stride) for p in parts}):
+        parts = merge(parts)  # a stream of linear branches would double its parts at each sum
     return replace(
         first,
-        parts=tuple(replace(part, residual=True) for part in (*first.parts, *second.parts)),
+        parts=parts,
         constant=constant,
         missing=first.missing | second.missing,
         untracked=first.untracked | second.untracked,

@@ -189,6 +189,19 @@ def test_channels_picked_by_a_constant_index_or_repeated_keep_their_edges() -> N
     assert list(given.values())[:2] == [order.tolist()] * 2
 
 
+def test_a_long_stream_of_linear_branches_stays_one_kernel_for_each_layer() -> None:
+    torch.manual_seed(0)
+    mix = nn.Conv2d(2, 2, 1)
+
+    def tried(x: Tensor) -> Tensor:
+        for _ in range(20):  # a million parts, if each sum kept its own
+            x = 0.5 * x + 0.1 * mix(x)
+        return x
+
+    found, _ = _proven([tried], image(3, 2), [mix])
+    assert len([c for c in found.connections if c.source == "relu"]) == 1
+
+
 def test_weights_that_are_computed_are_listed_and_none_is_dropped() -> None:
     weight = torch.ones(2, 2, 1, 1)
     network = _Behind(
