@@ -19,6 +19,8 @@ from circuitkb.selections import FeatureQuery
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from circuitkb.cards import Card
     from circuitkb.discovery.union import Union
     from circuitkb.loaders.pixels import Level
@@ -66,27 +68,33 @@ class KnowledgeBase(Listing, Annotating, Moving):
 
     def load(
         self,
-        source: str | os.PathLike[str],
+        source: str | os.PathLike[str] | nn.Module,
         *,
         name: str | None = None,
         keep: int = 64,
         architecture: str | None = None,
+        input_shape: str | Sequence[int] | None = None,
         progress: Progress = silent,
     ) -> LoadReport:
         """Read a network or published circuits into the knowledge base, whole or not at all.
 
-        Weights that are there already change nothing.
+        A network that is there already changes nothing.
 
         Parameters
         ----------
         source
-            A name of the zoo, ``torchvision:NAME``, ``timm:NAME``, a file, or ``published:NAME``.
+            A name of the zoo, ``torchvision:NAME``, ``timm:NAME``, a file, ``published:NAME``;
+            ``FILE.py:FUNCTION``, which runs that file; or a ``torch.nn.Module``, which is copied.
         name
             Name of the model; the source's own if not given.
         keep
             How many of the strongest inputs of each unit the graph keeps.
         architecture
-            What a checkpoint is a checkpoint of, as in ``torchvision:resnet18``.
+            What a checkpoint is a checkpoint of, as in ``torchvision:resnet18`` or
+            ``FILE.py:FUNCTION``.
+        input_shape
+            (channels, rows, columns) of the image that a network of your own reads; if not given
+            what its function returns beside it, its attribute ``input_shape``, or 3x224x224.
         progress
             Called with what is being done and how far it is.
 
@@ -95,16 +103,17 @@ class KnowledgeBase(Listing, Annotating, Moving):
         SourceError
             The source cannot be read.
         ModelConflictError
-            Other weights stand under the same name.
+            Other weights, or another network with the same weights, stand under the same name.
         """
         from circuitkb.loading import load
 
         return load(
             self.store,
-            os.fspath(source),
+            os.fspath(source) if isinstance(source, str | os.PathLike) else source,
             name=name,
             keep=keep,
             architecture=architecture,
+            input_shape=input_shape,
             progress=progress,
         )
 
@@ -113,6 +122,8 @@ class KnowledgeBase(Listing, Annotating, Moving):
         model: str,
         *,
         source: str | os.PathLike[str] | None = None,
+        architecture: str | None = None,
+        module: nn.Module | None = None,
         pixels: tuple[Level, Level] | None = None,
         seed: int = 0,
         progress: Progress = silent,
@@ -127,7 +138,13 @@ class KnowledgeBase(Listing, Annotating, Moving):
         model
             Name of a model with weights.
         source
-            Where its weights are now; where they were loaded from if not given.
+            Where its weights are now; where they were loaded from if not given. A Python file
+            (``FILE.py:FUNCTION``) runs only where it is given here.
+        architecture
+            What a checkpoint is a checkpoint of; as it was loaded if not given, but for a Python
+            file, which runs only where it is given here.
+        module
+            The network itself, where it was loaded from a ``torch.nn.Module``.
         pixels
             What the network reads for black and for white, each a number or one number for each
             channel, as in ``((0, 0, 0), (255, 255, 1))``; what its source says if not given.
@@ -149,6 +166,8 @@ class KnowledgeBase(Listing, Annotating, Moving):
             self.store,
             model,
             source=None if source is None else os.fspath(source),
+            architecture=architecture,
+            module=module,
             pixels=pixels,
             seed=seed,
             progress=progress,

@@ -29,11 +29,12 @@ READING = 0.6
 
 def load(
     store: Store,
-    source: str,
+    source: Any,
     *,
     name: str | None,
     keep: int,
     architecture: str | None,
+    input_shape: Any,
     progress: Progress,
 ) -> LoadReport:
     """Load a source; see :meth:`circuitkb.knowledge_base.KnowledgeBase.load`."""
@@ -42,19 +43,24 @@ def load(
 
     if isinstance(keep, bool) or keep < 1:
         raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
-    folder = _exported_folder(source)
+    folder = _exported_folder(source) if isinstance(source, str) else None
     if folder is not None:
         from circuitkb.moving.files_loading import load_folder
 
-        if name is not None or architecture is not None:
+        if name is not None or architecture is not None or input_shape is not None:
             raise SourceError(
-                f"{source} names its models itself: --name and --arch go with one network."
+                f"{source} names its models itself: --name, --arch and --shape go with one network."
             )
         report = load_folder(store, folder, progress)
         resolve(store)
         return report
     start = perf_counter()
-    loadable = open_source(source, name=name, architecture=architecture)
+    shape: dict[str, Any] = {}
+    if input_shape is not None:
+        from circuitkb.loaders.own_networks import check_shape
+
+        shape["input_shape"] = check_shape(input_shape, "the shape of the image")
+    loadable = open_source(source, name=name, architecture=architecture, **shape)
     there = store.read(
         "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, "
         "m.computation AS computation, m.keep AS keep",

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from circuitkb import known_names
 from circuitkb.loaders.provenance import tool
+from circuitkb.reopening import reopen
 from circuitkb.reports import ObserveReport
-from circuitkb.schema.errors import ObservationError, SourceError
+from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.ids import content_hash
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores.base import Store
-from circuitkb.stores.model_identity import Identity
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from circuitkb.loaders.network import Network
     from circuitkb.loaders.pixels import Level
     from circuitkb.loaders.viewing import View
@@ -41,6 +43,8 @@ def observe(
     model: str,
     *,
     source: str | None,
+    architecture: str | None = None,
+    module: nn.Module | None = None,
     pixels: tuple[Level, Level] | None,
     seed: int,
     progress: Progress,
@@ -51,7 +55,7 @@ def observe(
     stored = _stored(store, model)
     _refuse_without_weights(stored)
     progress(f"{model}: opening", 0.0)
-    network = _open(stored, source)
+    network = reopen(stored, source, architecture, module)
     if pixels is not None:
         network = _with_pixels(network, pixels)
 
@@ -98,7 +102,7 @@ def _stored(store: Store, model: str) -> dict[str, Any]:
     answer = store.read(
         "MATCH (m:Model {id: $id}) RETURN m.id AS id, m.source AS source, m.weights AS weights, "
         "m.architecture AS architecture, m.fingerprint AS fingerprint, "
-        "m.computation AS computation",
+        "m.computation AS computation, m.input_shape AS input_shape",
         {"id": model},
     )
     return dict(zip(answer.columns, answer.rows[0], strict=True))
@@ -111,36 +115,6 @@ def _refuse_without_weights(stored: Mapping[str, Any]) -> None:
             "shown stimuli.\nSearch its kernels (circuitkb find union), or load and observe a "
             "network, as in: circuitkb load efficientnet_lite0"
         )
-
-
-def _open(stored: Mapping[str, Any], source: str | None) -> Network:
-    """Open the network that a model was loaded from, and make sure that it is the same."""
-    from circuitkb.loaders.sources import open_network, parse_source
-
-    text = source or stored["source"]
-    try:
-        checkpoint = parse_source(text).kind == "checkpoint"
-        network = open_network(text, architecture=stored["architecture"] if checkpoint else None)
-    except SourceError as error:
-        if source is not None:
-            raise
-        raise type(error)(
-            f"{error}\n{stored['id']!r} was loaded from {text}; if it is elsewhere now: "
-            f"circuitkb observe {stored['id']} --source SOURCE"
-        ) from error
-    if network.fingerprint != stored["fingerprint"]:
-        raise ObservationError(
-            f"{text} has other weights now ({network.fingerprint[:12]}) than {stored['id']!r} was "
-            f"loaded with ({stored['fingerprint'][:12]}).\n"
-            "Give the source of those with --source, or load these under another --name."
-        )
-    if Identity.of(stored).computes_another(Identity(network.fingerprint, network.computation)):
-        raise ObservationError(
-            f"{text} is another network now than {stored['id']!r} was loaded from, with the same "
-            "weights (other activations, strides, layer names or input size).\n"
-            "Give the source of that one with --source, or load this one under another --name."
-        )
-    return network
 
 
 def _with_pixels(network: Network, values: tuple[Level, Level]) -> Network:

@@ -92,7 +92,7 @@ class Architecture:
         if not colon or library not in LIBRARIES:
             raise UnknownSourceError(
                 f"{text!r} is no architecture: write torchvision:NAME or timm:NAME, as in "
-                "torchvision:resnet18."
+                "torchvision:resnet18, or FILE.py:FUNCTION for one of your own."
             )
         known: Collection[str] = known_names(library)
         if library == "timm" and "." in name:

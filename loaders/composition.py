@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Node
 
+from circuitkb.schema.ids import nearest_layer_name
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
 
@@ -218,7 +219,7 @@ class Composer:
         rows, columns = size.get("y", size.get("t", 1)), size.get("x", 1)
         if "t" in layout:
             rows, columns = form.rows, form.columns
-        name = self._unique(self._layer_name(node, kind))
+        name = self._unique(nearest_layer_name(self._layer_name(node, kind)))
         self.sites[name] = Site(name, node, before, layout, rows, columns)
         mapped = "y" in layout or "t" in layout
         self._finish(name, kind, before, form, channels, (rows, columns) if mapped else None)
@@ -247,7 +248,7 @@ class Composer:
     def _add_output(self, node: Node, form: LinearForm) -> None:
         if any(site.after is node for site in self.sites.values()):
             return
-        name = self._unique(self.network.module_path(node) or "output")
+        name = self._unique(nearest_layer_name(self.network.module_path(node) or "output"))
         form = self._with_layout(node, form)
         if form.layout is None:
             reason = f"{name} (its channel axis is not certain: no features)"
@@ -338,7 +339,7 @@ class Composer:
     def _unique(self, name: str) -> str:
         calls = self._names.get(name, 0)
         self._names[name] = calls + 1
-        return f"{name}_{calls}" if calls else name
+        return f"{name[:120]}_{calls}" if calls else name
 
 
 def _form(values: dict[Node, object], node: Node) -> LinearForm:

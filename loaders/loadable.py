@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from circuitkb.schema.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from circuitkb.schema.tables import GraphRows
 
     from .network import Network
+    from .sources import Shape
 
 KEEP = 64
 """Strongest inputs of each unit that the graph keeps, unless told otherwise."""
@@ -105,7 +108,11 @@ class _LoadablePublication:
 
 
 def open_source(
-    source: str, *, name: str | None = None, architecture: str | None = None
+    source: str | nn.Module,
+    *,
+    name: str | None = None,
+    architecture: str | None = None,
+    input_shape: Shape | None = None,
 ) -> Loadable:
     """Open a SOURCE: quick, as nothing is composed yet.
 
@@ -113,12 +120,14 @@ def open_source(
     ----------
     source
         A name of the zoo (``efficientnet_lite0``, ``1``, ``2``); ``torchvision:NAME[@WEIGHTS]``;
-        ``timm:NAME``; an ``.onnx`` file; a checkpoint file; ``published:inceptionv1`` or
-        ``published:DIR``.
+        ``timm:NAME``; an ``.onnx`` file; a checkpoint file; ``FILE.py:FUNCTION``;
+        ``published:inceptionv1`` or ``published:DIR``; or a network as a ``torch.nn.Module``.
     name
         What the model is to be called in the graph; a name made from the source if None.
     architecture
-        For a checkpoint: ``torchvision:NAME`` or ``timm:NAME``.
+        For a checkpoint: ``torchvision:NAME``, ``timm:NAME`` or ``FILE.py:FUNCTION``.
+    input_shape
+        (channels, rows, columns) of the image, for a network of the user's own.
 
     Raises
     ------
@@ -136,18 +145,23 @@ def open_source(
     from circuitkb.schema.errors import SourceError
     from circuitkb.schema.ids import check_slug
 
-    from .sources import open_network, parse_source
+    from .sources import open_module, open_network, parse_source
 
     started = time.perf_counter()
     if name is not None:
         check_slug(name)
+    if not isinstance(source, str):
+        if architecture is not None:
+            raise SourceError("A module says which network it is: architecture= goes with a file.")
+        network = open_module(source, shape=input_shape)
+        return _LoadableNetwork(network, name or network.suggested_name)
     if parse_source(source).kind == "published":
         from .published import published_rows
 
         if architecture is not None:
             raise SourceError(f"{source!r} has no weights: --arch goes only with a checkpoint.")
         return _LoadablePublication(published_rows(source, name=name), started)
-    network = open_network(source, architecture=architecture)
+    network = open_network(source, architecture=architecture, shape=input_shape)
     return _LoadableNetwork(network, name or network.suggested_name)
 
 

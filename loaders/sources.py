@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from circuitkb.schema.errors import (
     CheckpointError,
     MissingExtraError,
     SourceError,
+    TraceError,
     UnknownSourceError,
 )
 from circuitkb.schema.ids import slugify
@@ -25,8 +27,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from .network import Network
+    from .own_networks import OwnNetwork
 
-Kind = Literal["zoo", "architecture", "onnx", "checkpoint", "published"]
+Shape = tuple[int, int, int]
+
+Kind = Literal["zoo", "architecture", "onnx", "checkpoint", "own", "published"]
 
 PUBLISHED = "published:inceptionv1"
 """The published circuits that ship with the package."""
@@ -36,6 +41,12 @@ LARGEST_WEIGHT = 1e18
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 """How the name of a checkpoint file ends."""
+
+
+_OWN = re.compile(r"(?P<file>.+\.py):(?P<function>[^\W\d]\w*)", re.DOTALL)
+
+IN_PYTHON = "python:"
+"""Stands before the class of a network that was given as a module; it cannot be opened again."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +59,13 @@ class Source:
         As it was given.
     kind
         ``zoo`` (a built-in name), ``architecture`` (of torchvision or timm), ``onnx`` or
-        ``checkpoint`` (a file), ``published`` (circuits without weights).
+        ``checkpoint`` (a file), ``own`` (a function in a Python file), ``published`` (circuits
+        without weights).
     name
         The zoo's name, ``torchvision:NAME``, the path, or what stands after ``published:``.
     weights
-        What stands after ``@``: ``none`` for random weights, the name of trained ones, or None.
+        What stands after ``@``: ``none`` for random weights, the name of trained ones, or None; of
+        ``own`` the function's name.
     """
 
     text: str
@@ -69,7 +82,8 @@ def parse_source(text: str) -> Source:
     text
         A name of the zoo; ``torchvision:NAME`` or ``timm:NAME``, with ``@none`` for random
         weights or ``@WEIGHTS`` for chosen ones; a file that ends in ``.onnx``, ``.safetensors``,
-        ``.pt``, ``.pth`` or ``.bin``; ``published:inceptionv1`` or ``published:DIR``.
+        ``.pt``, ``.pth`` or ``.bin``; ``FILE.py:FUNCTION``; ``published:inceptionv1`` or
+        ``published:DIR``.
 
     Raises
     ------
@@ -96,6 +110,10 @@ def parse_source(text: str) -> Source:
     if colon and prefix in LIBRARIES:
         name, at, weights = rest.partition("@")
         return Source(text, "architecture", f"{prefix}:{name}", weights if at else None)
+    if own := own_source(text):
+        if not Path(own.name).is_file():
+            raise UnknownSourceError(f"There is no file {own.name!r}.")
+        return own
     path = Path(text).expanduser()
     suffix = path.suffix.lower()
     if suffix == ".onnx" or suffix in CHECKPOINT_SUFFIXES:
@@ -105,7 +123,27 @@ def parse_source(text: str) -> Source:
     raise UnknownSourceError(_unknown(text, path))
 
 
+def own_source(text: str) -> Source | None:
+    """Return a text ``FILE.py:FUNCTION`` taken apart, or None if it is another one.
+
+    What it names runs when it is opened, so such a text must come from the user.
+
+    Examples
+    --------
+    >>> own_source("nets/mine.py:build")
+    Source(text='nets/mine.py:build', kind='own', name='nets/mine.py', weights='build')
+    >>> own_source("C:\\\\nets\\\\mine.py:build").weights, own_source("published:mine.py:build")
+    ('build', None)
+    """
+    found = _OWN.fullmatch(text)
+    if found is None or text.partition(":")[0] in ("published", *LIBRARIES):
+        return None
+    return Source(text, "own", str(Path(found["file"]).expanduser()), found["function"])
+
+
 def _unknown(text: str, path: Path) -> str:
+    if path.suffix == ".py":
+        return f"{text!r} is Python: name the function that builds the network, as in {text}:build."
     if path.is_dir():
         return (
             f"{text!r} is a folder. If it holds published circuits, load published:{text}; "
@@ -120,7 +158,7 @@ def _unknown(text: str, path: Path) -> str:
     near = did_you_mean(text, [*ZOO, PUBLISHED]) or did_you_mean(text, _library_names())
     advice = near or (
         f"Known: {', '.join(ZOO)}, torchvision:NAME, timm:NAME, an .onnx file, a checkpoint file, "
-        f"{PUBLISHED}, published:DIR."
+        f"FILE.py:FUNCTION, {PUBLISHED}, published:DIR."
     )
     return f"There is no source {text!r}.\n{advice}"
 
@@ -141,8 +179,9 @@ def _library_names() -> Iterator[str]:
             continue
 
 
-@quiet()
-def open_network(source: str, *, architecture: str | None = None) -> Network:
+def open_network(
+    source: str, *, architecture: str | None = None, shape: Shape | None = None
+) -> Network:
     """Build the network that a SOURCE stands for, with its weights and a reference image.
 
     Parameters
@@ -150,7 +189,10 @@ def open_network(source: str, *, architecture: str | None = None) -> Network:
     source
         As :func:`parse_source` reads it, but not ``published:``, which has no network.
     architecture
-        ``torchvision:NAME`` or ``timm:NAME``: the network whose weights a checkpoint holds.
+        ``torchvision:NAME``, ``timm:NAME`` or ``FILE.py:FUNCTION``: the network whose weights a
+        checkpoint holds.
+    shape
+        (channels, rows, columns) of the image, for a network of the user's own.
 
     Raises
     ------
@@ -176,7 +218,21 @@ def open_network(source: str, *, architecture: str | None = None) -> Network:
         raise SourceError(
             f"{source!r} says which network it is: --arch goes only with a checkpoint file."
         )
-    if parsed.kind == "zoo":
+    own = _own(parsed, architecture)
+    if shape is not None and own is None:
+        raise SourceError(
+            f"{source!r} knows the size of its image: --shape goes only with FILE.py:FUNCTION."
+        )
+    # What a user's own file says on the screen is for the user.
+    found = None if own is None else _run_own(own, shape)
+    with quiet():
+        return _open(parsed, architecture, found)
+
+
+def _open(parsed: Source, architecture: str | None, own: OwnNetwork | None) -> Network:
+    if own is not None:
+        built, name = _open_own(own, parsed, architecture)
+    elif parsed.kind == "zoo":
         built, name = _open_zoo(parsed)
     elif parsed.kind == "architecture":
         built, name = _open_architecture(parsed)
@@ -185,9 +241,64 @@ def open_network(source: str, *, architecture: str | None = None) -> Network:
     elif parsed.kind == "onnx":
         built, name = _open_onnx(parsed)
     else:
-        raise SourceError(f"{source!r} is published circuits: it has no network to open.")
+        raise SourceError(f"{parsed.text!r} is published circuits: it has no network to open.")
     described = architecture if parsed.kind == "checkpoint" else None
-    return _finish(parsed, built, name, described or _describe(parsed))
+    return _finish(parsed.text, built, name, described or _describe(parsed), own is not None)
+
+
+def open_module(module: nn.Module, *, shape: Shape | None = None) -> Network:
+    """Take a network that is there as a ``torch.nn.Module``; it is copied, and left as it is.
+
+    Parameters
+    ----------
+    shape
+        (channels, rows, columns) of the image; the module's ``input_shape``, or 3x224x224, if None.
+
+    Raises
+    ------
+    SourceError
+        It is no module, or one that cannot be loaded.
+    TraceError
+        It does not run on one image of that shape.
+    """
+    require("torch", extra="torch", what="A torch.nn.Module")
+    from .own_networks import own_module
+
+    own = own_module(module, shape=shape)
+    built = BuiltNetwork(own.module, own.shape, own.name, "NOASSERTION", "a module in Python")
+    with quiet():
+        return _finish(f"{IN_PYTHON}{own.name}", built, own.name, own.name, own=True)
+
+
+def _own(source: Source, architecture: str | None) -> Source | None:
+    """Return the Python file that builds the network, if one does."""
+    return source if source.kind == "own" else own_source(architecture or "")
+
+
+def _run_own(own: Source, shape: Shape | None) -> OwnNetwork:
+    require("torch", extra="torch", what=own.text)
+    from .own_networks import build_own
+
+    if not Path(own.name).is_file():
+        raise UnknownSourceError(f"There is no file {own.name!r}.")
+    return build_own(Path(own.name), str(own.weights), shape=shape)
+
+
+def _open_own(
+    own: OwnNetwork, source: Source, architecture: str | None
+) -> tuple[BuiltNetwork, str]:
+    file = Path(source.name)
+    notes: tuple[str, ...] = ()
+    if source.kind == "checkpoint":
+        from .checkpoints import read_candidates
+        from .fitting import fit
+
+        candidates = read_candidates(file)
+        fitted = fit(lambda _: own.module, candidates, file=file, architecture=str(architecture))
+        notes = fitted.notes
+    attribution = f"weights of the file {file.name}"
+    built = BuiltNetwork(own.module, own.shape, file.stem, "NOASSERTION", attribution, notes=notes)
+    return built, file.stem
 
 
 def _open_zoo(source: Source) -> tuple[BuiltNetwork, str]:
@@ -211,8 +322,9 @@ def _open_checkpoint(source: Source, architecture: str | None) -> tuple[BuiltNet
     file = Path(source.name)
     if architecture is None:
         raise CheckpointError(
-            f"{file.name} holds weights only: name their network, as in "
-            "--arch torchvision:resnet18 or --arch timm:resnet18."
+            f"{file.name} holds weights only: name their network, as in --arch "
+            "torchvision:resnet18, --arch timm:resnet18 or, of your own, --arch FILE.py:FUNCTION; "
+            "or export it as an .onnx file."
         )
     wanted = Architecture.parse(architecture)
     require("torch", extra=LIBRARIES[wanted.library], what=source.text)
@@ -242,13 +354,20 @@ def _open_onnx(source: Source) -> tuple[BuiltNetwork, str]:
     return built, file.stem
 
 
+_OTHER_SHAPE = "If it reads images of another size: --shape 3x64x64 (input_shape= in Python)."
+
+
 def _describe(source: Source) -> str:
     if source.kind == "zoo":
         return ZOO[source.name].architecture
+    if source.kind == "own":
+        return f"{Path(source.name).name}:{source.weights}"
     return source.name if source.kind == "architecture" else Path(source.name).name
 
 
-def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -> Network:
+def _finish(
+    text: str, built: BuiltNetwork, name: str, architecture: str, own: bool = False
+) -> Network:
     from .computation import computation
     from .fingerprint import fingerprint
     from .network import Network
@@ -256,35 +375,39 @@ def _finish(source: Source, built: BuiltNetwork, name: str, architecture: str) -
     from .stepwise import seen_tensors
 
     module = built.module.float()
-    _check_finite(source, module)
+    _check_finite(text, module)
     example = pink_image(*built.input_shape)
+    try:
+        computed = built.computation or computation(module, example)
+    except TraceError as error:
+        raise TraceError(f"{error}\n{_OTHER_SHAPE}" if own else str(error)) from error
     return Network(
         module=module,
         example=example,
         architecture=architecture,
         weights="random" if built.tag is None else "trained",
         suggested_name=slugify(name),
-        source=source.text,
+        source=text,
         license=built.license,
         attribution=built.attribution,
         fingerprint=fingerprint(seen_tensors(module)),
         pixels=built.pixels,
-        computation=built.computation or computation(module, example),
+        computation=computed,
         notes=built.notes,
     )
 
 
-def _check_finite(source: Source, module: nn.Module) -> None:
+def _check_finite(text: str, module: nn.Module) -> None:
     import torch
 
     from .stepwise import seen_tensors
 
     for name, tensor in seen_tensors(module).items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise SourceError(f"{source.text}: the weights {name} hold NaN or infinite values.")
+            raise SourceError(f"{text}: the weights {name} hold NaN or infinite values.")
     for name, parameter in module.named_parameters():
         if parameter.numel() and float(parameter.detach().abs().max()) > LARGEST_WEIGHT:
             raise SourceError(
-                f"{source.text}: the weights {name} are larger than {LARGEST_WEIGHT:g}, too large "
+                f"{text}: the weights {name} are larger than {LARGEST_WEIGHT:g}, too large "
                 "to be multiplied."
             )

@@ -6,6 +6,7 @@ The tracer is ``torch.export``; in-place operations become functional ones and c
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from circuitkb.schema.errors import TraceError
 from .quiet import quiet
 from .stepwise import seen_path
 
+_CODE = re.compile(r"[\"'\\\\\x00-\x1f\x7f]")
 _REPEATED_CALL = re.compile(r"@\d+")
 
 
@@ -136,6 +138,7 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
     >>> [str(node.target) for node in trace(network, torch.zeros(1, 3, 8, 8)).operations()]
     ['aten.conv2d.default', 'aten.relu.default']
     """
+    _check_names(module)
     calls: list[tuple[str, str]] = []
     hooks = [
         part.register_forward_pre_hook(
@@ -178,6 +181,19 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
         see(path) for path, part in module.named_modules() if not any(part.children())
     )
     return TracedNetwork(exported.graph, constants, image, tuple(output), example, leaves, see)
+
+
+def _check_names(module: nn.Module) -> None:
+    """Refuse names that would be read as code: torch writes code that holds them."""
+    held = dict(module.named_parameters()) | dict(module.named_buffers())
+    for path in (*held, *(path for path, _ in module.named_modules())):
+        parts = path.split(".")
+        if _CODE.search(path) or (path in held and any(map(keyword.iskeyword, parts))):
+            shown = repr(path if len(path) < 80 else f"{path[:80]}...")
+            raise TraceError(
+                f"Cannot trace a network with the name {shown}: it would be read as Python code. "
+                "Rename that part."
+            )
 
 
 def _explain(error: Exception, path: str, kind: str) -> str:

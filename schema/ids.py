@@ -18,6 +18,7 @@ from .errors import IdError
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _LAYER = re.compile(r"[^\s@\x00-\x1f\x7f]{1,128}")
+_NOT_IN_A_LAYER = re.compile(r"[\s@\x00-\x1f\x7f]")
 _BASIS = re.compile(r"[^\s@:\x00-\x1f\x7f]{1,64}")
 _UNIT = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -64,6 +65,23 @@ def slugify(text: str) -> str:
     return slug or "model"
 
 
+def nearest_layer_name(text: str) -> str:
+    """Return the nearest name that a layer can have.
+
+    Examples
+    --------
+    >>> nearest_layer_name("blocks.0.conv 1@left"), nearest_layer_name("features.3")
+    ('blocks.0.conv_1_left', 'features.3')
+    """
+    plain = _NOT_IN_A_LAYER.sub("_", text)
+    plain = "".join("_" if _is_foreign_digit(character) else character for character in plain)
+    return plain[:128] or "layer"
+
+
+def _is_foreign_digit(character: str) -> bool:
+    return character.isdigit() and not character.isascii()
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class LayerId:
     """``model/layer``: the place where a set of features lives.
@@ -81,10 +99,10 @@ class LayerId:
 
     def __post_init__(self) -> None:
         check_slug(self.model)
-        if not _LAYER.fullmatch(self.layer):
+        if not _LAYER.fullmatch(self.layer) or any(map(_is_foreign_digit, self.layer)):
             raise IdError(
                 f"{self.layer!r} cannot be a layer name: 1 to 128 characters, no white space, "
-                f"no control characters, no '@'."
+                f"no control characters, no '@', no digits but 0-9."
             )
 
     def __str__(self) -> str:
@@ -123,8 +141,13 @@ class FeatureId:
         LayerId(self.model, self.layer)
         if isinstance(self.unit, bool) or not 0 <= self.unit < 10**18:
             raise IdError(f"{self.unit!r} cannot be a unit: units count from 0.")
-        if self.basis is not None and not _BASIS.fullmatch(self.basis):
-            raise IdError(f"{self.basis!r} cannot name a basis: 1 to 64 characters without '@:'.")
+        if self.basis is not None and (
+            not _BASIS.fullmatch(self.basis) or any(map(_is_foreign_digit, self.basis))
+        ):
+            raise IdError(
+                f"{self.basis!r} cannot name a basis: 1 to 64 characters without '@:', no digits "
+                "but 0-9."
+            )
 
     def __str__(self) -> str:
         basis = "" if self.basis is None else f"@{self.basis}"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .options import Format, Shape, Store, add
-from .output import check_format, print_result, progress, say
+from .output import check_format, print_result, progress, say, say_what_runs
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
             "circuitkb load efficientnet_lite0 --kb zoo.ckb",
             "circuitkb load torchvision:resnet18@IMAGENET1K_V1 --name resnet18",
             "circuitkb load weights.safetensors --arch torchvision:resnet18 --name mine",
+            "circuitkb load nets/mine.py:build --shape 1x64x64",
             "circuitkb load zoo-2026 --kb copy.ckb",
         ),
     )
@@ -33,6 +34,7 @@ def load(
             metavar="SOURCE",
             help="A network of the zoo (efficientnet_lite0, ...), torchvision:NAME(@WEIGHTS), "
             "timm:NAME, a .onnx file, a checkpoint (.safetensors, .pt) with --arch, "
+            "FILE.py:FUNCTION (runs your file), "
             "published:inceptionv1, published:DIR, or a folder that export parquet wrote.",
         ),
     ],
@@ -54,7 +56,17 @@ def load(
         typer.Option(
             "--arch",
             metavar="ARCHITECTURE",
-            help="What a checkpoint's weights belong to: torchvision:NAME or timm:NAME.",
+            help="What a checkpoint's weights belong to: torchvision:NAME, timm:NAME, or "
+            "FILE.py:FUNCTION (runs your file).",
+        ),
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            "--shape",
+            metavar="CxHxW",
+            help="Channels, rows and columns of the image that your own network reads; 3x224x224 "
+            "unless it says so itself.",
         ),
     ] = None,
     format_: Shape = Format.table,
@@ -63,13 +75,22 @@ def load(
     """Turn a network's weights, published circuits, or an exported folder into a graph.
 
     All or nothing: an interrupted load leaves the knowledge base as it was. Loading the same
-    weights again changes nothing; other weights need another --name.
+    network again changes nothing; other weights, or another network with the same weights, need
+    another --name.
     """
     import circuitkb as ckb
 
     check_format(format_)
+    say_what_runs(source, architecture)
     with ckb.open(kb) as base, progress() as tell:
-        report = base.load(source, name=name, keep=keep, architecture=architecture, progress=tell)
+        report = base.load(
+            source,
+            name=name,
+            keep=keep,
+            architecture=architecture,
+            input_shape=shape,
+            progress=tell,
+        )
     if format_ is not Format.table:
         print_result(report.to_result(), format_)
         return

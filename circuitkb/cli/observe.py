@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .options import Format, Shape, Store, Wide, add
-from .output import check_format, print_result, progress
+from .output import check_format, print_result, progress, say_what_runs
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +35,15 @@ def observe(
             "--source",
             metavar="SOURCE",
             help="Where its weights are now, if not where they were loaded from.",
+        ),
+    ] = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            "--arch",
+            metavar="ARCHITECTURE",
+            help="What a checkpoint's weights belong to, if not what it was loaded with; a Python "
+            "file (FILE.py:FUNCTION) runs only where you name it.",
         ),
     ] = None,
     black: Annotated[
@@ -80,8 +89,11 @@ def observe(
         if black is None or white is None
         else (_level(black, "--black"), _level(white, "--white"))
     )
+    say_what_runs(source, architecture)
     with ckb.open(kb, create=False) as base, progress() as tell:
-        report = base.observe(model, source=source, pixels=pixels, seed=seed, progress=tell)
+        report = base.observe(
+            model, source=source, architecture=architecture, pixels=pixels, seed=seed, progress=tell
+        )
     print_result(report.to_result(), format_, wide=wide)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,13 @@ def say(kind: str, text: str) -> None:
     console = Console(stderr=True, soft_wrap=True)
     style = _STYLES.get(kind, "bold")
     console.print(Text.assemble((kind, style), ": ", for_terminal(text)))
+
+
+def say_what_runs(*given: str | None) -> None:
+    """Say which Python file of the user's is about to run, if any was given."""
+    for text in given:
+        if text is not None and re.fullmatch(r".+\.py:\w+", text, re.DOTALL):
+            say("note", f"running {text}, which is Python code of yours.")
 
 
 def check_format(format_: Format) -> None:

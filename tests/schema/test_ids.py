@@ -17,16 +17,23 @@ from circuitkb.schema.ids import (
     canonical_json,
     check_slug,
     circuit_id,
+    nearest_layer_name,
     slugify,
 )
 
 slugs = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,127}", fullmatch=True)
+
+
+def foreign_digit(text: str) -> bool:
+    return any(character.isdigit() and not character.isascii() for character in text)
+
+
 layers = st.text(
     st.characters(exclude_categories=("Z", "C"), exclude_characters="@"), min_size=1, max_size=128
-)
+).filter(lambda text: not foreign_digit(text))
 bases = st.text(
     st.characters(exclude_categories=("Z", "C"), exclude_characters="@:"), min_size=1, max_size=64
-)
+).filter(lambda text: not foreign_digit(text))
 units = st.integers(0, 10**18 - 1)
 
 
@@ -41,6 +48,37 @@ def test_a_feature_id_survives_printing_and_parsing(
 @given(slugs, layers)
 def test_a_layer_id_survives_printing_and_parsing(model: str, layer: str) -> None:
     assert LayerId.parse(str(LayerId(model, layer))) == LayerId(model, layer)
+
+
+pieces = st.sampled_from(
+    ["m", "m/l", "/", ":", "@", "0", "7", "94", "01", "²", "٣", "３", "-1", "+1", "1e3", "1_0", " ",
+     "\n", "\x00", "]", "b:", "[4", "layer.0", "9" * 18, "9" * 19]
+)  # fmt: skip
+
+
+@given(st.lists(pieces, max_size=8).map("".join))
+def test_texts_made_of_the_pieces_of_ids_print_themselves_or_are_refused(text: str) -> None:
+    for kind in (FeatureId, LayerId):
+        try:
+            found = kind.parse(text)
+        except IdError:
+            continue
+        assert str(found) == text
+        assert not foreign_digit(text)
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_text_has_a_layer_name_near_it(one: str, other: str) -> None:
+    for text in (one, other, one + other):
+        near = nearest_layer_name(text)
+        assert LayerId("m", near).layer == near
+        assert FeatureId.parse(f"m/{near}:3") == FeatureId("m", near, 3)
+        assert nearest_layer_name(near) == near
+
+
+@given(layers)
+def test_a_name_that_a_layer_can_have_stays(layer: str) -> None:
+    assert nearest_layer_name(layer) == layer
 
 
 @given(st.text(max_size=60))
@@ -60,7 +98,8 @@ def test_any_text_has_a_name_near_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "m", "m/l", "m/l:", "m/:3", "/l:3", "M/l:3", "m/l:-1", "m/l:01", "m/l:1.0", "m/l:٣",
-     "m/l@:1", "m/l@a@b:1", "m/a b:1", "m/l:1 ", "m/l:1\n", f"m/{'l' * 129}:0", f"m/l:{10**18}"],
+     "m/l@:1", "m/l@a@b:1", "m/a b:1", "m/l:1 ", "m/l:1\n", f"m/{'l' * 129}:0", f"m/l:{10**18}",
+     "a/b:²8]4/:94", "m/l²:1", "m/l３:1", "m/l@b²:1", "m/l:1٣"],
 )  # fmt: skip
 def test_a_malformed_feature_id_is_refused(text: str) -> None:
     with pytest.raises(IdError):
