@@ -81,11 +81,9 @@ def finished_name(name: str) -> str | None:
 def save_arrays(
     path: Path, metadata: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Write a file whole or not at all, and bring it to the disk; one that is there stays."""
+    """Write a file whole or not at all, and bring it to the disk; one that is there gives way."""
     from safetensors.numpy import save_file
 
-    if path.exists():
-        return
     path.parent.mkdir(exist_ok=True)
     unfinished = path.with_suffix(f".{uuid4().hex}.new")  # two processes may write the same
     in_rows = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

@@ -53,13 +53,6 @@ def says_full(error: BaseException) -> bool:
     return cause is not None and says_full(cause)
 
 
-def copy_graph(source: Path, target: Path) -> None:
-    """Copy the files of a closed database; file systems that can share blocks do."""
-    target.mkdir()
-    for item in source.iterdir():
-        copy_file(item, target / item.name)
-
-
 def copy_file(source: Path, target: Path) -> None:
     """Copy one file, inside the kernel where it can."""
     if not hasattr(os, "copy_file_range"):

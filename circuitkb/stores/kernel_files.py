@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.errors import SchemaError, StoreError
 from circuitkb.schema.kernels import Connection
 
 from .array_files import ArrayFile, content_name, save_arrays
@@ -52,8 +52,17 @@ def file_name(connections: Sequence[Connection]) -> str:
 
 
 def save(directory: Path, name: str, connections: Sequence[Connection]) -> None:
-    """Write kernels to ``directory / name``, whole or not at all; a file that is there stays."""
-    save_arrays(directory / name, {_HEADER: _header(connections)}, _arrays(connections))
+    """Write kernels to ``directory / name``, whole or not at all; a whole one there stays."""
+    if not is_whole(directory / name):
+        save_arrays(directory / name, {_HEADER: _header(connections)}, _arrays(connections))
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a file is there that holds the kernels of which its name was made."""
+    try:
+        return path.exists() and file_name(KernelFile(path)) == path.name
+    except (StoreError, SchemaError, TypeError, KeyError):
+        return False
 
 
 class KernelFile(Sequence[Connection]):

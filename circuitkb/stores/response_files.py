@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.errors import SchemaError, StoreError
 from circuitkb.schema.responses import ARRAYS, Responses
 
 from .array_files import ArrayFile, content_name, save_arrays
@@ -34,9 +34,18 @@ def file_name(responses: Responses) -> str:
 
 
 def save(directory: Path, name: str, responses: Responses) -> None:
-    """Write responses to ``directory / name``, whole or not at all; a file that is there stays."""
-    arrays = {name: getattr(responses, name) for name in ARRAYS}
-    save_arrays(directory / name, {_HEADER: _header(responses)}, arrays)
+    """Write responses to ``directory / name``, whole or not at all; a whole one there stays."""
+    if not is_whole(directory / name):
+        arrays = {name: getattr(responses, name) for name in ARRAYS}
+        save_arrays(directory / name, {_HEADER: _header(responses)}, arrays)
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a file is there that holds the responses of which its name was made."""
+    try:
+        return path.exists() and file_name(load(path)) == path.name
+    except (StoreError, SchemaError, TypeError, KeyError):
+        return False
 
 
 def load(path: Path) -> Responses:

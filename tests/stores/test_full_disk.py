@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from circuitkb.schema.errors import StoreError, StoreFullError
-from circuitkb.stores import disk, open_store
+from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-from circuitkb.stores.embedded import bulk, directory
+from circuitkb.stores.embedded import bulk, copies, directory
 from circuitkb.stores.embedded import store as embedded
 
 from .contents import content, content_of, more, network, values
@@ -34,7 +34,8 @@ def raise_full(*arguments: object, **others: object) -> None:
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (disk, "copy_file"),
+        (copies, "copy_file"),
+        (copies, "write_new"),
         (directory, "bring_to_disk"),
         (directory, "replace_text"),
         (embedded, "save_kernels"),
@@ -64,7 +65,7 @@ def test_room_is_asked_for_before_anything_is_copied(
     before = tree(place)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda path: usage)
-        patch.setattr(directory, "copy_graph", lambda *paths: pytest.fail("copied"))
+        patch.setattr(copies, "copy_file", lambda *paths: pytest.fail("copied"))
         with pytest.raises(StoreFullError, match=r"about .* MB .* 9 MB are free"):
             store.write(more())
     assert tree(place) == before

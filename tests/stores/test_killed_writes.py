@@ -34,8 +34,7 @@ def store(network_store: Store) -> Store:
 
 KILLING = """
 import os, pathlib, safetensors.numpy, signal
-from circuitkb.stores import disk
-from circuitkb.stores.embedded import bulk, directory, edge_loading
+from circuitkb.stores.embedded import bulk, copies, directory, edge_loading
 from circuitkb.stores.embedded import store as embedded
 
 def die(*arguments, **others):
@@ -56,11 +55,11 @@ def die_at(owner, name, call=1, after=False):
 
 point = sys.argv[2]
 if point == "before the copy":
-    die_at(directory, "copy_graph")
+    die_at(copies.Staged, "copy")
 elif point == "in the middle of the copy":
-    die_at(disk, "copy_file", 20)
+    die_at(copies, "copy_file", 20)
 elif point == "after the copy":
-    die_at(directory, "copy_graph", after=True)
+    die_at(copies.Staged, "copy", after=True)
 elif point == "with kernels written":
     die_at(embedded, "save_kernels", after=True)
 elif point == "in the middle of the responses":
@@ -82,6 +81,11 @@ elif point == "before reading back":
     die_at(embedded, "check_updates")
 elif point == "before counting again":
     die_at(bulk.Expected, "check")
+elif point == "before the checksums":
+    die_at(copies.Staged, "seal")
+elif point == "in the middle of the checksums":
+    real = copies.write_new
+    copies.write_new = lambda path, text: (real(path, text[: len(text) // 2]), die())
 elif point == "before it is on the disk":
     die_at(directory, "bring_to_disk")
 elif point == "before the pointer":
@@ -91,9 +95,14 @@ elif point == "with a new pointer beside the old":
     pathlib.Path.replace = lambda path, to: die() if to.name == "CURRENT" else real(path, to)
 elif point == "after the pointer":
     die_at(directory.StoreDirectory, "publish", after=True)
+elif point == "while the old state is removed":
+    directory.remove_unneeded.__globals__["remove_own"] = die
 open_store(sys.argv[1]).write(network() if "first" in sys.argv else more())
 """
 POINTS = [line.split('"')[1] for line in KILLING.splitlines() if "if point ==" in line]
+
+
+COUNTS = ("after the pointer", "while the old state is removed")
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -104,7 +113,7 @@ def test_a_killed_write_leaves_the_store_as_it_was(
     code, _, err = finish(start(KILLING, place, point))
     assert code == -signal.SIGKILL, err
     reopened = open_store(place, create=False)
-    assert content_of(reopened) == (whole if point == "after the pointer" else before)
+    assert content_of(reopened) == (whole if point in COUNTS else before)
     assert values(store, COUNT) == values(reopened, COUNT)
     reopened.write(more())
     assert content_of(reopened) == whole

@@ -54,6 +54,8 @@ def store(place: Path) -> Store:
     assert finish(start(WRITTEN_BEFORE, place, ADDED)) == (0, "", "")
     (generation,) = place.glob("generation-*")
     (generation / "responses.json").unlink()
+    (generation / "checksums.json").unlink()
+    (generation / "lease").write_text("")
     return open_store(place, create=False)
 
 

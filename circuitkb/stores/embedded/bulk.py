@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.schema.errors import StoreError
 from circuitkb.stores.changes import Changes, Update
 from circuitkb.stores.property_rows import property_rows
@@ -74,9 +77,17 @@ class Expected:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._added: dict[str, int] = {}
+        self._kinds: Counter[str] = Counter()
+        self.arrays: set[str] = set()
+        """Files of arrays that the changes bring, as ``kernels/NAME``."""
 
     def add(self, changes: Changes, before: ReadOnlyGraph) -> None:
         """Expect some more changes; ``before`` is the graph without them."""
+        self.arrays |= {f"kernels/{name}" for name, _ in changes.kernels.values()}
+        self.arrays |= {f"responses/{name}" for name, _ in changes.responses.values()}
+        self._kinds.update({label: table.num_rows for label, table in changes.nodes.items()})
+        for item in changes.relations:
+            self._kinds[item.name] += item.table.num_rows
         for label, table in changes.nodes.items():
             # Once along the records, once along the index.
             for where in ("id IS NOT NULL", "id >= ''"):
@@ -95,6 +106,19 @@ class Expected:
         if text not in self._counts:  # what earlier changes added to it is 0, or it would be there
             self._counts[text] = before.count(text)
         self._added[text] = self._added.get(text, 0) + added
+
+    def counts(self, before: Mapping[str, int] | None, written: Path) -> dict[str, int]:
+        """Return how much of each kind there must be, where there was ``before``.
+
+        Where that is not known, the state is one of an older version, and is counted.
+        """
+        if before is not None:
+            return dict(self._kinds + Counter(before))
+        with closing(ReadOnlyGraph(written, timeout=None)) as after:
+            return {
+                kind: after.count(f"SELECT count(*) AS n FROM `{kind}`")
+                for kind in [n.label for n in NODES] + [r.name for r in RELATIONS]
+            }
 
     def check(self, written: Path) -> None:
         """Read back from the disk that all of it is there.

@@ -39,11 +39,12 @@ from circuitkb.schema.errors import (
     StoreVersionError,
 )
 from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.disk import bring_to_disk, copy_graph, disk_errors, megabytes
+from circuitkb.stores.disk import bring_to_disk, disk_errors, megabytes
 from circuitkb.stores.own_files import is_folder, read_text, refuse_unlike, replace_text
 from circuitkb.stores.workspaces import UNFINISHED, checked_name, workspace
 
 from .cleaning import is_unfinished_note, remove_notes, remove_unneeded
+from .copies import Staged
 from .generations import (
     Generation,
     Lease,
@@ -244,8 +245,10 @@ class StoreDirectory:
                 self.path.rmdir()
 
     @contextmanager
-    def next_generation(self, empty: Path, room: int) -> Iterator[Generation]:
+    def next_generation(self, empty: Path, room: int) -> Iterator[Staged]:
         """Give a copy of the current generation; it counts when the block ends without an error.
+
+        The block seals it when all changes are in.
 
         Parameters
         ----------
@@ -263,15 +266,13 @@ class StoreDirectory:
                 f"The write needs about {megabytes(room)} at {self.path}, where "
                 f"{megabytes(free)} are free; nothing was changed."
             )
-        staged = self._free_place(current.number + 1 if current else 1)
+        place = self._free_place(current.number + 1 if current else 1)
+        staged = Staged(place, current, empty)
         try:
-            staged.make()
-            for kind in ARRAY_KINDS:
-                staged.name_files(kind, current.files(kind) if current else {})
-            copy_graph(current.graph if current else empty, staged.graph)
+            staged.copy()
             yield staged
-            bring_to_disk(staged.path)
-            self.publish(staged)
+            bring_to_disk(place.path)
+            self.publish(place)
         finally:  # removes the staged one too, unless it counts by now
             self.clean()
 

@@ -6,6 +6,7 @@
     ├── graph/          an ArcadeDB database, closed
     ├── kernels.json    model -> file in kernels/
     ├── responses.json  model -> file in responses/
+    ├── checksums.json  what was written: sizes, sums, counts; older versions wrote none
     └── lease           readers hold a shared lock on it
 """
 
@@ -25,10 +26,15 @@ from circuitkb.schema.errors import StoreDamagedError
 from circuitkb.stores.array_files import ArrayKind, is_array_name
 from circuitkb.stores.own_files import is_file, is_folder, read_text, write_new
 
+from .checksums import CHECKSUMS, Checksums, read_checksums
+
 try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None  # type: ignore[assignment]
+
+_SEALED = f"{CHECKSUMS}\n"
+"""What the lease says of a generation that gets checksums before it counts."""
 
 _NAME = re.compile(r"generation-[1-9][0-9]{0,17}")
 
@@ -62,7 +68,7 @@ class Generation:
     def make(self) -> None:
         """Make its directory, with nothing in it but the lease."""
         self.path.mkdir()
-        write_new(self.lease_file, "")
+        write_new(self.lease_file, _SEALED)
 
     def files(self, kind: ArrayKind) -> dict[str, str]:
         """Return the name of the file of kernels, or of responses, for each model.
@@ -86,6 +92,23 @@ class Generation:
             raise self.damaged(f"{path.name} names {wrong[0]!r}, which no store wrote")
         return named
 
+    def checksums(self) -> Checksums | None:
+        """Return what this state was when it was made; None if an older version made it.
+
+        Raises
+        ------
+        StoreDamagedError
+            They are missing, or damaged themselves.
+        """
+        try:
+            found = read_checksums(self.path)
+            sealed = found is None and read_text(self.lease_file) == _SEALED
+        except (OSError, ValueError) as error:
+            raise self.damaged(f"{CHECKSUMS} is not what was written") from error
+        if sealed:
+            raise self.damaged(f"{CHECKSUMS} is missing")
+        return found
+
     def name_files(self, kind: ArrayKind, files: dict[str, str]) -> None:
         """Say where the arrays of each model are, in a generation that does not count yet."""
         text = json.dumps(files, indent=1, sort_keys=True)
@@ -98,6 +121,10 @@ class Generation:
     def damaged(self, what: str) -> StoreDamagedError:
         """Return the error that says what of this state is not as it was written."""
         return damaged(self.path.parent, f"{self.path.name}/{what}")
+
+    def damaged_beside(self, what: str) -> StoreDamagedError:
+        """Return the error that says what of its arrays is not as it was written."""
+        return damaged(self.path.parent, what)
 
 
 class Lease:

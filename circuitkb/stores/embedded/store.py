@@ -33,11 +33,13 @@ from circuitkb.stores.response_files import save as save_responses
 from circuitkb.stores.stored_graph import StoredGraph
 
 from .bulk import Expected, apply, check_updates
+from .copies import Staged
 from .directory import StoreDirectory
 from .engine import empty_graph, engine_error, fault_of
 from .generations import Generation, Lease
 from .queried import QueriedGraph, UserQuery
 from .read_only import ReadOnlyGraph
+from .verifying import arrays_of, look_at, look_at_arrays, queried, verify
 
 
 class EmbeddedStore:
@@ -59,6 +61,7 @@ class EmbeddedStore:
             raise missing(address)
         self._graph: QueriedGraph | None = None
         self._lease: Lease | None = None
+        self._looked_at: Generation | None = None
         self._turn = threading.RLock()
 
     @property
@@ -76,7 +79,7 @@ class EmbeddedStore:
         with self._directory.writing():
             if self._directory.current() is None:
                 with self._changing(Changes().room, Expected()) as staged:
-                    self._apply(Changes(), staged)
+                    self._apply(Changes(), staged.generation)
 
     def write(self, rows: GraphRows, progress: Progress = silent) -> None:
         """Take all rows, kernels and responses, or none; safe to repeat.
@@ -104,31 +107,36 @@ class EmbeddedStore:
         doing = f"Writing to {self._address}"
         progress(doing, 0.0)
         with self._directory.writing(), ExitStack() as stack:
-            current = self._directory.current()
-            newest, expected = current, Expected()
-            staged: Generation | None = None
+            newest, expected = self._directory.current(), Expected()
+            if newest:
+                look_at(newest)
+            staged: Staged | None = None
             for piece in range(merge.pieces):
                 graph = newest.graph if newest else None
                 with closing(ReadOnlyGraph(graph, timeout=None)) as before:
-                    files = {kind: newest.files(kind) if newest else {} for kind in ARRAY_KINDS}
+                    files = {
+                        kind: arrays_of(newest, kind, whole=staged is None) for kind in ARRAY_KINDS
+                    }
                     changes = changes_of(merge.rows(before, piece, piece + 1), before, files)
                     if changes.nothing and (newest or piece + 1 < merge.pieces):
                         continue
                     expected.add(changes, before)
                 if staged is None:
                     room = changes.room * (merge.pieces - piece)
-                    staged = newest = stack.enter_context(self._changing(room, expected))
-                self._apply(changes, staged)
+                    staged = stack.enter_context(self._changing(room, expected))
+                    newest = staged.generation
+                self._apply(changes, staged.generation)
                 progress(doing, (piece + 1) / merge.pieces)
         progress(doing, 1.0)
 
     @contextmanager
-    def _changing(self, room: int, expected: Expected) -> Iterator[Generation]:
+    def _changing(self, room: int, expected: Expected) -> Iterator[Staged]:
         """Give the next generation to change; it counts once all that is expected is in it."""
         with self._directory.next_generation(empty_graph(), room) as staged:
             yield staged
             with self._told_of_disk():
-                expected.check(staged.graph)
+                expected.check(staged.generation.graph)
+            staged.seal(expected.counts(staged.counts, staged.generation.graph), expected.arrays)
 
     def _apply(self, changes: Changes, staged: Generation) -> None:
         """Make changes in a generation that does not count yet."""
@@ -206,12 +214,12 @@ class EmbeddedStore:
         rows = check_rows(rows)
         query = UserQuery(cypher, parameters, timeout)
         lease = self._directory.lease()
-        newest = lease.generation.graph if lease else None
-        with (
-            closing(lease) if lease else nullcontext(),
-            closing(QueriedGraph(newest, timeout=timeout)) as graph,
-        ):
-            yield from graph.pieces(query, rows=rows)
+        newest = lease.generation if lease else None
+        with closing(lease) if lease else nullcontext():
+            if newest:
+                look_at(newest)
+            with closing(queried(newest, timeout=timeout)) as graph:
+                yield from graph.pieces(query, rows=rows)
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""
@@ -232,6 +240,8 @@ class EmbeddedStore:
             return
         with closing(lease):
             name = lease.generation.files(kind).get(model)
+            if name:
+                look_at_arrays(lease.generation, kind, name)
             yield self._directory.arrays(kind) / name if name else None
 
     def workspace(self, name: str) -> Path:
@@ -251,13 +261,21 @@ class EmbeddedStore:
     def export(self, models: Sequence[str] | None = None) -> Iterator[GraphRows]:
         """Give everything in the store, or everything about some models, in pieces to write.
 
-        All pieces come from one state, whatever is written meanwhile.
+        All pieces come from one state, whatever is written meanwhile. All of it is held against its
+        checksums first.
+
+        Raises
+        ------
+        StoreDamagedError
+            Something is not what was written.
         """
         lease = self._directory.lease()
         if lease is None:
             return
-        with closing(lease), closing(ReadOnlyGraph(lease.generation.graph, timeout=None)) as graph:
-            yield from exported(graph, models)
+        with closing(lease):
+            verify(lease.generation)
+            with closing(ReadOnlyGraph(lease.generation.graph, timeout=None)) as graph:
+                yield from exported(graph, models)
             for model, name in sorted(lease.generation.files("kernels").items()):
                 if models is None or model in models:
                     path = self._directory.arrays("kernels") / name
@@ -281,8 +299,11 @@ class EmbeddedStore:
             self._let_go()
             with disk_errors(self._directory.path):
                 self._lease = self._directory.lease()
-                newest = self._lease.generation.graph if self._lease else None
-                self._graph = graph = QueriedGraph(newest, timeout=timeout)
+                newest = self._lease.generation if self._lease else None
+                if newest and newest != self._looked_at:
+                    look_at(newest)
+                    self._looked_at = newest
+                self._graph = graph = queried(newest, timeout=timeout)
         return graph
 
     def _let_go(self) -> None:
