@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from circuitkb import errors
+    from circuitkb.checking.check import check
     from circuitkb.discovery.transforms import mirror
     from circuitkb.discovery.union import Union
     from circuitkb.knowledge_base import KnowledgeBase
@@ -49,6 +50,7 @@ __all__ = [
     "at_most",
     "below",
     "between",
+    "check",
     "containing",
     "edge",
     "ending_with",
@@ -72,6 +74,7 @@ _HOME = {
     "Pattern": "circuitkb.queries.patterns",
     "Result": "circuitkb.results",
     "Union": "circuitkb.discovery.union",
+    "check": "circuitkb.checking.check",
     "edge": "circuitkb.queries.patterns",
     "feature": "circuitkb.queries.patterns",
     "mirror": "circuitkb.discovery.transforms",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from circuitkb.cards import Card
+    from circuitkb.checking.report import CheckReport
     from circuitkb.discovery.union import Union
     from circuitkb.loaders.pixels import Level
     from circuitkb.reports import FindReport, Kernel, LoadReport, MatchReport, ObserveReport
@@ -65,6 +66,29 @@ class KnowledgeBase(Listing, Annotating, Moving):
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
+
+    def check(self, *, repair: bool = False, progress: Progress = silent) -> CheckReport:
+        """Hold all of the knowledge base against what was written; see :func:`circuitkb.check`.
+
+        Parameters
+        ----------
+        repair
+            Whether to let the newest whole state count where the one that does is damaged.
+        progress
+            Called with what is being done and how far it is.
+
+        Raises
+        ------
+        CapabilityError
+            A repair of a knowledge base on a server.
+        """
+        from circuitkb.checking.check import check, check_store
+
+        return (
+            check(self.address, repair=True, progress=progress)
+            if repair
+            else (check_store(self.store, progress))
+        )
 
     def load(
         self,

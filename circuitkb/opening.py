@@ -30,5 +30,10 @@ def open(address: str | os.PathLike[str] | None = None, *, create: bool = True) 
     """
     from circuitkb.stores import open_store
 
+    return KnowledgeBase(open_store(address_of(address), create=create))
+
+
+def address_of(address: str | os.PathLike[str] | None) -> str:
+    """Return the address that was given, else that of the variable, else the usual one."""
     place = os.fspath(address) if address is not None else os.environ.get(ADDRESS_VARIABLE)
-    return KnowledgeBase(open_store(place or DEFAULT_ADDRESS, create=create))
+    return place or DEFAULT_ADDRESS

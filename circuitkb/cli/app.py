@@ -14,11 +14,13 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from circuitkb.limits import limit_reached
 from circuitkb.schema.errors import CircuitKBError
 
 from . import (
     annotate,
     browse,
+    check,
     compare,
     demonstrate,
     discover,
@@ -53,6 +55,12 @@ class _Group(typer.core.TyperGroup):
         except KeyboardInterrupt:
             say("interrupted", "nothing was changed")
             raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            line = limit_reached(error)
+            if line is None:
+                raise
+            say("error", line)
+            raise typer.Exit(REFUSED) from None
 
 
 app = typer.Typer(
@@ -101,6 +109,7 @@ for _commands in (
     mcp,
     move,
     export,
+    check,
     vocabulary,
 ):
     _commands.register(app)
@@ -128,6 +137,10 @@ def main() -> None:
         _drop_output()
         sys.exit(PIPE_CLOSED)
     except Exception as error:
+        line = limit_reached(error)
+        if line is not None:
+            say("error", line)
+            sys.exit(REFUSED)
         if os.environ.get("CIRCUITKB_DEBUG") == "1":
             raise
         say(

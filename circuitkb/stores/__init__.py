@@ -19,6 +19,7 @@ __all__ = [
     "Answer",
     "Capability",
     "Store",
+    "is_url",
     "open_store",
 ]
 
@@ -79,3 +80,14 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module(".base", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def is_url(address: str) -> bool:
+    """Return whether an address is a URL and not a path.
+
+    Examples
+    --------
+    >>> is_url("bolt://localhost:7687"), is_url("zoo.ckb")
+    (True, False)
+    """
+    return _URL.match(address) is not None

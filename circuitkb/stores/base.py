@@ -14,6 +14,7 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
 
+from .findings import Finding
 from .stored_graph import StoredGraph
 
 DEFAULT_TIMEOUT = 30.0
@@ -28,6 +29,7 @@ class Capability(Enum):
 
     SNAPSHOT_READS = "readers see the state before a write until the write is whole"
     CONCURRENT_WRITERS = "several processes may write at once"
+    CHECKSUMS = "every file of a state has checksums, which a check reads"
     NOTHING_BESIDE = "the graph holds the knowledge base alone: no nodes of the store's own"
 
 
@@ -173,6 +175,12 @@ class Store(Protocol):
             annotators, labels and claims), every relation between what is given, and their
             kernels and responses.
         """
+
+    def check_files(self, progress: Progress = silent) -> Iterator[Finding]:
+        """Look at every file of the store's own, and at the arrays of every model."""
+
+    def recorded_counts(self) -> Mapping[str, int] | None:
+        """Return how many nodes and relations of each kind were written, if that is known."""
 
     def close(self) -> None:
         """Let go of the engine."""

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
+from circuitkb.limits import limit_reached
 from circuitkb.schema.errors import StoreError
 
 from .disk import sync
@@ -159,6 +160,22 @@ def read_text(path: Path) -> str:
     if len(content) > _LARGEST:
         raise ValueError(f"{path} is too large.")
     return content.decode()
+
+
+def raise_unless_damage(error: Exception, path: Path) -> None:
+    """Raise an error of reading that tells nothing of the file: a limit, or missing rights.
+
+    Raises
+    ------
+    StoreError
+        The user may not read the file.
+    OSError
+        The process may not open more files, or has no memory.
+    """
+    if isinstance(error, PermissionError):
+        raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
+    if limit_reached(error) is not None:
+        raise error
 
 
 def write_new(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from circuitkb.stores.own_files import read_text
+from circuitkb.stores.own_files import raise_unless_damage, read_text
 
 CHECKSUMS = "checksums.json"
 BLOCK = 1 << 16
@@ -152,6 +152,7 @@ def damage(path: Path, expected: FileSums) -> str | None:
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
+        raise_unless_damage(error, path)
         return f"cannot be read ({error.strerror or error})"
 
 
@@ -183,7 +184,8 @@ def glance(
     for name, expected in files.items():
         try:
             size = (folder / name).stat().st_size
-        except OSError:
+        except OSError as error:
+            raise_unless_damage(error, folder / name)
             return name, "is missing"
         if size != expected.size:
             return name, _other_size(size, expected)
@@ -196,6 +198,7 @@ def glance(
                 file.seek(number * BLOCK)
                 content = file.read(BLOCK)
         except OSError as error:
+            raise_unless_damage(error, folder / name)
             return name, f"cannot be read ({error.strerror or error})"
         if xxh3_64_digest(content) != files[name].block(number):
             return name, f"is not what was written, at byte {number * BLOCK:,}"

@@ -40,7 +40,13 @@ from circuitkb.schema.errors import (
 )
 from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
 from circuitkb.stores.disk import bring_to_disk, disk_errors, megabytes
-from circuitkb.stores.own_files import is_folder, read_text, refuse_unlike, replace_text
+from circuitkb.stores.own_files import (
+    is_folder,
+    raise_unless_damage,
+    read_text,
+    refuse_unlike,
+    replace_text,
+)
 from circuitkb.stores.workspaces import UNFINISHED, checked_name, workspace
 
 from .cleaning import is_unfinished_note, remove_notes, remove_unneeded
@@ -143,7 +149,8 @@ class StoreDirectory:
         """Return what the store says of itself; None where it is missing or damaged."""
         try:
             about = json.loads(read_text(self.path / CARD))
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError) as error:
+            raise_unless_damage(error, self.path / CARD)
             return None
         if not isinstance(about, dict) or not {"format", "version", "circuitkb"} <= set(about):
             return None
@@ -165,7 +172,8 @@ class StoreDirectory:
                 name = ""
                 if not generations_in(self.path) or (self._card() or {}).get("written") is False:
                     return None
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
+                raise_unless_damage(error, self.path / CURRENT)
                 name = "?"
             generation = Generation(self.path / name)
             if is_generation_name(name) and generation.is_there:
@@ -201,32 +209,46 @@ class StoreDirectory:
         StoreDamagedError, StoreError
             As :meth:`check`.
         """
-        from filelock import FileLock, Timeout
-
         self.check()
         with disk_errors(self.path):
             there = self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / LOCK, timeout=WAIT_FOR_WRITER)
-            try:
-                lock.acquire()
-            except Timeout:
-                raise StoreBusyError(
-                    f"Another process is writing to {self.path}: try again when it is done."
-                ) from None
-            first = False
-            try:
-                first = not self.check()
-                if first:
-                    self.write_card(_UNWRITTEN)
-                self.current()
-                yield
-            except BaseException:
-                if first and not os.path.lexists(self.path / CURRENT):
-                    self._forget(with_directory=not there)
-                raise
-            finally:
-                lock.release()
+            with self.locked():
+                first = False
+                try:
+                    first = not self.check()
+                    if first:
+                        self.write_card(_UNWRITTEN)
+                    self.current()
+                    yield
+                except BaseException:
+                    if first and not os.path.lexists(self.path / CURRENT):
+                        self._forget(with_directory=not there)
+                    raise
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other writers away, whatever the state of the store.
+
+        Raises
+        ------
+        StoreBusyError
+            Another process keeps it.
+        """
+        from filelock import FileLock, Timeout
+
+        refuse_unlike(self.path / LOCK, folder=False)
+        lock = FileLock(self.path / LOCK, timeout=WAIT_FOR_WRITER)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StoreBusyError(
+                f"Another process is writing to {self.path}: try again when it is done."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def write_card(self, more: dict[str, Any]) -> None:
         """Write ``store.json``."""

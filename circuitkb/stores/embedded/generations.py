@@ -24,7 +24,13 @@ from typing import IO
 
 from circuitkb.schema.errors import StoreDamagedError
 from circuitkb.stores.array_files import ArrayKind, is_array_name
-from circuitkb.stores.own_files import is_file, is_folder, read_text, write_new
+from circuitkb.stores.own_files import (
+    is_file,
+    is_folder,
+    raise_unless_damage,
+    read_text,
+    write_new,
+)
 
 from .checksums import CHECKSUMS, Checksums, read_checksums
 
@@ -87,6 +93,7 @@ class Generation:
         except FileNotFoundError:
             raise self.damaged(f"{path.name} is missing") from None
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise_unless_damage(error, path)
             raise self.damaged(f"{path.name} is not what was written") from error
         if wrong:
             raise self.damaged(f"{path.name} names {wrong[0]!r}, which no store wrote")
@@ -104,6 +111,7 @@ class Generation:
             found = read_checksums(self.path)
             sealed = found is None and read_text(self.lease_file) == _SEALED
         except (OSError, ValueError) as error:
+            raise_unless_damage(error, self.path / CHECKSUMS)
             raise self.damaged(f"{CHECKSUMS} is not what was written") from error
         if sealed:
             raise self.damaged(f"{CHECKSUMS} is missing")
@@ -164,7 +172,8 @@ def leased(generation: Generation) -> Lease | None:
     """Lease a generation; None where it is not there, or is being removed."""
     try:
         file = _opened(generation.lease_file)
-    except OSError:
+    except OSError as error:
+        raise_unless_damage(error, generation.lease_file)
         return None
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_SH)

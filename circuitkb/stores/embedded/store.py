@@ -25,6 +25,7 @@ from circuitkb.stores.base import (
 from circuitkb.stores.changes import Changes, changes_of
 from circuitkb.stores.disk import disk_errors, disk_is_full, full
 from circuitkb.stores.exporting import exported
+from circuitkb.stores.findings import Finding
 from circuitkb.stores.kernel_files import KernelFile
 from circuitkb.stores.kernel_files import save as save_kernels
 from circuitkb.stores.query_errors import check_limit, check_rows, check_timeout
@@ -33,13 +34,13 @@ from circuitkb.stores.response_files import save as save_responses
 from circuitkb.stores.stored_graph import StoredGraph
 
 from .bulk import Expected, apply, check_updates
+from .checking import check_files
 from .copies import Staged
 from .directory import StoreDirectory
 from .engine import empty_graph, engine_error, fault_of
 from .generations import Generation, Lease
 from .queried import QueriedGraph, UserQuery
-from .read_only import ReadOnlyGraph
-from .verifying import arrays_of, look_at, look_at_arrays, queried, verify
+from .verifying import arrays_of, look_at, look_at_arrays, opened, queried, verify
 
 
 class EmbeddedStore:
@@ -72,7 +73,9 @@ class EmbeddedStore:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What this engine can do."""
-        return frozenset({Capability.SNAPSHOT_READS, Capability.NOTHING_BESIDE})
+        return frozenset(
+            {Capability.SNAPSHOT_READS, Capability.NOTHING_BESIDE, Capability.CHECKSUMS}
+        )
 
     def ensure_schema(self) -> None:
         """Make the store on the disk, if it is not there."""
@@ -112,8 +115,7 @@ class EmbeddedStore:
                 look_at(newest)
             staged: Staged | None = None
             for piece in range(merge.pieces):
-                graph = newest.graph if newest else None
-                with closing(ReadOnlyGraph(graph, timeout=None)) as before:
+                with closing(opened(newest, timeout=None)) as before:
                     files = {
                         kind: arrays_of(newest, kind, whole=staged is None) for kind in ARRAY_KINDS
                     }
@@ -274,7 +276,7 @@ class EmbeddedStore:
             return
         with closing(lease):
             verify(lease.generation)
-            with closing(ReadOnlyGraph(lease.generation.graph, timeout=None)) as graph:
+            with closing(opened(lease.generation, timeout=None)) as graph:
                 yield from exported(graph, models)
             for model, name in sorted(lease.generation.files("kernels").items()):
                 if models is None or model in models:
@@ -284,6 +286,16 @@ class EmbeddedStore:
                 if models is None or model in models:
                     path = self._directory.arrays("responses") / name
                     yield GraphRows(responses={model: load_responses(path)})
+
+    def check_files(self, progress: Progress = silent) -> Iterator[Finding]:
+        """Hold every file against its checksums, and every file of arrays against its name."""
+        return check_files(self._directory.path, progress)
+
+    def recorded_counts(self) -> Mapping[str, int] | None:
+        """Return how much of each kind was written; None in a state of an older version."""
+        current = self._directory.current()
+        checksums = current.checksums() if current else None
+        return checksums.counts if checksums else None
 
     def close(self) -> None:
         """Let go of the engine; safe to repeat."""

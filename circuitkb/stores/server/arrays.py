@@ -16,15 +16,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.errors import StoreError
+from circuitkb.schema.progress import Progress
+from circuitkb.stores import kernel_files, response_files
 from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
 from circuitkb.stores.changes import Changes
 from circuitkb.stores.disk import disk_errors
+from circuitkb.stores.findings import Finding
 from circuitkb.stores.kernel_files import save as save_kernels
 from circuitkb.stores.response_files import save as save_responses
 
@@ -87,6 +90,30 @@ def clean(directory: Path, before: Files, now: Files) -> None:
                 old = time.time() - path.stat().st_mtime > ABANDONED
                 if path.name not in kept and (old or path.name in before[kind].values()):
                     path.unlink()
+
+
+def check_arrays(directory: Path, files: Files, progress: Progress) -> Iterator[Finding]:
+    """Hold every file of arrays that the graph names against its name."""
+    yield Finding(
+        "files of the graph",
+        "",
+        "not looked at: they are the server's own",
+        "its own check: neo4j-admin database check",
+    )
+    for kind in ARRAY_KINDS:
+        wrong = []
+        for done, (model, name) in enumerate(sorted(files[kind].items())):
+            progress(f"{kind} of {model}", done / len(files[kind]))
+            is_whole = kernel_files.is_whole if kind == "kernels" else response_files.is_whole
+            if not is_whole(directory / kind / name):
+                there = (directory / kind / name).exists()
+                found = "is not what its name says" if there else f"is not in {directory}"
+                remedy = f"{ARRAYS_VARIABLE}, or {'load' if kind == 'kernels' else 'observe'} again"
+                said = f"{found}; {kind} of {model}"
+                wrong.append(Finding(f"{kind}/{name}", "", said, remedy, damage=True))
+        yield from wrong
+        if not wrong:
+            yield Finding(kind, f"{len(files[kind]):,} files")
 
 
 def path_of(directory: Path, files: Mapping[str, str], kind: ArrayKind, model: str) -> Path | None:

@@ -22,13 +22,14 @@ from circuitkb.stores.base import (
     missing,
 )
 from circuitkb.stores.exporting import exported
+from circuitkb.stores.findings import Finding
 from circuitkb.stores.kernel_files import KernelFile
 from circuitkb.stores.response_files import load as load_responses
 from circuitkb.stores.workspaces import checked_name, workspace
 
 from . import marker
 from .address import ServerAddress
-from .arrays import arrays_directory, files_of, path_of
+from .arrays import arrays_directory, check_arrays, files_of, path_of
 from .connection import connect
 from .faults import server_errors
 from .graph import ServerGraph
@@ -224,6 +225,16 @@ class ServerStore:
             found = self.responses(model) if chosen is None or model in chosen else None
             if found is not None:
                 yield GraphRows(responses={model: found})
+
+    def check_files(self, progress: Progress = silent) -> Iterator[Finding]:
+        """Hold every file of arrays against its name; those of the graph are the server's own."""
+        with server_errors(self._address), self._session() as session:
+            files = session.execute_read(files_of)
+        yield from check_arrays(self._directory(), files, progress)
+
+    def recorded_counts(self) -> Mapping[str, int] | None:
+        """Return None: the server keeps no record beside the graph."""
+        return None
 
     def close(self) -> None:
         """Let go of the connections; safe to repeat."""
