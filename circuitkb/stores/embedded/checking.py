@@ -72,8 +72,8 @@ def check_state(generation: Generation, progress: Progress = silent) -> Iterator
     if checksums is None:
         files = f"{len(list(generation.graph.glob('*'))):,} files"
         loose = list(loose_relations(generation))
-        for found in loose:
-            yield Finding(f"{name}/graph", "", found, REPAIR, damage=True)
+        for said in loose:
+            yield Finding(f"{name}/graph", "", said, REPAIR, damage=True)
         if not loose:
             yield Finding(name, files, _OLD)
     else:
@@ -104,8 +104,8 @@ def check_state(generation: Generation, progress: Progress = silent) -> Iterator
                 array_damage(generation, kind, file, None)
             )
             if found:
-                said = f"{found}; {kind} of {', '.join(owners)}"
-                wrong.append(Finding(f"{kind}/{file}", "", said, _AGAIN[kind], damage=True))
+                owned = f"{found}; {kind} of {', '.join(owners)}"
+                wrong.append(Finding(f"{kind}/{file}", "", owned, _AGAIN[kind], damage=True))
         yield from wrong
         if not wrong:
             yield Finding(kind, f"{len(models):,} files")

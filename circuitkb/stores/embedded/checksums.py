@@ -160,7 +160,7 @@ def glance(
     folder: Path,
     files: Mapping[str, FileSums],
     *,
-    seconds: float = AT_OPENING,
+    seconds: float | None = None,
     seed: int | None = None,
 ) -> tuple[str, str] | None:
     """Look at the sizes of files and at as many of their blocks as there is time for.
@@ -170,7 +170,7 @@ def glance(
     folder
         Where the files are.
     seconds
-        How long to look at blocks.
+        How long to look at blocks; :data:`AT_OPENING` if not given.
     seed
         Of the order in which blocks are looked at; another one each time if not given.
 
@@ -189,9 +189,9 @@ def glance(
             return name, "is missing"
         if size != expected.size:
             return name, _other_size(size, expected)
-    started = time.perf_counter()
+    started, most = time.perf_counter(), AT_OPENING if seconds is None else seconds
     for looked, (name, number) in enumerate(_some_blocks(files, random.Random(seed))):
-        if looked >= _LEAST_BLOCKS and time.perf_counter() - started > seconds:
+        if looked >= _LEAST_BLOCKS and time.perf_counter() - started > most:
             break
         try:
             with (folder / name).open("rb", buffering=0) as file:
