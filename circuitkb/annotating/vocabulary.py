@@ -131,7 +131,7 @@ class VocabularyReport:
         split = set(self.split)
         rows = [(label, True) for label in self.split]
         rows += [(label, False) for label in self.undeclared if label not in split]
-        return Result(("label", "split"), tuple(rows), notes=(self.message, *self.notes))
+        return Result(("undeclared_label", "split"), tuple(rows), notes=(self.message, *self.notes))
 
     @property
     def notes(self) -> tuple[str, ...]:

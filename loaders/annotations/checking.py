@@ -32,6 +32,22 @@ _ANY_BAD = re.compile(
 )
 _PROSE = frozenset({"text", "note"})
 
+_ID = "an id of an annotation (ckb: and 32 digits of base 16, urn:uuid:..., or https://...)"
+_NAME = "a name (small letters, digits, '.', '_' and '-', not first)"
+_IN_WORDS = {
+    "id": _ID,
+    "supersedes": _ID,
+    "license": "one licence of the SPDX list (CC-BY-4.0, CC0-1.0), LicenseRef-NAME or NOASSERTION",
+    "lang": "a tag of a language (en, pt-BR)",
+    "orcid": "an ORCID iD (0000-0002-1825-0097)",
+    "fingerprint": "a fingerprint (64 digits of base 16)",
+    "sha256": "a sha256 (64 digits of base 16)",
+    "commit": "a commit of git (7 to 40 digits of base 16)",
+    "model": _NAME,
+    "circuit": _NAME,
+}
+"""What should stand in fields that the schema holds against a pattern."""
+
 
 def problems_of(record: Any) -> list[str]:
     """Return what is wrong with a record, in words; nothing if it can be taken.
@@ -116,7 +132,7 @@ def _told(path: list[Any], error: Any) -> str:
         case "minimum":
             message = f"{value!r} is less than {error.kind.limit:g}"
         case "pattern":
-            message = f"{_quoted(value)} is not written as it should be ({error.kind.pattern})"
+            message = f"{_quoted(value)} is not {_IN_WORDS.get(_last_name(path), 'written as it should be')}"
         case "format" | "anyOf":
             message = f"{_quoted(value)} is no date (2026-11-23, or 2026-11-23T09:30:00Z)"
         case "maxItems":
@@ -124,6 +140,12 @@ def _told(path: list[Any], error: Any) -> str:
         case "uniqueItems":
             message = "an entry stands there twice"
     return f"{place}: {message}" if place else message
+
+
+def _last_name(path: list[Any]) -> str:
+    """Return the name of a field; the id of a circuit is a name, and no id of an annotation."""
+    name = next(part for part in reversed(path) if isinstance(part, str))
+    return "circuit" if path[:1] == ["target"] and name == "id" else name
 
 
 def _text_problems(value: Any, path: tuple[Any, ...]) -> Iterator[str]:
@@ -167,6 +189,13 @@ def _sense_problems(record: Record) -> list[str]:
         except IdError as error:
             found.append(f"{place}: {error}")
     target = record["target"]
+    found += [
+        f"supersedes[{index}]: {_quoted(id)} is not {_ID}"
+        for index, id in enumerate(record.get("supersedes", ()))
+        if not _id_pattern().search(id)
+    ]
+    if target["type"] == "annotation" and not _id_pattern().search(target["id"]):
+        found.append(f"target.id: {_quoted(target['id'])} is not {_ID}")
     if target["type"] == "edge" and target["source"]["model"] != target["target"]["model"]:
         found.append("target: an edge joins two units of one model")
     fingerprints = {unit.get("fingerprint") for _, unit in units_of(target)} - {None}
@@ -234,6 +263,11 @@ def schema() -> dict[str, Any]:
     place = resources.files("circuitkb.schema") / "resources" / "annotation.schema.json"
     found: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
     return found
+
+
+@cache
+def _id_pattern() -> re.Pattern[str]:
+    return re.compile(schema()["properties"]["id"]["pattern"])
 
 
 @cache

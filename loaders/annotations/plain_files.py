@@ -31,7 +31,7 @@ def check_plain(path: Path) -> None:
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise AnnotationFileError(f"{path} is not there; a file is needed.") from None
+        raise AnnotationFileError(f"{path} cannot be read: it is not there.") from None
     if stat.S_ISDIR(found.st_mode):
         raise AnnotationFileError(f"{path} is a folder; a file is needed.")
     if not stat.S_ISREG(found.st_mode):

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from circuitkb.loaders.annotations import strict_json
+from circuitkb.loaders.annotations.checking import problems_of
 from circuitkb.loaders.annotations.lines import Defaults
 from circuitkb.loaders.annotations.recognition import FORMATS, open_annotations
 from circuitkb.schema.errors import AnnotationFileError
@@ -131,3 +132,73 @@ def test_any_bytes_give_lines_or_one_error(tmp_path: Path, name: str | None, dat
         assert 1 <= line.number <= data.count(b"\n") + 1 or name not in ("jsonl", "csv")
     numbers = [line.number for line in lines]
     assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        (
+            "license",
+            "MIT OR Apache-2.0",
+            "is not one licence of the SPDX list (CC-BY-4.0, CC0-1.0)",
+        ),
+        ("license", "CC BY 4.0", "is not one licence of the SPDX list"),
+        ("id", "7", "is not an id of an annotation (ckb: and 32 digits"),
+        (
+            "supersedes",
+            ["the older one"],
+            "supersedes[0]: 'the older one' is not an id of an annot",
+        ),
+        (
+            "label",
+            {"text": "a", "lang": "english!"},
+            "label.lang: 'english!' is not a tag of a lang",
+        ),
+        (
+            "author",
+            {"id": "a", "type": "human", "orcid": "1"},
+            "is not an ORCID iD (0000-0002-1825",
+        ),
+        ("source", {"uri": "x", "commit": "main"}, "source.commit: 'main' is not a commit of git"),
+        (
+            "target",
+            {"type": "feature", "model": "My Net", "layer": "l", "unit": 1},
+            "target.model: 'My Net' is not a name (small letters",
+        ),
+        ("target", {"type": "circuit", "id": "Ours!"}, "target.id: 'Ours!' is not a name"),
+    ],
+)
+def test_what_is_written_wrongly_is_told_in_words_and_not_as_a_pattern(
+    field: str, value: object, said: str
+) -> None:
+    given = {
+        "schema": "circuitkb.annotation/1",
+        "kind": "label",
+        "label": {"text": "curve"},
+        "target": {"type": "feature", "model": "m", "layer": "l", "unit": 3},
+        "author": {"id": "ada", "type": "human"},
+        "method": "manual",
+        "source": {"uri": "x"},
+        "created": "2020-01-01",
+        "license": "CC0-1.0",
+    }
+    assert problems_of(given) == []
+    (problem,) = problems_of(given | {field: value})
+    assert said in problem
+    assert "^" not in problem
+
+
+def test_a_review_names_what_it_is_about_by_an_id_of_an_annotation() -> None:
+    review = {
+        "schema": "circuitkb.annotation/1",
+        "kind": "review",
+        "verdict": "agree",
+        "target": {"type": "annotation", "id": "label 7 of ours"},
+        "author": {"id": "ada", "type": "human"},
+        "method": "manual",
+        "source": {"uri": "x"},
+        "created": "2020-01-01",
+        "license": "CC0-1.0",
+    }
+    (problem,) = problems_of(review)
+    assert problem.startswith("target.id: 'label 7 of ours' is not an id of an annotation")
