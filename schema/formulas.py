@@ -10,6 +10,12 @@ _UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _STARTS = ("\t", "\r")
 
 
+ERRORS = frozenset(
+    {"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
+)
+"""What a spreadsheet writes where a formula failed."""
+
+
 def is_formula(text: str) -> bool:
     r"""Return whether a spreadsheet may take a text for a formula.
 

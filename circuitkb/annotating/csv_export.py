@@ -13,7 +13,7 @@ from typing import Any
 from circuitkb.loaders.annotations.checking import feature_of
 from circuitkb.loaders.annotations.lines import Defaults
 from circuitkb.loaders.annotations.spreadsheet import read_spreadsheet
-from circuitkb.schema.formulas import is_formula
+from circuitkb.schema.formulas import ERRORS, is_formula
 from circuitkb.schema.ids import canonical_json
 from circuitkb.schema.records import canonical_record
 
@@ -131,4 +131,5 @@ def harmless_cell(text: str) -> str:
     >>> harmless_cell("=1+1"), harmless_cell("'tis"), harmless_cell("curve")
     ("'=1+1", "''tis", 'curve')
     """
-    return f"'{text}" if text.startswith("'") or is_formula(text) else text
+    harmful = text.startswith("'") or is_formula(text) or text.strip() in ERRORS
+    return f"'{text}" if harmful else text

@@ -132,7 +132,8 @@ def _told(path: list[Any], error: Any) -> str:
         case "minimum":
             message = f"{value!r} is less than {error.kind.limit:g}"
         case "pattern":
-            message = f"{_quoted(value)} is not {_IN_WORDS.get(_last_name(path), 'written as it should be')}"
+            right = _IN_WORDS.get(_last_name(path), "written as it should be")
+            message = f"{_quoted(value)} is not {right}"
         case "format" | "anyOf":
             message = f"{_quoted(value)} is no date (2026-11-23, or 2026-11-23T09:30:00Z)"
         case "maxItems":

@@ -10,7 +10,7 @@ from typing import Any
 
 from circuitkb.loaders.near_matches import did_you_mean
 from circuitkb.schema.errors import AnnotationFileError, IdError
-from circuitkb.schema.formulas import is_formula
+from circuitkb.schema.formulas import ERRORS, is_formula
 from circuitkb.schema.ids import FeatureId
 
 from .defaults import NO_LICENSE, SCHEMA, created_of, missing, source_of
@@ -116,8 +116,14 @@ def plain_cell(cell: str) -> str:
     circuitkb.loaders.annotations.table.RowError: '=1+1' looks like a spreadsheet formula; \
     if it is text, put an apostrophe before it
     """
-    if cell[:1] == "'" and (cell[1:2] == "'" or is_formula(cell[1:])):
-        return cell[1:]
+    bare = cell[1:]
+    if cell[:1] == "'" and (bare[:1] == "'" or is_formula(bare) or bare.strip() in ERRORS):
+        return bare
+    if cell.strip() in ERRORS:
+        raise RowError(
+            f"{cell.strip()} is what a spreadsheet writes where a formula failed; "
+            f"if it is text, put an apostrophe before it"
+        )
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         raise RowError(
             f"{cell[:60]!r} looks like a spreadsheet formula; "

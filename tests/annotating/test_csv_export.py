@@ -17,6 +17,7 @@ from circuitkb.annotating.importing import import_annotations
 from circuitkb.annotating.stored_records import Selection, StoredRecord
 from circuitkb.loaders.annotations import spreadsheet
 from circuitkb.loaders.annotations.spreadsheet import plain_cell
+from circuitkb.loaders.annotations.table import RowError
 from circuitkb.schema.ids import canonical_json
 from circuitkb.schema.records import canonical_record
 from tests.annotating.shared_records import every_kind, record, store_at, take_in, unit
@@ -118,3 +119,13 @@ def test_a_formula_behind_what_nobody_sees_is_harmless_and_comes_back(
 def test_texts_that_are_no_formulas_are_left_as_they_are() -> None:
     for text in ("curve = line", "\u200bcurve", "a-b", "5 - 3", "naïve", "漢字"):
         assert (harmless_cell(text), plain_cell(text)) == (text, text)
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#NAME?", "#DIV/0!"])
+def test_what_a_failed_formula_left_is_no_label_unless_somebody_says_so(
+    error: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RowError, match="where a formula failed"):
+        plain_cell(error)
+    assert plain_cell(harmless_cell(error)) == error
+    assert written(tmp_path / "a.csv", [record(label={"text": error})]) == 0
