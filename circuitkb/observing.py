@@ -14,7 +14,7 @@ from circuitkb import known_names
 from circuitkb.loaders.provenance import tool
 from circuitkb.reopening import reopen
 from circuitkb.reports import ObserveReport
-from circuitkb.schema.errors import ObservationError
+from circuitkb.schema.errors import ObservationError, StoreError
 from circuitkb.schema.ids import content_hash
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
@@ -67,7 +67,7 @@ def observe(
     views = plan_views(network.module, network.example, progress=planning)
     battery = _battery(network, views)
     settings = _settings(network, views, seed=seed)
-    before = store.responses(model)
+    before = _kept(store, model)
     if before is not None and _same(before, battery, settings):
         report = _report(store, model, before, seconds=perf_counter() - start, created=False)
         # The user may have said now what was assumed then.
@@ -96,6 +96,14 @@ def observe(
     forget(store.workspace(_workspace(model)))
     progress(f"{model}: observed", 1.0)
     return _report(store, model, recording.responses, seconds=perf_counter() - start, created=True)
+
+
+def _kept(store: Store, model: str) -> Responses | None:
+    """Return what is kept of an observation; nothing where its file is lost or damaged."""
+    try:
+        return store.responses(model)
+    except StoreError:
+        return None
 
 
 def _stored(store: Store, model: str) -> dict[str, Any]:

@@ -24,11 +24,12 @@ from typing import Any
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.progress import Progress
 from circuitkb.stores import kernel_files, response_files
-from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind, finished_name, is_array_name
 from circuitkb.stores.changes import Changes
 from circuitkb.stores.disk import disk_errors
 from circuitkb.stores.findings import Finding
 from circuitkb.stores.kernel_files import save as save_kernels
+from circuitkb.stores.own_files import Folder
 from circuitkb.stores.response_files import save as save_responses
 
 from .marker import ARRAYS
@@ -82,14 +83,20 @@ def save(changes: Changes, directory: Path) -> None:
 
 
 def clean(directory: Path, before: Files, now: Files) -> None:
-    """Remove what nothing refers to any more, and what writes that failed left long ago."""
+    """Remove arrays that nothing refers to any more, and what writes that failed left long ago.
+
+    Plain files with the names of arrays alone, and not through a link.
+    """
     for kind in ARRAY_KINDS:
         kept = set(now[kind].values())
-        for path in (directory / kind).glob("*"):
-            with suppress(OSError):  # Windows: somebody has it mapped
-                old = time.time() - path.stat().st_mtime > ABANDONED
-                if path.name not in kept and (old or path.name in before[kind].values()):
-                    path.unlink()
+        with suppress(OSError), Folder(directory) as own, own.folder(kind) as folder:
+            for name in folder.names():
+                if name in kept or not (is_array_name(name) or finished_name(name)):
+                    continue
+                with suppress(OSError):  # somebody else may have removed it
+                    age = time.time() - (directory / kind / name).lstat().st_mtime
+                    if age > ABANDONED or name in before[kind].values():
+                        folder.remove(name)
 
 
 def check_arrays(directory: Path, files: Files, progress: Progress) -> Iterator[Finding]:
