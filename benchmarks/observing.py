@@ -1,23 +1,34 @@
 """Time and memory of observing: against plain forward passes over the same stimuli.
 
-Run it from the repository: ``python benchmarks/observing.py [--all]``. It shows EfficientNet-Lite0
+Run it from the repository: ``python benchmarks/observing.py [--all]``, or with ``--zoo`` for
+networks of many families. Without ``--zoo`` it shows EfficientNet-Lite0
 128 stimuli of the battery (all of them with ``--all``) as ``circuitkb observe`` does, and the same
 images to the module itself in inference mode, four or sixteen at a time, whichever is faster. It
 prints the ratio of the times for the network alone, and for the whole recording (drawing, the
 shuffled copies, writing the answers down) against as many plain passes as networks are shown
 images. It exits with 1 where a target is missed. The peak is that of a process that records.
+
+``--zoo [NETWORK ...]`` takes the networks of ``ZOO_SHOWN``, or those named, each in a process of
+its own, and reckons what a whole observation takes up to the measuring: planning and tracing,
+shuffling the weights of both copies, and the showing of the whole battery to all three, from
+``--stimuli N`` (64) of it. It is compared with plain passes of the network alone, once over the
+images of every view, in batches of one, four or sixteen, whichever is fastest. Seconds are those of
+the processor, which other work on the machine still lengthens: run it where nothing else runs.
+Networks whose package is not installed are named and left out.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 # As the program sets it: threads that wait do not take the processor from others.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -26,8 +37,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from circuitkb.errors import CircuitKBError
+from circuitkb.loaders.extras import package_folder
 from circuitkb.loaders.network import Network
 from circuitkb.loaders.observing import Onlooker, look
+from circuitkb.loaders.pixels import PixelRange
+from circuitkb.loaders.quiet import quiet
 from circuitkb.loaders.sources import open_network
 from circuitkb.loaders.viewing import plan_views
 from circuitkb.observation.battery import Battery, battery
@@ -38,6 +53,23 @@ MODEL = "efficientnet_lite0"
 MOST_RATIO, MOST_SECONDS, MOST_BYTES = 1.5, 90.0, 3e9
 STIMULI = 128
 BATCHES = (4, 16)
+
+ZOO_SHOWN = (
+    "efficientnet_lite0",
+    "opennsfw",
+    "rapidocr_direction",
+    "rapidocr_detection",
+    "rapidocr_recognition",
+    "mtcnn_onet",
+    "nudenet",
+    "torchvision:inception_v3@none",
+    "torchvision:vgg11@none",
+    "torchvision:mobilenet_v3_small@none",
+    "torchvision:resnet18@none",
+)
+"""Of many families; nudenet is the file in its package, whose licence is not stated in one way."""
+
+ZOO_RATIO = 3.0
 
 
 def ready(everything: bool) -> tuple[Network, list[Onlooker], Battery, NDArray[np.intp]]:
@@ -107,9 +139,149 @@ def peak() -> float:
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
+class _Clock:
+    """Takes the time of preparing, which is as long for few stimuli as for many."""
+
+    def __init__(self) -> None:
+        self.preparing = 0.0
+        self._since: float | None = None
+
+    def __call__(self, doing: str, done: float) -> None:
+        now = process_time()
+        if doing == "Showing stimuli":
+            if self._since is not None:
+                self.preparing += now - self._since
+            self._since = None
+        elif self._since is None:
+            self._since = now
+
+
+@torch.inference_mode()
+def plain_passes(network: Network, looks: list[Onlooker], shown: Battery) -> float:
+    """Return the seconds of one pass over the images of every view, in the best batches."""
+    found = 0.0
+    for onlooker in looks:
+        view = onlooker.view
+        images = torch.from_numpy(
+            network.pixels.apply(
+                shown.images(slice(None), rows=view.rows, columns=view.columns, centre=view.centre)
+            )
+        )
+        taken = []
+        for batch in (1, *BATCHES):
+            try:
+                with quiet():
+                    network.module(images[:batch])  # warm, and whether it takes such a batch
+                start = process_time()
+                for part in torch.split(images[: len(images) // batch * batch], batch):
+                    network.module(part)
+                taken.append(
+                    (process_time() - start) * len(images) / (len(images) // batch * batch)
+                )
+            except Exception:  # a network whose code holds on to a batch of one says so as it likes
+                continue
+        found += min(taken)
+    return found
+
+
+def source_of(name: str) -> str:
+    """Return what opens a network that is no source by its name."""
+    if name != "nudenet":
+        return name
+    folder = package_folder(name, what=name, command="pip install --no-deps nudenet==3.4.2")
+    return str(folder / "320n.onnx")
+
+
+def one_of_the_zoo(name: str, stimuli: int) -> dict[str, float]:
+    """Return the seconds and the peak of one network, in this process."""
+    network = open_network(source_of(name))
+    if name == "nudenet":  # nudenet.py: 1/255, with red first
+        network = replace(network, pixels=PixelRange((0.0,), (1.0,), known=True))
+    start = process_time()
+    views = plan_views(network.module, network.example)
+    looks = [look(network, view) for view in views]
+    planning = process_time() - start
+    extent = min(min(view.rows, view.columns) for view in views)
+    whole = battery(channels=network.example.shape[1], extent=extent)
+    places = np.unique(np.linspace(0, len(whole) - 1, stimuli).astype(int))
+    shown = Battery(whole.name, tuple(whole.stimuli[place] for place in places), whole.channels)
+    second = np.flatnonzero(np.isin(places, oriented_stimuli(whole.stimuli)))
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        start = process_time()
+        record(
+            network, shown, looks, Path(folder), second_stimuli=second, seed=0, settings={},
+            progress=clock,
+        )  # fmt: skip
+        showing = process_time() - start - clock.preparing
+    held, times = peak(), len(whole) / len(shown)
+    plain = plain_passes(network, looks, shown)
+    return {
+        "planning": planning,
+        "preparing": clock.preparing,
+        "showing": showing * times,
+        "plain": plain * times,
+        "networks": 2 + len(second) / len(shown),
+        "peak": held,
+        "views": len(views),
+        "units": sum(sum(item.units.values()) for item in looks),
+        "rows": views[0].rows,
+        "columns": views[0].columns,
+    }
+
+
+def zoo(names: list[str], stimuli: int) -> int:
+    """Compare every network, each in a process of its own; return the exit status."""
+    missed = 0
+    for name in names:
+        command = [sys.executable, __file__, "--stimuli", str(stimuli), "--one", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["it ended"])[-1]
+            print(f"left out {name}: {reason}", flush=True)
+            continue
+        it = json.loads(done.stdout)
+        seconds = it["planning"] + it["preparing"] + it["showing"]
+        ratio, held = seconds / it["plain"], it["peak"] / 1e9
+        met = ratio <= ZOO_RATIO and it["peak"] < MOST_BYTES
+        missed += not met
+        print(
+            f"{'met   ' if met else 'MISSED'} {name}: {ratio:.2f} times plain passes, "
+            f"{held:.2f} GB; {seconds:.0f} s (planning {it['planning']:.0f}, shuffling "
+            f"{it['preparing']:.0f}, showing {it['showing']:.0f} to {it['networks']:.2f} networks) "
+            f"against {it['plain']:.1f} s; {it['units']:,.0f} units, {it['views']:.0f} views, the "
+            f"first of {it['rows']:.0f}x{it['columns']:.0f}",
+            flush=True,
+        )
+    return 1 if missed else 0
+
+
+def asked() -> argparse.Namespace:
+    """Return what the command line says."""
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    asked.add_argument("--all", action="store_true", help="show Lite0 the whole battery")
+    asked.add_argument("--zoo", nargs="*", metavar="NETWORK", help="compare many families")
+    asked.add_argument("--stimuli", type=int, default=64, metavar="N", help="of each, with --zoo")
+    asked.add_argument("--record", action="store_true", help=argparse.SUPPRESS)
+    asked.add_argument("--one", help=argparse.SUPPRESS)
+    return asked.parse_args()
+
+
 def main() -> int:
-    everything = "--all" in sys.argv[1:]
-    if "--record" in sys.argv[1:]:
+    options = asked()
+    if options.one is not None:
+        try:
+            print(json.dumps(one_of_the_zoo(options.one, options.stimuli)))
+        except CircuitKBError as error:
+            print(" ".join(str(error).splitlines()), file=sys.stderr)
+            return 2
+        return 0
+    if options.zoo is not None:
+        return zoo(options.zoo or list(ZOO_SHOWN), options.stimuli)
+    everything = options.all
+    if options.record:
         print(json.dumps([recording(*ready(everything)), peak()]))
         return 0
     network, looks, shown, second = ready(everything)
