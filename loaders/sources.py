@@ -110,11 +110,11 @@ def parse_source(text: str) -> Source:
     if colon and prefix in LIBRARIES:
         name, at, weights = rest.partition("@")
         return Source(text, "architecture", f"{prefix}:{name}", weights if at else None)
+    path = _path_of(text)
     if own := own_source(text):
         if not Path(own.name).is_file():
             raise UnknownSourceError(f"There is no file {own.name!r}.")
         return own
-    path = Path(text).expanduser()
     suffix = path.suffix.lower()
     if suffix == ".onnx" or suffix in CHECKPOINT_SUFFIXES:
         if not path.is_file():
@@ -139,6 +139,18 @@ def own_source(text: str) -> Source | None:
     if found is None or text.partition(":")[0] in ("published", *LIBRARIES):
         return None
     return Source(text, "own", str(Path(found["file"]).expanduser()), found["function"])
+
+
+def _path_of(text: str) -> Path:
+    """Return a text as a path; a name may be too long, or in the home of nobody."""
+    try:
+        path = Path(text).expanduser()
+        path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:
+        shown = text if len(text) <= 80 else f"{text[:80]}..."
+        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+        raise UnknownSourceError(f"{shown!r} is no file that can be read: {reason}.") from error
+    return path
 
 
 def _unknown(text: str, path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -355,3 +356,17 @@ def test_the_reference_image_has_the_spectrum_of_pink_noise() -> None:
 def test_a_name_that_cannot_name_a_model_is_refused_before_any_work() -> None:
     with pytest.raises(IdError, match="Try 'my-net'"):
         open_source("torchvision:resnet18@none", name="My Net")
+
+
+@pytest.mark.parametrize("text", ["x" * 5000 + ".onnx", "~nobody-lives-here/x.onnx", "a\0b.onnx"])
+def test_a_name_that_no_file_can_have_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(UnknownSourceError) as refused:
+        parse_source(text)
+    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(refused.value)) < 200
+
+
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "net.onnx")
+    with pytest.raises(UnknownSourceError, match="There is no file"):
+        parse_source(str(tmp_path / "net.onnx"))
