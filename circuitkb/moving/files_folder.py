@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,11 @@ FORMATS_WRITTEN = ("circuitkb-parquet", "circuitkb-neo4j-admin")
 """What may stand in it under ``format``."""
 
 _PIECE = 1 << 20
+_WRITTEN = re.compile(
+    r"circuitkb\.json|README\.txt|import\.args|after-import\.cypher"
+    r"|(?:nodes|relations)/[A-Za-z_.]+\.(?:parquet|csv)"
+    r"|(?:arrays/[0-9a-f-]{36}/)?(?:kernels|responses)/[a-z0-9][a-z0-9._-]*\.safetensors"
+)
 
 
 @contextmanager
@@ -79,6 +85,19 @@ def check_target(target: Path, *, force: bool) -> None:
         )
     if not force:
         raise StoreError(f"{target} holds an export already: take --force to replace it.")
+    theirs = _not_ours(target)
+    if theirs:
+        raise StoreError(
+            f"{target} holds {theirs[0]}, which no export wrote, and was not touched: move it "
+            "away, or name another folder."
+        )
+
+
+def _not_ours(folder: Path) -> list[str]:
+    """Return what is in the folder of an export and has no place in any layout."""
+    paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    names = (path.relative_to(folder).as_posix() for path in paths)
+    return sorted(name for name in names if not _WRITTEN.fullmatch(name))
 
 
 def read_about(folder: Path) -> dict[str, Any]:
