@@ -109,6 +109,25 @@ def test_networks_that_classify_no_images_are_not_offered(name: str) -> None:
         open_network(f"torchvision:{name}@none")
 
 
+@pytest.mark.parametrize("library", ["timm", "torchvision"])
+@pytest.mark.parametrize(
+    "name",
+    ["hf-hub:me/net", "hf_hub:me/net", "local-dir:/tmp", "../resnet18", "resnet18()",
+     "{0.__class__}", "__class__", "resnet18.__init__", "resnet18\x00", "x');import os;('",
+     "resnet18.hf-hub:me/net"],
+)  # fmt: skip
+def test_names_that_are_no_entry_of_a_library_reach_none_of_its_code(
+    monkeypatch: pytest.MonkeyPatch, library: str, name: str
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(timm, "create_model", lambda *given, **more: asked.append(given))
+    monkeypatch.setattr(torchvision.models, "get_model", lambda *given, **more: asked.append(given))
+    for weights in ("", "@none", "@DEFAULT"):
+        with pytest.raises(UnknownSourceError):
+            open_network(f"{library}:{name}{weights}")
+    assert asked == []
+
+
 def test_unknown_weights_have_near_matches() -> None:
     with pytest.raises(UnknownSourceError, match="IMAGENET1K_V1") as error:
         open_network("torchvision:resnet50@IMAGENET_V1")
