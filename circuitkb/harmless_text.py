@@ -7,17 +7,15 @@ gives is their text as it is; what is shown to a program that would act on it is
 from __future__ import annotations
 
 import re
-import unicodedata
 from html import escape
+
+from circuitkb.schema.formulas import is_formula
 
 _BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Marks that reorder what follows, so that a line reads otherwise than it is."""
 
 _ACTS = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}\u2028\u2029]")
 """Control characters but for tab and line feed, and marks of direction."""
-
-_FORMULA = frozenset("=+-@\t\r|")
-"""What a spreadsheet may take a cell that begins so for."""
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~])")
 
@@ -46,22 +44,6 @@ def for_spreadsheet(text: str) -> str:
     ('a=1', "'=1", '')
     """
     return "'" + text if is_formula(text) else text
-
-
-def is_formula(text: str) -> bool:
-    """Return whether a spreadsheet may run a cell with this text.
-
-    Examples
-    --------
-    >>> is_formula("@SUM(A1)"), is_formula("dog head")
-    (True, False)
-    """
-    for character in text:
-        if unicodedata.normalize("NFKC", character)[:1] in _FORMULA:
-            return True
-        if not (character.isspace() or unicodedata.category(character) in ("Cf", "Cc", "Mn")):
-            return False
-    return False
 
 
 def for_markdown(text: str) -> str:
