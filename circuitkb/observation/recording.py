@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.ids import content_hash
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Answers, Responses
+from circuitkb.stores.own_files import remove_own
 
 if TYPE_CHECKING:
     from circuitkb.loaders.network import Network
@@ -46,6 +47,8 @@ _FINE = 1e-2
 
 _LARGE = 3e4
 """Largest answer that half precision is trusted with."""
+
+_OWN = re.compile(r"lock|done\.(?:json|new)|[a-z]+\.npy")
 
 Recorded = NDArray[np.float32]
 
@@ -329,8 +332,8 @@ def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
 
 
 def forget(workspace: Path) -> None:
-    """Remove the unfinished work of an observation that is written."""
-    shutil.rmtree(workspace, ignore_errors=True)
+    """Remove the unfinished work of an observation that is written; what others put there stays."""
+    remove_own(workspace, lambda name: _OWN.fullmatch(name) is not None)
 
 
 def _recording(

@@ -171,3 +171,16 @@ def test_the_directory_itself_may_be_a_link(tmp_path: Path, place: Path, store: 
     linked.write(one_more(0))
     assert values(store, COUNT) == [7]
     linked.close()
+
+
+def test_finished_work_is_removed_and_what_others_put_beside_it_stays(tmp_path: Path) -> None:
+    from circuitkb.observation.recording import forget
+
+    for name in ("lock", "done.json", "answers.npy", "thesis.tex"):
+        (tmp_path / "net").mkdir(exist_ok=True)
+        (tmp_path / "net" / name).write_text("x")
+    forget(tmp_path / "net")
+    assert [path.name for path in (tmp_path / "net").iterdir()] == ["thesis.tex"]
+    (tmp_path / "net" / "thesis.tex").unlink()
+    forget(tmp_path / "net")
+    assert list(tmp_path.iterdir()) == []
