@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from circuitkb.schema.errors import SourceError, UnknownSourceError
 
+from . import torchvision_kinds
 from .extras import require
 from .near_matches import did_you_mean
 from .pixels import ASSUMED, PixelRange
@@ -29,6 +30,11 @@ LIBRARIES: dict[Library, str] = {"torchvision": "torch", "timm": "timm"}
 
 # These two can train with auxiliary classifiers, which their output never depends on.
 _AUXILIARY = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
+_UNUSED = _AUXILIARY | dict.fromkeys(
+    ("fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_resnet101",
+     "deeplabv3_mobilenet_v3_large"),
+    ("aux_classifier",),
+)  # fmt: skip
 
 # The tensors of torchvision's published DenseNets carry names from before 2018.
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)")
@@ -97,6 +103,8 @@ class Architecture:
         known: Collection[str] = known_names(library)
         if library == "timm" and "." in name:
             known = _timm_weights()
+        if library == "torchvision" and (reason := torchvision_kinds.why_not(name)):
+            raise UnknownSourceError(f"{text} is no network that circuitkb composes: {reason}.")
         if name not in known:
             near = did_you_mean(text, [f"{library}:{item}" for item in known])
             raise UnknownSourceError(f"{library} has no image classifier {name!r}.\n{near}".strip())
@@ -148,7 +156,7 @@ class Architecture:
             candidates,
             file=file,
             architecture=str(self),
-            unused=tuple(f"{name}." for name in _AUXILIARY.get(self.name, ())),
+            unused=tuple(f"{name}." for name in _UNUSED.get(self.name, ())),
             rename=lambda name: _OLD_DENSENET.sub(r"\1\2", name),
         )
         return BuiltNetwork(
@@ -170,6 +178,8 @@ class Architecture:
             )
             return module
         models = require("torchvision.models", extra="torch", what=str(self))
+        if self.name in torchvision_kinds.segmentation_names():
+            return torchvision_kinds.build_segmentation(self.name, weights, head)
         if self.name in _AUXILIARY and weights is None:
             module = models.get_model(self.name, weights=None, init_weights=False, **head)
         else:
@@ -187,7 +197,9 @@ class Architecture:
         models = require("torchvision.models", extra="torch", what=str(self))
         weights = weights or models.get_model_weights(self.name).DEFAULT
         # A vision transformer takes one size only, which other weights of it may not share.
-        size = int(getattr(module, "image_size", weights.transforms.keywords["crop_size"]))
+        options = weights.transforms.keywords
+        published = options.get("crop_size", options.get("resize_size"))
+        size = int(getattr(module, "image_size", published))
         return 3, size, size
 
     def _pixels(self, module: nn.Module, weights: Any = None) -> PixelRange:
@@ -252,9 +264,9 @@ class Architecture:
 
 @cache
 def known_names(library: Library) -> tuple[str, ...]:
-    """Return the image classifiers that a library offers.
+    """Return the image classifiers that a library offers, and torchvision's for segmentation.
 
-    Networks for detection, segmentation, video and the quantised ones are not offered.
+    Networks for detection, video, optical flow and the quantised ones are not offered.
 
     Raises
     ------
@@ -265,7 +277,7 @@ def known_names(library: Library) -> tuple[str, ...]:
     if library == "timm":
         return tuple(require("timm", extra="timm", what=what).list_models())
     models = require("torchvision.models", extra="torch", what=what)
-    return tuple(models.list_models(module=models))
+    return (*models.list_models(module=models), *torchvision_kinds.segmentation_names())
 
 
 @cache

@@ -389,3 +389,31 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path)
     os.mkfifo(tmp_path / "net.onnx")
     with pytest.raises(UnknownSourceError, match="There is no file"):
         parse_source(str(tmp_path / "net.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fasterrcnn_resnet50_fpn", "it finds objects"),
+        ("ssdlite320_mobilenet_v3_large", "it finds objects"),
+        ("r3d_18", "it reads videos"),
+        ("swin3d_t", "it reads videos"),
+        ("raft_small", "it reads two images"),
+        ("quantized_resnet18", "it computes with integers"),
+    ],
+)
+def test_torchvisions_other_networks_are_refused_by_what_they_are(name: str, said: str) -> None:
+    with pytest.raises(UnknownSourceError, match=said) as error:
+        open_network(f"torchvision:{name}@none")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_segmentation_network_gives_its_classes_at_every_pixel() -> None:
+    from circuitkb.loaders import architectures
+
+    opened = open_network("torchvision:lraspp_mobilenet_v3_large@none")
+    assert tuple(opened.example.shape) == (1, 3, 520, 520)
+    assert opened.pixels.known
+    with torch.no_grad():
+        assert opened.module(torch.zeros(1, 3, 64, 32)).shape == (1, 21, 64, 32)
+    assert "fcn_resnet50" in architectures.known_names("torchvision")
