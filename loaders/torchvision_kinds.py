@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .extras import require
 
@@ -55,7 +55,7 @@ def build_segmentation(name: str, weights: Any, head: Mapping[str, Any]) -> nn.M
     models = require("torchvision.models", extra="torch", what=f"torchvision:{name}")
     module: nn.Module = models.get_model(name, weights=weights, weights_backbone=None, **head)
     if hasattr(module, "aux_classifier"):
-        module.aux_classifier = None  # type: ignore[assignment]
+        module.aux_classifier = cast(Any, None)
     module.register_forward_hook(_classes)
     return module
 
