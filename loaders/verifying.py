@@ -8,7 +8,7 @@ must not become a wrong answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from .composed import ComposedLayer, Composition
 from .composition import Site
 from .kernel_sums import Places, Sums, UnknownPoolingError
 from .pixels import PixelRange
+from .real_values import NetworkFailedError, as_map, first_line, values_of
 from .reference_image import pink_image
 from .tracing import TracedNetwork
 
@@ -39,10 +40,6 @@ SMALL = 7
 # A unit that hardly varies, or whose inputs cancel, is known only as well as float32 adds up:
 # shares of what is summed for it, and for the layer's largest unit, below which no spread counts.
 _OWN_FLOOR, _LAYER_FLOOR = 1e-2, 1e-3
-
-
-class _NetworkFailedError(Exception):
-    """The network itself cannot run on an image."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ def verify(
         progress("Checking kernels", done / len(images))
         try:
             _compare(network, sites, composition, layers, image, image is network.example)
-        except _NetworkFailedError as error:
+        except NetworkFailedError as error:
             sentence = f"no kernel was checked: the network fails on a noise image ({error})"
             return Verified(_with_sentences(composition, [sentence]), ())
     progress("Checking kernels", 1.0)
@@ -186,7 +183,7 @@ def _compare(
     for name in readers:
         after.setdefault(sites[name].after, []).append(sites[name])
     held: dict[str, Floats] = {}
-    for node, value in _values(network, image):
+    for node, value in values_of(network, image):
         for layer in before.get(node, ()):
             layer.compare(value, held, reference)
             for name in {connection.source for connection in layer.connections}:
@@ -194,45 +191,9 @@ def _compare(
                 if not readers[name]:
                     held.pop(name, None)
         for site in after.get(node, ()):
-            given = _as_map(value, site, channels[site.layer])
+            given = as_map(value, site, channels[site.layer])
             if given is not None and readers[site.layer]:
                 held[site.layer] = given.copy()
-
-
-def _values(network: TracedNetwork, image: Tensor) -> Iterator[tuple[Node, object]]:
-    values: Iterator[tuple[Node, object]] | None = None
-    while True:
-        try:
-            values = network.values(image) if values is None else values
-            given = next(values, None)
-        except Exception as error:  # What a network does with an image is up to its author.
-            reason = f"{type(error).__name__}: {_first_line(error)}"
-            raise _NetworkFailedError(reason) from error
-        if given is None:
-            return
-        yield given
-
-
-def _as_map(value: object, site: Site, channels: int) -> Floats | None:
-    """Return a node's value with the axes (unit, row, column); None if it has no such units."""
-    if not isinstance(value, Tensor) or value.ndim == 0 or len(value) != 1:
-        return None
-    layout = site.layout
-    if "f" in layout:
-        value, layout = value.reshape(1, -1, site.rows, site.columns), "ncyx"
-    if len(layout) != value.ndim or "c" not in layout:
-        return None
-    moved = value[0].movedim(layout.index("c") - 1, 0)
-    if "t" in layout:
-        if moved.shape[1] != site.rows * site.columns:
-            return None
-        moved = moved.reshape(len(moved), site.rows, site.columns)
-    elif moved.ndim == 1:
-        moved = moved[:, None, None]
-    if moved.ndim != 3 or len(moved) != channels:
-        return None
-    found: Floats = moved.float().numpy()
-    return found
 
 
 @dataclass(eq=False)
@@ -262,7 +223,7 @@ class _Layer:
 
     def compare(self, value: object, held: Mapping[str, Floats], reference: bool) -> None:
         """Compare one image's real pre-activation with what the kernels give."""
-        real = _as_map(value, self.site, self.layer.channels)
+        real = as_map(value, self.site, self.layer.channels)
         if real is None or self.layer.bias is None:
             self.fault = "its tensor has no such units"
             return
@@ -274,7 +235,7 @@ class _Layer:
             for connection in self.connections:
                 sums.add(connection, held[connection.source], self.rows, self.columns)
         except (LookupError, ValueError, RuntimeError) as error:
-            self.fault = f"its kernels do not fit what they read ({_first_line(error)})"
+            self.fault = f"its kernels do not fit what they read ({first_line(error)})"
             return
         except UnknownPoolingError as error:
             self.fault = f"a pooling that the check does not know: {error}"
@@ -454,7 +415,3 @@ def _percent(share: float) -> str:
 def _rounded(value: float | None) -> float | None:
     """Return a share that JSON can hold."""
     return None if value is None else float(f"{min(value, 1e9):.2e}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
