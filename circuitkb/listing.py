@@ -22,6 +22,7 @@ from circuitkb.selections import (
     chosen,
 )
 from circuitkb.stores.base import DEFAULT_TIMEOUT, Store
+from circuitkb.stores.query_bounds import check_parameters
 
 if TYPE_CHECKING:
     from circuitkb.queries.catalogue import Question
@@ -62,9 +63,10 @@ class Listing:
 
         Raises
         ------
-        CypherError, QueryRefusedError, QueryTimeoutError
+        CypherError, QueryRefusedError, QueryTimeoutError, QueryMemoryError
         """
-        return self._runner(Statement(cypher, parameters or {}), timeout=timeout, limit=limit)
+        given = {} if parameters is None else parameters
+        return self._runner(Statement(cypher, given), timeout=timeout, limit=limit)
 
     def stream(
         self,
@@ -81,9 +83,9 @@ class Listing:
 
         Raises
         ------
-        CypherError, QueryRefusedError, QueryTimeoutError
+        CypherError, QueryRefusedError, QueryTimeoutError, QueryMemoryError
         """
-        statement = Statement(cypher, parameters or {})
+        statement = Statement(cypher, {} if parameters is None else parameters)
         return self._runner.stream(statement, timeout=timeout, rows=rows)
 
     def ask(
@@ -112,7 +114,8 @@ class Listing:
         """
         from circuitkb.asking import ask
 
-        return ask(self.store, question, parameters or {}, timeout=timeout, limit=limit)
+        given = check_parameters(parameters)
+        return ask(self.store, question, given, timeout=timeout, limit=limit)
 
     def questions(self) -> tuple[Question, ...]:
         """Return the questions that :meth:`ask` knows, with those of ``CIRCUITKB_QUESTIONS``.

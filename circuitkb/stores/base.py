@@ -30,6 +30,9 @@ class Capability(Enum):
     SNAPSHOT_READS = "readers see the state before a write until the write is whole"
     CONCURRENT_WRITERS = "several processes may write at once"
     CHECKSUMS = "every file of a state has checksums, which a check reads"
+    LONG_POSITIONS = (
+        "integers that a query computes have 64 bits as positions, lengths and numbers of rows too"
+    )
     NOTHING_BESIDE = "the graph holds the knowledge base alone: no nodes of the store's own"
 
 

@@ -137,7 +137,7 @@ def _opened(graph: Path | None, timeout: float) -> QueryProcess:
     process = take()
     try:
         place = None if graph is None else str(graph)
-        process.call("open", place, timeout, seconds=PATIENCE)
+        process.call("open", place, float(timeout), seconds=PATIENCE)
     except BaseException:
         process.kill()
         raise

@@ -94,7 +94,7 @@ class ServerStore:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What this engine can do."""
-        return frozenset({Capability.CONCURRENT_WRITERS})
+        return frozenset({Capability.CONCURRENT_WRITERS, Capability.LONG_POSITIONS})
 
     def ensure_schema(self) -> None:
         """Make the marker, constraints and indexes, if they are not there.
