@@ -20,6 +20,7 @@ def serve(address: str | os.PathLike[str] | None) -> None:
         There is no knowledge base.
     """
     try:
+        from .messages import standard_streams
         from .server import build
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "mcp":
@@ -31,5 +32,5 @@ def serve(address: str | os.PathLike[str] | None) -> None:
     from circuitkb import __version__
     from circuitkb.opening import open
 
-    with open(address, create=False) as kb:
+    with open(address, create=False) as kb, standard_streams():
         build(kb, __version__).run()
