@@ -131,7 +131,7 @@ def pieces(
 
 def _checked(cypher: Any, parameters: Any, timeout: float) -> tuple[str, dict[str, Any], float]:
     """Return a query that may be sent, and the seconds that are left of its time."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + float(timeout)
     cypher = check_text(cypher)
     refuse(cypher, tokens_of(cypher))
     given = check_parameters(parameters)
