@@ -200,4 +200,9 @@ def _explain(error: Exception, path: str, kind: str) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[0][:200] if lines else type(error).__name__
     place = f"module {path!r} ({kind})" if path else f"the network ({kind})"
+    if "data-dependent" in reason:
+        return (
+            f"Cannot trace {place}: which operations it runs depends on the values in its image "
+            "(an if or a loop over a tensor).\nGive the path that is meant a module of its own."
+        )
     return f"Cannot trace {place}: {type(error).__name__}: {reason}"

@@ -184,16 +184,17 @@ def _compare(
         after.setdefault(sites[name].after, []).append(sites[name])
     held: dict[str, Floats] = {}
     for node, value in values_of(network, image):
+        # First what the node gives: a nonlinearity may read features as they are.
+        for site in after.get(node, ()):
+            given = as_map(value, site, channels[site.layer])
+            if given is not None and readers[site.layer]:
+                held[site.layer] = given.copy()
         for layer in before.get(node, ()):
             layer.compare(value, held, reference)
             for name in {connection.source for connection in layer.connections}:
                 readers[name].discard(layer.name)
                 if not readers[name]:
                     held.pop(name, None)
-        for site in after.get(node, ()):
-            given = as_map(value, site, channels[site.layer])
-            if given is not None and readers[site.layer]:
-                held[site.layer] = given.copy()
 
 
 @dataclass(eq=False)
@@ -389,9 +390,15 @@ def _corrected(composition: Composition, checks: Sequence[LayerCheck]) -> Compos
 def _bordered(layer: ComposedLayer) -> str:
     """Say where on its map one kernel for all positions cannot be exact."""
     top, bottom, left, right = layer.margin
+    rows, columns = layer.height or 1, layer.width or 1
+    if top + bottom == rows - 1 and left + right == columns - 1:
+        return (
+            f"edges into {layer.name} are those of the centre of its map of {rows} by {columns} "
+            "alone: kernels differ from position to position"
+        )
     return (
-        f"edges into {layer.name} are exact but for the border of its map of {layer.height} by "
-        f"{layer.width}: {top} rows above, {bottom} below, {left} columns left, {right} right"
+        f"edges into {layer.name} are exact but for the border of its map of {rows} by {columns}: "
+        f"{top} rows above, {bottom} below, {left} columns left, {right} right"
     )
 
 

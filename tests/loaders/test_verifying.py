@@ -338,3 +338,23 @@ def test_the_images_shown_lie_between_black_and_white(convolutions: TracedNetwor
         assert (high <= [1, 3, 2]).all()
         assert (high - low > [0.8, 1.6, 3.2]).all()
     assert not np.allclose(shown[0], shown[1])
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [(nn.ReLU(),), (nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Hardtanh(0, 3), nn.Sigmoid())],
+    ids=str,
+)
+def test_a_nonlinearity_of_features_as_they_are_is_no_alarm(parts: tuple[nn.Module, ...]) -> None:
+    found = checked(stack(*parts))
+    assert found.composition.not_composed == ()
+    assert len(found.checks) == sum(not isinstance(part, nn.Conv2d) for part in parts)
+    assert all(check.anywhere < 1e-5 for check in found.checks)
+
+
+def test_edges_of_the_centre_alone_are_not_called_exact_but_for_a_border() -> None:
+    found = checked(
+        stack(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.ConvTranspose2d(4, 2, 2, 2), nn.ReLU())
+    )
+    (sentence,) = found.composition.not_composed
+    assert sentence.startswith("edges into 3 are those of the centre of its map of 18 by 18 alone")
