@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.moving.files_folder import ABOUT
+from circuitkb.prerequisites import some
 from circuitkb.reports import LoadReport
 from circuitkb.schema.errors import SourceError, StoreError, UnknownSourceError
 from circuitkb.schema.progress import Progress
@@ -144,8 +145,7 @@ def _twins(store: Store, loadable: Loadable) -> tuple[str, ...]:
         None: "has the same weights as",
     }
     return tuple(
-        f"{loadable.name} {sentences[another]} {', '.join(names)}."
-        for another, names in told.items()
+        f"{loadable.name} {sentences[another]} {some(names)}." for another, names in told.items()
     )
 
 

@@ -149,7 +149,7 @@ def _observations(store: Store, wanted: Sequence[str]) -> Iterator[str]:
     )
     if only := [model for model in wanted if model in published - done]:
         yield (
-            f"{_some(only)}: only published weights are known, so it was shown no stimuli and "
+            f"{some(only)}: only published weights are known, so it was shown no stimuli and "
             "nothing was measured here."
         )
 
@@ -170,10 +170,17 @@ def _evidence(store: Store, wanted: Sequence[str]) -> Iterator[str]:
 def _models_without(wanted: Sequence[str], done: set[str], what: str, remedy: str) -> Iterator[str]:
     """Name the models that something was not done to."""
     if left := [model for model in wanted if model not in done]:
-        yield f"{_some(left)}: {what}. {remedy.format(left[0] if len(left) == 1 else 'MODEL')}"
+        yield f"{some(left)}: {what}. {remedy.format(left[0] if len(left) == 1 else 'MODEL')}"
 
 
-def _some(models: Sequence[str]) -> str:
+def some(models: Sequence[str]) -> str:
+    """Return the names of a few models, and of more how many there are.
+
+    Examples
+    --------
+    >>> some(["a", "b"]), some(list("abcdef"))
+    ('a, b', 'a, b, c, d and 2 more')
+    """
     more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
     return ", ".join(models[:_NAMED]) + more
 

@@ -87,7 +87,12 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
 def check_ordinary(tensors: Mapping[str, Tensor], file: Path) -> None:
     """Raise :class:`CheckpointError` for tensors whose values do not stand in the file."""
     for name, tensor in tensors.items():
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        if tensor.is_meta:
+            raise CheckpointError(
+                f"{file.name}: {shown(name)} has no values (it is a meta tensor): save the network "
+                "after its weights are loaded."
+            )
+        if tensor.layout != torch.strided or tensor.is_quantized:
             raise CheckpointError(
                 f"{file.name}: {shown(name)} is sparse or quantised; save it as an ordinary tensor."
             )

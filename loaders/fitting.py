@@ -108,7 +108,8 @@ def fit(
             if not again.faults:
                 put(rebuilt, again.tensors, file=file)
                 before = found.wanted[found.reshaped[0]][0]
-                head = f"{file.name} has {classes} classes instead of {before}, and so its network."
+                count = f"{classes} class{'es' if classes != 1 else ''}"
+                head = f"{file.name} has {count} instead of {before}, and so its network."
                 return Fitted(rebuilt, (*notes, head))
         if not found.faults:
             put(module, found.tensors, file=file)

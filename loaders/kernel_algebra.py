@@ -279,8 +279,8 @@ def _sum(one: Part, other: Part) -> Part | None:
         return part.over(
             targets,
             sources,
-            torch.searchsorted(targets, part.targets),
-            torch.searchsorted(sources, part.sources),
+            torch.searchsorted(targets, part.targets.contiguous()),
+            torch.searchsorted(sources, part.sources.contiguous()),
         )
 
     first = spread(one)

@@ -145,6 +145,12 @@ def test_a_file_without_named_tensors_says_so(tmp_path: Path, content: Any) -> N
         read_tensors(tmp_path / "w.pt")
 
 
+def test_tensors_without_values_are_named(tmp_path: Path) -> None:
+    torch.save({"conv.weight": torch.empty(3, device="meta")}, tmp_path / "w.pt")
+    with pytest.raises(CheckpointError, match=r"conv\.weight has no values"):
+        read_tensors(tmp_path / "w.pt")
+
+
 def test_sparse_tensors_are_named(tmp_path: Path) -> None:
     torch.save({"conv.weight": torch.eye(3).to_sparse()}, tmp_path / "w.pt")
     with pytest.raises(CheckpointError, match=r"conv\.weight is sparse"):
