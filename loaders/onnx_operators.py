@@ -140,12 +140,24 @@ def _global_max_pool(call: Call) -> nn.Module:
     return nn.AdaptiveMaxPool2d(1)
 
 
+def _clip(call: Call) -> nn.Module | None:
+    if call.version < 11:
+        return None
+    low, high = (None if (v := call.known(n, "bounds")) is None else v.item() for n in (1, 2))
+    if low is not None and high is not None:
+        return None
+    if low is None and high is None:
+        return nn.Identity()
+    return Applied(lambda value: torch.clamp(value, low, high))
+
+
 Maker = Callable[[Call], nn.Module | None]
 
 OPERATORS: dict[str, Maker] = {
     "Pad": _pad,
     "Resize": resized,
     "Upsample": resized,
+    "Clip": _clip,
     "Conv": convolution,
     "ConvTranspose": transposed_convolution,
     "MaxPool": max_pool,
@@ -164,6 +176,7 @@ OPERATORS: dict[str, Maker] = {
 """By the operator's name; None from one of them leaves the node to onnx2torch."""
 
 WITH_THEIR_VERSION = frozenset(OPERATORS) - {
-    "Conv", "ConvTranspose", "MaxPool", "AveragePool", "Flatten", "DepthToSpace", "SpaceToDepth",
+    "Clip", "Conv", "ConvTranspose", "MaxPool", "AveragePool", "Flatten", "DepthToSpace",
+    "SpaceToDepth",
 }  # fmt: skip
 """Those that are read as the file has them, whatever version the others are brought to."""

@@ -238,3 +238,23 @@ def test_a_dropout_that_also_gives_its_mask_passes_its_input_on(tmp_path: Path) 
         node("Relu", ["d"], ["out"], name="act"),
     ]
     compare(model(nodes, {}, inputs=[("image", SHAPE)], opset=10), tmp_path)
+
+
+@pytest.mark.parametrize("opset", [7, 11, 13, 18])
+@pytest.mark.parametrize(
+    "bounds", [(0.0, None), (-0.5, None), (None, 0.5), (0.0, 6.0), (None, None)]
+)
+def test_a_clip_with_a_bound_left_out_is_exact(
+    tmp_path: Path, bounds: tuple[float | None, float | None], opset: int
+) -> None:
+    names = ("min", "max")
+    if opset < 11:
+        given = {k: v for k, v in zip(names, bounds, strict=True) if v is not None}
+        network = one("Clip", {}, opset, **given)
+    else:
+        stored = {
+            name if bound is not None else f"_{name}": np.array(bound or 0, np.float32)
+            for name, bound in zip(names, bounds, strict=True)
+        }
+        network = one("Clip", stored, opset)
+    compare(network, tmp_path)
