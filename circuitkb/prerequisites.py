@@ -127,19 +127,14 @@ def _circuits(store: Store, wanted: Sequence[str]) -> Iterator[str]:
 
 
 def _searches(store: Store, wanted: Sequence[str]) -> Iterator[str]:
-    done = {
-        row[0] for row in store.read("MATCH (i:Import {kind: 'find'}) RETURN i.model AS model").rows
-    }
+    done = _models_with(store, "find")
     yield from _models_without(
         wanted, done, "not searched yet", "To search: circuitkb find union --model {}"
     )
 
 
 def _observations(store: Store, wanted: Sequence[str]) -> Iterator[str]:
-    done = {
-        row[0]
-        for row in store.read("MATCH (i:Import {kind: 'observe'}) RETURN i.model AS model").rows
-    }
+    done = _models_with(store, "observe")
     published = {
         row[0]
         for row in store.read("MATCH (m:Model {weights: 'published'}) RETURN m.id AS model").rows
@@ -152,6 +147,12 @@ def _observations(store: Store, wanted: Sequence[str]) -> Iterator[str]:
             f"{some(only)}: only published weights are known, so it was shown no stimuli and "
             "nothing was measured here."
         )
+
+
+def _models_with(store: Store, kind: str) -> set[str]:
+    """Return the models that something was done to, as their Imports say."""
+    text = "MATCH (i:Import {kind: $kind}) RETURN i.model AS model"
+    return {row[0] for row in store.read(text, {"kind": kind}, limit=None).rows}
 
 
 def _matches(store: Store, wanted: Sequence[str]) -> Iterator[str]:
