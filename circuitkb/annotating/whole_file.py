@@ -10,6 +10,7 @@ from pathlib import Path
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.stores.disk import disk_errors, sync, umask
+from circuitkb.stores.unfinished import SUFFIX, held, prefix, remove_left_behind
 
 
 @contextmanager
@@ -34,11 +35,12 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     check_target(target, overwrite=overwrite)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, made = tempfile.mkstemp(prefix=".", suffix=".unfinished", dir=target.parent)
+        remove_left_behind(target, own=lambda name: False)
+        descriptor, made = tempfile.mkstemp(prefix=prefix(target), suffix=SUFFIX, dir=target.parent)
         os.close(descriptor)
     unfinished = Path(made)
     try:
-        with disk_errors(target):
+        with disk_errors(target), held(unfinished):
             yield unfinished
             unfinished.chmod(0o666 & ~umask())  # it is private until it is whole
             sync(unfinished)

@@ -14,6 +14,7 @@ from typing import Any
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.stores.disk import bring_to_disk, disk_errors, sync, umask
+from circuitkb.stores.unfinished import SUFFIX, held, prefix, remove_left_behind
 
 ABOUT = "circuitkb.json"
 """The file that makes a folder an export of ours."""
@@ -51,10 +52,11 @@ def whole_folder(target: Path, *, force: bool) -> Iterator[Path]:
     check_target(target, force=force)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
+        remove_left_behind(target, own=lambda name: _WRITTEN.fullmatch(name) is not None)
+        made = tempfile.mkdtemp(prefix=prefix(target), suffix=SUFFIX, dir=target.parent)
     unfinished = Path(made)
     try:
-        with disk_errors(target):
+        with disk_errors(target), held(unfinished):
             yield unfinished
             unfinished.chmod(0o777 & ~umask())  # it is private until it is whole
             bring_to_disk(unfinished)
