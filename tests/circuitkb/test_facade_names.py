@@ -23,8 +23,8 @@ def run(code: str) -> str:
 def test_the_public_names_are_these() -> None:
     assert circuitkb.__all__ == [
         "FeatureId", "KnowledgeBase", "Pattern", "Result", "Union", "__version__", "above",
-        "at_least", "at_most", "below", "between", "containing", "edge", "ending_with", "errors",
-        "feature", "mirror", "missing", "near", "one_of", "open", "starting_with",
+        "at_least", "at_most", "below", "between", "check", "containing", "edge", "ending_with",
+        "errors", "feature", "mirror", "missing", "near", "one_of", "open", "starting_with",
     ]  # fmt: skip
     assert dir(circuitkb) == sorted(circuitkb.__all__)
 
