@@ -8,7 +8,7 @@ must not become a wrong answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from .pixels import PixelRange
 from .real_values import NetworkFailedError, as_map, first_line, values_of
 from .reference_image import pink_image
 from .tracing import TracedNetwork
+from .unit_axes import read_across
 
 BOUND = 1e-3
 """Largest error of a unit, as a share of the spread of its real values, that passes."""
@@ -137,16 +138,17 @@ def verify(
     images = _images(network.example.shape[1:], pixels)
     if any(layer.gated for layer in layers):
         images = [network.example, *images]
-    for done, image in enumerate(images):
-        progress("Checking kernels", done / len(images))
-        try:
+    try:
+        for done, image in enumerate(images):
+            progress("Checking kernels", done / len(images))
             _compare(network, sites, composition, layers, image, image is network.example)
-        except NetworkFailedError as error:
-            sentence = f"no kernel was checked: the network fails on a noise image ({error})"
-            return Verified(_with_sentences(composition, [sentence]), ())
+        across = read_across(network, sites, composition, images[-1])
+    except NetworkFailedError as error:
+        sentence = f"no kernel was checked: the network fails on a noise image ({error})"
+        return Verified(_with_sentences(composition, [sentence]), ())
     progress("Checking kernels", 1.0)
     checks = tuple(layer.result() for layer in layers)
-    return Verified(_corrected(composition, checks), checks)
+    return Verified(_corrected(composition, checks, across), checks)
 
 
 def _into(layer: ComposedLayer, composition: Composition) -> list[Connection]:
@@ -326,7 +328,9 @@ def _divided(errors: NDArray[np.floating], scale: NDArray[np.float64]) -> NDArra
     return shares
 
 
-def _corrected(composition: Composition, checks: Sequence[LayerCheck]) -> Composition:
+def _corrected(
+    composition: Composition, checks: Sequence[LayerCheck], across: Collection[str]
+) -> Composition:
     """Mark or leave out what does not hold, and say so."""
     sentences: list[str] = []
     wrong: dict[str, str] = {}
@@ -352,6 +356,11 @@ def _corrected(composition: Composition, checks: Sequence[LayerCheck]) -> Compos
                 f"edges into {check.layer} are off by {_percent(check.anywhere)} of the spread of "
                 f"its values {_where(check)}: they are marked gated"
             )
+    for name in sorted(across):
+        wrong[name] = (
+            f"edges into {name} are left out: its units are places of the image, not channels (a "
+            "change in one corner shows in few of them)"
+        )
     gated = {found.target for found in composition.connections if found.path == "gated"}
     sentences += [
         _bordered(layer)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from circuitkb.loaders import channel_rules, operations
+from circuitkb.loaders import channel_rules, composition, operations
 from circuitkb.loaders.composed import Composition
 from circuitkb.loaders.composition import Composer
 from circuitkb.loaders.linear_form import LinearForm
@@ -358,3 +358,43 @@ def test_edges_of_the_centre_alone_are_not_called_exact_but_for_a_border() -> No
     )
     (sentence,) = found.composition.not_composed
     assert sentence.startswith("edges into 3 are those of the centre of its map of 18 by 18 alone")
+
+
+class _Heads(nn.Module):
+    """Classes at each place, as detectors give them; the places before or behind the classes."""
+
+    def __init__(self, *, places_first: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.features, self.head = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 1)
+        self.places_first = places_first
+
+    def forward(self, image: Tensor) -> Tensor:
+        # Sorting loses what composition knows of the axes, and stays at each place.
+        found = self.head(self.features(image).relu()).flatten(2).sort(1).values
+        return found.transpose(1, 2) if self.places_first else found
+
+
+@pytest.mark.parametrize(("places_first", "wrong"), [(False, True), (True, False)])
+def test_places_that_a_rule_takes_for_units_are_told_by_the_network(
+    monkeypatch: pytest.MonkeyPatch, places_first: bool, wrong: bool
+) -> None:
+    monkeypatch.setattr(composition, "certain_layout", lambda network, node: "ntc")
+    said = checked(_Heads(places_first=places_first)).composition.not_composed
+    across = [line for line in said if "its units are places of the image, not channels" in line]
+    assert bool(across) is wrong
+
+
+def test_tokens_that_see_the_whole_image_are_no_alarm() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.patches, self.mix = nn.Conv2d(3, 8, 3, 3), nn.Linear(8, 40)
+
+        def forward(self, image: Tensor) -> Tensor:
+            tokens = self.patches(image).flatten(2).transpose(1, 2)
+            return self.mix(tokens + tokens.mean(1, keepdim=True)).relu()
+
+    said = checked(Tokens()).composition.not_composed
+    assert not [line for line in said if "places of the image" in line]
