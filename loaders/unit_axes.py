@@ -25,18 +25,23 @@ _CORNER = 8
 """The changed corner has one part in so many of the image's rows and columns, at least a pixel."""
 
 _MOST_UNTOUCHED = 0.5
-"""Share of units that may see nothing of it, as dead ones do."""
+"""Share of units that may see nothing of it, among those that tell two images apart at all."""
 
-_NOISE = 1e-5
-"""Changes below this share of a tensor's largest value are rounding."""
+_NOISE = 1e-6
+"""Changes below this share of a unit's largest value are rounding."""
 
 
 def read_across(
-    network: TracedNetwork, sites: Mapping[str, Site], composition: Composition, image: Tensor
+    network: TracedNetwork,
+    sites: Mapping[str, Site],
+    composition: Composition,
+    image: Tensor,
+    other: Tensor,
 ) -> set[str]:
     """Return the layers whose units are places of the image and whose places are its channels.
 
-    Looked at are layers that lie in tensors of three axes; the network runs twice if there are any.
+    Looked at are layers that lie in tensors of three axes; the network runs three times if there
+    are any: on an image, on one that differs in a corner, and on another one.
     """
     channels = {layer.name: layer.channels for layer in composition.layers}
     listed = {
@@ -52,7 +57,8 @@ def read_across(
     changed[..., :rows, :columns] = image.max() + image.min() - image[..., :rows, :columns] + 0.5
     before = _maps(network, listed, channels, image)
     after = _maps(network, listed, channels, changed)
-    return {name for name in before if _is_read_across(before[name], after[name])}
+    apart = _maps(network, listed, channels, other)
+    return {name for name in before if _is_read_across(before[name], after[name], apart[name])}
 
 
 def _maps(
@@ -71,17 +77,24 @@ def _maps(
     return found
 
 
-def _is_read_across(before: Floats, after: Floats) -> bool:
+def _is_read_across(image: Floats, corner: Floats, other: Floats) -> bool:
     """Return whether most units see nothing of a change that shows at every place.
+
+    Units that tell no two images apart say nothing.
 
     Examples
     --------
-    >>> still, seen = np.zeros((9, 3, 1), np.float32), np.zeros((9, 3, 1), np.float32)
-    >>> seen[0] = 1  # one of nine "units" sees it, at each of three "places"
-    >>> _is_read_across(still, seen), _is_read_across(still.T, seen.T)
+    >>> image, other = np.ones((9, 3, 1), np.float32), np.zeros((9, 3, 1), np.float32)
+    >>> corner = image.copy()
+    >>> corner[0] = 2  # one of nine "units" sees it, at each of three "places"
+    >>> _is_read_across(image, corner, other), _is_read_across(image.T, corner.T, other.T)
     (True, False)
     """
-    bound = _NOISE * float(np.abs(before).max(initial=1e-12))
-    seen = np.abs(after - before).reshape(len(before), -1) > bound
-    untouched = 1.0 - float(seen.any(axis=1).mean())
-    return bool(untouched > _MOST_UNTOUCHED and seen.any(axis=0).all())
+    bound = _NOISE * np.abs(image).max(axis=(1, 2), initial=1e-30)[:, None]
+    seen, differs = (
+        np.abs(values - image).reshape(len(image), -1) > bound for values in (corner, other)
+    )
+    alive = differs.any(axis=1)
+    if not alive.any() or not seen.any(axis=0).all():
+        return False
+    return float(seen[alive].any(axis=1).mean()) < 1.0 - _MOST_UNTOUCHED

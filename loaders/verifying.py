@@ -142,7 +142,7 @@ def verify(
         for done, image in enumerate(images):
             progress("Checking kernels", done / len(images))
             _compare(network, sites, composition, layers, image, image is network.example)
-        across = read_across(network, sites, composition, images[-1])
+        across = read_across(network, sites, composition, images[-1], images[-2])
     except NetworkFailedError as error:
         sentence = f"no kernel was checked: the network fails on a noise image ({error})"
         return Verified(_with_sentences(composition, [sentence]), ())
