@@ -18,6 +18,9 @@ from circuitkb.schema.ids import FeatureId
 SAMPLES = Path(__file__).parent / "samples"
 
 
+ONE, TWO = ("ckb:" + digit * 32 for digit in "12")
+
+
 def lines_of(tmp_path: Path, data: str | bytes, **said: Any) -> list[Line]:
     path = tmp_path / "labels.csv"
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
@@ -119,7 +122,7 @@ def test_every_column_has_its_field(tmp_path: Path) -> None:
             "created": "2020-01-01T00:00:00Z",
             "license": "MIT",
             "fingerprint": "0" * 64,
-            "supersedes": "ckb:1 ckb:2",
+            "supersedes": f"{ONE} {TWO}",
             "scores": '[{"name": "s", "value": 1}]',
             "evidence": '[{"type": "other"}]',
             "ext": '{"a": 1}',
@@ -148,7 +151,10 @@ def test_every_column_has_its_field(tmp_path: Path) -> None:
         "source": {"uri": "urn:x", "path": "p", "commit": "abcdef0", "locator": "page 3"},
         "created": "2020-01-01T00:00:00Z",
         "license": "MIT",
-        "supersedes": ["ckb:1", "ckb:2"],
+        "supersedes": [
+            ONE,
+            TWO,
+        ],
         "scores": [{"name": "s", "value": 1}],
         "evidence": [{"type": "other"}],
         "ext": {"a": 1, "note": "mine"},
@@ -182,9 +188,15 @@ def test_edges_circuits_and_annotations_are_targets_too(tmp_path: Path) -> None:
     )
     assert circuit["target"]["members"][0]["unit"]["layer"] == "a"
     review = record_of(
-        tmp_path, {"annotation": "ckb:1", "kind": "review", "verdict": "agree", "author": "ada"}
+        tmp_path,
+        {
+            "annotation": ONE,
+            "kind": "review",
+            "verdict": "agree",
+            "author": "ada",
+        },
     )
-    assert review["target"] == {"type": "annotation", "id": "ckb:1"}
+    assert review["target"] == {"type": "annotation", "id": ONE}
 
 
 @pytest.mark.parametrize(("base", "expected"), [(0, 418), (1, 417)])
@@ -301,7 +313,10 @@ def test_a_formula_is_rejected_in_every_column(tmp_path: Path, cell: str) -> Non
         ({"target": "m/l:1", "label": "", "lang": "en"}, "label: it is empty"),
         ({"target": "m/l:1", "layer": "k"}, "layer: it says nothing of a row about 'target'"),
         ({"circuit": "c", "basis": "nmf"}, "basis: it says nothing"),
-        ({"annotation": "ckb:1", "fingerprint": "0"}, "fingerprint: it says nothing"),
+        (
+            {"annotation": ONE, "fingerprint": "0"},
+            "fingerprint: it says nothing",
+        ),
         ({"target": "m/l:1", "members": "[]"}, "members: it says nothing"),
         ({"target": "m/l:1", "label": "a\0b"}, "label: a NUL character"),
         ({"target": "m/l:1", "label": "a\0é"}, "label: a NUL character"),
