@@ -195,7 +195,8 @@ def _expected(source: Store, models: Sequence[str] | None) -> int:
     chosen = None if models is None else list(models)
     rows = source.read(cypher, {"models": chosen}, limit=None).rows
     # What a graph says of itself may be anything: progress must go forward all the same.
-    return max(1, sum(2 * max(features, 0) + max(edges, 0) for features, edges in rows))
+    counts = (2 * max(int(features), 0) + max(int(edges), 0) for features, edges in rows)
+    return max(1, sum(counts))
 
 
 def _held(
