@@ -95,6 +95,17 @@ def run(
     return place
 
 
+def sources_of(models: Sequence[str] | None = None) -> Mapping[str, str]:
+    """Return what the demo loads: the published circuits and these networks, or its own two.
+
+    Examples
+    --------
+    >>> list(sources_of(["efficientnet_lite0"]))
+    ['inceptionv1', 'efficientnet_lite0']
+    """
+    return {PUBLISHED: SOURCES[PUBLISHED]} | {name: name for name in models} if models else SOURCES
+
+
 def figure_of(address: str | Path) -> Path:
     """Return where the figure goes if nobody says.
 

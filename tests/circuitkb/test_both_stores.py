@@ -27,6 +27,8 @@ from tests.cli.conftest import Program, Run
 from tests.stores.contents import Record, content_of
 from tests.stores.factories import FACTORIES
 
+pytestmark = pytest.mark.server
+
 HEAD = "inceptionv1/mixed4b:418"
 KINDS = [factory for factory in FACTORIES if factory.name in ("embedded", "neo4j")]
 NETWORKS = ("first", "second")

@@ -75,6 +75,7 @@ def imported(
 
 
 @pytest.mark.slow
+@pytest.mark.server
 def test_every_value_comes_back_as_it_was_and_circuitkb_takes_the_database_for_its_own(
     imported: tuple[GraphRows, Path, str],
 ) -> None:

@@ -25,6 +25,7 @@ class Factory:
 
     name: str
     open: Callable[[Path], Store]
+    is_a_server: bool = False
 
     @contextmanager
     def held(self, place: Path) -> Iterator[Store]:
@@ -95,6 +96,8 @@ def _server(place: Path, **options: Any) -> Store:
 
 FACTORIES = (
     Factory("embedded", lambda place: open_store(place / "zoo.ckb")),
-    Factory("neo4j", _server),
-    Factory("neo4j-staged", lambda place: _server(place, rows_in_a_transaction=0)),
+    Factory("neo4j", _server, is_a_server=True),
+    Factory(
+        "neo4j-staged", lambda place: _server(place, rows_in_a_transaction=0), is_a_server=True
+    ),
 )

@@ -30,6 +30,8 @@ from circuitkb.stores.server.query_faults import query_error
 from .contents import network, values
 from .factories import FACTORIES
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:

@@ -26,6 +26,8 @@ from .contents import network, values
 from .factories import FACTORIES
 from .hostile_queries import NOT_SENT, SERVER_NO_CYPHER, SERVER_WRITES
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:

@@ -61,12 +61,14 @@ def everything(address: str) -> list[Any]:
     return tell(address, "MATCH (n) RETURN labels(n), properties(n) ORDER BY elementId(n)")
 
 
+@pytest.mark.server
 def test_an_empty_database_is_an_empty_knowledge_base(address: str) -> None:
     with opened(address) as store:
         assert content_of(store) == content([])
     assert everything(address) == [], "looking makes nothing"
 
 
+@pytest.mark.server
 def test_nothing_there_is_said_with_what_makes_one(address: str) -> None:
     with pytest.raises(StoreNotFoundError, match=rf"circuitkb load .* --kb {address}"):
         open_store(address, create=False)
@@ -74,6 +76,7 @@ def test_nothing_there_is_said_with_what_makes_one(address: str) -> None:
 
 
 @pytest.mark.parametrize("create", [True, False])
+@pytest.mark.server
 def test_somebody_elses_data_are_never_touched(address: str, create: bool) -> None:
     tell(address, "CREATE (:Person {name: 'Ada'})-[:KNOWS]->(:Feature {id: 'theirs'})")
     before = everything(address)
@@ -83,6 +86,7 @@ def test_somebody_elses_data_are_never_touched(address: str, create: bool) -> No
     assert everything(address) == before
 
 
+@pytest.mark.server
 def test_data_that_came_after_looking_are_not_touched_either(address: str) -> None:
     with opened(address) as store:
         tell(address, "CREATE (:Person {name: 'Ada'})")
@@ -92,6 +96,7 @@ def test_data_that_came_after_looking_are_not_touched_either(address: str) -> No
     assert everything(address) == before
 
 
+@pytest.mark.server
 def test_another_format_version_is_named_with_the_remedy(address: str) -> None:
     with opened(address) as store:
         store.write(network())
@@ -102,6 +107,7 @@ def test_another_format_version_is_named_with_the_remedy(address: str) -> None:
     assert everything(address) == before
 
 
+@pytest.mark.server
 def test_constraints_and_indexes_are_made_once_and_old_ones_go(address: str) -> None:
     with opened(address) as store:
         store.ensure_schema()
@@ -121,6 +127,7 @@ def test_constraints_and_indexes_are_made_once_and_old_ones_go(address: str) -> 
     assert "circuitkb_test_old" not in names
 
 
+@pytest.mark.server
 def test_the_database_may_be_named(address: str) -> None:
     with opened(f"{address}/neo4j") as store:
         store.write(network())
@@ -131,6 +138,7 @@ def test_the_database_may_be_named(address: str) -> None:
         open_store(f"{address}/zoo")
 
 
+@pytest.mark.server
 def test_a_routing_address_works_too(address: str) -> None:
     with opened(address.replace("bolt://", "neo4j://")) as store:
         store.write(network())
@@ -174,6 +182,7 @@ def test_something_else_that_listens_is_said() -> None:
             open_store(f"bolt://127.0.0.1:{port}")
 
 
+@pytest.mark.server
 def test_an_old_server_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Old:
         agent = "Neo4j/4.4.30"
@@ -183,6 +192,7 @@ def test_an_old_server_is_refused(address: str, monkeypatch: pytest.MonkeyPatch)
         open_store(address)
 
 
+@pytest.mark.server
 def test_the_arrays_lie_where_the_variable_says(address: str, arrays: Path) -> None:
     with opened(address) as store:
         folder = store.workspace("net")
@@ -191,6 +201,7 @@ def test_the_arrays_lie_where_the_variable_says(address: str, arrays: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.server
 def test_a_server_with_a_password_and_a_certificate_then_one_to_read_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from circuitkb.stores.server.values import duration_text
 from .contents import network, values
 from .factories import FACTORIES
 
+pytestmark = pytest.mark.server
+
 EXPRESSIONS = [
     "date('2021-06-30')",
     "date('0001-01-01')",

@@ -190,6 +190,8 @@ sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
 from pathlib import Path
 from circuitkb.stores.server import ServerStore, applying
 from tests.stores.test_server_writes import large
+
+pytestmark = pytest.mark.server
 applying.ROWS_AT_ONCE = 200
 store = ServerStore(sys.argv[1], create=True, arrays=Path(sys.argv[2]), rows_in_a_transaction=0)
 def progress(doing, done):

@@ -66,6 +66,7 @@ def fake(folder: Path, name: str, script: str) -> None:
 # The shared servers.
 
 
+@pytest.mark.server
 def test_each_shared_server_has_a_database_of_its_own(address: str) -> None:
     other = servers.addresses()[1]
     servers.wipe(other)
@@ -74,6 +75,7 @@ def test_each_shared_server_has_a_database_of_its_own(address: str) -> None:
     assert ask(other, "MATCH (n) RETURN n") == []
 
 
+@pytest.mark.server
 def test_a_wipe_leaves_nothing(address: str) -> None:
     before = ask(address, "SHOW INDEXES YIELD type, name")
     ask(address, "CREATE CONSTRAINT one FOR (n:Feature) REQUIRE n.id IS UNIQUE")
@@ -89,6 +91,7 @@ def test_a_wipe_leaves_nothing(address: str) -> None:
     assert ask(address, "SHOW INDEXES YIELD type, name") == before
 
 
+@pytest.mark.server
 def test_cypher_cannot_read_the_servers_files(address: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text("a,b\n", "utf-8")
@@ -99,6 +102,7 @@ def test_cypher_cannot_read_the_servers_files(address: str, tmp_path: Path) -> N
 # Servers that a contributor names.
 
 
+@pytest.mark.server
 def test_a_named_server_with_data_of_somebody_is_refused(address: str) -> None:
     ask(address, "CREATE (:Invoice)")
     with pytest.raises(ValueError, match=f"{address}, which holds data.*name one that is empty"):
@@ -106,6 +110,7 @@ def test_a_named_server_with_data_of_somebody_is_refused(address: str) -> None:
     assert ask(address, "MATCH (n) RETURN labels(n)") == [[["Invoice"]]]
 
 
+@pytest.mark.server
 def test_a_named_server_that_the_tests_took_once_is_theirs(address: str) -> None:
     servers.claim((address,))
     try:
@@ -135,6 +140,7 @@ def test_two_test_processes_share_no_named_server(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
+@pytest.mark.server
 def test_a_killed_server_starts_again_with_its_data_now_with_password_and_read_only(
     tmp_path: Path,
 ) -> None:
@@ -155,6 +161,7 @@ def test_a_killed_server_starts_again_with_its_data_now_with_password_and_read_o
 
 
 @pytest.mark.slow
+@pytest.mark.server
 def test_a_server_listens_on_loopback_alone_and_dies_with_a_killed_parent(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path\n"
@@ -177,6 +184,7 @@ def test_a_server_listens_on_loopback_alone_and_dies_with_a_killed_parent(tmp_pa
     assert wait_until(lambda: ended(server))
 
 
+@pytest.mark.server
 def test_a_port_that_is_taken_is_named(address: str, tmp_path: Path) -> None:
     taken = port(address)
     with pytest.raises(launcher.ServerError, match=rf"(?s)did not start:.*{taken}.*in use"):
@@ -288,6 +296,7 @@ def test_the_command_says_in_a_few_lines_what_is_missing(tmp_path: Path) -> None
     assert done.stdout == ""
 
 
+@pytest.mark.server
 def test_the_command_wants_a_password_that_neo4j_takes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, COMMAND, "start", "--password-from-env", "--directory", tmp_path],
@@ -301,6 +310,7 @@ def test_the_command_wants_a_password_that_neo4j_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.server
 def test_the_command_imports_files_serves_them_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     nodes, edges = tmp_path / "nodes.csv", tmp_path / "edges.csv"
     nodes.write_text("id:ID,unit:int,:LABEL\na:1,1,Feature\na:2,2,Feature\n", "utf-8")
