@@ -57,18 +57,20 @@ def made(count: int, layers: dict[str, int]) -> list[dict[str, Any]]:
     for number in range(count):
         layer = draw.choice(names)
         unit = draw.randrange(layers[layer])
-        found.append({
-            "schema": "circuitkb.annotation/1",
-            "kind": "label",
-            "label": {"text": f"word {draw.randrange(500)}", "vocabulary": "ours"},
-            "target": {"type": "feature", "model": "inceptionv1", "layer": layer, "unit": unit},
-            "author": {"id": f"labeller-{draw.randrange(10)}", "type": "human"},
-            "method": "manual",
-            "source": {"uri": f"sheet-{number}"},
-            "created": "2026-01-01",
-            "license": "CC0-1.0",
-            "confidence": round(draw.random(), 2),
-        })  # fmt: skip
+        found.append(
+            {
+                "schema": "circuitkb.annotation/1",
+                "kind": "label",
+                "label": {"text": f"word {draw.randrange(500)}", "vocabulary": "ours"},
+                "target": {"type": "feature", "model": "inceptionv1", "layer": layer, "unit": unit},
+                "author": {"id": f"labeller-{draw.randrange(10)}", "type": "human"},
+                "method": "manual",
+                "source": {"uri": f"sheet-{number}"},
+                "created": "2026-01-01",
+                "license": "CC0-1.0",
+                "confidence": round(draw.random(), 2),
+            }
+        )
     return found
 
 
@@ -96,7 +98,7 @@ def checking_ratio(records: list[dict[str, Any]]) -> tuple[float, float]:
     """Return microseconds that the check of a record takes, and how much longer jsonschema does."""
     from jsonschema import Draft202012Validator
 
-    from circuitkb.loaders.annotations.checking import problems_of, schema
+    from circuitkb.loaders.annotation_formats.checking import problems_of, schema
 
     problems_of(records[0])
     start = time.perf_counter()
@@ -114,7 +116,7 @@ def main() -> None:
     arguments.add_argument("--records", type=int, default=100_000)
     arguments.add_argument("--kb", help="an empty knowledge base; an embedded one if not given")
     given = arguments.parse_args()
-    from circuitkb.loaders.published_files import read_published
+    from circuitkb.loaders.published.files import read_published
 
     records = made(given.records, dict(read_published("published:inceptionv1").layers))
     micros, ratio = checking_ratio(records[:SAMPLE])

@@ -15,7 +15,7 @@ import sys
 import time
 
 import circuitkb as ckb
-from circuitkb.queries.catalogue import questions
+from circuitkb.queries.questions.catalogue import questions
 
 MOST_SECONDS = 0.3
 

@@ -38,16 +38,16 @@ import torch
 from numpy.typing import NDArray
 
 from circuitkb.errors import CircuitKBError
-from circuitkb.loaders.extras import package_folder
-from circuitkb.loaders.network import Network
-from circuitkb.loaders.observing import Onlooker, look
-from circuitkb.loaders.pixels import PixelRange
-from circuitkb.loaders.quiet import quiet
-from circuitkb.loaders.sources import open_network
-from circuitkb.loaders.viewing import plan_views
-from circuitkb.observation.battery import Battery, battery
+from circuitkb.loaders.activations.reading import Onlooker, look
+from circuitkb.loaders.composition.network import Network
+from circuitkb.loaders.receptive_fields.views import plan_views
+from circuitkb.loaders.sources.extras import package_folder
+from circuitkb.loaders.sources.pixels import PixelRange
+from circuitkb.loaders.sources.quiet import quiet
+from circuitkb.loaders.sources.source import open_network
+from circuitkb.observation.measures.tuning import oriented_stimuli
 from circuitkb.observation.recording import record
-from circuitkb.observation.tuning import oriented_stimuli
+from circuitkb.observation.stimuli.battery import Battery, battery
 
 MODEL = "efficientnet_lite0"
 MOST_RATIO, MOST_SECONDS, MOST_BYTES = 1.5, 90.0, 3e9
@@ -112,9 +112,11 @@ def compare(network: Network, looks: list[Onlooker], shown: Battery) -> tuple[fl
             images = network.pixels.apply(
                 shown.images(
                     slice(first, first + 32),
-                    rows=view.rows, columns=view.columns, centre=view.centre,
+                    rows=view.rows,
+                    columns=view.columns,
+                    centre=view.centre,
                 )
-            )  # fmt: skip
+            )
             start = perf_counter()
             onlooker.answers(images)
             looking += perf_counter() - start
@@ -210,9 +212,15 @@ def one_of_the_zoo(name: str, stimuli: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         start = process_time()
         record(
-            network, shown, looks, Path(folder), second_stimuli=second, seed=0, settings={},
+            network,
+            shown,
+            looks,
+            Path(folder),
+            second_stimuli=second,
+            seed=0,
+            settings={},
             progress=clock,
-        )  # fmt: skip
+        )
         showing = process_time() - start - clock.preparing
     held, times = peak(), len(whole) / len(shown)
     plain = plain_passes(network, looks, shown)
@@ -297,18 +305,27 @@ def main() -> int:
     print(f"recording          {seconds:7.2f} s for {networks:.2f} networks, with all it takes")
     alone, whole = looking / plain, seconds / (networks * plain)
     targets = [
-        (f"looking takes {alone:.2f} times plain passes (at most {MOST_RATIO:g})",
-         alone <= MOST_RATIO),
-        (f"recording takes {whole:.2f} times plain passes, network for network "
-         f"(at most {MOST_RATIO:g})", whole <= MOST_RATIO),
-        (f"recording holds {held / 1e9:.2f} GB at its peak (less than {MOST_BYTES / 1e9:g})",
-         held < MOST_BYTES),
-    ]  # fmt: skip
+        (
+            f"looking takes {alone:.2f} times plain passes (at most {MOST_RATIO:g})",
+            alone <= MOST_RATIO,
+        ),
+        (
+            f"recording takes {whole:.2f} times plain passes, network for network "
+            f"(at most {MOST_RATIO:g})",
+            whole <= MOST_RATIO,
+        ),
+        (
+            f"recording holds {held / 1e9:.2f} GB at its peak (less than {MOST_BYTES / 1e9:g})",
+            held < MOST_BYTES,
+        ),
+    ]
     if everything:
         targets.append(
-            (f"recording takes {seconds:.0f} s (less than {MOST_SECONDS:g})",
-             seconds < MOST_SECONDS)
-        )  # fmt: skip
+            (
+                f"recording takes {seconds:.0f} s (less than {MOST_SECONDS:g})",
+                seconds < MOST_SECONDS,
+            )
+        )
     for text, met in targets:
         print(f"{'met   ' if met else 'MISSED'} {text}")
     print(

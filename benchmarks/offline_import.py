@@ -20,7 +20,7 @@ from scaling_step import Making
 from synthetic import Shape
 
 import circuitkb as ckb
-from circuitkb.moving.neo4j_admin import write_import_files
+from circuitkb.moving.files.neo4j_admin import write_import_files
 
 Figures = dict[str, float | None]
 

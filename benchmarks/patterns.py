@@ -27,7 +27,7 @@ from typing import Any
 import networkx as nx
 
 import circuitkb as ckb
-from circuitkb.queries.patterns import Pattern
+from circuitkb.queries.patterns.pattern import Pattern
 
 MODEL = "efficientnet_lite0"
 AGAINST_NETWORKX, AGAINST_ENGINE, OVERHEAD = 50.0, 5.0, 0.10
@@ -99,13 +99,15 @@ def patterns(rank: int) -> dict[str, tuple[Pattern, Callable[[Graph], set[Row]]]
     few, here = ckb.edge(max_rank=rank), ckb.feature(model=MODEL)
     return {
         "shared excitation": (
-            Pattern("a +> u <+ b", edges=few, a=here, unordered=[("a", "b")], limit=None), shared,
+            Pattern("a +> u <+ b", edges=few, a=here, unordered=[("a", "b")], limit=None),
+            shared,
         ),
         "diamond": (
-            Pattern("a +> b; a -| c; b -> d; c -> d", edges=few, a=here, limit=None), diamond,
+            Pattern("a +> b; a -| c; b -> d; c -> d", edges=few, a=here, limit=None),
+            diamond,
         ),
         "chain": (Pattern("a +> b +> c +> d", edges=few, a=here, limit=None), chain),
-    }  # fmt: skip
+    }
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -161,7 +163,7 @@ def unread(kb: ckb.KnowledgeBase, rank: int) -> None:
 
 def overhead(kb: ckb.KnowledgeBase, rounds: int = 40) -> bool:
     """Print what a query in Python adds to the same Cypher; return whether it is little."""
-    from circuitkb.queries.statement import Statement
+    from circuitkb.queries.lists.statement import Statement
 
     layer = "_blocks.10._swish"
     lists = {
@@ -179,8 +181,10 @@ def overhead(kb: ckb.KnowledgeBase, rounds: int = 40) -> bool:
         a, b = statistics.median(plain), statistics.median(python)
         met = b / a - 1 < OVERHEAD
         good &= met
-        print(f"{name:<24}{1000 * a:8.2f} ms in Cypher, {1000 * b:8.2f} ms in Python: "
-              f"{100 * (b / a - 1):+.1f}%, {'met' if met else 'MISSED'}")  # fmt: skip
+        print(
+            f"{name:<24}{1000 * a:8.2f} ms in Cypher, {1000 * b:8.2f} ms in Python: "
+            f"{100 * (b / a - 1):+.1f}%, {'met' if met else 'MISSED'}"
+        )
     return good
 
 

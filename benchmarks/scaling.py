@@ -93,9 +93,13 @@ class Run:
         limit = self.patience * (4 if step == "load" else 24)
         try:
             done = subprocess.run(
-                command, env=environment, stdout=subprocess.PIPE, text=True, check=True,
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
                 timeout=limit,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired:
             return None
         figures: Figures = json.loads(done.stdout.splitlines()[-1])
@@ -128,8 +132,9 @@ def table(found: dict[str, Figures], patience: float) -> Iterator[str]:
     for figure in ROWS:
         if not any(figure in each for each in found.values()):
             continue
-        cells = ["-" if figure not in each else shown(each[figure], patience)
-                 for each in found.values()]  # fmt: skip
+        cells = [
+            "-" if figure not in each else shown(each[figure], patience) for each in found.values()
+        ]
         yield figure.ljust(34) + "".join(cell.rjust(12) for cell in cells)
     if names[0] != NAMES[0]:
         return
@@ -195,8 +200,10 @@ def targets(found: dict[str, Figures], offline: Figures) -> Iterator[tuple[str, 
     neo4j = found.get("neo4j", {})
     speed = neo4j.get("weights/s")
     if speed is not None:
-        yield (f"{speed:,.0f} weights/s over Bolt (at least {LEAST_PER_SECOND:,})",
-               speed >= LEAST_PER_SECOND)  # fmt: skip
+        yield (
+            f"{speed:,.0f} weights/s over Bolt (at least {LEAST_PER_SECOND:,})",
+            speed >= LEAST_PER_SECOND,
+        )
     for when in ("first", "again"):
         figure = f"{UNIONS}, {when}"
         if figure in neo4j:
@@ -207,8 +214,10 @@ def targets(found: dict[str, Figures], offline: Figures) -> Iterator[tuple[str, 
             )
     ratio = offline.get(RATIO)
     if ratio is not None:
-        yield (f"offline path: {ratio:.2f} of the AdminTool alone "
-               f"(at least {LEAST_OF_ADMIN_TOOL:g})", ratio >= LEAST_OF_ADMIN_TOOL)  # fmt: skip
+        yield (
+            f"offline path: {ratio:.2f} of the AdminTool alone (at least {LEAST_OF_ADMIN_TOOL:g})",
+            ratio >= LEAST_OF_ADMIN_TOOL,
+        )
 
 
 def arguments() -> argparse.Namespace:

@@ -32,9 +32,17 @@ from circuitkb.schema.ddl import arcade_statements
 PACKAGES = {"arcadedb": "native", "arcadedb_embedded": "bundled JRE"}
 FEATURES, AT_ONCE = 20_000, 10_000
 NUMBERS = [
-    "sum", "positive", "negative", "l1", "l2", "max_abs",
-    "positive_dy", "positive_dx", "negative_dy", "negative_dx",
-]  # fmt: skip
+    "sum",
+    "positive",
+    "negative",
+    "l1",
+    "l2",
+    "max_abs",
+    "positive_dy",
+    "positive_dx",
+    "negative_dy",
+    "negative_dx",
+]
 ANCHORED = (
     "MATCH (a:Feature {id: $id})-[w:WEIGHT]->(b:Feature) "
     "RETURN b.id AS id, w.sum AS sum ORDER BY sum DESC LIMIT 5"

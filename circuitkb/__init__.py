@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from circuitkb import errors
     from circuitkb.checking.check import check
-    from circuitkb.discovery.transforms import mirror
-    from circuitkb.discovery.union import Union
-    from circuitkb.knowledge_base import KnowledgeBase
-    from circuitkb.opening import open
-    from circuitkb.queries.patterns import Pattern, edge, feature
-    from circuitkb.queries.predicates import (
+    from circuitkb.kb.knowledge_base import KnowledgeBase
+    from circuitkb.kb.opening import open
+    from circuitkb.motifs.transforms import mirror
+    from circuitkb.motifs.union import Union
+    from circuitkb.queries.lists.predicates import (
         above,
         at_least,
         at_most,
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
         one_of,
         starting_with,
     )
-    from circuitkb.results import Result
+    from circuitkb.queries.patterns.pattern import Pattern, edge, feature
+    from circuitkb.results.result import Result
     from circuitkb.schema.ids import FeatureId
 
     __version__: str
@@ -70,16 +70,16 @@ _PREDICATES = (
 
 _HOME = {
     "FeatureId": "circuitkb.schema.ids",
-    "KnowledgeBase": "circuitkb.knowledge_base",
-    "Pattern": "circuitkb.queries.patterns",
-    "Result": "circuitkb.results",
-    "Union": "circuitkb.discovery.union",
+    "KnowledgeBase": "circuitkb.kb.knowledge_base",
+    "Pattern": "circuitkb.queries.patterns.pattern",
+    "Result": "circuitkb.results.result",
+    "Union": "circuitkb.motifs.union",
     "check": "circuitkb.checking.check",
-    "edge": "circuitkb.queries.patterns",
-    "feature": "circuitkb.queries.patterns",
-    "mirror": "circuitkb.discovery.transforms",
-    "open": "circuitkb.opening",
-    **dict.fromkeys(_PREDICATES.split(), "circuitkb.queries.predicates"),
+    "edge": "circuitkb.queries.patterns.pattern",
+    "feature": "circuitkb.queries.patterns.pattern",
+    "mirror": "circuitkb.motifs.transforms",
+    "open": "circuitkb.kb.opening",
+    **dict.fromkeys(_PREDICATES.split(), "circuitkb.queries.lists.predicates"),
 }
 
 

@@ -1,5 +1,5 @@
 """The outside world to rows of the graph: network weights, published circuits."""
 
-from .loadable import KEEP, Loadable, load_rows, open_source
+from circuitkb.loaders.sources.loadable import KEEP, Loadable, load_rows, open_source
 
 __all__ = ["KEEP", "Loadable", "load_rows", "open_source"]

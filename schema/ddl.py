@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .definition import NODES, RELATIONS, Property, PropertyType
+from circuitkb.schema.definition import NODES, RELATIONS, Property, PropertyType
 
 _ARCADE: dict[PropertyType, str] = {
     "string": "STRING",
@@ -106,10 +106,15 @@ def table_rows() -> list[dict[str, Any]]:
         ends = ", ".join(f"{source} -> {target}" for source, target in relation.endpoints)
         rows += [_row(relation.name, ends, p) for p in relation.properties]
         if not relation.properties:
-            rows.append({
-                "of": relation.name, "ends": ends, "property": "", "type": "",
-                "description": relation.description,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "of": relation.name,
+                    "ends": ends,
+                    "property": "",
+                    "type": "",
+                    "description": relation.description,
+                }
+            )
     return rows
 
 

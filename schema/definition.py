@@ -6,10 +6,10 @@ queries their list of allowed names, so these cannot drift apart.
 
 from __future__ import annotations
 
-from .errors import SchemaError
-from .node_types import NODES
-from .properties import NodeType, Property, PropertyType, RelationType, did_you_mean
-from .relation_types import RELATIONS
+from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.node_types import NODES
+from circuitkb.schema.properties import NodeType, Property, PropertyType, RelationType, did_you_mean
+from circuitkb.schema.relation_types import RELATIONS
 
 __all__ = [
     "FORMAT_VERSION",

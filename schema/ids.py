@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from .errors import IdError
+from circuitkb.schema.errors import IdError
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _LAYER = re.compile(r"[^\s@\x00-\x1f\x7f]{1,128}")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SchemaError
+from circuitkb.schema.errors import SchemaError
 
 Path = Literal["direct", "residual", "pooled", "gated"]
 

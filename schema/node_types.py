@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .properties import NodeType, given, identity
+from circuitkb.schema.properties import NodeType, given, identity
 
 NODES: tuple[NodeType, ...] = (
     NodeType(

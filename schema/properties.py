@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from .errors import SchemaError
+from circuitkb.schema.errors import SchemaError
 
 PropertyType = Literal["string", "integer", "float", "boolean", "strings"]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .ids import annotation_id, canonical_json, content_hash
+from circuitkb.schema.ids import annotation_id, canonical_json, content_hash
 
 STATES = ("pending", "live", "superseded", "retracted", "contested")
 """What becomes of an annotation. It only ever moves to a later one of these."""

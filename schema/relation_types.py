@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .properties import RelationType, given
+from circuitkb.schema.properties import RelationType, given
 
 _WEIGHT = (
     given("sum", "float", "sum of the kernel: the net sign, which is not its meaning"),

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import NotFoundError, SchemaError
-from .ids import FeatureId
+from circuitkb.schema.errors import NotFoundError, SchemaError
+from circuitkb.schema.ids import FeatureId
 
 Answers = NDArray[np.float16] | NDArray[np.float32]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from .definition import Property, node_type, relation_type
-from .errors import SchemaError
-from .kernels import Connection
-from .responses import Responses
+from circuitkb.schema.definition import Property, node_type, relation_type
+from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.kernels import Connection
+from circuitkb.schema.responses import Responses
 
 _ARROW = {
     "string": pa.string(),

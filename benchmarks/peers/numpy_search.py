@@ -19,9 +19,18 @@ from circuitkb.schema.tables import GraphRows
 from .questions import INPUTS, SHARED, TRIANGLES, UNITED, Question, Rows
 
 _NUMBERS = (
-    "rank", "sum", "positive", "negative", "l1", "l2", "max_abs",
-    "positive_dy", "positive_dx", "negative_dy", "negative_dx",
-)  # fmt: skip
+    "rank",
+    "sum",
+    "positive",
+    "negative",
+    "l1",
+    "l2",
+    "max_abs",
+    "positive_dy",
+    "positive_dx",
+    "negative_dy",
+    "negative_dx",
+)
 
 Array = NDArray[Any]
 

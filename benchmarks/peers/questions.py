@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from synthetic import Shape
 
-from circuitkb.queries import catalogue
+from circuitkb.queries.questions import catalogue
 from circuitkb.schema.tables import GraphRows
 
 Rows = list[tuple[Any, ...]]

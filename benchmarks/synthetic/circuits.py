@@ -95,10 +95,15 @@ def circuit_rows(network: Network, planted: Planted, rng: np.random.Generator) -
         for circuit, couple in zip(_circuits(network, names, union), union.couples, strict=True):
             members.append({"source": target, "target": circuit, "role": "union"})
             members += [
-                {"source": names[case], "target": circuit, "role": "case", "side": side,
-                 "weight": float(rng.uniform(1, 3))}
+                {
+                    "source": names[case],
+                    "target": circuit,
+                    "role": "case",
+                    "side": side,
+                    "weight": float(rng.uniform(1, 3)),
+                }
                 for side, case in enumerate(couple, 1)
-            ]  # fmt: skip
+            ]
     return GraphRows(
         nodes={
             "Circuit": node_table("Circuit", rows_of(circuits)),
@@ -196,8 +201,16 @@ def _mirrors(names: Sequence[str], planted: Planted, rng: np.random.Generator) -
     rows = []
     for one, other in planted.couples:
         score, same = float(rng.uniform(0.8, 1)), float(rng.uniform(-0.5, 0.5))
-        row = {"group": "mirror", "parameter": 90.0, "score": score, "same": same,
-               "null_mean": 0.44, "p": 0.01, "q": 0.03, "method": METHOD}  # fmt: skip
+        row = {
+            "group": "mirror",
+            "parameter": 90.0,
+            "score": score,
+            "same": same,
+            "null_mean": 0.44,
+            "p": 0.01,
+            "q": 0.03,
+            "method": METHOD,
+        }
         rows.append({"source": names[one], "target": names[other], **row})
         rows.append({"source": names[other], "target": names[one], **row})
     return rows

@@ -8,15 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
-from circuitkb.opening import address_of
+from circuitkb.checking.graph import check_graph
+from circuitkb.checking.report import CheckReport
+from circuitkb.kb.opening import address_of
 from circuitkb.schema.errors import CapabilityError, CircuitKBError, StoreUnreachableError
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.stores import is_url, open_store
 from circuitkb.stores.base import Capability, Store, missing
 from circuitkb.stores.findings import Finding
-
-from .graph import check_graph
-from .report import CheckReport
 
 FILES, GRAPH = 0.5, 1.0
 """Shares of a check that are done when each of its steps is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from circuitkb.results import Result
+from circuitkb.results.result import Result
 from circuitkb.stores.findings import Finding
 
 

@@ -1,5 +1,5 @@
 """The command line. It calls the facade and nothing below it."""
 
-from .app import main
+from circuitkb.cli.app import main
 
 __all__ = ["main"]

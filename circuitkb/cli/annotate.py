@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import annotate_shared
-from .options import Format, Store, add
-from .output import print_result, progress, say
+from circuitkb.cli import annotate_shared
+from circuitkb.cli.options import Format, Store, add
+from circuitkb.cli.output import print_result, progress, say
 
 if TYPE_CHECKING:
-    from circuitkb.annotating.report import ImportReport
+    from circuitkb.annotations.report import ImportReport
 
 _STANDARD_INPUT = "standard input"
 _TOLD = 20
@@ -342,7 +342,7 @@ def _files(given: list[Path]) -> Iterator[list[Path]]:
     with TemporaryDirectory(prefix="circuitkb-") as folder:
         copy = Path(folder) / _STANDARD_INPUT
         import circuitkb as ckb
-        from circuitkb.annotating.standard_input import keep
+        from circuitkb.annotations.standard_input import keep
 
         try:
             keep(sys.stdin.buffer, copy)
@@ -363,7 +363,7 @@ def _print_one(report: ImportReport, look: str) -> None:
 
 def _print(report: ImportReport, *, json_: bool) -> None:
     if json_:
-        from circuitkb.results import to_json
+        from circuitkb.results.result import to_json
 
         typer.echo(to_json(report.to_dict(), indent=2))
         return

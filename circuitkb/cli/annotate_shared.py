@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Format, Limit, Shape, Store, Timeout, Wide, add
-from .output import check_format, print_result, progress, say
+from circuitkb.cli.options import Format, Limit, Shape, Store, Timeout, Wide, add
+from circuitkb.cli.output import check_format, print_result, progress, say
 
 if TYPE_CHECKING:
-    from circuitkb.results import Result
+    from circuitkb.results.result import Result
 
 _SECONDS = 30.0
 _WORKBOOKS = (".xlsx", ".xls", ".ods")

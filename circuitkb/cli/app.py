@@ -14,10 +14,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from circuitkb.limits import limit_reached
-from circuitkb.schema.errors import CircuitKBError
-
-from . import (
+from circuitkb.cli import (
     annotate,
     browse,
     check,
@@ -33,7 +30,9 @@ from . import (
     report,
     vocabulary,
 )
-from .output import say
+from circuitkb.cli.output import say
+from circuitkb.schema.errors import CircuitKBError
+from circuitkb.stores.disk.limits import limit_reached
 
 DEFECT, REFUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from circuitkb.harmless_text import for_terminal
-
-from .options import Format, Limit, Model, Shape, Store, Wide, add
-from .output import check_format, console, print_result, print_rows
+from circuitkb.cli.options import Format, Limit, Model, Shape, Store, Wide, add
+from circuitkb.cli.output import check_format, console, print_result, print_rows
+from circuitkb.results.harmless_text import for_terminal
 
 _PANEL = "Look"
 
@@ -241,8 +240,7 @@ def show(
 ) -> None:
     """Show what is known of one thing: its labels, its inputs and outputs, its circuits."""
     import circuitkb as ckb
-
-    from .tables import facts
+    from circuitkb.cli.tables import facts
 
     with ckb.open(kb, create=False) as base:
         card = base.show(id_)

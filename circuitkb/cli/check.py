@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Format, Shape, Store, Wide, add
-from .output import check_format, print_result, progress
+from circuitkb.cli.options import Format, Shape, Store, Wide, add
+from circuitkb.cli.output import check_format, print_result, progress
 
 DAMAGED = 3
 """How the command ends where something is damaged."""

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from .browse import HIDDEN
-from .options import Format, Shape, Store, Wide, add
-from .output import check_format, print_result, progress
+from circuitkb.cli.browse import HIDDEN
+from circuitkb.cli.options import Format, Shape, Store, Wide, add
+from circuitkb.cli.output import check_format, print_result, progress
 
 
 def register(app: typer.Typer) -> None:

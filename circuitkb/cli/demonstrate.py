@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .options import add
-from .output import console, print_rows, progress, say
+from circuitkb.cli.options import add
+from circuitkb.cli.output import console, print_rows, progress, say
 
 INTERRUPTED = 130
 
@@ -72,7 +72,7 @@ def demo(
 
 
 def _show(item: object) -> None:
-    from circuitkb.results import Result
+    from circuitkb.results.result import Result
 
     if isinstance(item, Result):
         print_rows(item, hidden=())

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Format, Shape, Store, add
-from .output import check_format, print_result, progress, say, say_what_runs
+from circuitkb.cli.options import Format, Shape, Store, add
+from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
 
 
 def register(app: typer.Typer) -> None:

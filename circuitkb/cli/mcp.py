@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from .options import Store, add
+from circuitkb.cli.options import Store, add
 
 
 def register(app: typer.Typer) -> None:

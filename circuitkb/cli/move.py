@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Format, Shape, Store, Wide, add
-from .output import check_format, print_result, progress, say
+from circuitkb.cli.options import Format, Shape, Store, Wide, add
+from circuitkb.cli.output import check_format, print_result, progress, say
 
 if TYPE_CHECKING:
-    from circuitkb.moving.report import CopyReport
+    from circuitkb.moving.copies.report import CopyReport
     from circuitkb.schema.progress import Progress
 
 HIDDEN = ("there_hash",)

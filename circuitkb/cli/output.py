@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from circuitkb.harmless_text import for_terminal
+from circuitkb.cli.options import Format
+from circuitkb.results.harmless_text import for_terminal
 from circuitkb.schema.progress import Progress, silent
-
-from .options import Format
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from circuitkb.results import Result
+    from circuitkb.results.result import Result
 
 PLAIN_WIDTH = 120
 """Columns of a table that goes to a file or a program."""
@@ -74,7 +73,7 @@ def print_rows(
     result: Result, *, wide: bool = False, hidden: Collection[str] | None = None
 ) -> None:
     """Print rows to be read; ``wide`` shows every column and folds none."""
-    from .tables import layout
+    from circuitkb.cli.tables import layout
 
     if not result.rows:
         say("note", "no rows")
@@ -104,7 +103,7 @@ def print_result(
         Stand in for the rows in JSON, where JSON can tell more.
     """
     if format_ is Format.json:
-        from circuitkb.results import to_json
+        from circuitkb.results.result import to_json
 
         typer.echo(to_json(result.to_dicts() if records is None else records, indent=2))
     elif format_ is Format.csv:

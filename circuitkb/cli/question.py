@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Format, Limit, Shape, Store, Timeout, Wide, add
-from .output import check_format, print_result, say
+from circuitkb.cli.options import Format, Limit, Shape, Store, Timeout, Wide, add
+from circuitkb.cli.output import check_format, print_result, say
 
 SECONDS = 30.0
 
@@ -112,8 +112,8 @@ def ask(
 
 
 def _list_questions(format_: Format, *, wide: bool) -> None:
-    from circuitkb.queries.own_questions import every_question
-    from circuitkb.results import Result
+    from circuitkb.queries.questions.own_questions import every_question
+    from circuitkb.results.result import Result
 
     columns = ("question", "asks", "parameters", "example", "file")
     rows = tuple(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Store, add
-from .output import say
+from circuitkb.cli.options import Store, add
+from circuitkb.cli.output import say
 
 
 def register(app: typer.Typer) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from circuitkb.harmless_text import for_terminal
-from circuitkb.results import show
+from circuitkb.results.harmless_text import for_terminal
+from circuitkb.results.result import show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

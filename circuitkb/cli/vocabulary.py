@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Wide, add
-from .output import print_rows
+from circuitkb.cli.options import Wide, add
+from circuitkb.cli.output import print_rows
 
 
 class Notation(StrEnum):
@@ -52,7 +52,7 @@ def schema(
     elif format_ is Notation.mermaid:
         typer.echo(ddl.mermaid())
     else:
-        from circuitkb.results import Result, to_json
+        from circuitkb.results.result import Result, to_json
 
         rows = ddl.table_rows()
         if format_ is Notation.json:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from circuitkb.demonstration.direction_tuning import DirectedFamily
     from circuitkb.demonstration.figures import UnionDrawing
     from circuitkb.demonstration.union_figure import MeasuredUnion, Shown, Strength, Tuning
-    from circuitkb.knowledge_base import KnowledgeBase
+    from circuitkb.kb.knowledge_base import KnowledgeBase
     from circuitkb.schema.responses import Responses
 
 MIRROR = "mirror left-right"
@@ -47,7 +47,7 @@ class Observed:
     def __init__(self, responses: Responses) -> None:
         from circuitkb.demonstration.direction_tuning import directed_families
         from circuitkb.observation.kept import battery_of, images_under
-        from circuitkb.observation.tuning import grey_of
+        from circuitkb.observation.measures.tuning import grey_of
 
         self.responses = responses
         self.battery = battery_of(responses)

@@ -13,8 +13,8 @@ from circuitkb.schema.errors import MissingExtraError
 from circuitkb.schema.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from circuitkb.knowledge_base import KnowledgeBase
-    from circuitkb.reports import Asked
+    from circuitkb.kb.knowledge_base import KnowledgeBase
+    from circuitkb.results.reports import Asked
 
 PUBLISHED = "inceptionv1"
 SOURCES: Mapping[str, str] = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.observation.stimulus import Stimulus
-from circuitkb.observation.symmetry import symmetry_named
+from circuitkb.observation.stimuli.stimulus import Stimulus
+from circuitkb.observation.stimuli.symmetry import symmetry_named
 
 Values = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from circuitkb.results import Result
+from circuitkb.results.result import Result
 
 if TYPE_CHECKING:
-    from circuitkb.knowledge_base import KnowledgeBase
+    from circuitkb.kb.knowledge_base import KnowledgeBase
 
 Row = Mapping[str, Any]
 
@@ -27,13 +27,26 @@ _CONTROLS = {
 """What a search counts besides circuits, and what its controls give, by what was searched."""
 
 _MATCHED = (
-    "what", "compared_first", "compared_second", "mutual_nearest", "above_threshold", "found",
-    "null_mean", "null_max", "q_max",
-)  # fmt: skip
+    "what",
+    "compared_first",
+    "compared_second",
+    "mutual_nearest",
+    "above_threshold",
+    "found",
+    "null_mean",
+    "null_max",
+    "q_max",
+)
 _ASKED = (
-    "model", "unions", "pairs", "distinct_pairs", "analogous", "hits_mean", "null_mean",
+    "model",
+    "unions",
+    "pairs",
+    "distinct_pairs",
+    "analogous",
+    "hits_mean",
+    "null_mean",
     "published_only",
-)  # fmt: skip
+)
 
 
 def records(kb: KnowledgeBase, kind: str) -> dict[str, Row]:

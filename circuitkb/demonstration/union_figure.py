@@ -178,8 +178,9 @@ def draw_across(
         _draw_small(part, union)
     parts[-1].suptitle(
         f"By kernels alone: {kernels.target} ({kernels.label}); mirrored kernels excite one unit",
-        fontsize="medium", fontweight="bold",
-    )  # fmt: skip
+        fontsize="medium",
+        fontweight="bold",
+    )
     draw_kernels(parts[-1], kernels, in_one_row=True)
     figure.supxlabel(
         "\n".join((*controls, kernels.caption)), fontsize="x-small", color="0.25", ha="left", x=0.01
@@ -190,8 +191,9 @@ def draw_across(
 def _draw_large(part: SubFigure, union: MeasuredUnion) -> None:
     part.suptitle(
         f"Two mirrored detectors excite one unit: U = {_called(union)}",
-        fontsize="large", fontweight="bold",
-    )  # fmt: skip
+        fontsize="large",
+        fontweight="bold",
+    )
     rows: NDArray[Any] = part.subfigures(2, 1, squeeze=False, height_ratios=[3.1, 2.7])
     above, below = rows[:, 0]
     one, middle, other = _columns(above, 2.2, 5.6, 2.2)
@@ -226,8 +228,9 @@ def _draw_stimuli(part: SubFigure, union: MeasuredUnion, side: int) -> None:
     """Draw what a case answers to most, as much as its receptive field holds."""
     part.suptitle(
         f"{LETTERS[side]} answers most to\n(middle {union.crop} pixels)",
-        fontsize="small", color=COLOURS[side],
-    )  # fmt: skip
+        fontsize="small",
+        color=COLOURS[side],
+    )
     grid: NDArray[Any] = part.subplots(2, 2, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -250,25 +253,40 @@ def _draw_curves(part: SubFigure, union: MeasuredUnion) -> None:
     for side, (axes, tuning) in enumerate(zip(grid.flat, union.tuning, strict=True)):
         around = _closed(np.deg2rad(tuning.angles))
         axes.fill_between(
-            around, _closed(tuning.low), _closed(tuning.high), color=NULL, linewidth=0,
+            around,
+            _closed(tuning.low),
+            _closed(tuning.high),
+            color=NULL,
+            linewidth=0,
             label="90% of units with shuffled weights, turned alike",
-        )  # fmt: skip
+        )
         axes.plot(around, _closed(tuning.curve), color=COLOURS[side], linewidth=2)
         if side == 1:
             axes.plot(
-                np.pi - _closed(np.deg2rad(one.angles)), _closed(one.curve), color=COLOURS[0],
-                linewidth=1.2, linestyle=(0, (4, 2)), label="A's curve, mirrored",
-            )  # fmt: skip
+                np.pi - _closed(np.deg2rad(one.angles)),
+                _closed(one.curve),
+                color=COLOURS[0],
+                linewidth=1.2,
+                linestyle=(0, (4, 2)),
+                label="A's curve, mirrored",
+            )
         _dress_polar(axes, reach)
         label = f"\n{union.labels[side]}" if union.labels[side] else ""
         axes.set_title(
             f"{LETTERS[side]} = {union.cases[side].partition('/')[2]}{label}",
-            fontsize="small", color=COLOURS[side], fontweight="bold",
-        )  # fmt: skip
+            fontsize="small",
+            color=COLOURS[side],
+            fontweight="bold",
+        )
     part.legend(
-        *grid[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=2,
-        fontsize="x-small", frameon=False, handlelength=1.8, columnspacing=1.2,
-    )  # fmt: skip
+        *grid[0, 1].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=2,
+        fontsize="x-small",
+        frameon=False,
+        handlelength=1.8,
+        columnspacing=1.2,
+    )
     part.suptitle(
         f"Answers to {union.family}\nradius: excitation above grey, in SD of the unit's answers",
         fontsize="x-small",
@@ -303,10 +321,15 @@ def _draw_invariance(axes: Axes, union: MeasuredUnion, *, size: float) -> None:
     for side in (0, 1):
         own = union.liked == side + 1
         axes.scatter(
-            union.answers[own], union.mirrored[own], s=38 * size, color=COLOURS[side],
-            marker=MARKERS[side], edgecolors="white", linewidths=0.6,
+            union.answers[own],
+            union.mirrored[own],
+            s=38 * size,
+            color=COLOURS[side],
+            marker=MARKERS[side],
+            edgecolors="white",
+            linewidths=0.6,
             label=f"the {own.sum()} that {LETTERS[side]} answers to most",
-        )  # fmt: skip
+        )
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.set_xlabel("U's answer to a stimulus (z)", fontsize="small")
     axes.set_ylabel("to its mirror image (z)", fontsize="small")
@@ -318,9 +341,14 @@ def _draw_invariance(axes: Axes, union: MeasuredUnion, *, size: float) -> None:
     axes.tick_params(labelsize="x-small")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(
-        fontsize="x-small", frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22),
-        handletextpad=0.2, borderaxespad=0, labelspacing=0.2,
-    )  # fmt: skip
+        fontsize="x-small",
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.22),
+        handletextpad=0.2,
+        borderaxespad=0,
+        labelspacing=0.2,
+    )
 
 
 def _draw_strengths(axes: Axes, union: MeasuredUnion, most: int, size: str) -> None:
@@ -333,15 +361,20 @@ def _draw_strengths(axes: Axes, union: MeasuredUnion, most: int, size: str) -> N
     for bar, item in zip(bars, items, strict=True):
         if item.feature in letters:
             axes.annotate(
-                f" {letters[item.feature]}", (bar.get_width(), bar.get_y() + bar.get_height() / 2),
-                va="center", fontweight="bold", fontsize=size, color=bar.get_facecolor(),
-            )  # fmt: skip
+                f" {letters[item.feature]}",
+                (bar.get_width(), bar.get_y() + bar.get_height() / 2),
+                va="center",
+                fontweight="bold",
+                fontsize=size,
+                color=bar.get_facecolor(),
+            )
         elif item.side is not None:
             bar.set_alpha(0.45)
     axes.set_yticks(
         np.arange(len(items)),
-        [f"{item.feature.partition('/')[2]}  {item.rank}" for item in items], fontsize=size,
-    )  # fmt: skip
+        [f"{item.feature.partition('/')[2]}  {item.rank}" for item in items],
+        fontsize=size,
+    )
     axes.invert_yaxis()
     axes.margins(x=0.08, y=0.02)
     axes.grid(axis="x", color="0.9")
@@ -356,5 +389,6 @@ def _draw_strengths(axes: Axes, union: MeasuredUnion, most: int, size: str) -> N
         f"The strongest of U's {union.inputs:,} inputs, with ranks\n"
         f"mirrored pairs: {union.hits}; with weights permuted: {union.null_mean:.2f}; "
         f"q = {union.q:.1g}",
-        fontsize=size, loc="right",
-    )  # fmt: skip
+        fontsize=size,
+        loc="right",
+    )

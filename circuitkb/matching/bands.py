@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .answers import Rows
+from circuitkb.matching.responses import Rows
 
 SMALLEST = 100
 """Pairs above the threshold, real and of the controls together, that a band has at least."""

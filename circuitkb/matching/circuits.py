@@ -9,15 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.discovery.target_decoy import target_decoy_q
+from circuitkb.matching.nearest import BLOCK, Nearest, mutual_nearest, rows_at_once
+from circuitkb.matching.responses import Floats, Rows, UnitAnswers
+from circuitkb.matching.rewiring import Rewiring
+from circuitkb.motifs.target_decoy import target_decoy_q
 from circuitkb.schema.errors import NotFoundError, ObservationError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
-
-from .answers import Floats, Rows, UnitAnswers
-from .nearest import BLOCK, Nearest, mutual_nearest, rows_at_once
-from .rewiring import Rewiring
 
 Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]

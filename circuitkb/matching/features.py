@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.discovery.target_decoy import target_decoy_q
-from circuitkb.observation.nulls import share_reached
+from circuitkb.matching.bands import Band, bands
+from circuitkb.matching.depth import DepthAgreement, depth_agreement
+from circuitkb.matching.nearest import BLOCK, Nearest, correlations, mutual_nearest
+from circuitkb.matching.responses import Floats, Rows, UnitAnswers, unit_answers
+from circuitkb.motifs.target_decoy import target_decoy_q
+from circuitkb.observation.measures.nulls import share_reached
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
-
-from .answers import Floats, Rows, UnitAnswers, unit_answers
-from .bands import Band, bands
-from .depth import DepthAgreement, depth_agreement
-from .nearest import BLOCK, Nearest, correlations, mutual_nearest
 
 Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -135,7 +134,7 @@ def match_features(
     first, second
         What both models answered.
     columns
-        Stimuli to compare, as :func:`~circuitkb.matching.answers.shared_stimuli` gives them.
+        Stimuli to compare, as :func:`~circuitkb.matching.responses.shared_stimuli` gives them.
     layers
         For each model the layers that take part, in order of computation: without the input and
         the output, which match by what they are made for. None for all.

@@ -8,13 +8,12 @@ from time import perf_counter
 
 import numpy as np
 
+from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit, match_circuits, row_of
+from circuitkb.matching.features import FeatureMatches, Layers, match_features
+from circuitkb.matching.nearest import BLOCK
+from circuitkb.matching.responses import shared_stimuli
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
-
-from .answers import shared_stimuli
-from .circuits import CircuitMatches, TwoSidedCircuit, match_circuits, row_of
-from .features import FeatureMatches, Layers, match_features
-from .nearest import BLOCK
 
 Pairs = Sequence[tuple[str, str]]
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from circuitkb.matching.responses import Floats, Rows
 from circuitkb.schema.progress import Progress, silent
-
-from .answers import Floats, Rows
 
 BLOCK = 2**24
 """Scores that are in memory at once: 64 MB."""
@@ -55,7 +54,7 @@ def correlations(
     Parameters
     ----------
     first, second
-        Axes (unit, stimulus), as in :class:`~circuitkb.matching.answers.UnitAnswers`.
+        Axes (unit, stimulus), as in :class:`~circuitkb.matching.responses.UnitAnswers`.
     block
         Most scores to hold at once.
     progress

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .answers import Rows
+from circuitkb.matching.responses import Rows
 
 Alike = Callable[[Rows], NDArray[np.bool_]]
 """Which of some circuits, axes (circuit, member), are alike to one that was found."""

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from circuitkb.matching.circuits import CircuitMatches
+from circuitkb.matching.features import FeatureMatches
+from circuitkb.matching.match import Matches, Withdrawn
+from circuitkb.matching.responses import Rows
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.ids import FeatureId, canonical_json, content_hash
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
-
-from .answers import Rows
-from .circuits import CircuitMatches
-from .features import FeatureMatches
-from .match import Matches, Withdrawn
 
 VERSION = "1"
 METHOD = f"mutual nearest by response, version {VERSION}"
@@ -84,10 +83,16 @@ def matching_rows(matches: Matches, *, models: Two, fingerprints: Two) -> GraphR
 def _analogous(label: str, found: Sequence[Row], withdrawn: Sequence[Withdrawn]) -> Relations:
     rows = [row | {"rank": 1, "method": METHOD} for row in found]
     rows += [
-        {"source": pair.source, "target": pair.target, "score": pair.score, "p": 1.0, "q": 1.0,
-         "method": METHOD}
+        {
+            "source": pair.source,
+            "target": pair.target,
+            "score": pair.score,
+            "p": 1.0,
+            "q": 1.0,
+            "method": METHOD,
+        }
         for pair in withdrawn
-    ]  # fmt: skip
+    ]
     return Relations("ANALOGOUS_TO", label, label, relation_table("ANALOGOUS_TO", rows_of(rows)))
 
 
@@ -168,15 +173,19 @@ class _About:
         detail = {
             "compared": [len(found.first.rows), len(found.second.rows)],
             "controls": [
-                {"shuffled": self.models[control.shuffled - 1], "above": count,
-                 "mutual": len(control.score), "compared": list(control.compared),
-                 "depth_correlation": control.depth}
+                {
+                    "shuffled": self.models[control.shuffled - 1],
+                    "above": count,
+                    "mutual": len(control.score),
+                    "compared": list(control.compared),
+                    "depth_correlation": control.depth,
+                }
                 for control, count in zip(found.controls, above, strict=True)
             ],
             "bands": [_bands(found, member) for member in (0, 1)],
             "layer_pairs": _layer_pairs(found),
             "depth": asdict(found.depth),
-        }  # fmt: skip
+        }
         return self._row(
             FEATURES,
             found,
@@ -218,17 +227,22 @@ def _bands(found: FeatureMatches, member: int) -> list[Row]:
     rows = []
     for band in found.bands[member]:
         here = band.holds(found.layers[member])
-        rows.append({
-            "layers": [units.layers[band.start], units.layers[band.stop - 1]],
-            "compared": int(np.count_nonzero(band.holds(units.layer))),
-            "above": int(np.count_nonzero(here & above)),
-            "found": int(np.count_nonzero(here & found.found)),
-            "control": [
-                int(np.count_nonzero(band.holds(control.layers[member])
-                                     & (control.score > found.threshold)))
-                for control in found.controls
-            ],
-        })  # fmt: skip
+        rows.append(
+            {
+                "layers": [units.layers[band.start], units.layers[band.stop - 1]],
+                "compared": int(np.count_nonzero(band.holds(units.layer))),
+                "above": int(np.count_nonzero(here & above)),
+                "found": int(np.count_nonzero(here & found.found)),
+                "control": [
+                    int(
+                        np.count_nonzero(
+                            band.holds(control.layers[member]) & (control.score > found.threshold)
+                        )
+                    )
+                    for control in found.controls
+                ],
+            }
+        )
     return rows
 
 

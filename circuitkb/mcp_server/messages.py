@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
-from .replies import MOST_CHARACTERS
+from circuitkb.mcp_server.replies import MOST_CHARACTERS
 
 MOST_BYTES = 12_000_000
 """Of one message that comes in."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from circuitkb.results import Result, to_json
+from circuitkb.results.result import Result, to_json
 
 DEFAULT_ROWS = 50
 MOST_ROWS = 1000

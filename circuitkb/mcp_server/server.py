@@ -14,13 +14,8 @@ from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from circuitkb.knowledge_base import KnowledgeBase
-from circuitkb.queries.catalogue import Question
-from circuitkb.results import to_json
-from circuitkb.schema.ddl import table_rows
-from circuitkb.schema.errors import CircuitKBError
-
-from .replies import (
+from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.mcp_server.replies import (
     DEFAULT_ROWS,
     MOST_CHARACTERS,
     MOST_ROWS,
@@ -30,6 +25,10 @@ from .replies import (
     table,
     unquoted,
 )
+from circuitkb.queries.questions.catalogue import Question
+from circuitkb.results.result import to_json
+from circuitkb.schema.ddl import table_rows
+from circuitkb.schema.errors import CircuitKBError
 
 T = TypeVar("T")
 
@@ -67,9 +66,12 @@ Values = Annotated[dict[str, Any] | None, Field(description="values of parameter
 def build(kb: KnowledgeBase, version: str) -> MCPServer[Any]:
     """Return the server for an open knowledge base; ``run()`` serves it over stdio."""
     server: MCPServer[Any] = MCPServer(
-        "circuitkb", title="circuitkb", instructions=INSTRUCTIONS, version=version,
+        "circuitkb",
+        title="circuitkb",
+        instructions=INSTRUCTIONS,
+        version=version,
         log_level="WARNING",
-    )  # fmt: skip
+    )
     alone = threading.Lock()
 
     def read(work: Callable[[], T]) -> T:

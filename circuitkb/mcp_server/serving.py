@@ -20,8 +20,8 @@ def serve(address: str | os.PathLike[str] | None) -> None:
         There is no knowledge base.
     """
     try:
-        from .messages import standard_streams
-        from .server import build
+        from circuitkb.mcp_server.messages import standard_streams
+        from circuitkb.mcp_server.server import build
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "mcp":
             raise
@@ -30,7 +30,7 @@ def serve(address: str | os.PathLike[str] | None) -> None:
             "Install it: pip install 'circuitkb[mcp]' (in a clone: uv sync --extra mcp)."
         ) from None
     from circuitkb import __version__
-    from circuitkb.opening import open
+    from circuitkb.kb.opening import open
 
     with open(address, create=False) as kb, standard_streams():
         build(kb, __version__).run()

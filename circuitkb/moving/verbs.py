@@ -11,8 +11,8 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
-    from circuitkb.moving.files_formats import ExportReport
-    from circuitkb.moving.report import CopyReport
+    from circuitkb.moving.copies.report import CopyReport
+    from circuitkb.moving.files.formats import ExportReport
 
 
 class Moving:
@@ -53,7 +53,7 @@ class Moving:
         StoreError
             What was read back differs, or a store cannot be read or written.
         """
-        from circuitkb.moving.copying import copy
+        from circuitkb.moving.copies.copy import copy
         from circuitkb.stores import open_store
 
         with closing(open_store(address)) as other:
@@ -74,7 +74,7 @@ class Moving:
         StoreNotFoundError
             There is no knowledge base at the address.
         """
-        from circuitkb.moving.copying import copy
+        from circuitkb.moving.copies.copy import copy
         from circuitkb.stores import open_store
 
         with closing(open_store(address, create=False)) as other:
@@ -119,7 +119,7 @@ class Moving:
         StoreError, StoreFullError
             The folder holds something, or cannot be written; nothing was changed.
         """
-        from circuitkb.moving.files_formats import export
+        from circuitkb.moving.files.formats import export
 
         return export(
             self.store,

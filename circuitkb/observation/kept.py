@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitkb.observation.stimuli.battery import NAME, Battery, battery
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.responses import Responses
-
-from .battery import NAME, Battery, battery
 
 
 def battery_of(responses: Responses) -> Battery:

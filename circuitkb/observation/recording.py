@@ -23,13 +23,12 @@ from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.ids import content_hash
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Answers, Responses
-from circuitkb.stores.own_files import remove_own
+from circuitkb.stores.disk.own_files import remove_own
 
 if TYPE_CHECKING:
-    from circuitkb.loaders.network import Network
-    from circuitkb.loaders.observing import Onlooker
-
-    from .battery import Battery
+    from circuitkb.loaders.activations.reading import Onlooker
+    from circuitkb.loaders.composition.network import Network
+    from circuitkb.observation.stimuli.battery import Battery
 
 VERSION = "1"
 
@@ -113,8 +112,17 @@ def record(
     """
     layers = [item for look in looks for item in look.units.items()]
     units = sum(count for _, count in layers)
-    key = content_hash([VERSION, network.fingerprint, [item.id for item in battery.stimuli],
-                        second_stimuli.tolist(), seed, dict(settings), layers])  # fmt: skip
+    key = content_hash(
+        [
+            VERSION,
+            network.fingerprint,
+            [item.id for item in battery.stimuli],
+            second_stimuli.tolist(),
+            seed,
+            dict(settings),
+            layers,
+        ]
+    )
     shapes = {"answers": (4, len(battery), units), "second": (len(second_stimuli), units)}
     with _work(workspace, key, shapes) as work:
         resumed, column = 0.0, 0

@@ -10,14 +10,21 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from circuitkb.loaders.ranking import RankedEdges, rank_inputs
-from circuitkb.loaders.summaries import kernel_statistics
+from circuitkb.loaders.composition.ranking import RankedEdges, rank_inputs
+from circuitkb.loaders.composition.summaries import kernel_statistics
 from circuitkb.schema.kernels import Connection
 
 STATISTICS = (
-    "sum", "positive", "negative", "l2", "max_abs",
-    "positive_dy", "positive_dx", "negative_dy", "negative_dx",
-)  # fmt: skip
+    "sum",
+    "positive",
+    "negative",
+    "l2",
+    "max_abs",
+    "positive_dy",
+    "positive_dx",
+    "negative_dy",
+    "negative_dx",
+)
 """What can be read off a kernel beside its rank and l1."""
 
 TEXTS = ("path", "connection", "origin")
@@ -65,10 +72,12 @@ class Numbering:
         number = np.empty(len(ids), np.int32)
         number[order] = np.arange(len(ids), dtype=np.int32)
         names = tuple(connections)
-        models = np.concatenate([
-            *(np.full(len(own), names.index(m), np.int32) for (m, _), own in found.items()),
-            np.empty(0, np.int32),
-        ])  # fmt: skip
+        models = np.concatenate(
+            [
+                *(np.full(len(own), names.index(m), np.int32) for (m, _), own in found.items()),
+                np.empty(0, np.int32),
+            ]
+        )
         places, start = {}, 0
         for key, own in found.items():
             place = np.full(int(own.max(initial=-1)) + 1, -1, np.int32)
@@ -167,14 +176,16 @@ def edge_table(
             numbers = numbering.numbers(model, connection.source)
             sources[here] = numbers[found.source_unit[here]]
         tables.append(
-            pa.table({
-                "source": sources,
-                "target": numbering.numbers(model, target)[found.target_unit],
-                "rank": found.rank.astype(np.int32),
-                "l1": found.l1,
-                **_further(into, found, wanted),
-            })
-        )  # fmt: skip
+            pa.table(
+                {
+                    "source": sources,
+                    "target": numbering.numbers(model, target)[found.target_unit],
+                    "rank": found.rank.astype(np.int32),
+                    "l1": found.l1,
+                    **_further(into, found, wanted),
+                }
+            )
+        )
     pairs = [(connection.source, connection.target) for connection in connections]
     parallel = len(set(pairs)) < len(pairs) or any(not _plain(c) for c in connections)
     table = pa.concat_tables(tables) if tables else _empty(wanted)

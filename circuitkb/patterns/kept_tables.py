@@ -6,9 +6,8 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from circuitkb.patterns.edge_table import EdgeTable, Numbering, edge_table
 from circuitkb.stores.base import Store
-
-from .edge_table import EdgeTable, Numbering, edge_table
 
 MOST = 100_000_000
 """Weights that are kept at most; the ones longest unused go first."""

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from circuitkb.queries.edges import Edges
-from circuitkb.queries.pattern_language import Step
-from circuitkb.queries.patterns import Pattern
+from circuitkb.patterns.edge_table import COLUMNS
+from circuitkb.queries.lists.edges import Edges
+from circuitkb.queries.patterns.language import Step
+from circuitkb.queries.patterns.pattern import Pattern
 from circuitkb.schema.errors import QueryError
-
-from .edge_table import COLUMNS
 
 EDGES = "edges"
 """Name of the table of all weights."""

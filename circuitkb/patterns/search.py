@@ -17,18 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from circuitkb.queries.conditions import Parameters, where_clause
-from circuitkb.queries.features import Features
-from circuitkb.queries.pattern_language import Step
-from circuitkb.queries.patterns import Pattern, on_analogy
-from circuitkb.queries.reaching import on_relation
-from circuitkb.results import Result
+from circuitkb.patterns.edge_table import EdgeTable, Numbering
+from circuitkb.patterns.kept_tables import KeptTables
+from circuitkb.patterns.relational import (
+    EDGES,
+    Relational,
+    highest_rank,
+    relational,
+    weight_columns,
+)
+from circuitkb.queries.lists.conditions import Parameters, where_clause
+from circuitkb.queries.lists.features import Features
+from circuitkb.queries.lists.reaching import on_relation
+from circuitkb.queries.patterns.language import Step
+from circuitkb.queries.patterns.pattern import Pattern, on_analogy
+from circuitkb.results.result import Result
 from circuitkb.stores.base import Store
-from circuitkb.stores.query_errors import check_timeout, out_of_memory, timed_out
-
-from .edge_table import EdgeTable, Numbering
-from .kept_tables import KeptTables
-from .relational import EDGES, Relational, highest_rank, relational, weight_columns
+from circuitkb.stores.querying.errors import check_timeout, out_of_memory, timed_out
 
 if TYPE_CHECKING:
     import duckdb
@@ -171,10 +176,12 @@ def _prepared(
             if pattern.counterparts is not None:
                 _bound_by_models(store, database, made, pattern, numbering)
             total = sum(table.edges for table in edges)
-            sql = "\n".join([
-                *(f"{name}: {text}" for name, text in made.tables.items()),
-                f"SELECT {', '.join(made.columns.values())} {made.joined}",
-            ])  # fmt: skip
+            sql = "\n".join(
+                [
+                    *(f"{name}: {text}" for name, text in made.tables.items()),
+                    f"SELECT {', '.join(made.columns.values())} {made.joined}",
+                ]
+            )
             yield database, made, numbering, Searched(tuple(models), total, sql)
 
 

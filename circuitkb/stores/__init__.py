@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from circuitkb.schema.errors import CapabilityError
 
 if TYPE_CHECKING:
-    from .base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, Store
+    from circuitkb.stores.base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, Store
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -60,17 +60,17 @@ def open_store(address: str | os.PathLike[str], *, create: bool = True) -> Store
     text = os.fspath(address)
     url = _URL.match(text)
     if url is None:
-        from .embedded import EmbeddedStore
+        from circuitkb.stores.embedded import EmbeddedStore
 
         return EmbeddedStore(Path(text).expanduser().absolute(), address=text, create=create)
-    from .server.address import SCHEMES
+    from circuitkb.stores.server.address import SCHEMES
 
     if url[1].lower() not in SCHEMES:
         raise CapabilityError(
             f"{text}: a knowledge base is in a directory (zoo.ckb) or on a Neo4j server "
             f"({', '.join(SCHEMES)})."
         )
-    from .server import ServerStore
+    from circuitkb.stores.server import ServerStore
 
     return ServerStore(text, create=create)
 

@@ -13,9 +13,8 @@ from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
-
-from .findings import Finding
-from .stored_graph import StoredGraph
+from circuitkb.stores.findings import Finding
+from circuitkb.stores.stored_graph import StoredGraph
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds that a query may run."""

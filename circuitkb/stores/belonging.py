@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.schema.tables import Relations
-
-from .stored_graph import model_property
+from circuitkb.stores.stored_graph import model_property
 
 Direction = Literal["to the source", "to the target", "both ways"]
 """Where belonging passes along a relation: to what speaks, to what is referred to, or both."""

@@ -19,12 +19,11 @@ from circuitkb.schema.kernels import Connection
 from circuitkb.schema.records import kept
 from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
-
-from . import kernel_files, response_files
-from .array_files import ArrayKind
-from .model_identity import Identity, check_layers, check_same
-from .property_rows import property_rows
-from .stored_graph import StoredGraph
+from circuitkb.stores.arrays import kernel_files, response_files
+from circuitkb.stores.arrays.array_files import ArrayKind
+from circuitkb.stores.model_identity import Identity, check_layers, check_same
+from circuitkb.stores.property_rows import property_rows
+from circuitkb.stores.stored_graph import StoredGraph
 
 _EMPTY_DATABASE = 8_000_000
 

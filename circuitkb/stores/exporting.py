@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
-
-from .belonging import Ends, Part, belonging
-from .stored_graph import StoredGraph
+from circuitkb.stores.belonging import Ends, Part, belonging
+from circuitkb.stores.stored_graph import StoredGraph
 
 ROWS_IN_A_PIECE = 500_000
 _BATCH = 20_000

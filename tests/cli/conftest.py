@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from . import warm
+from tests.cli import warm
 
 PROGRAM = Path(sys.executable).parent / "circuitkb"
 

@@ -15,9 +15,8 @@ import pytest
 import typer.main
 
 from circuitkb.cli.app import app
-from circuitkb.loaders.annotations.recognition import FORMATS
-
-from .conftest import Program
+from circuitkb.loaders.annotation_formats.recognition import FORMATS
+from tests.cli.conftest import Program
 
 FEATURE = "inceptionv1/mixed4b:418"
 
@@ -41,18 +40,27 @@ def count(program: Program) -> int:
 
 
 def record(unit: int = 0, text: str = "curve", author: str = "grace", **more: Any) -> str:
-    return json.dumps({
-        "schema": "circuitkb.annotation/1", "kind": "label", "label": {"text": text},
-        "target": {"type": "feature", "model": "inceptionv1", "layer": "mixed3b", "unit": unit},
-        "author": {"id": author, "type": "human"}, "method": "manual",
-        "source": {"uri": "session 1"}, "created": "2026-11-20", "license": "CC-BY-4.0", **more,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "schema": "circuitkb.annotation/1",
+            "kind": "label",
+            "label": {"text": text},
+            "target": {"type": "feature", "model": "inceptionv1", "layer": "mixed3b", "unit": unit},
+            "author": {"id": author, "type": "human"},
+            "method": "manual",
+            "source": {"uri": "session 1"},
+            "created": "2026-11-20",
+            "license": "CC-BY-4.0",
+            **more,
+        }
+    )
 
 
 def test_the_help_of_import_names_every_format() -> None:
     group: Any = typer.main.get_command(app)
-    option = next(p for p in group.commands["annotate"].commands["import"].params
-                  if p.name == "format_")  # fmt: skip
+    option = next(
+        p for p in group.commands["annotate"].commands["import"].params if p.name == "format_"
+    )
     named = option.help.partition(": ")[2].rstrip(".").split(", ")
     assert sorted(named) == sorted(FORMATS)
 
@@ -60,8 +68,20 @@ def test_the_help_of_import_names_every_format() -> None:
 def test_a_spreadsheet_comes_in_and_again_changes_nothing(program: Program) -> None:
     sheet = program.folder / "sheet.csv"
     sheet.write_text("unit,label\n3,curve\n4,line\n3,curve\n", "utf-8")
-    given = ("annotate", "import", "sheet.csv", "--author", "ada", "--model", "inceptionv1",
-             "--layer", "mixed3b", "--unit-base", "0", "--json")  # fmt: skip
+    given = (
+        "annotate",
+        "import",
+        "sheet.csv",
+        "--author",
+        "ada",
+        "--model",
+        "inceptionv1",
+        "--layer",
+        "mixed3b",
+        "--unit-base",
+        "0",
+        "--json",
+    )
     first = program(*given).json()
     assert (first["new"], first["known"], first["written"]) == (2, 1, True)
     again = program(*given).json()
@@ -100,8 +120,9 @@ def test_who_imports_is_not_taken_for_who_said_it(program: Program) -> None:
         "query",
         "MATCH (w:Annotator)<-[:BY]-(a:Annotation) WHERE a.method <> 'published' "
         "RETURN w.id AS who, w.type AS type, a.license AS license ORDER BY who",
-        "--format", "json",
-    ).json()  # fmt: skip
+        "--format",
+        "json",
+    ).json()
     assert [tuple(row.values()) for row in rows] == [
         ("grace", "human", "NOASSERTION"),
         ("netdissect", "tool", "NOASSERTION"),
@@ -187,8 +208,11 @@ def told(program: Program) -> list[dict[str, Any]]:
 
 
 def test_results_go_to_standard_output_alone_in_every_format(program: Program) -> None:
-    lines = "\n".join(record(unit, text, who) for unit in range(20) for text, who in
-                      (("curve", "grace"), ("line" if unit % 2 else "curve", "ada")))  # fmt: skip
+    lines = "\n".join(
+        record(unit, text, who)
+        for unit in range(20)
+        for text, who in (("curve", "grace"), ("line" if unit % 2 else "curve", "ada"))
+    )
     assert program("annotate", "import", "-", stdin=lines).code == 0
     for command in ("disagreements", "agreement", "consensus", "vocabulary"):
         rows = program("annotate", command, "--format", "json").json()
@@ -248,14 +272,26 @@ def test_the_published_labels_come_in_once_each_and_a_second_time_not_at_all(
     program: Program,
 ) -> None:
     """1,358 rows; exact duplicates once, and a unit in several families in all of them."""
-    place = resources.files("circuitkb.loaders") / "resources" / "inceptionv1" / "labels.csv"
+    place = (
+        resources.files("circuitkb.loaders.published") / "resources" / "inceptionv1" / "labels.csv"
+    )
     lines = place.read_text("utf-8").splitlines()
     rows = [(row["layer"], int(row["unit"]), row["label"]) for row in csv.DictReader(lines)]
     assert len(rows) == 1358
     with (program.folder / "labels.csv").open("w", encoding="utf-8", newline="") as sheet:
         csv.writer(sheet).writerows([("layer", "unit", "label"), *rows])
-    given = ("annotate", "import", "labels.csv", "--author", "ada", "--model", "inceptionv1",
-             "--unit-base", "0", "--json")  # fmt: skip
+    given = (
+        "annotate",
+        "import",
+        "labels.csv",
+        "--author",
+        "ada",
+        "--model",
+        "inceptionv1",
+        "--unit-base",
+        "0",
+        "--json",
+    )
     report = program(*given).json()
     distinct = {(layer, unit, " ".join(text.split())) for layer, unit, text in rows}
     assert (report["new"], report["known"]) == (len(distinct), 1358 - len(distinct))
@@ -264,8 +300,11 @@ def test_the_published_labels_come_in_once_each_and_a_second_time_not_at_all(
         "query",
         "MATCH (f:Feature)<-[:ANNOTATES]-(a:Annotation)-[:BY]->(:Annotator {id: 'ada'}) "
         "RETURN f.layer AS layer, f.unit AS unit, count(a) AS n",
-        "--format", "json", "--limit", "5000",
-    ).json()  # fmt: skip
+        "--format",
+        "json",
+        "--limit",
+        "5000",
+    ).json()
     assert {(row["layer"], row["unit"]): row["n"] for row in stored} == dict(families)
     assert max(families.values()) > 1
     assert program(*given).json()["written"] is False

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from circuitkb.loaders.planted import planted_network
-from circuitkb.loaders.planted_onnx import write_onnx
+from circuitkb.loaders.planted.networks import planted_network
+from circuitkb.loaders.planted.onnx_files import write_onnx
 
 SIDE = 27
 
@@ -37,7 +37,7 @@ def unfinished(path: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A planted network of few targets, loaded from a file and not observed."""
-    from .conftest import Program
+    from tests.cli.conftest import Program
 
     folder = tmp_path_factory.mktemp("loaded")
     planted = planted_network(
@@ -52,7 +52,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture
 def program(loaded: Any, tmp_path: Path) -> Any:
     """The same with a knowledge base of its own."""
-    from .conftest import Program
+    from tests.cli.conftest import Program
 
     shutil.copytree(loaded.kb, tmp_path / "kb.ckb")
     return Program(loaded.folder, tmp_path / "kb.ckb")

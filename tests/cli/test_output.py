@@ -57,9 +57,16 @@ def test_cut_rows_are_told_on_standard_error_alone(published: Any) -> None:
 
 def test_the_dog_head_union_stands_in_the_json_of_circuits(published: Any) -> None:
     found = published(
-        "circuits", "--motif", "union", "--origin", "found", "--feature", DOG_HEAD,
-        "--format", "json",
-    ).json()  # fmt: skip
+        "circuits",
+        "--motif",
+        "union",
+        "--origin",
+        "found",
+        "--feature",
+        DOG_HEAD,
+        "--format",
+        "json",
+    ).json()
     assert found
     for circuit in found:
         assert {"id", "motif", "model", "members", "score", "nulls", "group"} <= set(circuit)
@@ -84,10 +91,25 @@ def test_the_dog_head_union_stands_in_the_json_of_circuits(published: Any) -> No
 
 def test_a_value_of_a_parameter_is_json_or_else_text(published: Any) -> None:
     run = published(
-        "query", "RETURN $f AS f, $i AS i, $b AS b, $n AS n, $t AS t, $q AS q, $l AS l",
-        "-p", "f=0.5", "-p", "i=3", "-p", "b=true", "-p", "n=null", "-p", f"t={DOG_HEAD}",
-        "-p", 'q="2"', "-p", "l=[1, 2]", "--format", "json",
-    )  # fmt: skip
+        "query",
+        "RETURN $f AS f, $i AS i, $b AS b, $n AS n, $t AS t, $q AS q, $l AS l",
+        "-p",
+        "f=0.5",
+        "-p",
+        "i=3",
+        "-p",
+        "b=true",
+        "-p",
+        "n=null",
+        "-p",
+        f"t={DOG_HEAD}",
+        "-p",
+        'q="2"',
+        "-p",
+        "l=[1, 2]",
+        "--format",
+        "json",
+    )
     assert run.json() == [
         {"f": 0.5, "i": 3, "b": True, "n": None, "t": DOG_HEAD, "q": "2", "l": [1, 2]}
     ]
@@ -102,8 +124,9 @@ def test_ask_shows_the_cypher_it_ran_and_that_cypher_gives_the_answer(published:
     run = published(
         "ask",
         "find all circuits unioning left/right orientation detectors across models",
-        "--format", "json",
-    )  # fmt: skip
+        "--format",
+        "json",
+    )
     assert run.code == 0
     assert DOG_HEAD in json.dumps(run.json())
     assert "MATCH" in run.err

@@ -81,7 +81,7 @@ def test_other_weights_under_the_same_name_are_refused_with_the_remedy(
     published: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "changed"
-    shutil.copytree(str(files("circuitkb.loaders") / "resources" / "inceptionv1"), folder)
+    shutil.copytree(str(files("circuitkb.loaders.published") / "resources" / "inceptionv1"), folder)
     with (folder / "labels.csv").open("a", encoding="utf-8") as labels:
         labels.write("inceptionv1,mixed3b,0,One More\n")
     before = tree(published.kb)
@@ -226,7 +226,7 @@ def test_an_interrupted_load_says_so_and_leaves_nothing_behind(fresh: Any) -> No
 
 
 def test_a_defect_is_one_line_and_a_traceback_only_if_asked(published: Any, without: Any) -> None:
-    environment = without(["circuitkb.selections"], error="ZeroDivisionError")
+    environment = without(["circuitkb.lists.selections"], error="ZeroDivisionError")
     run = published("models", env=environment)
     assert run.code == 1
     assert "ZeroDivisionError" in run.err

@@ -19,11 +19,11 @@ from pathlib import Path
 
 IMPORTED = [
     "circuitkb.cli.app",
-    "circuitkb.knowledge_base",
-    "circuitkb.loaders.network",
-    "circuitkb.observation.orientation",
-    "circuitkb.observing",
-    "circuitkb.searching",
+    "circuitkb.kb.knowledge_base",
+    "circuitkb.loaders.composition.network",
+    "circuitkb.observation.measures.orientation",
+    "circuitkb.kb.observe",
+    "circuitkb.kb.find",
     "circuitkb.stores.embedded.store",
     "networkx",
     "onnx2torch",

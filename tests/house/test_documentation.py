@@ -12,7 +12,7 @@ import typer.main
 
 from circuitkb.cli.app import app
 from circuitkb.demonstration.demo import next_commands
-from circuitkb.loaders.zoo import EfficientNetLite
+from circuitkb.loaders.sources.zoo import EfficientNetLite
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -108,11 +108,16 @@ def small_network() -> Any:
 
     manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(3, 12, 7, stride=4), nn.ReLU(),
-        nn.Conv2d(12, 16, 3, stride=2), nn.ReLU(),
-        nn.Conv2d(16, 16, 3, stride=2), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10),
-    ).eval()  # fmt: skip
+        nn.Conv2d(3, 12, 7, stride=4),
+        nn.ReLU(),
+        nn.Conv2d(12, 16, 3, stride=2),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, stride=2),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(16, 10),
+    ).eval()
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

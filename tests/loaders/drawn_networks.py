@@ -14,10 +14,13 @@ class Residual(nn.Module):
     def __init__(self, channels: int, draw: torch.Generator) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(channels, 2 * channels, 1), nn.ReLU6(),
-            nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=2 * channels), nn.ReLU(),
-            nn.Conv2d(2 * channels, channels, 1, bias=False), nn.BatchNorm2d(channels),
-        )  # fmt: skip
+            nn.Conv2d(channels, 2 * channels, 1),
+            nn.ReLU6(),
+            nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=2 * channels),
+            nn.ReLU(),
+            nn.Conv2d(2 * channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
         self.minus = bool(torch.randint(2, (), generator=draw))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,9 +52,12 @@ class Gated(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.squeeze = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, 2, 1), nn.ReLU(),
-            nn.Conv2d(2, channels, 1), nn.Sigmoid(),
-        )  # fmt: skip
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(2, channels, 1),
+            nn.Sigmoid(),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.squeeze(x)
@@ -73,9 +79,15 @@ def random_network(seed: int) -> tuple[nn.Module, int]:
         padding = pick(0, kernel // 2, kernel - 1)
         dilation = pick(1, 2) if padding else 1
         conv = nn.Conv2d(
-            channels, wide, kernel, stride=pick(1, 2), padding=padding, dilation=dilation,
-            groups=groups, bias=bool(pick(0, 1)),
-        )  # fmt: skip
+            channels,
+            wide,
+            kernel,
+            stride=pick(1, 2),
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bool(pick(0, 1)),
+        )
         parts += [conv, *([nn.BatchNorm2d(wide)] if pick(0, 1) else [])]
         channels = wide
         parts.append(_ACTIVATIONS[pick(*range(len(_ACTIVATIONS)))]())

@@ -96,10 +96,14 @@ class RandomNetwork(nn.Module):
         size = self._int(1, min(3, *x.shape[2:]))
         return self._new(
             nn.AvgPool2d(
-                size, self._int(1, 2), self._int(0, size // 2), self._choice.random() < 0.5,
-                self._choice.random() < 0.5, self._choice.choice([None, None, 5]),
+                size,
+                self._int(1, 2),
+                self._int(0, size // 2),
+                self._choice.random() < 0.5,
+                self._choice.random() < 0.5,
+                self._choice.choice([None, None, 5]),
             )
-        )  # fmt: skip
+        )
 
     def step_adaptive(self, x: Tensor) -> Step:
         return self._new(nn.AdaptiveAvgPool2d((self._int(1, 6), self._int(1, 6))))

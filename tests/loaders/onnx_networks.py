@@ -69,12 +69,17 @@ def two_branches(batch: int | str = 1, size: int | str = 16, opset: int = 17) ->
         node("Gemm", ["flat", "w3", "b3"], ["out"], name="/head/Gemm", transB=1),
     ]
     stored = {
-        "w0": values(8, 3, 3, 3, seed=1), "b0": values(8, seed=2),
-        "scale": values(8, seed=3), "shift": values(8, seed=4), "mean": values(8, seed=5),
+        "w0": values(8, 3, 3, 3, seed=1),
+        "b0": values(8, seed=2),
+        "scale": values(8, seed=3),
+        "shift": values(8, seed=4),
+        "mean": values(8, seed=5),
         "var": np.abs(values(8, seed=6)) + 0.5,
-        "w1": values(5, 8, 3, 3, seed=7), "w2": values(6, 4, 3, 3, seed=8),
-        "w3": values(4, 11, seed=9), "b3": values(4, seed=10),
-    }  # fmt: skip
+        "w1": values(5, 8, 3, 3, seed=7),
+        "w2": values(6, 4, 3, 3, seed=8),
+        "w3": values(4, 11, seed=9),
+        "b3": values(4, seed=10),
+    }
     return model(nodes, stored, inputs=[("image", (batch, 3, size, size))], opset=opset)
 
 

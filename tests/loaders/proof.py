@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from circuitkb.loaders.composed import Composition
-from circuitkb.loaders.composition import Composer
-from circuitkb.loaders.sites import Site
-from circuitkb.loaders.tracing import trace
+from circuitkb.loaders.composition.compose import Composer
+from circuitkb.loaders.composition.composed import Composition
+from circuitkb.loaders.composition.sites import Site
+from circuitkb.loaders.composition.tracing import trace
 from circuitkb.schema.kernels import Connection
 
 

@@ -13,7 +13,7 @@ M = "inceptionv1/"
 
 
 def resource(name: str) -> str:
-    place = files("circuitkb.loaders").joinpath("resources", "inceptionv1", name)
+    place = files("circuitkb.loaders.published").joinpath("resources", "inceptionv1", name)
     return place.read_text(encoding="utf-8")
 
 

@@ -9,9 +9,8 @@ from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit
 from circuitkb.matching.match import match
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.responses import Responses
-
-from .two_models import responses
-from .wired_models import Circuits, random_wiring, wired
+from tests.matching.two_models import responses
+from tests.matching.wired_models import Circuits, random_wiring, wired
 
 COUNT = 40
 DISTINCT = [(kind, kind) for kind in range(COUNT)]

@@ -9,8 +9,7 @@ from circuitkb.matching.bands import bands
 from circuitkb.matching.depth import depth_agreement
 from circuitkb.matching.match import match
 from circuitkb.schema.errors import ObservationError
-
-from .two_models import (
+from tests.matching.two_models import (
     STIMULI,
     copies,
     found_pairs,

@@ -17,9 +17,8 @@ from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows, node_table
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-
-from .two_models import responses
-from .wired_models import Circuits, wired
+from tests.matching.two_models import responses
+from tests.matching.wired_models import Circuits, wired
 
 COUNT = 30
 WIRING = [(kind, kind) for kind in range(COUNT)]

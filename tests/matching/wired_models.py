@@ -8,8 +8,7 @@ import numpy as np
 
 from circuitkb.matching.circuits import TwoSidedCircuit
 from circuitkb.schema.responses import Responses
-
-from .two_models import STIMULI, responses
+from tests.matching.two_models import STIMULI, responses
 
 Wiring = Sequence[tuple[int, int]]
 """For each circuit the kind of its target and the kind of its pair of cases."""

@@ -80,16 +80,29 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("inputs", "ask", {"question": "inputs", "parameters": {"feature": HEAD, "top": 2}}),
     ("nonsense", "ask", {"question": "what is the weather like?"}),
     ("questions", "questions", {}),
-    ("cypher", "query", {"cypher": "MATCH (f:Feature {id: $id}) RETURN f.unit AS unit",
-                         "parameters": {"id": HEAD}}),
+    (
+        "cypher",
+        "query",
+        {"cypher": "MATCH (f:Feature {id: $id}) RETURN f.unit AS unit", "parameters": {"id": HEAD}},
+    ),
     ("bounded", "query", {"cypher": "MATCH (f:Feature) RETURN f.id AS id ORDER BY id", "limit": 3}),
-    ("long", "query", {"cypher": "MATCH (f:Feature) RETURN f.id AS id, range(1, 300) AS r",
-                       "limit": 1000}),
+    (
+        "long",
+        "query",
+        {"cypher": "MATCH (f:Feature) RETURN f.id AS id, range(1, 300) AS r", "limit": 1000},
+    ),
     ("write", "query", {"cypher": "MATCH (n) DETACH DELETE n"}),
     ("file", "query", {"cypher": "LOAD CSV FROM 'file:///etc/passwd' AS line RETURN line"}),
     ("syntax", "query", {"cypher": "MATCH (f:Feature RETURN f"}),
-    ("slow", "query", {"cypher": "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b "
-                       "WITH a, b WHERE a * b = -1 RETURN count(*) AS n", "timeout": 1}),
+    (
+        "slow",
+        "query",
+        {
+            "cypher": "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b "
+            "WITH a, b WHERE a * b = -1 RETURN count(*) AS n",
+            "timeout": 1,
+        },
+    ),
     ("too many", "query", {"cypher": "RETURN 1 AS a", "limit": 100_000}),
     ("card", "show", {"id": HEAD}),
     ("no card", "show", {"id": "inceptionv1/mixed4b:99999"}),
@@ -99,7 +112,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("circuits", "circuits", {"feature": HEAD, "motif": "union"}),
     ("bad id", "circuits", {"feature": "mixed4b 418"}),
     ("no tool", "delete", {}),
-]  # fmt: skip
+]
 
 READ = [
     ("schema", "circuitkb://schema"),
@@ -124,8 +137,14 @@ def refused(reply: Any) -> str:
 
 def test_every_tool_only_reads_and_has_a_schema_of_its_input(told: dict[str, Any]) -> None:
     assert {tool.name for tool in told["tools"]} == {
-        "ask", "questions", "query", "show", "models", "features", "circuits"
-    }  # fmt: skip
+        "ask",
+        "questions",
+        "query",
+        "show",
+        "models",
+        "features",
+        "circuits",
+    }
     for tool in told["tools"]:
         assert tool.annotations.read_only_hint
         assert not tool.annotations.destructive_hint
@@ -236,10 +255,15 @@ def test_prompts_and_templates_are_listed(told: dict[str, Any]) -> None:
 
 def test_nothing_but_the_protocol_is_on_standard_output(store: Path) -> None:
     hello = {
-        "jsonrpc": "2.0", "id": 1, "method": "initialize",
-        "params": {"protocolVersion": "2025-06-18", "capabilities": {},
-                   "clientInfo": {"name": "test", "version": "1"}},
-    }  # fmt: skip
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
     done = subprocess.run(
         [sys.executable, "-m", "circuitkb", "mcp", "--kb", str(store)],
         input=json.dumps(hello) + "\n",
@@ -291,8 +315,11 @@ class Raw:
             stderr=subprocess.PIPE,
         )
         self.asked = 0
-        hello = {"protocolVersion": "2025-06-18", "capabilities": {},
-                 "clientInfo": {"name": "test", "version": "1"}}  # fmt: skip
+        hello = {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        }
         self.request("initialize", hello)
         self.send(json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}).encode())
 
@@ -374,10 +401,23 @@ LONG = "x" * 400_000
         ("tools/call", {"name": "query", "arguments": {"cypher": f"RETURN '{LONG}' AS a"}}),
         ("tools/call", {"name": "query", "arguments": {"cypher": f"RETURN 1 AS `{LONG}`"}}),
         ("tools/call", {"name": "query", "arguments": {"cypher": f"RETURN 1 AS {LONG} z"}}),
-        ("tools/call", {"name": "query", "arguments": {
-            "cypher": "RETURN [$v, {a: $v}] AS a", "parameters": {"v": LONG}}}),
-        ("tools/call", {"name": "query", "arguments": {
-            "cypher": "UNWIND range(1, 900) AS x RETURN range(1, 2000) AS a", "limit": 1000}}),
+        (
+            "tools/call",
+            {
+                "name": "query",
+                "arguments": {"cypher": "RETURN [$v, {a: $v}] AS a", "parameters": {"v": LONG}},
+            },
+        ),
+        (
+            "tools/call",
+            {
+                "name": "query",
+                "arguments": {
+                    "cypher": "UNWIND range(1, 900) AS x RETURN range(1, 2000) AS a",
+                    "limit": 1000,
+                },
+            },
+        ),
         ("tools/call", {"name": "query", "arguments": {"cypher": "RETURN 1", "limit": LONG}}),
         ("tools/call", {"name": "ask", "arguments": {"question": LONG}}),
         ("tools/call", {"name": "show", "arguments": {"id": LONG}}),
@@ -390,7 +430,7 @@ LONG = "x" * 400_000
         ("prompts/get", {"name": "investigate", "arguments": {"feature": LONG}}),
     ],
     ids=lambda value: str(value)[:60],
-)  # fmt: skip
+)
 def test_no_message_is_longer_than_the_page_says(
     raw: Raw, method: str, params: dict[str, Any]
 ) -> None:
@@ -409,8 +449,9 @@ def test_a_row_that_is_too_long_is_cut_and_says_so(raw: Raw) -> None:
 
 
 def test_a_quotation_that_is_sent_back_is_the_text(raw: Raw) -> None:
-    message, _ = raw.call("query", cypher="RETURN $t = 'two words' AS same, $t AS t",
-                          parameters={"t": "“two words”"})  # fmt: skip
+    message, _ = raw.call(
+        "query", cypher="RETURN $t = 'two words' AS same, $t AS t", parameters={"t": "“two words”"}
+    )
     assert message["result"]["structuredContent"]["rows"] == [[True, "“two words”"]]
 
 

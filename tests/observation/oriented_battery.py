@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.observation.stimulus import Stimulus, stimulus
+from circuitkb.observation.stimuli.stimulus import Stimulus, stimulus
 from circuitkb.schema.responses import Responses
 
 Floats = NDArray[np.float64]
@@ -41,14 +41,25 @@ def battery() -> tuple[list[Stimulus], Floats]:
         for wavelength in (4, 8, 16):
             for phase in (0, 90, 180, 270):
                 wave = np.cos(2 * np.pi * u / wavelength + np.deg2rad(phase))
-                add(0.5 + 0.4 * wave, "grating", orientation=degrees, wavelength=wavelength,
-                    phase=phase)  # fmt: skip
+                add(
+                    0.5 + 0.4 * wave,
+                    "grating",
+                    orientation=degrees,
+                    wavelength=wavelength,
+                    phase=phase,
+                )
         for width in (1.5, 3):
             for polarity in (1, -1):
                 for offset in (-4, 0, 4):
                     line = np.exp(-0.5 * ((u - offset) / width) ** 2)
-                    add(0.5 + 0.4 * polarity * line, "line", orientation=degrees, width=width,
-                        polarity=polarity, offset=offset)  # fmt: skip
+                    add(
+                        0.5 + 0.4 * polarity * line,
+                        "line",
+                        orientation=degrees,
+                        width=width,
+                        polarity=polarity,
+                        offset=offset,
+                    )
     for direction in range(0, 360, 15):
         # The line runs across the direction of the bright side, which is on its right then.
         u = -across(direction + 90)

@@ -54,9 +54,13 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             torch.onnx.export(
-                module.eval(), (torch.zeros(1, channels, side, side),), path,
-                dynamo=False, opset_version=17, input_names=["image"],
-            )  # fmt: skip
+                module.eval(),
+                (torch.zeros(1, channels, side, side),),
+                path,
+                dynamo=False,
+                opset_version=17,
+                input_names=["image"],
+            )
         return path
 
     return write

@@ -15,16 +15,16 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from circuitkb.loaders.network import Network
-from circuitkb.loaders.observing import Onlooker, look
-from circuitkb.loaders.viewing import plan_views
-from circuitkb.observation.battery import NAME, Battery, battery
+from circuitkb.loaders.activations.reading import Onlooker, look
+from circuitkb.loaders.composition.network import Network
+from circuitkb.loaders.receptive_fields.views import plan_views
 from circuitkb.observation.recording import (
     IMAGES_AT_ONCE,
     Recording,
     forget,
     record,
 )
+from circuitkb.observation.stimuli.battery import NAME, Battery, battery
 from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.progress import Progress, silent
 
@@ -93,9 +93,16 @@ def small_battery() -> Battery:
 
 def subject(**options: float) -> Subject:
     network = Network(
-        Two(**options).eval(), torch.zeros(1, 3, SIDE, SIDE), "two", "random", "two", "two",
-        "MIT", "nobody", f"weights {options}",
-    )  # fmt: skip
+        Two(**options).eval(),
+        torch.zeros(1, 3, SIDE, SIDE),
+        "two",
+        "random",
+        "two",
+        "two",
+        "MIT",
+        "nobody",
+        f"weights {options}",
+    )
     views = plan_views(network.module, network.example)
     looks = [look(network, view) for view in views]
     assert len(looks) == 2

@@ -70,22 +70,31 @@ def make(seed: int) -> Graph:
             graph.layers.append({"model": model, "name": name, "position": position})
             for unit in rng.sample(range(12), 4):
                 known = weights == "trained" and position > 0
-                graph.features.append({
-                    "id": f"{model}/{name}:{unit}", "model": model, "layer": name, "unit": unit,
-                    "inputs": rng.randint(1, 9) if position else None,
-                    "input_l1": rng.uniform(1, 5) if known else None,
-                    "left_out_l1": rng.uniform(0, 1) if known else None,
-                    "input_l2_squared": rng.uniform(1, 5) if known else None,
-                    "left_out_l2_squared": rng.uniform(0, 1) if known else None,
-                })  # fmt: skip
+                graph.features.append(
+                    {
+                        "id": f"{model}/{name}:{unit}",
+                        "model": model,
+                        "layer": name,
+                        "unit": unit,
+                        "inputs": rng.randint(1, 9) if position else None,
+                        "input_l1": rng.uniform(1, 5) if known else None,
+                        "left_out_l1": rng.uniform(0, 1) if known else None,
+                        "input_l2_squared": rng.uniform(1, 5) if known else None,
+                        "left_out_l2_squared": rng.uniform(0, 1) if known else None,
+                    }
+                )
     for target in graph.features:
         _weights(graph, target, rng)
     for number, feature in enumerate(graph.features):
         for text in rng.sample(WORDS, rng.choice((0, 1, 1, 2, 3))):
-            graph.labels.append({
-                "id": f"label-{number}-{text}", "feature": feature["id"], "text": text,
-                "who": rng.choice(("Ada", "Grace")),
-            })  # fmt: skip
+            graph.labels.append(
+                {
+                    "id": f"label-{number}-{text}",
+                    "feature": feature["id"],
+                    "text": text,
+                    "who": rng.choice(("Ada", "Grace")),
+                }
+            )
     # The same word said twice of one feature, by different people, is one label.
     again = graph.labels[0]
     graph.labels.append(again | {"id": "label-again", "who": "Edsger"})
@@ -111,29 +120,58 @@ def _further(graph: Graph, rng: random.Random) -> None:
     pairs = [(f["id"], g["id"]) for f in graph.features for g in graph.features]
     across = [(a, b) for a, b in pairs if a.split("/")[0] < b.split("/")[0]]
     for number, (one, two) in enumerate(rng.sample(across, 60)):
-        graph.alike.append({
-            "source": one, "target": two, "method": "m", "score": rng.choice((0.8, 0.9)),
-            "rank": number, "null_mean": 0.1, "q": rng.choice((0.01, 0.05, 1.0)),
-        })  # fmt: skip
+        graph.alike.append(
+            {
+                "source": one,
+                "target": two,
+                "method": "m",
+                "score": rng.choice((0.8, 0.9)),
+                "rank": number,
+                "null_mean": 0.1,
+                "q": rng.choice((0.01, 0.05, 1.0)),
+            }
+        )
     inside = [(a, b) for a, b in pairs if a < b and a.split(":")[0] == b.split(":")[0]]
     for one, two in rng.sample(inside, 20):
-        graph.mirrored.append({
-            "source": one, "target": two, "group": "mirror", "parameter": rng.choice((0.0, 90.0)),
-            "score": rng.choice((0.8, 0.9)), "same": 0.2, "null_mean": 0.3, "p": 0.1,
-            "q": rng.choice((None, 0.01, 1.0)), "method": "m",
-        })  # fmt: skip
+        graph.mirrored.append(
+            {
+                "source": one,
+                "target": two,
+                "group": "mirror",
+                "parameter": rng.choice((0.0, 90.0)),
+                "score": rng.choice((0.8, 0.9)),
+                "same": 0.2,
+                "null_mean": 0.3,
+                "p": 0.1,
+                "q": rng.choice((None, 0.01, 1.0)),
+                "method": "m",
+            }
+        )
     for number, model in enumerate((*graph.models, None)):
-        graph.imports.append({
-            "id": f"import-{number}", "kind": rng.choice(("load", "find")), "model": model,
-            "source": f"source {number}", "created": rng.choice((None, "2026-01-01", "2026-02-02")),
-            "by": None, "tool": "t", "seconds": 1.5, "summary": "{}",
-        })  # fmt: skip
+        graph.imports.append(
+            {
+                "id": f"import-{number}",
+                "kind": rng.choice(("load", "find")),
+                "model": model,
+                "source": f"source {number}",
+                "created": rng.choice((None, "2026-01-01", "2026-02-02")),
+                "by": None,
+                "tool": "t",
+                "seconds": 1.5,
+                "summary": "{}",
+            }
+        )
     for number, item in enumerate(rng.sample(graph.labels, 8)):
-        graph.reviews.append({
-            "id": f"review-{number}", "of": item["id"], "who": rng.choice(("Ada", "Edsger")),
-            "verdict": rng.choice(("agree", "disagree")), "text": f"because {number}",
-            "state": "live" if number % 4 else "retracted",
-        })  # fmt: skip
+        graph.reviews.append(
+            {
+                "id": f"review-{number}",
+                "of": item["id"],
+                "who": rng.choice(("Ada", "Edsger")),
+                "verdict": rng.choice(("agree", "disagree")),
+                "text": f"because {number}",
+                "state": "live" if number % 4 else "retracted",
+            }
+        )
 
 
 def _weights(graph: Graph, target: dict[str, Any], rng: random.Random) -> None:
@@ -147,15 +185,23 @@ def _weights(graph: Graph, target: dict[str, Any], rng: random.Random) -> None:
     for source in sources:
         for connection in rng.sample(("c0", "c1"), rng.choice((0, 1, 1, 2))):
             positive, negative = rng.uniform(0, 2), -rng.uniform(0, 2)
-            inputs.append({
-                "source": source["id"], "target": target["id"], "connection": connection,
-                "sum": positive + negative, "positive": positive, "negative": negative,
-                # Quarters, so that equal strengths occur and the order must be settled by name.
-                "l1": round(4 * (positive - negative)) / 4, "path": "direct",
-                "positive_dy": None, "positive_dx": rng.choice((None, rng.uniform(-2, 2))),
-                "origin": None,
-                "flag": "bitmap used twice" if rng.random() < 0.1 else None,
-            })  # fmt: skip
+            inputs.append(
+                {
+                    "source": source["id"],
+                    "target": target["id"],
+                    "connection": connection,
+                    "sum": positive + negative,
+                    "positive": positive,
+                    "negative": negative,
+                    # Quarters, so that equal strengths occur and the order must be settled by name.
+                    "l1": round(4 * (positive - negative)) / 4,
+                    "path": "direct",
+                    "positive_dy": None,
+                    "positive_dx": rng.choice((None, rng.uniform(-2, 2))),
+                    "origin": None,
+                    "flag": "bitmap used twice" if rng.random() < 0.1 else None,
+                }
+            )
     inputs.sort(key=lambda w: (-w["l1"], w["source"], w["connection"]))
     for rank, weight in enumerate(inputs, 1):
         graph.weights.append(weight | {"rank": rank})
@@ -170,10 +216,15 @@ def _circuits(graph: Graph, model: str, rng: random.Random) -> None:
         for _ in range(rng.randint(1, 3)):
             one, two = rng.sample(layers[0], 2)
             _add_circuit(
-                graph, f"union-{len(graph.circuits)}", "union", model, "found",
+                graph,
+                f"union-{len(graph.circuits)}",
+                "union",
+                model,
+                "found",
                 [(one, "case", 1), (two, "case", 2), (target, "union", None)],
-                score=rng.choice((0.81, 0.9, 0.99)), group=f"union:{target}",
-            )  # fmt: skip
+                score=rng.choice((0.81, 0.9, 0.99)),
+                group=f"union:{target}",
+            )
     for motif in ("union-over-cases", "mirror-pathways+union", "parts-assembly"):
         found = [c for c in graph.circuits if c["model"] == model and c["origin"] == "found"]
         chosen = graph.members(rng.choice(found)) if rng.random() < 0.6 else set()
@@ -194,35 +245,59 @@ def _add_circuit(
     score: float | None = None,
     group: str | None = None,
 ) -> None:
-    graph.circuits.append({
-        "id": id, "motif": motif, "model": model, "origin": origin, "score": score,
-        "group": group, "claim": None if origin == "found" else f"claim of {id}",
-        "members": [
-            {"feature": f, "role": role, "side": side, "weight": 1.5 if side else None}
-            for f, role, side in members
-        ],
-    })  # fmt: skip
+    graph.circuits.append(
+        {
+            "id": id,
+            "motif": motif,
+            "model": model,
+            "origin": origin,
+            "score": score,
+            "group": group,
+            "claim": None if origin == "found" else f"claim of {id}",
+            "members": [
+                {"feature": f, "role": role, "side": side, "weight": 1.5 if side else None}
+                for f, role, side in members
+            ],
+        }
+    )
     if origin == "found":
         number = len(graph.evidence)
-        graph.evidence.append({
-            "id": f"evidence-{number}",
-            "kind": ("mirrored-inputs", "mirrored-responses")[number % 2], "stance": "supports",
-            "value": score, "null_mean": number / 100, "null_count": 50, "p": 0.01,
-            "q": (number + 1) / 50, "about": [], "circuit": id, "refutes": None,
-            "detail": '{"settings":{"of":"mirror left-right"}}' if number % 5 else OTHER,
-        })  # fmt: skip
+        graph.evidence.append(
+            {
+                "id": f"evidence-{number}",
+                "kind": ("mirrored-inputs", "mirrored-responses")[number % 2],
+                "stance": "supports",
+                "value": score,
+                "null_mean": number / 100,
+                "null_count": 50,
+                "p": 0.01,
+                "q": (number + 1) / 50,
+                "about": [],
+                "circuit": id,
+                "refutes": None,
+                "detail": '{"settings":{"of":"mirror left-right"}}' if number % 5 else OTHER,
+            }
+        )
 
 
 def _disagreements(graph: Graph, rng: random.Random) -> None:
     for number in range(3):
         weight = rng.choice(graph.weights)
-        graph.evidence.append({
-            "id": f"disagreement-{number}", "kind": "kernel-agreement",
-            "stance": ("refutes", "supports", "refutes")[number], "value": number / 10,
-            "null_mean": None, "null_count": None, "p": None, "q": None,
-            "about": [(weight["source"], "source"), (weight["target"], "target")],
-            "circuit": None, "refutes": graph.labels[number] if number == 2 else None,
-        })  # fmt: skip
+        graph.evidence.append(
+            {
+                "id": f"disagreement-{number}",
+                "kind": "kernel-agreement",
+                "stance": ("refutes", "supports", "refutes")[number],
+                "value": number / 10,
+                "null_mean": None,
+                "null_count": None,
+                "p": None,
+                "q": None,
+                "about": [(weight["source"], "source"), (weight["target"], "target")],
+                "circuit": None,
+                "refutes": graph.labels[number] if number == 2 else None,
+            }
+        )
 
 
 def rows(graph: Graph) -> GraphRows:
@@ -263,47 +338,108 @@ def rows(graph: Graph) -> GraphRows:
         ],
     }
     joined: list[tuple[str, str, str, list[dict[str, Any]]]] = [
-        ("IN_LAYER", "Feature", "Layer",
-         [{"source": f["id"], "target": f"{f['model']}/{f['layer']}"} for f in graph.features]),
-        ("IN_MODEL", "Layer", "Model",
-         [{"source": f"{y['model']}/{y['name']}", "target": y["model"]} for y in graph.layers]),
+        (
+            "IN_LAYER",
+            "Feature",
+            "Layer",
+            [{"source": f["id"], "target": f"{f['model']}/{f['layer']}"} for f in graph.features],
+        ),
+        (
+            "IN_MODEL",
+            "Layer",
+            "Model",
+            [{"source": f"{y['model']}/{y['name']}", "target": y["model"]} for y in graph.layers],
+        ),
         ("WEIGHT", "Feature", "Feature", graph.weights),
-        ("ANNOTATES", "Annotation", "Feature",
-         [{"source": item["id"], "target": item["feature"]} for item in graph.labels]
-         + [{"source": id, "target": f["id"]}
-            for (id, _, _), f in zip(_gone(graph), graph.features, strict=False)]
-         # Labels of edges, which are no labels of their ends.
-         + [{"source": f"{item['id']}-edge", "target": f["id"], "role": role}
-            for item, f in zip(graph.labels, graph.features, strict=False)
-            for role in ("source", "target")]),
-        ("USES", "Annotation", "Label",
-         [{"source": item["id"], "target": f"test:{item['text']}"} for item in graph.labels]
-         + [{"source": id, "target": f"test:{item['text']}"} for id, _, item in _gone(graph)]
-         + [{"source": f"{item['id']}-edge", "target": f"test:{item['text']}"}
-            for item in graph.labels]),
-        ("BY", "Annotation", "Annotator",
-         [{"source": item["id"], "target": item["who"].lower()}
-          for item in (*graph.labels, *graph.reviews)]),
-        ("ANNOTATES", "Annotation", "Annotation",
-         [{"source": item["id"], "target": item["of"]} for item in graph.reviews]),
+        (
+            "ANNOTATES",
+            "Annotation",
+            "Feature",
+            [{"source": item["id"], "target": item["feature"]} for item in graph.labels]
+            + [
+                {"source": id, "target": f["id"]}
+                for (id, _, _), f in zip(_gone(graph), graph.features, strict=False)
+            ]
+            # Labels of edges, which are no labels of their ends.
+            + [
+                {"source": f"{item['id']}-edge", "target": f["id"], "role": role}
+                for item, f in zip(graph.labels, graph.features, strict=False)
+                for role in ("source", "target")
+            ],
+        ),
+        (
+            "USES",
+            "Annotation",
+            "Label",
+            [{"source": item["id"], "target": f"test:{item['text']}"} for item in graph.labels]
+            + [{"source": id, "target": f"test:{item['text']}"} for id, _, item in _gone(graph)]
+            + [
+                {"source": f"{item['id']}-edge", "target": f"test:{item['text']}"}
+                for item in graph.labels
+            ],
+        ),
+        (
+            "BY",
+            "Annotation",
+            "Annotator",
+            [
+                {"source": item["id"], "target": item["who"].lower()}
+                for item in (*graph.labels, *graph.reviews)
+            ],
+        ),
+        (
+            "ANNOTATES",
+            "Annotation",
+            "Annotation",
+            [{"source": item["id"], "target": item["of"]} for item in graph.reviews],
+        ),
         ("ANALOGOUS_TO", "Feature", "Feature", graph.alike),
         ("TRANSFORMS_TO", "Feature", "Feature", graph.mirrored),
-        ("MEMBER_OF", "Feature", "Circuit",
-         [{k: v for k, v in m.items() if k != "feature"}
-          | {"source": m["feature"], "target": c["id"]}
-          for c in graph.circuits for m in c["members"]]),
-        ("ABOUT", "Evidence", "Feature",
-         [{"source": e["id"], "target": f, "role": role}
-          for e in graph.evidence for f, role in e["about"]]),
-        ("ABOUT", "Evidence", "Circuit",
-         [{"source": e["id"], "target": e["circuit"]} for e in graph.evidence if e["circuit"]]),
-        ("SUPPORTS", "Evidence", "Circuit",
-         [{"source": e["id"], "target": e["circuit"]} for e in graph.evidence if e["circuit"]]),
+        (
+            "MEMBER_OF",
+            "Feature",
+            "Circuit",
+            [
+                {k: v for k, v in m.items() if k != "feature"}
+                | {"source": m["feature"], "target": c["id"]}
+                for c in graph.circuits
+                for m in c["members"]
+            ],
+        ),
+        (
+            "ABOUT",
+            "Evidence",
+            "Feature",
+            [
+                {"source": e["id"], "target": f, "role": role}
+                for e in graph.evidence
+                for f, role in e["about"]
+            ],
+        ),
+        (
+            "ABOUT",
+            "Evidence",
+            "Circuit",
+            [{"source": e["id"], "target": e["circuit"]} for e in graph.evidence if e["circuit"]],
+        ),
+        (
+            "SUPPORTS",
+            "Evidence",
+            "Circuit",
+            [{"source": e["id"], "target": e["circuit"]} for e in graph.evidence if e["circuit"]],
+        ),
         ("ANALOGOUS_TO", "Circuit", "Circuit", graph.analogous),
-        ("REFUTES", "Evidence", "Annotation",
-         [{"source": e["id"], "target": e["refutes"]["id"]}
-          for e in graph.evidence if e["refutes"]]),
-    ]  # fmt: skip
+        (
+            "REFUTES",
+            "Evidence",
+            "Annotation",
+            [
+                {"source": e["id"], "target": e["refutes"]["id"]}
+                for e in graph.evidence
+                if e["refutes"]
+            ],
+        ),
+    ]
     return GraphRows(
         nodes={label: node_table(label, rows_of(records)) for label, records in nodes.items()},
         relations=[

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from circuitkb.loaders.summaries import strongest_inputs
+from circuitkb.loaders.composition.summaries import strongest_inputs
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
@@ -48,16 +48,21 @@ def make(seed: int) -> World:
     for model in ("one", "two"):
         for layer, unit in itertools.product(LAYERS, range(UNITS)):
             world.features[f"{model}/{layer}:{unit}"] = {
-                "model": model, "layer": layer, "unit": unit,
+                "model": model,
+                "layer": layer,
+                "unit": unit,
                 "orientation": rng.choice((None, rng.uniform(0, 180))),
                 "labels": rng.sample(("Curves", "Dog Heads", "curve-like"), rng.choice((0, 1, 2))),
-            }  # fmt: skip
+            }
         world.connections[model] = [
             _connection(numbers, key, source, target)
             for key, source, target in (
-                ("c0", "a1", "b1"), ("c1", "a1", "b1"), ("c2", "b1", "c1"), ("c3", "a1", "c1"),
+                ("c0", "a1", "b1"),
+                ("c1", "a1", "b1"),
+                ("c2", "b1", "c1"),
+                ("c3", "a1", "c1"),
             )
-        ]  # fmt: skip
+        ]
         world.edges += _edges(model, world.connections[model])
         kept = strongest_inputs(world.connections[model], model=model, keep=KEEP)
         relations.append(Relations("WEIGHT", "Feature", "Feature", kept.weights))
@@ -99,13 +104,15 @@ def _edges(model: str, connections: list[Connection]) -> Iterator[dict[str, Any]
         for out, inside in itertools.product(range(UNITS), range(UNITS)):
             values = connection.kernel[0, out, inside].ravel().tolist()
             if any(values):
-                into.setdefault(f"{model}/{connection.target}:{out}", []).append({
-                    "source": f"{model}/{connection.source}:{inside}",
-                    "connection": connection.key,
-                    "sum": sum(values),
-                    "positive": sum(v for v in values if v > 0),
-                    "l1": sum(map(abs, values)),
-                })  # fmt: skip
+                into.setdefault(f"{model}/{connection.target}:{out}", []).append(
+                    {
+                        "source": f"{model}/{connection.source}:{inside}",
+                        "connection": connection.key,
+                        "sum": sum(values),
+                        "positive": sum(v for v in values if v > 0),
+                        "l1": sum(map(abs, values)),
+                    }
+                )
     for target, found in into.items():
         found.sort(key=lambda e: -e["l1"])
         for rank, edge in enumerate(found, 1):
@@ -119,13 +126,20 @@ def _rows(
     texts = sorted({text for _, text in said})
     nodes: dict[str, list[dict[str, Any]]] = {
         "Model": [
-            {"id": m, "fingerprint": m[0] * 64, "source": "test", "keep": KEEP, "edges": 60,
-             "edges_kept": 40}
+            {
+                "id": m,
+                "fingerprint": m[0] * 64,
+                "source": "test",
+                "keep": KEEP,
+                "edges": 60,
+                "edges_kept": 40,
+            }
             for m in world.connections
         ],
         "Layer": [
             {"id": f"{m}/{y}", "model": m, "name": y, "position": p, "channels": UNITS}
-            for m in world.connections for p, y in enumerate(LAYERS)
+            for m in world.connections
+            for p, y in enumerate(LAYERS)
         ],
         "Feature": [
             {"id": id} | {k: v for k, v in f.items() if k != "labels"}
@@ -135,24 +149,45 @@ def _rows(
         "Annotation": [
             {"id": f"n{i}", "kind": "label", "text": text, "state": "live"}
             for i, (_, text) in enumerate(said)
-        ] + [{"id": f"gone{i}", "kind": "label", "text": "Curves", "state": "retracted"}
-             for i in range(len(world.features))],
-    }  # fmt: skip
+        ]
+        + [
+            {"id": f"gone{i}", "kind": "label", "text": "Curves", "state": "retracted"}
+            for i in range(len(world.features))
+        ],
+    }
     joined: list[tuple[str, str, str, list[dict[str, Any]]]] = [
-        ("IN_LAYER", "Feature", "Layer",
-         [{"source": id, "target": f"{f['model']}/{f['layer']}"}
-          for id, f in world.features.items()]),
-        ("IN_MODEL", "Layer", "Model",
-         [{"source": f"{m}/{y}", "target": m} for m in world.connections for y in LAYERS]),
-        ("ANNOTATES", "Annotation", "Feature",
-         [{"source": f"n{i}", "target": id} for i, (id, _) in enumerate(said)]
-         + [{"source": f"gone{i}", "target": id} for i, id in enumerate(world.features)]),
-        ("USES", "Annotation", "Label",
-         [{"source": f"n{i}", "target": f"t:{text}"} for i, (_, text) in enumerate(said)]
-         + [{"source": f"gone{i}", "target": "t:Curves"} for i in range(len(world.features))]),
+        (
+            "IN_LAYER",
+            "Feature",
+            "Layer",
+            [
+                {"source": id, "target": f"{f['model']}/{f['layer']}"}
+                for id, f in world.features.items()
+            ],
+        ),
+        (
+            "IN_MODEL",
+            "Layer",
+            "Model",
+            [{"source": f"{m}/{y}", "target": m} for m in world.connections for y in LAYERS],
+        ),
+        (
+            "ANNOTATES",
+            "Annotation",
+            "Feature",
+            [{"source": f"n{i}", "target": id} for i, (id, _) in enumerate(said)]
+            + [{"source": f"gone{i}", "target": id} for i, id in enumerate(world.features)],
+        ),
+        (
+            "USES",
+            "Annotation",
+            "Label",
+            [{"source": f"n{i}", "target": f"t:{text}"} for i, (_, text) in enumerate(said)]
+            + [{"source": f"gone{i}", "target": "t:Curves"} for i in range(len(world.features))],
+        ),
         ("TRANSFORMS_TO", "Feature", "Feature", mirrors),
         ("ANALOGOUS_TO", "Feature", "Feature", alike),
-    ]  # fmt: skip
+    ]
     return GraphRows(
         nodes={label: node_table(label, rows_of(records)) for label, records in nodes.items()},
         relations=[

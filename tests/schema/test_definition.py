@@ -91,9 +91,11 @@ def test_counts_add_up_over_tables_of_one_relation() -> None:
     one = relation_table("SUPPORTS", {"source": ["e"], "target": ["c"]})
     rows = GraphRows(
         {"Claim": node_table("Claim", rows_of([{"id": "c", "text": "t"}]))},
-        [Relations("SUPPORTS", "Evidence", "Claim", one),
-         Relations("SUPPORTS", "Evidence", "Circuit", one)],
-    )  # fmt: skip
+        [
+            Relations("SUPPORTS", "Evidence", "Claim", one),
+            Relations("SUPPORTS", "Evidence", "Circuit", one),
+        ],
+    )
     assert rows.counts() == {"Claim": 1, "SUPPORTS": 2}
 
 

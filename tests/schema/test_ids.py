@@ -51,9 +51,34 @@ def test_a_layer_id_survives_printing_and_parsing(model: str, layer: str) -> Non
 
 
 pieces = st.sampled_from(
-    ["m", "m/l", "/", ":", "@", "0", "7", "94", "01", "²", "٣", "３", "-1", "+1", "1e3", "1_0", " ",
-     "\n", "\x00", "]", "b:", "[4", "layer.0", "9" * 18, "9" * 19]
-)  # fmt: skip
+    [
+        "m",
+        "m/l",
+        "/",
+        ":",
+        "@",
+        "0",
+        "7",
+        "94",
+        "01",
+        "²",
+        "٣",
+        "３",
+        "-1",
+        "+1",
+        "1e3",
+        "1_0",
+        " ",
+        "\n",
+        "\x00",
+        "]",
+        "b:",
+        "[4",
+        "layer.0",
+        "9" * 18,
+        "9" * 19,
+    ]
+)
 
 
 @given(st.lists(pieces, max_size=8).map("".join))
@@ -97,10 +122,32 @@ def test_any_text_has_a_name_near_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "m", "m/l", "m/l:", "m/:3", "/l:3", "M/l:3", "m/l:-1", "m/l:01", "m/l:1.0", "m/l:٣",
-     "m/l@:1", "m/l@a@b:1", "m/a b:1", "m/l:1 ", "m/l:1\n", f"m/{'l' * 129}:0", f"m/l:{10**18}",
-     "a/b:²8]4/:94", "m/l²:1", "m/l３:1", "m/l@b²:1", "m/l:1٣"],
-)  # fmt: skip
+    [
+        "",
+        "m",
+        "m/l",
+        "m/l:",
+        "m/:3",
+        "/l:3",
+        "M/l:3",
+        "m/l:-1",
+        "m/l:01",
+        "m/l:1.0",
+        "m/l:٣",
+        "m/l@:1",
+        "m/l@a@b:1",
+        "m/a b:1",
+        "m/l:1 ",
+        "m/l:1\n",
+        f"m/{'l' * 129}:0",
+        f"m/l:{10**18}",
+        "a/b:²8]4/:94",
+        "m/l²:1",
+        "m/l３:1",
+        "m/l@b²:1",
+        "m/l:1٣",
+    ],
+)
 def test_a_malformed_feature_id_is_refused(text: str) -> None:
     with pytest.raises(IdError):
         FeatureId.parse(text)

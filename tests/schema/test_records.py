@@ -86,22 +86,31 @@ def test_a_date_is_no_part_of_an_id_nor_of_a_body(record: dict[str, Any], date: 
 @given(labels(), labels())
 def test_two_statements_have_two_ids(one: dict[str, Any], two: dict[str, Any]) -> None:
     a, b = canonical_record(one), canonical_record(two)
-    same = all(
-        a[name] == b[name] if name != "label" else
-        a[name]["text"].split() == b[name]["text"].split()
-        for name in ("target", "label", "source")
-    ) and a["author"]["id"] == b["author"]["id"]  # fmt: skip
+    same = (
+        all(
+            a[name] == b[name]
+            if name != "label"
+            else a[name]["text"].split() == b[name]["text"].split()
+            for name in ("target", "label", "source")
+        )
+        and a["author"]["id"] == b["author"]["id"]
+    )
     assert (a["id"] == b["id"]) is same
 
 
 def test_the_id_of_a_record_is_the_same_for_ever() -> None:
     """Were it another one, every label that is shared would come in again as a new one."""
     record = {
-        "schema": "circuitkb.annotation/1", "kind": "label", "label": {"text": "dog head"},
+        "schema": "circuitkb.annotation/1",
+        "kind": "label",
+        "label": {"text": "dog head"},
         "target": {"type": "feature", "model": "inceptionv1", "layer": "mixed4b", "unit": 418},
-        "author": {"id": "ada", "type": "human"}, "method": "manual",
-        "source": {"uri": "https://example.org"}, "created": "2026-01-01", "license": "CC0-1.0",
-    }  # fmt: skip
+        "author": {"id": "ada", "type": "human"},
+        "method": "manual",
+        "source": {"uri": "https://example.org"},
+        "created": "2026-01-01",
+        "license": "CC0-1.0",
+    }
     assert canonical_record(record)["id"] == "ckb:45d2331d3966a2e286ce8cd732792d30"
 
 

@@ -13,9 +13,8 @@ import pytest
 
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-
-from .contents import network
-from .factories import FACTORIES, Factory
+from tests.stores.contents import network
+from tests.stores.factories import FACTORIES, Factory
 
 
 @pytest.fixture(params=FACTORIES, ids=lambda factory: factory.name)

@@ -15,8 +15,7 @@ from typing import Any
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
 from circuitkb.stores.server import ServerStore
-
-from . import servers
+from tests.stores import servers
 
 
 @dataclass(frozen=True)

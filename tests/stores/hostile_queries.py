@@ -273,8 +273,16 @@ ENGINE_BOMBS = [
 """What the embedded engine does not stop by itself in time, or takes gigabytes for."""
 
 EVERY = list(
-    dict.fromkeys((
-        *NOT_SENT, *SERVER_WRITES, *SERVER_NO_CYPHER, *ENGINE_WRITES, *OUTSIDE,
-        *ENGINE_NO_CYPHER, *FILES, *BOMBS,
-    ))
-)  # fmt: skip
+    dict.fromkeys(
+        (
+            *NOT_SENT,
+            *SERVER_WRITES,
+            *SERVER_NO_CYPHER,
+            *ENGINE_WRITES,
+            *OUTSIDE,
+            *ENGINE_NO_CYPHER,
+            *FILES,
+            *BOMBS,
+        )
+    )
+)

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
-
-from .contents import connection, content, content_of, nodes, relations, together
+from tests.stores.contents import connection, content, content_of, nodes, relations, together
 
 FEATURES = [f"m/l:{i}" for i in range(4)]
 CIRCUITS = ["c0", "c1"]

@@ -10,8 +10,7 @@ import pytest
 from circuitkb.schema.errors import ModelConflictError, SchemaError
 from circuitkb.schema.tables import GraphRows, Relations, relation_table
 from circuitkb.stores.base import Capability, Store
-
-from .contents import (
+from tests.stores.contents import (
     TEXTS,
     connection,
     content,
@@ -114,8 +113,12 @@ def test_a_known_relation_is_the_one_with_its_key(store: Store) -> None:
         "MATCH (a)-[w:WEIGHT]->(b) RETURN a.unit AS a, w.connection AS c, w.sum AS s, w.rank AS r "
         "ORDER BY a, c"
     )
-    assert answer.rows == [(0, "c", 1.0, None), (0, "d", 3.0, 7), (0, "e", None, None),
-                           (1, "c", None, None)]  # fmt: skip
+    assert answer.rows == [
+        (0, "c", 1.0, None),
+        (0, "d", 3.0, 7),
+        (0, "e", None, None),
+        (1, "c", None, None),
+    ]
 
 
 def test_a_key_that_is_null_is_a_key(store: Store) -> None:

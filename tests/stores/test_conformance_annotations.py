@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-from circuitkb.annotating import importing
-from circuitkb.annotating.history import history
-from circuitkb.annotating.importing import import_records
-from circuitkb.annotating.resolving import resolve
+from circuitkb.annotations import importing
+from circuitkb.annotations.history import history
+from circuitkb.annotations.importing import import_records
+from circuitkb.annotations.resolving import resolve
 from circuitkb.schema.errors import NotFoundError
 from circuitkb.schema.records import canonical_record
 from circuitkb.stores.base import Capability, Store
-from tests.annotating.shared_records import by, every_kind, feature, model_rows, record
-
-from .contents import content
+from tests.annotations.shared_records import by, every_kind, feature, model_rows, record
+from tests.stores.contents import content
 
 Record = dict[str, Any]
 
@@ -48,9 +47,12 @@ def test_any_order_and_any_split_give_the_same_graph(
 ) -> None:
     written(with_models, RECORDS)
     expected = told(with_models)
-    assert {state for (state,) in with_models.read(
-        "MATCH (a:Annotation) RETURN DISTINCT a.state AS state").rows
-    } == {"live", "pending", "superseded", "retracted", "contested"}  # fmt: skip
+    assert {
+        state
+        for (state,) in with_models.read(
+            "MATCH (a:Annotation) RETURN DISTINCT a.state AS state"
+        ).rows
+    } == {"live", "pending", "superseded", "retracted", "contested"}
 
     other = open_again("two")
     other.ensure_schema()
@@ -113,8 +115,13 @@ def test_the_history_of_a_feature_tells_what_became_of_each_statement(with_model
     old = record()
     id = canonical_record(old)["id"]
     new = record(label={"text": "line"}, supersedes=[id], created="2026-02-01")
-    doubt = record("review", target={"type": "annotation", "id": id}, verdict="disagree",
-                   author=by("grace"), created="2026-01-20")  # fmt: skip
+    doubt = record(
+        "review",
+        target={"type": "annotation", "id": id},
+        verdict="disagree",
+        author=by("grace"),
+        created="2026-01-20",
+    )
     written(with_models, [new, doubt, old])
     for of in ("alpha/conv1:0", id):
         told_of = history(with_models, of)

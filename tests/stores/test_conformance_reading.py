@@ -8,8 +8,7 @@ import pytest
 
 from circuitkb.schema.errors import CypherError
 from circuitkb.stores.base import Store
-
-from .contents import TEXTS, feature, network, nodes, values
+from tests.stores.contents import TEXTS, feature, network, nodes, values
 
 
 def test_texts_come_back_as_they_were(store: Store) -> None:

@@ -14,8 +14,7 @@ from circuitkb.schema.errors import CircuitKBError, IdError, SchemaError
 from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
-
-from .contents import (
+from tests.stores.contents import (
     connection,
     content,
     content_of,

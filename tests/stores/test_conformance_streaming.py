@@ -18,9 +18,8 @@ from circuitkb.schema.errors import (
     QueryTimeoutError,
 )
 from circuitkb.stores.base import Capability, Store
-
-from .contents import feature, more, network, nodes, values
-from .factories import FACTORIES, Factory
+from tests.stores.contents import feature, more, network, nodes, values
+from tests.stores.factories import FACTORIES, Factory
 
 EVERY = "MATCH (s:Feature)-[w:WEIGHT]->(t:Feature) RETURN s.id AS s, t.id AS t, w.connection AS c"
 ORDERED = f"{EVERY} ORDER BY s, t, c"

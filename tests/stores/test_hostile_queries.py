@@ -12,11 +12,10 @@ import pytest
 from circuitkb.schema.errors import QueryError
 from circuitkb.stores.base import Store
 from circuitkb.stores.embedded import EmbeddedStore
-
-from .contents import fingerprint, network, values
-from .factories import FACTORIES, Factory
-from .hostile_queries import EVERY, FILES, NOT_SENT
-from .test_refusals import SECRET, hits
+from tests.stores.contents import fingerprint, network, values
+from tests.stores.factories import FACTORIES, Factory
+from tests.stores.hostile_queries import EVERY, FILES, NOT_SENT
+from tests.stores.querying.test_refusals import SECRET, hits
 
 __all__ = ["hits"]
 

@@ -11,9 +11,8 @@ import pytest
 from circuitkb.schema.errors import StoreNotFoundError
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-
-from .contents import Record, content, content_of, more, network, nodes, values
-from .processes import finish, start
+from tests.stores.contents import Record, content, content_of, more, network, nodes, values
+from tests.stores.processes import finish, start
 
 COUNT = "MATCH (n:Feature) RETURN count(n) AS n"
 

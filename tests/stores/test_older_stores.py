@@ -9,8 +9,7 @@ import pytest
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-
-from .contents import (
+from tests.stores.contents import (
     content,
     content_of,
     feature,
@@ -22,7 +21,7 @@ from .contents import (
     together,
     values,
 )
-from .processes import finish, start
+from tests.stores.processes import finish, start
 
 ADDED = {
     "Model": ["computation"],

@@ -14,8 +14,7 @@ from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
 from circuitkb.stores.embedded import directory
-
-from .contents import (
+from tests.stores.contents import (
     connection,
     content_of,
     feature,
@@ -27,7 +26,7 @@ from .contents import (
     weight,
     weights,
 )
-from .processes import finish, start, tree
+from tests.stores.processes import finish, start, tree
 
 COUNT = "MATCH (n:Feature) RETURN count(n) AS n"
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from circuitkb.schema.tables import GraphRows
-
-from .factories import DATABASES
+from tests.stores.factories import DATABASES
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))

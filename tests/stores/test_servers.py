@@ -19,8 +19,8 @@ import psutil
 import pytest
 from neo4j.exceptions import AuthError, ClientError
 
-from . import servers
-from .processes import listen_to_interrupts
+from tests.stores import servers
+from tests.stores.processes import listen_to_interrupts
 
 COMMAND = Path(__file__).resolve().parents[2] / "scripts" / "neo4j-server"
 launcher = servers.launcher()

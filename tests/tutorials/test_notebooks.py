@@ -23,8 +23,11 @@ def outputs(notebook: Any) -> list[list[str]]:
 
 def test_there_are_the_four_tutorials() -> None:
     assert [path.stem for path in TUTORIALS] == [
-        "a-groups-labels", "comparing-networks", "first-circuit", "your-own-network",
-    ]  # fmt: skip
+        "a-groups-labels",
+        "comparing-networks",
+        "first-circuit",
+        "your-own-network",
+    ]
 
 
 @pytest.mark.slow

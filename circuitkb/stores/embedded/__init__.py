@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .store import EmbeddedStore
+    from circuitkb.stores.embedded.store import EmbeddedStore
 
 __all__ = ["EmbeddedStore"]
 

@@ -11,11 +11,10 @@ from typing import Any
 from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.schema.errors import StoreError
 from circuitkb.stores.changes import Changes, Update
+from circuitkb.stores.embedded.edge_loading import load_relations
+from circuitkb.stores.embedded.engine import open_for_writing
+from circuitkb.stores.embedded.read_only import ReadOnlyGraph
 from circuitkb.stores.property_rows import property_rows
-
-from .edge_loading import load_relations
-from .engine import open_for_writing
-from .read_only import ReadOnlyGraph
 
 ROWS_AT_ONCE = 20_000
 _ROWS_IN_A_COMMIT = 1_000  # larger ones take longer to join nodes that have many relations

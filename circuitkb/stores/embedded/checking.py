@@ -8,16 +8,15 @@ from pathlib import Path
 
 from circuitkb.schema.errors import StoreDamagedError
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.stores.array_files import ARRAY_KINDS
-from circuitkb.stores.disk import megabytes
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.disk.files import megabytes
+from circuitkb.stores.disk.workspaces import UNFINISHED
+from circuitkb.stores.embedded.checksums import damage
+from circuitkb.stores.embedded.cleaning import is_own, is_unfinished_note
+from circuitkb.stores.embedded.directory import CARD, CURRENT, LOCK, StoreDirectory
+from circuitkb.stores.embedded.generations import Generation, generations_in
+from circuitkb.stores.embedded.verifying import array_damage, loose_relations
 from circuitkb.stores.findings import Finding
-from circuitkb.stores.workspaces import UNFINISHED
-
-from .checksums import damage
-from .cleaning import is_own, is_unfinished_note
-from .directory import CARD, CURRENT, LOCK, StoreDirectory
-from .generations import Generation, generations_in
-from .verifying import array_damage, loose_relations
 
 REPAIR = "circuitkb check --repair"
 _AGAIN = {"kernels": "circuitkb load SOURCE, again", "responses": "circuitkb observe, again"}

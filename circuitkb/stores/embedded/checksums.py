@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from circuitkb.stores.own_files import raise_unless_damage, read_text
+from circuitkb.stores.disk.own_files import raise_unless_damage, read_text
 
 CHECKSUMS = "checksums.json"
 BLOCK = 1 << 16

@@ -13,10 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from circuitkb.schema.errors import StoreError
-from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind, finished_name
-from circuitkb.stores.own_files import Folder, remove_own
-
-from .generations import Generation, locked_alone
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind, finished_name
+from circuitkb.stores.disk.own_files import Folder, remove_own
+from circuitkb.stores.embedded.generations import Generation, locked_alone
 
 _ENGINE_FILE = re.compile(
     r"graph/(?:[\w~-]+(?:\.\d+){2}\.v\d+\.(?:bucket|\w*idx|dict|temp_\w+)"

@@ -12,12 +12,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from circuitkb.stores.array_files import ARRAY_KINDS
-from circuitkb.stores.disk import copy_file
-from circuitkb.stores.own_files import write_new
-
-from .checksums import CHECKSUMS, Checksums, FileSums, difference, sums_of
-from .generations import Generation
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.disk.files import copy_file
+from circuitkb.stores.disk.own_files import write_new
+from circuitkb.stores.embedded.checksums import CHECKSUMS, Checksums, FileSums, difference, sums_of
+from circuitkb.stores.embedded.generations import Generation
 
 _EARLIER = 10_000_000_000
 """Nanoseconds: more than the clock of any file system leaves out."""

@@ -38,20 +38,19 @@ from circuitkb.schema.errors import (
     StoreFullError,
     StoreVersionError,
 )
-from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.disk import bring_to_disk, disk_errors, megabytes
-from circuitkb.stores.own_files import (
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.disk.files import bring_to_disk, disk_errors, megabytes
+from circuitkb.stores.disk.own_files import (
     is_folder,
     raise_unless_damage,
     read_text,
     refuse_unlike,
     replace_text,
 )
-from circuitkb.stores.workspaces import UNFINISHED, checked_name, workspace
-
-from .cleaning import is_unfinished_note, remove_notes, remove_unneeded
-from .copies import Staged
-from .generations import (
+from circuitkb.stores.disk.workspaces import UNFINISHED, checked_name, workspace
+from circuitkb.stores.embedded.cleaning import is_unfinished_note, remove_notes, remove_unneeded
+from circuitkb.stores.embedded.copies import Staged
+from circuitkb.stores.embedded.generations import (
     Generation,
     Lease,
     damaged,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from circuitkb.schema.errors import QueryError, QueryRefusedError
-from circuitkb.stores.cypher_text import error_at, position_of, tokens_of
-from circuitkb.stores.query_errors import (
+from circuitkb.stores.embedded.engine import Fault
+from circuitkb.stores.querying.cypher_text import error_at, position_of, tokens_of
+from circuitkb.stores.querying.errors import (
     out_of_memory,
     shortened,
     timed_out,
@@ -14,15 +15,24 @@ from circuitkb.stores.query_errors import (
     would_change,
 )
 
-from .engine import Fault
-
 _PLACE = re.compile(r"(?:^Syntax error )?at line (\d+)(?:, column |:)(\d+)(?: - )?")
 _NAMED = re.compile(r"'([^']+)'")
 _CHANGING = ("QueryNotIdempotentException", "DatabaseIsReadOnlyException")
 _WRITING = {
-    "ALTER", "CREATE", "DELETE", "DETACH", "DROP", "FOREACH", "INSERT", "MERGE", "REMOVE", "SET",
-    "START", "COMMIT", "ROLLBACK",
-}  # fmt: skip
+    "ALTER",
+    "CREATE",
+    "DELETE",
+    "DETACH",
+    "DROP",
+    "FOREACH",
+    "INSERT",
+    "MERGE",
+    "REMOVE",
+    "SET",
+    "START",
+    "COMMIT",
+    "ROLLBACK",
+}
 
 
 def query_error(fault: Fault, cypher: str, offset: int, timeout: float) -> QueryError:

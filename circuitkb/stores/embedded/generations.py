@@ -23,16 +23,15 @@ from pathlib import Path
 from typing import IO
 
 from circuitkb.schema.errors import StoreDamagedError
-from circuitkb.stores.array_files import ArrayKind, is_array_name
-from circuitkb.stores.own_files import (
+from circuitkb.stores.arrays.array_files import ArrayKind, is_array_name
+from circuitkb.stores.disk.own_files import (
     is_file,
     is_folder,
     raise_unless_damage,
     read_text,
     write_new,
 )
-
-from .checksums import CHECKSUMS, Checksums, read_checksums
+from circuitkb.stores.embedded.checksums import CHECKSUMS, Checksums, read_checksums
 
 try:
     import fcntl

@@ -11,20 +11,55 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from circuitkb.stores.cypher_text import Token, error_at
+from circuitkb.stores.querying.cypher_text import Token, error_at
 
 _MOST = 2**31 - 1
 _OPENING, _CLOSING = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
 _ROWS = {"SKIP", "OFFSET", "LIMIT"}
 _AFTER_ROWS = {
-    "CALL", "FINISH", "FOREACH", "LIMIT", "MATCH", "OFFSET", "OPTIONAL", "ORDER", "RETURN", "SHOW",
-    "SKIP", "UNION", "UNWIND", "WHERE", "WITH", ";",
-}  # fmt: skip
+    "CALL",
+    "FINISH",
+    "FOREACH",
+    "LIMIT",
+    "MATCH",
+    "OFFSET",
+    "OPTIONAL",
+    "ORDER",
+    "RETURN",
+    "SHOW",
+    "SKIP",
+    "UNION",
+    "UNWIND",
+    "WHERE",
+    "WITH",
+    ";",
+}
 _COUNTING = {"left", "right", "substring", "round"}
 _BEFORE_VALUES = {
-    "ALL", "AND", "ANY", "AS", "BY", "CASE", "CONTAINS", "DISTINCT", "ELSE", "IN", "LIMIT", "NONE",
-    "NOT", "OR", "RETURN", "SINGLE", "SKIP", "THEN", "UNWIND", "WHEN", "WHERE", "WITH", "XOR",
-}  # fmt: skip
+    "ALL",
+    "AND",
+    "ANY",
+    "AS",
+    "BY",
+    "CASE",
+    "CONTAINS",
+    "DISTINCT",
+    "ELSE",
+    "IN",
+    "LIMIT",
+    "NONE",
+    "NOT",
+    "OR",
+    "RETURN",
+    "SINGLE",
+    "SKIP",
+    "THEN",
+    "UNWIND",
+    "WHEN",
+    "WHERE",
+    "WITH",
+    "XOR",
+}
 
 
 def refuse_narrowed(cypher: str, tokens: list[Token], parameters: Mapping[str, Any]) -> None:
@@ -39,7 +74,7 @@ def refuse_narrowed(cypher: str, tokens: list[Token], parameters: Mapping[str, A
 
     Examples
     --------
-    >>> from circuitkb.stores.cypher_text import tokens_of
+    >>> from circuitkb.stores.querying.cypher_text import tokens_of
     >>> text = "MATCH (f:Feature) RETURN f.id SKIP $first"
     >>> refuse_narrowed(text, tokens_of(text), {"first": 2**32})
     Traceback (most recent call last):

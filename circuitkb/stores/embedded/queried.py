@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from circuitkb.stores.base import Answer
-from circuitkb.stores.cypher_text import columns_of, names_a_path, tokens_of
-from circuitkb.stores.query_bounds import check_parameters, check_text
-from circuitkb.stores.query_errors import gives_nothing, timed_out
-
-from .engine_errors import query_error
-from .narrowing import refuse_narrowed
-from .query_process import PATIENCE, EngineFaultError, QueryProcess, give_back, take
-from .refusing import refuse
+from circuitkb.stores.embedded.engine_errors import query_error
+from circuitkb.stores.embedded.narrowing import refuse_narrowed
+from circuitkb.stores.embedded.query_process import (
+    PATIENCE,
+    EngineFaultError,
+    QueryProcess,
+    give_back,
+    take,
+)
+from circuitkb.stores.embedded.refusing import refuse
+from circuitkb.stores.querying.bounds import check_parameters, check_text
+from circuitkb.stores.querying.cypher_text import columns_of, names_a_path, tokens_of
+from circuitkb.stores.querying.errors import gives_nothing, timed_out
 
 GRACE = 1.0
 """Seconds that the engine gets to notice its own time limit before its process is killed."""

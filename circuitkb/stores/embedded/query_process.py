@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from circuitkb.schema.errors import QueryError, QueryTimeoutError, StoreError
-from circuitkb.stores.query_errors import out_of_memory, timed_out, too_deep
-
-from .engine import Fault, memory_bound
-from .messages import packed, receive_packed, unpacked
+from circuitkb.stores.embedded.engine import Fault, memory_bound
+from circuitkb.stores.embedded.messages import packed, receive_packed, unpacked
+from circuitkb.stores.querying.errors import out_of_memory, timed_out, too_deep
 
 PATIENCE = 60.0
 """Seconds that a process gets to start and to open a graph."""

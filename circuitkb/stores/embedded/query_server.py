@@ -21,10 +21,16 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .engine import arcadedb, empty_graph, engine_error, fault_of, open_for_reading
-from .messages import packed, receive
-from .records import records
-from .values import plain, with_paths
+from circuitkb.stores.embedded.engine import (
+    arcadedb,
+    empty_graph,
+    engine_error,
+    fault_of,
+    open_for_reading,
+)
+from circuitkb.stores.embedded.messages import packed, receive
+from circuitkb.stores.embedded.records import records
+from circuitkb.stores.embedded.values import plain, with_paths
 
 ROWS = 2_000
 """Rows in one message."""

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.tables import Relations
+from circuitkb.stores.embedded.engine import empty_graph, open_for_reading
+from circuitkb.stores.embedded.records import listed_numbers, records
+from circuitkb.stores.querying.values import Record
 from circuitkb.stores.stored_graph import model_property
-from circuitkb.stores.values import Record
-
-from .engine import empty_graph, open_for_reading
-from .records import listed_numbers, records
 
 _CHUNK = 5_000
 

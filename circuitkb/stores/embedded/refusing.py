@@ -7,8 +7,8 @@ through: procedures and functions of its own that run other queries or wait.
 from __future__ import annotations
 
 from circuitkb.schema.errors import QueryRefusedError
-from circuitkb.stores.cypher_text import Token
-from circuitkb.stores.refusals import calls_of, refuse_on_any_engine
+from circuitkb.stores.querying.cypher_text import Token
+from circuitkb.stores.querying.refusals import calls_of, refuse_on_any_engine
 
 _READING = ("algo.", "db.", "meta.", "path.")
 _REFUSED_FUNCTIONS = {"util.sleep", "util.decompress"}
@@ -19,7 +19,7 @@ def refuse(cypher: str, tokens: list[Token]) -> None:
 
     Examples
     --------
-    >>> from circuitkb.stores.cypher_text import tokens_of
+    >>> from circuitkb.stores.querying.cypher_text import tokens_of
     >>> text = "RETURN `util`.sleep(9)"
     >>> refuse(text, tokens_of(text))
     Traceback (most recent call last):

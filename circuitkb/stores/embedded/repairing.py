@@ -8,13 +8,12 @@ from pathlib import Path
 
 from circuitkb.schema.errors import StoreDamagedError
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.stores.array_files import ARRAY_KINDS
-from circuitkb.stores.own_files import is_file, is_folder
-
-from .checksums import damage
-from .directory import CARD, CURRENT, StoreDirectory
-from .generations import Generation, generations_in
-from .verifying import array_damage, loose_relations
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.disk.own_files import is_file, is_folder
+from circuitkb.stores.embedded.checksums import damage
+from circuitkb.stores.embedded.directory import CARD, CURRENT, StoreDirectory
+from circuitkb.stores.embedded.generations import Generation, generations_in
+from circuitkb.stores.embedded.verifying import array_damage, loose_relations
 
 ASIDE = "damaged-"
 """What the name of a state begins with that was set aside."""

@@ -13,7 +13,11 @@ from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
-from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.arrays.kernel_files import KernelFile
+from circuitkb.stores.arrays.kernel_files import save as save_kernels
+from circuitkb.stores.arrays.response_files import load as load_responses
+from circuitkb.stores.arrays.response_files import save as save_responses
 from circuitkb.stores.base import (
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT,
@@ -23,24 +27,26 @@ from circuitkb.stores.base import (
     missing,
 )
 from circuitkb.stores.changes import Changes, changes_of
-from circuitkb.stores.disk import disk_errors, disk_is_full, full
+from circuitkb.stores.disk.files import disk_errors, disk_is_full, full
+from circuitkb.stores.embedded.bulk import Expected, apply, check_updates
+from circuitkb.stores.embedded.checking import check_files
+from circuitkb.stores.embedded.copies import Staged
+from circuitkb.stores.embedded.directory import StoreDirectory
+from circuitkb.stores.embedded.engine import empty_graph, engine_error, fault_of
+from circuitkb.stores.embedded.generations import Generation, Lease
+from circuitkb.stores.embedded.queried import QueriedGraph, UserQuery
+from circuitkb.stores.embedded.verifying import (
+    arrays_of,
+    look_at,
+    look_at_arrays,
+    opened,
+    queried,
+    verify,
+)
 from circuitkb.stores.exporting import exported
 from circuitkb.stores.findings import Finding
-from circuitkb.stores.kernel_files import KernelFile
-from circuitkb.stores.kernel_files import save as save_kernels
-from circuitkb.stores.query_errors import check_limit, check_rows, check_timeout
-from circuitkb.stores.response_files import load as load_responses
-from circuitkb.stores.response_files import save as save_responses
+from circuitkb.stores.querying.errors import check_limit, check_rows, check_timeout
 from circuitkb.stores.stored_graph import StoredGraph
-
-from .bulk import Expected, apply, check_updates
-from .checking import check_files
-from .copies import Staged
-from .directory import StoreDirectory
-from .engine import empty_graph, engine_error, fault_of
-from .generations import Generation, Lease
-from .queried import QueriedGraph, UserQuery
-from .verifying import arrays_of, look_at, look_at_arrays, opened, queried, verify
 
 
 class EmbeddedStore:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from circuitkb.schema.definition import NODES, RELATIONS
-from circuitkb.stores.values import Record, in_order_of_schema
+from circuitkb.stores.querying.values import Record, in_order_of_schema
 
 _PATH = re.compile(r"\(#\d+:\d+\)(?:<?-\[#\d+:\d+\]->?\(#\d+:\d+\))*")
 _RECORD = re.compile(r"#\d+:\d+")

@@ -6,19 +6,18 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from circuitkb.limits import limit_reached, names_a_limit
 from circuitkb.schema.definition import RELATIONS
 from circuitkb.schema.errors import StoreDamagedError
-from circuitkb.stores import kernel_files, response_files
-from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.own_files import raise_unless_damage, read_text
-
-from .checksums import FileSums, damage, glance
-from .engine import engine_error, fault_of
-from .generations import Generation
-from .queried import QueriedGraph
-from .query_process import EngineFaultError
-from .read_only import ReadOnlyGraph
+from circuitkb.stores.arrays import kernel_files, response_files
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.disk.limits import limit_reached, names_a_limit
+from circuitkb.stores.disk.own_files import raise_unless_damage, read_text
+from circuitkb.stores.embedded.checksums import FileSums, damage, glance
+from circuitkb.stores.embedded.engine import engine_error, fault_of
+from circuitkb.stores.embedded.generations import Generation
+from circuitkb.stores.embedded.queried import QueriedGraph
+from circuitkb.stores.embedded.query_process import EngineFaultError
+from circuitkb.stores.embedded.read_only import ReadOnlyGraph
 
 
 def look_at(generation: Generation) -> None:

@@ -18,9 +18,8 @@ from circuitkb.schema.tables import Relations
 from circuitkb.stores.changes import Changes, Update
 from circuitkb.stores.one_ahead import one_ahead
 from circuitkb.stores.property_rows import property_rows, value_lists
-
-from .arrays import refer
-from .faults import no_memory, out_of_memory
+from circuitkb.stores.server.arrays import refer
+from circuitkb.stores.server.faults import no_memory, out_of_memory
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction, Transaction

@@ -23,16 +23,15 @@ from typing import Any
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.progress import Progress
-from circuitkb.stores import kernel_files, response_files
-from circuitkb.stores.array_files import ARRAY_KINDS, ArrayKind, finished_name, is_array_name
+from circuitkb.stores.arrays import kernel_files, response_files
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind, finished_name, is_array_name
+from circuitkb.stores.arrays.kernel_files import save as save_kernels
+from circuitkb.stores.arrays.response_files import save as save_responses
 from circuitkb.stores.changes import Changes
-from circuitkb.stores.disk import disk_errors
+from circuitkb.stores.disk.files import disk_errors
+from circuitkb.stores.disk.own_files import Folder
 from circuitkb.stores.findings import Finding
-from circuitkb.stores.kernel_files import save as save_kernels
-from circuitkb.stores.own_files import Folder
-from circuitkb.stores.response_files import save as save_responses
-
-from .marker import ARRAYS
+from circuitkb.stores.server.marker import ARRAYS
 
 ARRAYS_VARIABLE = "CIRCUITKB_ARRAYS"
 

@@ -8,9 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from circuitkb.schema.errors import StoreAccessError, StoreVersionError
-
-from .address import ServerAddress
-from .faults import server_errors, wrong_password
+from circuitkb.stores.server.address import ServerAddress
+from circuitkb.stores.server.faults import server_errors, wrong_password
 
 if TYPE_CHECKING:
     from neo4j import Driver

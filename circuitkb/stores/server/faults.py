@@ -14,8 +14,7 @@ from circuitkb.schema.errors import (
     StoreFullError,
     StoreUnreachableError,
 )
-
-from .address import ServerAddress
+from circuitkb.stores.server.address import ServerAddress
 
 _MEMORY = ("MemoryPoolOutOfMemory", "OutOfMemory", "TransactionOutOfMemory")
 _LONGEST = 200

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from circuitkb.loaders.provenance import tool
 from circuitkb.schema.ddl import cypher_statements
 from circuitkb.schema.definition import FORMAT_VERSION
 from circuitkb.schema.errors import StoreBusyError, StoreError, StoreVersionError
-
-from .address import ServerAddress
+from circuitkb.schema.provenance import tool
+from circuitkb.stores.server.address import ServerAddress
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction, Session, Transaction

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from circuitkb.schema.errors import CircuitKBError, CypherError, QueryError, StoreAccessError
-from circuitkb.stores.cypher_text import error_at, tokens_of
-from circuitkb.stores.query_errors import (
+from circuitkb.stores.querying.cypher_text import error_at, tokens_of
+from circuitkb.stores.querying.errors import (
     gives_nothing,
     out_of_memory,
     shortened,

@@ -12,14 +12,13 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from circuitkb.schema.errors import QueryTimeoutError, StoreUnreachableError
 from circuitkb.stores.base import Answer
-from circuitkb.stores.cypher_text import tokens_of
-from circuitkb.stores.query_bounds import check_parameters, check_text
-from circuitkb.stores.query_errors import check_limit, check_rows, check_timeout, timed_out
-from circuitkb.stores.timed_worker import TimedWorker, taken
-
-from .query_faults import query_error
-from .refusing import refuse
-from .values import plain
+from circuitkb.stores.querying.bounds import check_parameters, check_text
+from circuitkb.stores.querying.cypher_text import tokens_of
+from circuitkb.stores.querying.errors import check_limit, check_rows, check_timeout, timed_out
+from circuitkb.stores.querying.timed_worker import TimedWorker, taken
+from circuitkb.stores.server.query_faults import query_error
+from circuitkb.stores.server.refusing import refuse
+from circuitkb.stores.server.values import plain
 
 if TYPE_CHECKING:
     from neo4j import Result, Session

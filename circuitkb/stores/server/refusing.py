@@ -11,19 +11,41 @@ from __future__ import annotations
 import re
 
 from circuitkb.schema.errors import QueryRefusedError
-from circuitkb.stores.cypher_text import Token, error_at
-from circuitkb.stores.query_errors import would_change
-from circuitkb.stores.refusals import Call, calls_of, refuse_on_any_engine
+from circuitkb.stores.querying.cypher_text import Token, error_at
+from circuitkb.stores.querying.errors import would_change
+from circuitkb.stores.querying.refusals import Call, calls_of, refuse_on_any_engine
 
 # Neo4j decodes these before it looks for strings and comments, so they could hide anything.
 _ESCAPE = re.compile(r"\\u+[0-9A-Fa-f]{4}")
 
 _READING = {"MATCH", "OPTIONAL", "UNWIND", "WITH", "RETURN", "CALL", "SHOW", "FINISH"}
 _CHANGING = {
-    "ALTER", "COMMIT", "CREATE", "DEALLOCATE", "DELETE", "DENY", "DETACH", "DISABLE", "DROP",
-    "DRYRUN", "ENABLE", "FOREACH", "GRANT", "INSERT", "MERGE", "NODETACH", "REALLOCATE", "REMOVE",
-    "RENAME", "REVOKE", "ROLLBACK", "SET", "START", "STOP", "USING",
-}  # fmt: skip
+    "ALTER",
+    "COMMIT",
+    "CREATE",
+    "DEALLOCATE",
+    "DELETE",
+    "DENY",
+    "DETACH",
+    "DISABLE",
+    "DROP",
+    "DRYRUN",
+    "ENABLE",
+    "FOREACH",
+    "GRANT",
+    "INSERT",
+    "MERGE",
+    "NODETACH",
+    "REALLOCATE",
+    "REMOVE",
+    "RENAME",
+    "REVOKE",
+    "ROLLBACK",
+    "SET",
+    "START",
+    "STOP",
+    "USING",
+}
 _LEAVING = {
     "USE": "USE: a query may only read the knowledge base it is sent to (a name is `use`).",
     "SHOW": "SHOW tells of the server: only SHOW INDEXES and SHOW CONSTRAINTS are for queries "
@@ -33,9 +55,26 @@ _LEAVING = {
 }
 _BEFORE_NAMES = set(".:$,=<>+/%^[|")
 _KINDS_SHOWN = {
-    "ALL", "BTREE", "EXIST", "EXISTENCE", "EXISTS", "FULLTEXT", "KEY", "LOOKUP", "NODE", "POINT",
-    "PROPERTY", "RANGE", "REL", "RELATIONSHIP", "TEXT", "TYPE", "UNIQUE", "UNIQUENESS", "VECTOR",
-}  # fmt: skip
+    "ALL",
+    "BTREE",
+    "EXIST",
+    "EXISTENCE",
+    "EXISTS",
+    "FULLTEXT",
+    "KEY",
+    "LOOKUP",
+    "NODE",
+    "POINT",
+    "PROPERTY",
+    "RANGE",
+    "REL",
+    "RELATIONSHIP",
+    "TEXT",
+    "TYPE",
+    "UNIQUE",
+    "UNIQUENESS",
+    "VECTOR",
+}
 _SHOWN = {"INDEX", "INDEXES", "CONSTRAINT", "CONSTRAINTS"}
 
 _PROCEDURES = frozenset(
@@ -72,12 +111,32 @@ _PROCEDURES = frozenset(
     ]
 )
 _FUNCTIONS = (
-    "date.", "datetime.", "duration.", "localdatetime.", "localtime.", "point.", "time.",
+    "date.",
+    "datetime.",
+    "duration.",
+    "localdatetime.",
+    "localtime.",
+    "point.",
+    "time.",
     "vector.",
-    "apoc.agg.", "apoc.any.", "apoc.bitwise.", "apoc.coll.", "apoc.convert.", "apoc.date.",
-    "apoc.label.", "apoc.map.", "apoc.math.", "apoc.meta.cypher.", "apoc.node.", "apoc.nodes.",
-    "apoc.number.", "apoc.path.", "apoc.rel.", "apoc.temporal.", "apoc.text.",
-)  # fmt: skip
+    "apoc.agg.",
+    "apoc.any.",
+    "apoc.bitwise.",
+    "apoc.coll.",
+    "apoc.convert.",
+    "apoc.date.",
+    "apoc.label.",
+    "apoc.map.",
+    "apoc.math.",
+    "apoc.meta.cypher.",
+    "apoc.node.",
+    "apoc.nodes.",
+    "apoc.number.",
+    "apoc.path.",
+    "apoc.rel.",
+    "apoc.temporal.",
+    "apoc.text.",
+)
 
 
 def refuse(cypher: str, tokens: list[Token]) -> None:
@@ -92,7 +151,7 @@ def refuse(cypher: str, tokens: list[Token]) -> None:
 
     Examples
     --------
-    >>> from circuitkb.stores.cypher_text import tokens_of
+    >>> from circuitkb.stores.querying.cypher_text import tokens_of
     >>> for text in ["SHOW SETTINGS", r"RETURN '\\u0041'", "RETURN apoc.load.json('http://a.b')"]:
     ...     try:
     ...         refuse(text, tokens_of(text))

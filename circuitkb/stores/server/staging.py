@@ -28,10 +28,9 @@ from circuitkb.schema.tables import Relations
 from circuitkb.stores.changes import Changes
 from circuitkb.stores.one_ahead import one_ahead
 from circuitkb.stores.property_rows import property_rows
-
-from . import applying
-from .applying import Statement, by_id, create_relations, slices
-from .marker import UNFINISHED, WRITE
+from circuitkb.stores.server import applying
+from circuitkb.stores.server.applying import Statement, by_id, create_relations, slices
+from circuitkb.stores.server.marker import UNFINISHED, WRITE
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction, Session

@@ -12,7 +12,9 @@ from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
-from circuitkb.stores.array_files import ArrayKind
+from circuitkb.stores.arrays.array_files import ArrayKind
+from circuitkb.stores.arrays.kernel_files import KernelFile
+from circuitkb.stores.arrays.response_files import load as load_responses
 from circuitkb.stores.base import (
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT,
@@ -21,20 +23,17 @@ from circuitkb.stores.base import (
     Merge,
     missing,
 )
+from circuitkb.stores.disk.workspaces import checked_name, workspace
 from circuitkb.stores.exporting import exported
 from circuitkb.stores.findings import Finding
-from circuitkb.stores.kernel_files import KernelFile
-from circuitkb.stores.response_files import load as load_responses
-from circuitkb.stores.workspaces import checked_name, workspace
-
-from . import marker
-from .address import ServerAddress
-from .arrays import arrays_directory, check_arrays, files_of, path_of
-from .connection import connect
-from .faults import server_errors
-from .graph import ServerGraph
-from .reading import ask, pieces
-from .writing import ROWS_IN_A_TRANSACTION, Made, Writer
+from circuitkb.stores.server import marker
+from circuitkb.stores.server.address import ServerAddress
+from circuitkb.stores.server.arrays import arrays_directory, check_arrays, files_of, path_of
+from circuitkb.stores.server.connection import connect
+from circuitkb.stores.server.faults import server_errors
+from circuitkb.stores.server.graph import ServerGraph
+from circuitkb.stores.server.reading import ask, pieces
+from circuitkb.stores.server.writing import ROWS_IN_A_TRANSACTION, Made, Writer
 
 if TYPE_CHECKING:
     from neo4j import Session

@@ -16,11 +16,9 @@ from circuitkb.schema.errors import (
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.changes import Changes, changes_of
-from circuitkb.stores.stored_graph import StoredGraph
-
-from . import arrays
-from .address import ServerAddress
-from .applying import (
+from circuitkb.stores.server import arrays
+from circuitkb.stores.server.address import ServerAddress
+from circuitkb.stores.server.applying import (
     make_all,
     node_statements,
     refer_to_arrays,
@@ -28,11 +26,12 @@ from .applying import (
     run_all,
     update_statements,
 )
-from .arrays import Files
-from .faults import server_errors
-from .graph import ServerGraph
-from .marker import Marker, take_turn
-from .staging import Lost, StagedWrite, remove_forgotten
+from circuitkb.stores.server.arrays import Files
+from circuitkb.stores.server.faults import server_errors
+from circuitkb.stores.server.graph import ServerGraph
+from circuitkb.stores.server.marker import Marker, take_turn
+from circuitkb.stores.server.staging import Lost, StagedWrite, remove_forgotten
+from circuitkb.stores.stored_graph import StoredGraph
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction, Session

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .clauses import Aggregate, Call, Clause, Column, Projection, Unwind
-from .logic import Expression, compare, constant, prop, variable
-from .motifs import SMALL, joining, write
-from .patterns import Match
-from .projections import COUNT, columns, identities, node
-from .writer import Writer
+from tests.stores.fuzz.clauses import Aggregate, Call, Clause, Column, Projection, Unwind
+from tests.stores.fuzz.logic import Expression, compare, constant, prop, variable
+from tests.stores.fuzz.motifs import SMALL, joining, write
+from tests.stores.fuzz.patterns import Match
+from tests.stores.fuzz.projections import COUNT, columns, identities, node
+from tests.stores.fuzz.writer import Writer
 
 
 def either_motif(writer: Writer, motif: str) -> list[Clause]:

@@ -15,11 +15,10 @@ from circuitkb.stores.base import Store
 from circuitkb.stores.server import ServerStore
 from tests.stores import servers
 from tests.stores.factories import FACTORIES, Factory, empty
-
-from .differential import Difference, Opener, Round, outcomes
-from .needs import Need
-from .questions import Question
-from .worlds import World
+from tests.stores.fuzz.differential import Difference, Opener, Round, outcomes
+from tests.stores.fuzz.needs import Need
+from tests.stores.fuzz.questions import Question
+from tests.stores.fuzz.worlds import World
 
 
 def factory_of(name: str) -> Factory:

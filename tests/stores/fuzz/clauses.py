@@ -8,10 +8,9 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 from tests.stores.contents import Record
-
-from .logic import Expression, Row
-from .patterns import LARGEST, TooManyRowsError
-from .worlds import Edge, Node, World
+from tests.stores.fuzz.logic import Expression, Row
+from tests.stores.fuzz.patterns import LARGEST, TooManyRowsError
+from tests.stores.fuzz.worlds import Edge, Node, World
 
 
 class Clause(Protocol):

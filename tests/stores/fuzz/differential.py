@@ -12,12 +12,11 @@ from typing import Any
 
 from circuitkb.errors import CircuitKBError
 from circuitkb.stores.base import Store
-
-from .clauses import Query, identity
-from .needs import Need, lacks
-from .patterns import TooManyRowsError
-from .questions import Question, random_question
-from .worlds import Edge, Node, World, random_world
+from tests.stores.fuzz.clauses import Query, identity
+from tests.stores.fuzz.needs import Need, lacks
+from tests.stores.fuzz.patterns import TooManyRowsError
+from tests.stores.fuzz.questions import Question, random_question
+from tests.stores.fuzz.worlds import Edge, Node, World, random_world
 
 QUESTIONS = 40
 """Questions about one graph, at most."""

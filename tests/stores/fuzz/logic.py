@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .worlds import World
+from tests.stores.fuzz.worlds import World
 
 Row = Mapping[str, Any]
 """What each variable stands for: a node, an edge, a list of edges, a plain value or null."""

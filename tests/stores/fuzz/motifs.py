@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .logic import Expression, compare, every, prop
-from .needs import Need
-from .patterns import Match, Step
-from .writer import EDGES, PROPERTIES, Writer
+from tests.stores.fuzz.logic import Expression, compare, every, prop
+from tests.stores.fuzz.needs import Need
+from tests.stores.fuzz.patterns import Match, Step
+from tests.stores.fuzz.writer import EDGES, PROPERTIES, Writer
 
 MOTIFS = {
     "edge": ["a>b"],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .clauses import Aggregate, Clause, Column, Projection
-from .logic import combined, prop, variable
-from .motifs import SMALL, joining, label_of, letters, write
-from .patterns import Match
-from .projections import COUNT, aggregates, collected, columns, identities, node
-from .writer import Writer
+from tests.stores.fuzz.clauses import Aggregate, Clause, Column, Projection
+from tests.stores.fuzz.logic import combined, prop, variable
+from tests.stores.fuzz.motifs import SMALL, joining, label_of, letters, write
+from tests.stores.fuzz.patterns import Match
+from tests.stores.fuzz.projections import COUNT, aggregates, collected, columns, identities, node
+from tests.stores.fuzz.writer import Writer
 
 
 def _with_optional_parts(writer: Writer, motif: str) -> list[Clause]:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .clauses import Clause, Projection
-from .logic import SIGNS, Expression, Row, Truth, compare, every, some
-from .motifs import MOTIFS, write
-from .patterns import Step
-from .projections import columns, identities
-from .worlds import Edge, Node, World
-from .writer import Writer
+from tests.stores.fuzz.clauses import Clause, Projection
+from tests.stores.fuzz.logic import SIGNS, Expression, Row, Truth, compare, every, some
+from tests.stores.fuzz.motifs import MOTIFS, write
+from tests.stores.fuzz.patterns import Step
+from tests.stores.fuzz.projections import columns, identities
+from tests.stores.fuzz.worlds import Edge, Node, World
+from tests.stores.fuzz.writer import Writer
 
 
 def path(writer: Writer, motif: str) -> list[Clause]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .logic import Expression, Row
-from .worlds import Edge, Node, World
+from tests.stores.fuzz.logic import Expression, Row
+from tests.stores.fuzz.worlds import Edge, Node, World
 
 LARGEST = 1_000
 """Rows that a clause may give; a query that has more is not asked."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .clauses import Aggregate, Clause, Column, Projection
-from .logic import Expression, compare, prop, variable
-from .motifs import write
-from .writer import IDENTITY, Writer
+from tests.stores.fuzz.clauses import Aggregate, Clause, Column, Projection
+from tests.stores.fuzz.logic import Expression, compare, prop, variable
+from tests.stores.fuzz.motifs import write
+from tests.stores.fuzz.writer import IDENTITY, Writer
 
 Shape = Callable[[Writer, str], Sequence[Clause]]
 """Writes a query about a motif."""

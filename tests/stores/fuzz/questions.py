@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from . import calls, optional_parts, paths, projections, subqueries, variable_length
-from .clauses import Aggregate, Clause, Projection, Query
-from .motifs import MOTIFS
-from .needs import Need
-from .patterns import Match
-from .worlds import World
-from .writer import Writer
+from tests.stores.fuzz import calls, optional_parts, paths, projections, subqueries, variable_length
+from tests.stores.fuzz.clauses import Aggregate, Clause, Projection, Query
+from tests.stores.fuzz.motifs import MOTIFS
+from tests.stores.fuzz.needs import Need
+from tests.stores.fuzz.patterns import Match
+from tests.stores.fuzz.worlds import World
+from tests.stores.fuzz.writer import Writer
 
 SHAPES: dict[str, Callable[[Writer, str], Sequence[Clause]]] = {
     "rows": projections.rows,

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from .clauses import Clause, Column, Projection, in_order
-from .logic import SIGNS, Expression, Row, both, combined, compare, either, negation, prop, variable
-from .motifs import SMALL, joining, label_of, letters, write
-from .needs import Need
-from .patterns import Match
-from .projections import columns, identities
-from .worlds import World
-from .writer import Writer
+from tests.stores.fuzz.clauses import Clause, Column, Projection, in_order
+from tests.stores.fuzz.logic import (
+    SIGNS,
+    Expression,
+    Row,
+    both,
+    combined,
+    compare,
+    either,
+    negation,
+    prop,
+    variable,
+)
+from tests.stores.fuzz.motifs import SMALL, joining, label_of, letters, write
+from tests.stores.fuzz.needs import Need
+from tests.stores.fuzz.patterns import Match
+from tests.stores.fuzz.projections import columns, identities
+from tests.stores.fuzz.worlds import World
+from tests.stores.fuzz.writer import Writer
 
 
 def there(writer: Writer, motif: str) -> list[Clause]:
@@ -47,8 +58,9 @@ def beside(writer: Writer, motif: str) -> list[Clause]:
     """A motif, and for each of its rows what else is there: counted, listed, or whether."""
     found = write(writer, motif)
     makers = writer.rng.sample([number, listed, existing], writer.rng.randint(1, 2))
-    values = [maker(writer, other := writer.rng.choice(SMALL), joining(writer, other))
-              for maker in makers]  # fmt: skip
+    values = [
+        maker(writer, other := writer.rng.choice(SMALL), joining(writer, other)) for maker in makers
+    ]
     return [*found, Projection("RETURN", columns([*identities(writer), *values]))]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .clauses import Aggregate, Clause, Projection
-from .logic import combined, prop, variable
-from .motifs import write
-from .projections import COUNT, columns, identities, node
-from .writer import EDGES, Writer
+from tests.stores.fuzz.clauses import Aggregate, Clause, Projection
+from tests.stores.fuzz.logic import combined, prop, variable
+from tests.stores.fuzz.motifs import write
+from tests.stores.fuzz.projections import COUNT, columns, identities, node
+from tests.stores.fuzz.writer import EDGES, Writer
 
 
 def reach(writer: Writer, motif: str) -> list[Clause]:

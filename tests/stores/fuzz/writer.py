@@ -9,8 +9,7 @@ from itertools import count
 from typing import Any
 
 from tests.stores.contents import Record
-
-from .logic import (
+from tests.stores.fuzz.logic import (
     SIGNS,
     Expression,
     Truth,
@@ -28,8 +27,8 @@ from .logic import (
     variable,
     within,
 )
-from .needs import Need
-from .worlds import Edge, World
+from tests.stores.fuzz.needs import Need
+from tests.stores.fuzz.worlds import Edge, World
 
 PROPERTIES = {
     "Feature": ["id", "layer", "unit", "bias", "basis", "answers"],
@@ -161,11 +160,13 @@ class Writer:
             return left if self.chance(0.5) else compare(left, "=", self.given(value))
         if isinstance(value, str):
             if draw < 0.5:
-                word, test = self.rng.choice([
-                    ("STARTS WITH", str.startswith),
-                    ("ENDS WITH", str.endswith),
-                    ("CONTAINS", str.__contains__),
-                ])  # fmt: skip
+                word, test = self.rng.choice(
+                    [
+                        ("STARTS WITH", str.startswith),
+                        ("ENDS WITH", str.endswith),
+                        ("CONTAINS", str.__contains__),
+                    ]
+                )
                 piece = value[: self.rng.randint(1, 4)] if word[0] == "S" else value[-1:]
                 return combined(f"{{}} {word} {{}}", test, left, self.given(piece))
             return compare(left, self.rng.choice(["=", "=", "<>", "<", ">="]), self.given(value))
@@ -203,10 +204,15 @@ class Writer:
             )
         inner = replace(self, scope={"w": "WEIGHT"})
         test = inner.condition_on_property("w")
-        word, fold = self.rng.choice([
-            ("all", every), ("all", every), ("any", some), ("single", exactly_one),
-            ("none", lambda truths: negation(some(truths))),
-        ])  # fmt: skip
+        word, fold = self.rng.choice(
+            [
+                ("all", every),
+                ("all", every),
+                ("any", some),
+                ("single", exactly_one),
+                ("none", lambda truths: negation(some(truths))),
+            ]
+        )
         return Expression(
             f"{word}(w IN {name} WHERE {test.text})",
             frozenset([name]),

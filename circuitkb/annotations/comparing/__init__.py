@@ -1,0 +1,1 @@
+"""What raters say, compared: agreement, consensus, vocabularies, measurements."""

@@ -1,0 +1,360 @@
+"""Records into the graph, so that the order of imports does not matter.
+
+What stands in the graph under an id follows from the *set* of records that ever came under it, and
+from which of the things they refer to are there:
+
+- the same record twice is one; of two that differ in their date alone, the earlier date is kept;
+- two that differ otherwise are both kept: a conflict, and if they state different things the id is
+  contested and counts nowhere;
+- a reference to something that is not there is kept, and becomes a relation once it comes.
+
+A set is the same whatever order it was gathered in, and nothing is ever taken back: so an import
+needs no deletion, and any two imports commute. The state of an annotation is the highest that
+anything gives it: contested, retracted, superseded, live, pending.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from circuitkb.loaders.annotation_formats.rows import (
+    Reference,
+    RelationRows,
+    annotation_properties,
+    annotator_properties,
+    label_properties,
+    member_references,
+    references_of,
+)
+from circuitkb.schema.ids import canonical_json
+from circuitkb.schema.records import (
+    AWAITED,
+    STATES,
+    body_of,
+    core_of,
+    date_order,
+    definition_of,
+    together,
+)
+from circuitkb.schema.tables import GraphRows, node_table, rows_of
+from circuitkb.stores.stored_graph import StoredGraph
+
+Record = dict[str, Any]
+
+PENDING, LIVE, SUPERSEDED, RETRACTED, CONTESTED = STATES
+
+ANNOTATED = "annotated"
+"""Origin and motif of a circuit that a record tells of."""
+
+_STORED = ("id", "kind", "text", "state", "records")
+
+
+@dataclass
+class Told:
+    """Everything that was ever said under one id.
+
+    Attributes
+    ----------
+    records
+        The records by what they say, each with its earliest date.
+    stored
+        The node as it is in the graph; None for a new one.
+    state
+        The latest state that is known so far, but whether it waits.
+    changed
+        Whether the graph must be told.
+    missing
+        Ids of what it refers to and is not there, by kind of what is waited for.
+    """
+
+    records: dict[str, Record] = field(default_factory=dict)
+    stored: Mapping[str, Any] | None = None
+    state: str = LIVE
+    changed: bool = False
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Told:
+        """Return what a node of the graph holds."""
+        records = together(json.loads(text) for text in stored["records"] or ())
+        told = cls(records, stored)
+        told.state = max(stored["state"], LIVE, key=STATES.index)  # whether it waits is looked up
+        return told
+
+    def add(self, record: Record) -> str:
+        """Take a record; return whether it is ``new``, ``known`` or ``conflicting``."""
+        if self.stored is not None and not self.stored["records"]:
+            return "known"  # what circuitkb measured itself
+        body = body_of(record)
+        there = self.records.get(body)
+        if there is not None:
+            if date_order(record["created"]) < date_order(there["created"]):
+                self.records[body] = record
+                self.changed = True
+            return "known"
+        first = next(iter(self.records.values()), None)
+        self.records[body] = record
+        self.changed = True
+        if first is None:
+            return "new"
+        # Those before state one thing, or it is contested already.
+        if self.state != CONTESTED and core_of(record) != core_of(first):
+            self.reach(CONTESTED)
+        return "conflicting"
+
+    def reach(self, state: str) -> None:
+        """Take a state, unless a later one is reached."""
+        if STATES.index(state) > STATES.index(self.state):
+            self.state = state
+            self.changed = True
+
+    @property
+    def authors(self) -> set[str]:
+        """Ids of who says it."""
+        return {record["author"]["id"] for record in self.records.values()}
+
+
+@dataclass
+class Tally:
+    """What became of the records of one piece.
+
+    Attributes
+    ----------
+    new, known, pending
+        Annotations that were not there; records that were; of the new ones those that wait.
+    new_ids
+        Ids of the new ones.
+    conflicts
+        Positions, in the piece, of records whose id stands for another one.
+    contested_circuits
+        Circuits that records define in two ways.
+    """
+
+    new: int = 0
+    known: int = 0
+    pending: int = 0
+    new_ids: set[str] = field(default_factory=set)
+    conflicts: list[int] = field(default_factory=list)
+    contested_circuits: set[str] = field(default_factory=set)
+
+
+def merge_rows(
+    records: Iterable[Record], graph: StoredGraph, awaited: Sequence[str] = AWAITED
+) -> tuple[GraphRows, Tally]:
+    """Return what some records change in a graph.
+
+    Parameters
+    ----------
+    records
+        As :func:`circuitkb.schema.records.canonical_record` returns them; in any order.
+    graph
+        The graph as it is.
+    awaited
+        Kinds of things that may have come besides the records, of :data:`AWAITED`.
+
+    Returns
+    -------
+    tuple
+        Rows to write: empty where the graph holds all of it. And what became of the records.
+    """
+    return _Merging(graph, awaited).rows(list(records))
+
+
+class _Merging:
+    def __init__(self, graph: StoredGraph, awaited: Sequence[str]) -> None:
+        self._graph = graph
+        self._awaited = awaited
+        self._told: dict[str, Told] = {}
+        self._known: dict[str, set[str]] = {"Feature": set(), "Circuit": set()}
+        self._circuits: dict[str, Mapping[str, Any]] = {}
+        self._new_circuits: dict[str, dict[str, Any]] = {}
+        self._relations = RelationRows()
+
+    def rows(self, records: Sequence[Record]) -> tuple[GraphRows, Tally]:
+        tally = Tally()
+        self._recall(record["id"] for record in records)
+        for position, record in enumerate(records):
+            told = self._told.setdefault(record["id"], Told())
+            match told.add(record):
+                case "new":
+                    tally.new += 1
+                    tally.new_ids.add(record["id"])
+                case "known":
+                    tally.known += 1
+                case _:
+                    tally.conflicts.append(position)
+        touched = self._touched()
+        self._look_up(touched)
+        self._make_circuits(touched, tally)
+        for id, told in touched.items():
+            self._refer(id, told)
+        tables = self._tables(touched)
+        tally.pending = sum(
+            told.stored is None and self._state(told) == PENDING for told in touched.values()
+        )
+        return tables, tally
+
+    def _recall(self, ids: Iterable[str]) -> None:
+        """Read what the graph holds under some ids."""
+        wanted = [id for id in dict.fromkeys(ids) if id not in self._told]
+        for row in self._graph.nodes("Annotation", wanted, _STORED):
+            self._told[row["id"]] = Told.of(row)
+
+    def _touched(self) -> dict[str, Told]:
+        """Return what changed, and what waited for something and may have it now."""
+        touched = {id: told for id, told in self._told.items() if told.changed}
+        for row in self._graph.nodes_with("Annotation", "awaiting", self._awaited, _STORED):
+            if row["id"] not in touched:
+                touched[row["id"]] = self._told.setdefault(row["id"], Told.of(row))
+        others = [kind for kind in AWAITED if kind not in self._awaited]
+        # Of these only what also supersedes a record that came now can have changed.
+        waiting = self._graph.nodes_with("Annotation", "awaiting", others, ("id", "awaits"))
+        named = [row["id"] for row in waiting if not self._told.keys().isdisjoint(row["awaits"])]
+        self._recall(named)
+        return touched | {id: self._told[id] for id in named}
+
+    def _look_up(self, touched: Mapping[str, Told]) -> None:
+        """Find which of the things that the touched ones refer to are there."""
+        wanted: dict[str, dict[str, None]] = {"Feature": {}, "Circuit": {}, "Annotation": {}}
+        for told in touched.values():
+            for record in told.records.values():
+                for reference in (*references_of(record), *member_references(record)):
+                    wanted[reference.label][reference.id] = None
+                for id in record.get("supersedes", ()):
+                    wanted["Annotation"][id] = None
+        found = self._graph.nodes("Feature", list(wanted["Feature"]), ["id"])
+        self._known["Feature"] = {row["id"] for row in found}
+        columns = ["id", "origin", "model", "motif", "definitions"]
+        circuits = self._graph.nodes("Circuit", list(wanted["Circuit"]), columns)
+        self._circuits = {row["id"]: row for row in circuits}
+        self._known["Circuit"] = set(self._circuits)
+        self._recall(wanted["Annotation"])
+
+    def _make_circuits(self, touched: Mapping[str, Told], tally: Tally) -> None:
+        """Make the circuits that records define and that neither a search nor an article did."""
+        for told in touched.values():
+            for record in told.records.values():
+                members = member_references(record)
+                if not members or any(each.id not in self._known["Feature"] for each in members):
+                    continue
+                id = record["target"]["id"]
+                stored = self._circuits.get(id)
+                if stored is not None and stored["origin"] != ANNOTATED:
+                    continue
+                circuit = self._new_circuits.setdefault(id, _circuit(record, stored))
+                definition = definition_of(record["target"])
+                circuit["definitions"] = sorted({*circuit["definitions"], definition})
+                self._known["Circuit"].add(id)
+                for member in members:
+                    self._relations.add(
+                        "MEMBER_OF",
+                        Reference("Feature", member.id),
+                        Reference("Circuit", id),
+                        member.role,
+                    )
+        tally.contested_circuits = {
+            id for id, circuit in self._new_circuits.items() if len(circuit["definitions"]) > 1
+        }
+
+    def _refer(self, id: str, told: Told) -> None:
+        """Make the relations of what is there, note what is missing, pass on states."""
+        annotation = Reference("Annotation", id)
+        for record in told.records.values():
+            self._relations.said_by(id, record)
+            retracts = record["kind"] == "retraction"
+            for reference in references_of(record):
+                if not self._there(reference) or (
+                    retracts and not self._pass_on(RETRACTED, record, reference.id)
+                ):
+                    told.missing[reference.id] = _kind(reference)
+                else:
+                    self._relations.add("ANNOTATES", annotation, reference, reference.role)
+            for older in record.get("supersedes", ()):
+                if older in self._told and self._pass_on(SUPERSEDED, record, older):
+                    self._relations.add("SUPERSEDES", annotation, Reference("Annotation", older))
+                else:
+                    told.missing.setdefault(older, "annotation")
+
+    def _there(self, reference: Reference) -> bool:
+        if reference.label == "Annotation":
+            return reference.id in self._told
+        return reference.id in self._known[reference.label]
+
+    def _pass_on(self, state: str, record: Record, to: str) -> bool:
+        """Let an author supersede or retract what is the same author's; return whether it is.
+
+        What is another author's is waited for, as if it were not there: it has no effect.
+        """
+        older = self._told[to]
+        if record["author"]["id"] not in older.authors:
+            return False
+        older.reach(state)
+        return True
+
+    def _state(self, told: Told) -> str:
+        """Return the state of a told annotation once all references are looked up."""
+        if told.state != LIVE:
+            return told.state
+        targets = {
+            reference.id for record in told.records.values() for reference in references_of(record)
+        }
+        return PENDING if targets & set(told.missing) else LIVE
+
+    def _tables(self, touched: Mapping[str, Told]) -> GraphRows:
+        nodes = []
+        for id, told in touched.items():
+            node = annotation_properties(id, list(told.records.values()))
+            node["state"] = self._state(told)
+            node["awaits"] = sorted(told.missing)
+            node["awaiting"] = min(told.missing.values(), key=AWAITED.index, default="")
+            nodes.append(node)
+        nodes += [  # those that another one superseded or retracted, and that did not change else
+            {name: told.stored[name] for name in ("id", "kind", "text")} | {"state": told.state}
+            for id, told in self._told.items()
+            if told.changed and id not in touched and told.stored is not None
+        ]
+        if not nodes:
+            return GraphRows()
+        records = [record for told in touched.values() for record in told.records.values()]
+        tables = {
+            "Annotation": node_table("Annotation", rows_of(nodes)),
+            "Annotator": node_table("Annotator", rows_of(self._annotators(records))),
+            "Label": node_table("Label", rows_of(_labels(records))),
+            "Circuit": node_table("Circuit", rows_of(list(self._new_circuits.values()))),
+        }
+        return GraphRows(
+            nodes={label: table for label, table in tables.items() if table.num_rows},
+            relations=list(self._relations.tables()),
+        )
+
+    def _annotators(self, records: Sequence[Record]) -> list[dict[str, Any]]:
+        said: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for record in records:
+            author = record["author"]
+            said.setdefault(author["id"], {})[canonical_json(author)] = author
+        for row in self._graph.nodes("Annotator", list(said), ["id", "type", "name", "orcid"]):
+            said[row["id"]][""] = row
+        return [annotator_properties(authors.values()) for authors in said.values()]
+
+
+def _labels(records: Iterable[Record]) -> list[dict[str, Any]]:
+    found = (label_properties(record) for record in records)
+    return list({label["id"]: label for label in found if label is not None}.values())
+
+
+def _circuit(record: Record, stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    model = record["target"]["members"][0]["unit"]["model"]
+    return {
+        "id": record["target"]["id"],
+        "motif": ANNOTATED,
+        "model": model if stored is None else stored["model"],
+        "origin": ANNOTATED,
+        "definitions": list((stored or {}).get("definitions") or ()),
+    }
+
+
+def _kind(reference: Reference) -> str:
+    return "model" if reference.label == "Feature" else reference.label.lower()

@@ -1,4 +1,0 @@
-"""What was found, as one page of Markdown: every figure read or counted in the knowledge base.
-
-:mod:`~circuitkb.findings.report` puts the sections together; each has a module of its own.
-"""

@@ -1,0 +1,1 @@
+"""The facade: a knowledge base in Python, one module a verb."""

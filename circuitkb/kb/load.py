@@ -1,0 +1,191 @@
+"""A load: is the model there already, under this name, with these weights? If not, write it.
+
+A folder that ``circuitkb export parquet`` wrote is a source too: of all that is in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from circuitkb.kb.prerequisites import some
+from circuitkb.moving.files.folder import ABOUT
+from circuitkb.results.reports import LoadReport
+from circuitkb.schema.errors import SourceError, StoreError, UnknownSourceError
+from circuitkb.schema.progress import Progress
+from circuitkb.stores.base import Store
+from circuitkb.stores.model_identity import Identity, check_layers, check_same
+
+if TYPE_CHECKING:
+    from circuitkb.loaders.composition.missing_inputs import MissingInputs
+    from circuitkb.loaders.sources.loadable import Loadable
+    from circuitkb.schema.tables import GraphRows
+
+READING = 0.6
+"""Share of a load that reading and composing takes; writing takes the rest."""
+
+
+def load(
+    store: Store,
+    source: Any,
+    *,
+    name: str | None,
+    keep: int,
+    architecture: str | None,
+    input_shape: Any,
+    progress: Progress,
+) -> LoadReport:
+    """Load a source; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.load`."""
+    from circuitkb.annotations.resolving import resolve
+    from circuitkb.loaders import open_source
+
+    if isinstance(keep, bool) or keep < 1:
+        raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
+    folder = _exported_folder(source) if isinstance(source, str) else None
+    if folder is not None:
+        from circuitkb.moving.files.loading import load_folder
+
+        if name is not None or architecture is not None or input_shape is not None:
+            raise SourceError(
+                f"{source} names its models itself: --name, --arch and --shape go with one network."
+            )
+        report = load_folder(store, folder, progress)
+        resolve(store)
+        return report
+    start = perf_counter()
+    shape: dict[str, Any] = {}
+    if input_shape is not None:
+        from circuitkb.loaders.sources.own_networks import check_shape
+
+        shape["input_shape"] = check_shape(input_shape, "the shape of the image")
+    loadable = open_source(source, name=name, architecture=architecture, **shape)
+    there = store.read(
+        "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, "
+        "m.computation AS computation, m.keep AS keep",
+        {"id": loadable.name},
+    ).rows
+    if there:
+        fingerprint, computed, stored_keep = there[0]
+        given = Identity(loadable.fingerprint, loadable.computation)
+        if not check_same(loadable.name, Identity(fingerprint, computed), given):
+            progress(f"{loadable.name}: comparing layers", 0.0)
+            check_layers(loadable.name, _layers(store, loadable.name), loadable.layers())
+        if _kernels_can_be_read(store, loadable.name):
+            seconds = perf_counter() - start
+            return LoadReport(
+                loadable.name, False, stored_keep, keep, seconds=seconds, notes=loadable.notes
+            )
+        keep = stored_keep or keep  # the graph stays as it is; its kernels are brought here
+
+    def reading(doing: str, done: float) -> None:
+        progress(doing, READING * done)
+
+    def writing(doing: str, done: float) -> None:
+        progress(doing, READING + (1 - READING) * done)
+
+    rows = loadable.rows(keep=keep, progress=reading)
+    store.write(rows, writing)
+    resolve(store)
+    progress(f"{loadable.name}: loaded", 1.0)
+    model, missing = rows.nodes["Model"].to_pylist()[0], _missing(rows)
+    return LoadReport(
+        loadable.name,
+        True,
+        model["keep"],
+        keep,
+        rows.counts(),
+        perf_counter() - start,
+        notes=(*loadable.notes, *_twins(store, loadable), *_not_composed(model, missing)),
+        without_inputs={one.layer: one.units for one in missing if one.units},
+        not_composed=tuple(model["not_composed"] or ()),
+    )
+
+
+def _missing(rows: GraphRows) -> tuple[MissingInputs, ...]:
+    """Return the layers of a load that miss inputs."""
+    from circuitkb.loaders.composition.missing_inputs import MissingInputs
+
+    records = rows.nodes["Import"].to_pylist() if "Import" in rows.nodes else []
+    found = (json.loads(one["summary"]).get("missing_inputs", ()) for one in records)
+    return tuple(MissingInputs.read(record) for records in found for record in records)
+
+
+def _not_composed(model: Mapping[str, Any], missing: Sequence[MissingInputs]) -> tuple[str, ...]:
+    """Return sentences on what has no edges, and on edges that do not hold."""
+    from circuitkb.loaders.composition.missing_inputs import SHOWN, in_words
+
+    told = {why for one in missing for why in one.why}
+    checked = [
+        said
+        for said in model["not_composed"] or ()
+        if said not in told and not said.startswith("no edges through ")
+    ]
+    more = [f"... and {len(checked) - SHOWN:,} more like these"] if len(checked) > SHOWN else []
+    return (*in_words(missing, model["id"], model["features"] or 0), *checked[:SHOWN], *more)
+
+
+def _twins(store: Store, loadable: Loadable) -> tuple[str, ...]:
+    """Return a sentence that names the models that are this one under another name."""
+    rows = store.read(
+        "MATCH (m:Model {fingerprint: $fingerprint}) WHERE m.id <> $id "
+        "RETURN m.id AS id, m.computation AS computation ORDER BY id",
+        {"fingerprint": loadable.fingerprint, "id": loadable.name},
+    ).rows
+    this = Identity(loadable.fingerprint, loadable.computation)
+    told: dict[bool | None, list[str]] = {}
+    for name, computation in rows:
+        another = Identity(loadable.fingerprint, computation).computes_another(this)
+        told.setdefault(another, []).append(str(name))
+    sentences = {
+        False: "is the same network, with the same weights, as",
+        True: "computes something else with the same weights as",
+        None: "has the same weights as",
+    }
+    return tuple(
+        f"{loadable.name} {sentences[another]} {some(names)}." for another, names in told.items()
+    )
+
+
+def _layers(store: Store, model: str) -> list[dict[str, Any]]:
+    answer = store.read(
+        "MATCH (l:Layer {model: $model}) RETURN l.name AS name, l.kind AS kind, "
+        "l.channels AS channels, l.height AS height, l.width AS width",
+        {"model": model},
+        limit=None,
+    )
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+
+def _kernels_can_be_read(store: Store, model: str) -> bool:
+    """Return whether the kernels of a model are where this store looks for them.
+
+    Those of a server's knowledge base may lie on another machine.
+    """
+    try:
+        store.kernels(model)
+    except StoreError:
+        return False
+    return True
+
+
+def _exported_folder(source: str) -> Path | None:
+    """Return the folder that an export wrote, if that is what the source is.
+
+    Raises
+    ------
+    UnknownSourceError
+        It is a knowledge base, which is copied and not loaded.
+    """
+    from circuitkb.loaders.sources.zoo import ZOO
+
+    folder = Path(source).expanduser()
+    if source in ZOO or not folder.is_dir():
+        return None
+    if (folder / "store.json").is_file():
+        raise UnknownSourceError(
+            f"{source} is a knowledge base, no source. To copy all of it: circuitkb pull {source}"
+        )
+    return folder if (folder / ABOUT).is_file() else None

@@ -1,0 +1,172 @@
+"""A match: which features and circuits of two observed models are analogous, with controls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from statistics import fmean
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from circuitkb.results.reports import Analogous, MatchReport
+from circuitkb.schema.errors import ObservationError
+from circuitkb.schema.progress import Progress
+from circuitkb.schema.provenance import tool
+from circuitkb.schema.responses import Responses
+from circuitkb.schema.tables import node_table
+from circuitkb.stores import known_names
+from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit
+    from circuitkb.matching.features import FeatureMatches
+    from circuitkb.matching.match import Matches
+
+MATCHING = 0.95
+"""Share of the time that comparing takes; writing takes the rest."""
+
+
+def match_models(
+    store: Store, first: str, second: str, *, seed: int, progress: Progress
+) -> MatchReport:
+    """Match two models; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.match`."""
+    from circuitkb.matching.match import match
+    from circuitkb.matching.rows import matching_rows
+
+    start = perf_counter()
+    known_names.check_models(store, [first, second])
+    if first == second:
+        raise ObservationError(f"{first!r} is matched with itself: name two models.")
+    responses = _responses(store, first), _responses(store, second)
+    found = match(
+        *responses,
+        layers=(_layers(store, first), _layers(store, second)),
+        circuits=(_circuits(store, first), _circuits(store, second)),
+        earlier_features=_earlier(store, "Feature", first, second),
+        earlier_circuits=_earlier(store, "Circuit", first, second),
+        seed=seed,
+        progress=lambda doing, done: progress(doing, MATCHING * done),
+    )
+    fingerprints = _fingerprint(store, first), _fingerprint(store, second)
+    rows = matching_rows(found, models=(first, second), fingerprints=fingerprints)
+    report = MatchReport(first, second, tuple(_figures(found)), perf_counter() - start)
+    provenance = _provenance(report, found, seed)
+    progress("Writing", MATCHING)
+    store.write(replace(rows, nodes={**rows.nodes, "Import": provenance}))
+    progress("Matched", 1.0)
+    return report
+
+
+def _responses(store: Store, model: str) -> Responses:
+    responses = store.responses(model)
+    if responses is None:
+        raise ObservationError(
+            f"{model!r} was not observed, and units are matched by what they answer: "
+            f"circuitkb observe {model}"
+        )
+    return responses
+
+
+def _fingerprint(store: Store, model: str) -> str:
+    answer = store.read("MATCH (m:Model {id: $id}) RETURN m.fingerprint AS print", {"id": model})
+    return str(answer.rows[0][0])
+
+
+def _layers(store: Store, model: str) -> list[str]:
+    """Return the layers that take part: all but the input and the output."""
+    rows = store.read(
+        "MATCH (l:Layer {model: $model}) WHERE NOT l.kind IN ['input', 'output'] "
+        "RETURN l.name AS name ORDER BY l.position, name",
+        {"model": model},
+        limit=None,
+    ).rows
+    return [name for (name,) in rows]
+
+
+def _circuits(store: Store, model: str) -> list[TwoSidedCircuit]:
+    """Return the unions that were found by responses; their sides mean the same in all models."""
+    from circuitkb.matching.circuits import TwoSidedCircuit
+
+    rows = store.read(
+        "MATCH (e:Evidence {kind: 'mirrored-responses'})-[:SUPPORTS]->(c:Circuit) "
+        "WHERE c.model = $model AND c.motif = 'union' AND c.origin = 'found' WITH DISTINCT c "
+        "MATCH (u:Feature)-[:MEMBER_OF {role: 'union'}]->(c) "
+        "MATCH (a:Feature)-[:MEMBER_OF {side: 1}]->(c) "
+        "MATCH (b:Feature)-[:MEMBER_OF {side: 2}]->(c) "
+        "RETURN DISTINCT c.id AS id, u.id AS target, a.id AS one, b.id AS two ORDER BY id",
+        {"model": model},
+        limit=None,
+    ).rows
+    return [TwoSidedCircuit(*row) for row in rows]
+
+
+def _earlier(store: Store, label: str, first: str, second: str) -> list[tuple[str, str]]:
+    """Return the pairs that an earlier match wrote."""
+    rows = store.read(
+        f"MATCH (a:{label} {{model: $first}})-[:ANALOGOUS_TO]->(b:{label} {{model: $second}}) "
+        "RETURN DISTINCT a.id AS one, b.id AS two ORDER BY one, two",
+        {"first": first, "second": second},
+        limit=None,
+    ).rows
+    return [(one, two) for one, two in rows]
+
+
+def _figures(found: Matches) -> Sequence[Analogous]:
+    features = _features(found.features)
+    return [features] if found.circuits is None else [features, _unions(found.circuits)]
+
+
+def _features(found: FeatureMatches) -> Analogous:
+    above = [control.above(found.threshold) for control in found.controls]
+    return Analogous(
+        what="features",
+        compared=(len(found.first.rows), len(found.second.rows)),
+        mutual=len(found.score),
+        above=int((found.score > found.threshold).sum()),
+        found=int(found.found.sum()),
+        null="weights of either model shuffled",
+        null_above=fmean(above),
+        null_above_max=float(max(above)),
+        q_max=float(found.q[found.found].max()) if found.found.any() else None,
+    )
+
+
+def _unions(found: CircuitMatches) -> Analogous:
+    worst = max(found.nulls, key=lambda null: fmean(null.above) / null.drawn, default=None)
+    return Analogous(
+        what="circuits",
+        compared=(len(found.first), len(found.second)),
+        mutual=len(found.score),
+        above=int((found.score > found.threshold).sum()),
+        found=int(found.found.sum()),
+        null=worst.name if worst else "",
+        null_above=fmean(worst.above) / worst.drawn if worst else None,
+        null_above_max=max(worst.above) / worst.drawn if worst else None,
+        q_max=float(found.q[found.found].max()) if found.found.any() else None,
+    )
+
+
+def _provenance(report: MatchReport, found: Matches, seed: int) -> Any:
+    summary: Mapping[str, Any] = {
+        "models": [report.first, report.second],
+        "battery": found.battery,
+        "stimuli": found.stimuli,
+        "seed": seed,
+        "compared": report.to_result().to_dicts(),
+        "depth_correlation": found.features.depth.correlation,
+    }
+    return node_table(
+        "Import",
+        {
+            "id": [f"match:{report.first}:{report.second}"],
+            "kind": ["match"],
+            "source": [found.battery],
+            "model": [report.first],
+            "created": [datetime.now(UTC).isoformat(timespec="seconds")],
+            "tool": [tool()],
+            "seconds": [round(report.seconds, 3)],
+            "summary": [json.dumps(summary)],
+        },
+    )

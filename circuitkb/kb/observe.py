@@ -1,0 +1,332 @@
+"""An observation: a network shown the battery, its responses kept, their measures written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from circuitkb.kb.reopening import reopen
+from circuitkb.results.reports import ObserveReport
+from circuitkb.schema.errors import ObservationError, StoreError
+from circuitkb.schema.ids import content_hash
+from circuitkb.schema.progress import Progress
+from circuitkb.schema.provenance import tool
+from circuitkb.schema.tables import GraphRows, node_table, rows_of
+from circuitkb.stores import known_names
+from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from circuitkb.loaders.composition.network import Network
+    from circuitkb.loaders.receptive_fields.views import View
+    from circuitkb.loaders.sources.pixels import Level
+    from circuitkb.observation.measures.orientation import OrientationTuning
+    from circuitkb.observation.recording import Recording
+    from circuitkb.observation.stimuli.battery import Battery
+    from circuitkb.schema.responses import Responses
+
+PLANNING, SHOWING, MEASURING = 0.05, 0.85, 0.9
+"""Shares of an observation after which these are done, for progress."""
+
+FEWEST_STIMULI = 100
+"""Smaller images, which can show fewer, tell nothing of a unit."""
+
+
+def observe(
+    store: Store,
+    model: str,
+    *,
+    source: str | None,
+    architecture: str | None = None,
+    module: nn.Module | None = None,
+    pixels: tuple[Level, Level] | None,
+    seed: int,
+    progress: Progress,
+) -> ObserveReport:
+    """Observe a model; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.observe`."""
+    start = perf_counter()
+    known_names.check_models(store, [model])
+    stored = _stored(store, model)
+    _refuse_without_weights(stored)
+    progress(f"{model}: opening", 0.0)
+    network = reopen(stored, source, architecture, module)
+    if pixels is not None:
+        network = _with_pixels(network, pixels)
+
+    from circuitkb.loaders.receptive_fields.views import plan_views
+
+    def planning(doing: str, done: float) -> None:
+        progress(f"{model}: {doing}", PLANNING * (0.2 + 0.5 * done))
+
+    views = plan_views(network.module, network.example, progress=planning)
+    battery = _battery(network, views)
+    settings = _settings(network, views, seed=seed)
+    before = _kept(store, model)
+    if before is not None and _same(before, battery, settings):
+        report = _report(store, model, before, seconds=perf_counter() - start, created=False)
+        # The user may have said now what was assumed then.
+        return replace(report, pixels_known=network.pixels.known)
+    recording = _record(store, model, network, views, battery, settings, seed, progress)
+    progress(f"{model}: measuring", SHOWING)
+    found, control = _measure(recording, battery, seed)
+    progress(f"{model}: writing", MEASURING)
+    summary = {
+        "battery": battery.name,
+        "stimuli": len(battery),
+        "images": [f"{view.rows}x{view.columns}" for view in views],
+        "units": len(found.answers),
+        "silent": int((~found.answers).sum()),
+        "oriented": int(found.passed.sum()),
+        "oriented_shuffled": control,
+        "off_centre": _worst_off_centre(views),
+        "pixels_known": network.pixels.known,
+        "settings": settings,
+        "resumed": round(recording.resumed, 3),
+    }
+    seconds = perf_counter() - start
+    store.write(_rows(store, stored, recording.responses, found, views, summary, seconds))
+    from circuitkb.observation.recording import forget
+
+    forget(store.workspace(_workspace(model)))
+    progress(f"{model}: observed", 1.0)
+    return _report(store, model, recording.responses, seconds=perf_counter() - start, created=True)
+
+
+def _kept(store: Store, model: str) -> Responses | None:
+    """Return what is kept of an observation; nothing where its file is lost or damaged."""
+    try:
+        return store.responses(model)
+    except StoreError:
+        return None
+
+
+def _stored(store: Store, model: str) -> dict[str, Any]:
+    answer = store.read(
+        "MATCH (m:Model {id: $id}) RETURN m.id AS id, m.source AS source, m.weights AS weights, "
+        "m.architecture AS architecture, m.fingerprint AS fingerprint, "
+        "m.computation AS computation, m.input_shape AS input_shape",
+        {"id": model},
+    )
+    return dict(zip(answer.columns, answer.rows[0], strict=True))
+
+
+def _refuse_without_weights(stored: Mapping[str, Any]) -> None:
+    if stored["weights"] == "published":
+        raise ObservationError(
+            f"{stored['id']!r} is published circuits without its network's weights: it cannot be "
+            "shown stimuli.\nSearch its kernels (circuitkb find union), or load and observe a "
+            "network, as in: circuitkb load efficientnet_lite0"
+        )
+
+
+def _with_pixels(network: Network, values: tuple[Level, Level]) -> Network:
+    from circuitkb.loaders.sources.pixels import PixelRange
+
+    black, white = values
+    told = PixelRange.told(black, white, channels=network.example.shape[1])
+    return replace(network, pixels=replace(told, order=network.pixels.order))
+
+
+def _battery(network: Network, views: Sequence[View]) -> Battery:
+    from circuitkb.observation.stimuli.battery import battery
+
+    extent = min(min(view.rows, view.columns) for view in views)
+    shown = battery(channels=network.example.shape[1], extent=extent)
+    if len(shown) < FEWEST_STIMULI:
+        raise ObservationError(
+            f"Images of {extent} pixels can show {len(shown)} stimuli of the battery, too few to "
+            "tell anything of a unit."
+        )
+    return shown
+
+
+def _settings(network: Network, views: Sequence[View], *, seed: int) -> dict[str, Any]:
+    from circuitkb.observation.recording import VERSION
+
+    return {
+        "version": VERSION,
+        "seed": seed,
+        "black": list(network.pixels.black),
+        "white": list(network.pixels.white),
+        # Only where it is another one than in all observations of before.
+        **({"order": list(network.pixels.order)} if network.pixels.order else {}),
+        "views": [
+            {
+                "rows": view.rows,
+                "columns": view.columns,
+                "centre": list(view.centre),
+                "layers": len(view.places),
+            }
+            for view in views
+        ],
+    }
+
+
+def _same(responses: Responses, battery: Battery, settings: Mapping[str, Any]) -> bool:
+    kept = {name: value for name, value in responses.settings.items() if name != "created"}
+    return (
+        responses.battery == battery.name
+        and responses.stimuli == tuple(item.id for item in battery.stimuli)
+        and kept == settings
+    )
+
+
+def _workspace(model: str) -> str:
+    # A model's name may have the greatest length that a name can have.
+    return f"observe-{content_hash(model)[:16]}"
+
+
+def _record(
+    store: Store,
+    model: str,
+    network: Network,
+    views: Sequence[View],
+    battery: Battery,
+    settings: Mapping[str, Any],
+    seed: int,
+    progress: Progress,
+) -> Recording:
+    from circuitkb.loaders.activations.reading import look
+    from circuitkb.observation.measures.tuning import oriented_stimuli
+    from circuitkb.observation.recording import record
+
+    def showing(doing: str, done: float) -> None:
+        progress(f"{model}: {doing}", PLANNING + (SHOWING - PLANNING) * done)
+
+    looks = []
+    for place, view in enumerate(views):
+        shown = f"for images of {view.rows} x {view.columns}"
+        progress(f"{model}: tracing {shown}", PLANNING * (0.7 + 0.3 * place / len(views)))
+        looks.append(look(network, view))
+    recording = record(
+        network,
+        battery,
+        looks,
+        store.workspace(_workspace(model)),
+        second_stimuli=oriented_stimuli(battery.stimuli),
+        seed=seed,
+        settings=settings,
+        progress=showing,
+    )
+    dated = dict(settings) | {"created": datetime.now(UTC).isoformat(timespec="seconds")}
+    return replace(recording, responses=replace(recording.responses, settings=dated))
+
+
+def _measure(recording: Recording, battery: Battery, seed: int) -> tuple[OrientationTuning, int]:
+    """Measure orientation; also how many units of a shuffled copy would pass the same test."""
+    from circuitkb.observation.measures.orientation import measure_orientation
+    from circuitkb.schema.responses import Responses
+
+    responses, chosen = recording.responses, recording.second_stimuli
+    second = {name: [recording.second_before[rows]] for name, rows in responses.rows.items()}
+    found = measure_orientation(responses, battery.stimuli, seed=seed, more_shuffled=second)
+    stimuli = [battery.stimuli[place] for place in chosen]
+    null = Responses(
+        responses.battery,
+        tuple(stimulus.id for stimulus in stimuli),
+        responses.layers,
+        before=responses.shuffled_before[:, chosen],
+        after=responses.shuffled_after[:, chosen],
+        shuffled_before=recording.second_before,
+        shuffled_after=recording.second_before,
+        settings={},
+    )
+    control = measure_orientation(null, stimuli, seed=seed)
+    return found, int(control.passed.sum())
+
+
+def _worst_off_centre(views: Sequence[View]) -> float:
+    distances = [place.off_centre for view in views for place in view.places.values()]
+    return max((d for d in distances if not math.isnan(d)), default=0.0)
+
+
+def _rows(
+    store: Store,
+    stored: Mapping[str, Any],
+    responses: Responses,
+    found: OrientationTuning,
+    views: Sequence[View],
+    summary: Mapping[str, Any],
+    seconds: float,
+) -> GraphRows:
+    from circuitkb.observation.measures.orientation_rows import orientation_rows
+
+    model = stored["id"]
+    rows = orientation_rows(
+        found,
+        model=model,
+        fingerprint=stored["fingerprint"],
+        created=str(responses.settings["created"]),
+    )
+    nodes = {
+        "Layer": node_table("Layer", rows_of(_layers(store, model, views))),
+        "Import": _provenance(model, summary, seconds),
+    }
+    return replace(rows, nodes={**rows.nodes, **nodes}, responses={model: responses})
+
+
+def _layers(store: Store, model: str, views: Sequence[View]) -> list[dict[str, Any]]:
+    answer = store.read(
+        "MATCH (l:Layer {model: $model}) RETURN l.id AS id, l.model AS model, l.name AS name, "
+        "l.position AS position, l.kind AS kind, l.channels AS channels ORDER BY position, id",
+        {"model": model},
+        limit=None,
+    )
+    places = {layer: place for view in views for layer, place in view.places.items()}
+    records = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    return [
+        record
+        | {
+            "receptive_field": places[record["name"]].side,
+            "off_centre": places[record["name"]].off_centre,
+        }
+        for record in records
+        if record["name"] in places
+    ]
+
+
+def _provenance(model: str, summary: Mapping[str, Any], seconds: float) -> Any:
+    return node_table(
+        "Import",
+        {
+            "id": [f"observe:{model}"],
+            "kind": ["observe"],
+            "source": [summary["battery"]],
+            "model": [model],
+            "created": [datetime.now(UTC).isoformat(timespec="seconds")],
+            "tool": [tool()],
+            "seconds": [round(seconds, 3)],
+            "summary": [json.dumps(summary, allow_nan=False)],
+        },
+    )
+
+
+def _report(
+    store: Store, model: str, responses: Responses, *, seconds: float, created: bool
+) -> ObserveReport:
+    summary = json.loads(
+        store.read(
+            "MATCH (i:Import {id: $id}) RETURN i.summary AS summary", {"id": f"observe:{model}"}
+        ).rows[0][0]
+    )
+    return ObserveReport(
+        model=model,
+        created=created,
+        battery=responses.battery,
+        stimuli=summary["stimuli"],
+        images=tuple(summary["images"]),
+        units=summary["units"],
+        silent=summary["silent"],
+        oriented=summary["oriented"],
+        oriented_shuffled=summary["oriented_shuffled"],
+        off_centre=summary["off_centre"],
+        pixels_known=summary["pixels_known"],
+        resumed=summary["resumed"] if created else 0.0,
+        seconds=seconds,
+    )

@@ -1,0 +1,1 @@
+"""Lists of a knowledge base that run when their rows are wanted."""

@@ -1,0 +1,1 @@
+"""Motifs tested by kernels alone, as published circuits allow."""

@@ -1,0 +1,1 @@
+"""Knowledge bases copied from one store into another."""

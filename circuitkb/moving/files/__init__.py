@@ -1,0 +1,1 @@
+"""Knowledge bases as files, and back."""

@@ -1,0 +1,190 @@
+"""A folder of Parquet into a store: checked whole, then written in as few writes as memory allows.
+
+A folder of up to :data:`ROWS_AT_ONCE` nodes and relations is one write. A larger one is a write for
+each model, with all that speaks of it, and one for what joins models or belongs to none: a model is
+there whole or not at all, and loading the folder again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from circuitkb.moving.files.about import About, check_files, checked_about
+from circuitkb.moving.files.pieces import counts_in
+from circuitkb.moving.files.tables import FolderTables, columns_of
+from circuitkb.results.reports import LoadReport
+from circuitkb.schema.definition import NODES
+from circuitkb.schema.errors import ModelConflictError
+from circuitkb.schema.progress import Progress
+from circuitkb.schema.tables import GraphRows, Relations
+from circuitkb.stores.arrays.kernel_files import KernelFile
+from circuitkb.stores.arrays.response_files import load as load_responses
+from circuitkb.stores.base import Store
+from circuitkb.stores.belonging import ALL_ENDS, OWNED, Ends, Part, belonging
+from circuitkb.stores.model_identity import Identity
+
+ROWS_AT_ONCE = 1_000_000
+"""Nodes and relations that one write takes: 2.3 GB of memory with the embedded store."""
+
+_CHECKING = 0.1
+
+
+def load_folder(store: Store, folder: Path, progress: Progress) -> LoadReport:
+    """Write all that ``circuitkb export parquet`` wrote.
+
+    Raises
+    ------
+    SourceError
+        The folder is not what was exported; nothing was written.
+    StoreVersionError
+        Another version wrote it.
+    ModelConflictError
+        A model of it is there with other weights; nothing was written.
+    """
+    start = perf_counter()
+    about = checked_about(folder)
+    check_files(folder, about, lambda doing, done: progress(doing, _CHECKING * done))
+    tables = FolderTables(folder, list(about.files))
+    tables.check_ends()
+    models = _identities(tables)
+    arrays = _arrays(folder, about)
+    rows = store.read("MATCH (m:Model) RETURN m.id, m.fingerprint, m.computation", limit=None).rows
+    there = {str(model): Identity(*identity) for model, *identity in rows}
+    for model, identity in models.items():
+        other = there.get(model, identity)
+        if other.fingerprint != identity.fingerprint:
+            difference = (
+                f"with other weights ({other.fingerprint[:12]}, not {identity.fingerprint[:12]})"
+            )
+        elif other.computes_another(identity):
+            difference = "as another network with the same weights"
+        else:
+            continue
+        raise ModelConflictError(
+            f"{model!r} is here already {difference}: load {folder} into another knowledge base, "
+            "with --kb."
+        )
+    before = counts_in(store)
+    writes = _writes(tables, list(models), arrays)
+    for number, (doing, piece) in enumerate(writes):
+        _write(store, doing, piece, number, len(writes), progress)
+    progress("loaded", 1.0)
+    added = {kind: count - before[kind] for kind, count in counts_in(store).items()}
+    return LoadReport(
+        str(folder),
+        created=any(added.values()) or not models.keys() <= there.keys(),
+        keep=None,
+        asked_keep=None,
+        counts={kind: count for kind, count in added.items() if count},
+        seconds=perf_counter() - start,
+        models={model: model not in there for model in models},
+    )
+
+
+def _write(store: Store, doing: str, rows: _Lazy, number: int, of: int, progress: Progress) -> None:
+    share = (1 - _CHECKING) / of
+    begun = _CHECKING + number * share
+    progress(f"{doing}: reading", begun)
+    store.write(
+        rows.read(),
+        progress=lambda what, done: progress(f"{doing}: {what}", begun + share * done),
+    )
+
+
+class _Lazy:
+    """Rows that are read when their turn comes."""
+
+    def __init__(self, parts: Iterable[Part], arrays: GraphRows) -> None:
+        self._parts = parts
+        self._arrays = arrays
+
+    def read(self) -> GraphRows:
+        """Return them, with the arrays that belong to them."""
+        nodes: dict[str, list[pa.Table]] = {}
+        relations: dict[Ends, list[pa.Table]] = {}
+        for part in self._parts:
+            if isinstance(part, tuple):
+                nodes.setdefault(part[0], []).append(part[1])
+            else:
+                ends = part.name, part.source_label, part.target_label
+                relations.setdefault(ends, []).append(part.table)
+        return GraphRows(
+            nodes={label: pa.concat_tables(found) for label, found in nodes.items()},
+            relations=[
+                Relations(*ends, pa.concat_tables(found)) for ends, found in relations.items()
+            ],
+            kernels=self._arrays.kernels,
+            responses=self._arrays.responses,
+        )
+
+
+def _writes(
+    tables: FolderTables, models: Sequence[str], arrays: GraphRows
+) -> list[tuple[str, _Lazy]]:
+    if tables.rows() <= ROWS_AT_ONCE or len(models) < 2:
+        return [("everything", _Lazy(_everything(tables), arrays))]
+    writes = [
+        (model, _Lazy(belonging(tables, [model]), _chosen(arrays, model.__eq__)))
+        for model in models
+    ]
+    others = _chosen(arrays, lambda model: model not in models)
+    return [*writes, ("what joins models", _Lazy(_between_models(tables), others))]
+
+
+def _everything(tables: FolderTables) -> Iterator[Part]:
+    for node in NODES:
+        for table in tables.nodes(node.label, columns_of(node.label), None):
+            yield node.label, table
+    for ends in ALL_ENDS:
+        for table in tables.relations(ends, columns_of(ends[0]), None):
+            yield Relations(*ends, table)
+
+
+def _between_models(tables: FolderTables) -> Iterator[Part]:
+    """Give what belongs to no model, or joins two; what is there already changes nothing."""
+    for node in NODES:
+        if node.label not in OWNED:
+            for table in tables.nodes(node.label, columns_of(node.label), None):
+                yield node.label, table
+    owners = {label: tables.owners(label) for label in sorted(OWNED)}
+    for ends in ALL_ENDS:
+        name, source, target = ends
+        inside = source in OWNED and target in OWNED
+        for table in tables.relations(ends, columns_of(name), None):
+            if inside:
+                one, other = (
+                    owners[label][1].take(pc.index_in(table[end], owners[label][0]))
+                    for end, label in (("source", source), ("target", target))
+                )
+                table = table.filter(pc.not_equal(one, other))
+            if table.num_rows:
+                yield Relations(*ends, table)
+
+
+def _identities(tables: FolderTables) -> dict[str, Identity]:
+    return {
+        row["id"]: Identity.of(row)
+        for table in tables.nodes("Model", ["id", "fingerprint", "computation"], None)
+        for row in table.to_pylist()
+    }
+
+
+def _arrays(folder: Path, about: About) -> GraphRows:
+    """Return the kernels and responses, mapped into memory."""
+    paths = [folder / name for name in sorted(about.files) if name.endswith(".safetensors")]
+    return GraphRows(
+        kernels={p.stem: KernelFile(p) for p in paths if p.parent.name == "kernels"},
+        responses={p.stem: load_responses(p) for p in paths if p.parent.name == "responses"},
+    )
+
+
+def _chosen(arrays: GraphRows, choose: Callable[[str], bool]) -> GraphRows:
+    return GraphRows(
+        kernels={model: found for model, found in arrays.kernels.items() if choose(model)},
+        responses={model: found for model, found in arrays.responses.items() if choose(model)},
+    )

@@ -1,0 +1,1 @@
+"""The battery of stimuli: what it shows, and how each is drawn."""

@@ -1,0 +1,236 @@
+"""What two or three models have in common: a section of a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from statistics import fmean
+from typing import Any
+
+from circuitkb.report.markdown import (
+    NOTHING,
+    code,
+    correlation,
+    count,
+    mean,
+    paragraph,
+    plural,
+    probability,
+    table,
+)
+from circuitkb.report.record import Record, Row, Step, local
+from circuitkb.report.unions import RATE
+
+SHOWN = 10
+"""Unions analogous in three models that are listed."""
+
+Triple = tuple[str, str, str]
+
+
+def matches_section(record: Record) -> list[str]:
+    """Return analogous features and unions of each pair of models, with their controls."""
+    lines = ["## 4. Universality", ""]
+    lines += _not_matched(record)
+    if not record.matched:
+        return lines
+    lines += paragraph(
+        "Features of two models are analogous if they are mutual nearest neighbours by "
+        "correlation of answers, above a threshold, and of low q in their band of layers against "
+        "both controls: the same search with either model's weights shuffled. Unions are if their "
+        "targets and both cases are nearest together, against circuits wired at random."
+    )
+    for step in record.matched:
+        lines += _one_pair(record, step)
+    for models in combinations(record.observed, 3):
+        lines += _three(record, models)
+    return lines
+
+
+def _not_matched(record: Record) -> list[str]:
+    done = {frozenset(step.summary["models"]) for step in record.matched}
+    pairs = [pair for pair in combinations(record.observed, 2) if frozenset(pair) not in done]
+    if pairs:
+        todo = "; ".join(code(f"circuitkb match {one} {other}") for one, other in pairs)
+        return paragraph(f"Not matched: {todo}.")
+    if len(record.observed) < 2:
+        return paragraph(
+            "Nothing to compare: it takes two observed models, and then "
+            f"{code('circuitkb match MODEL MODEL')}."
+        )
+    return []
+
+
+def evidence(record: Record, kind: str, models: Sequence[str]) -> Row | None:
+    """Return the evidence of a match of two models, with its ``detail`` parsed."""
+    rows = record.ask(
+        "MATCH (a:Model {id: $first})<-[:ABOUT {role: 'first'}]-(e:Evidence {kind: $kind})"
+        "-[:ABOUT {role: 'second'}]->(b:Model {id: $second}) RETURN e.value AS found, e.q AS q, "
+        "e.detail AS detail ORDER BY e.id",
+        first=models[0],
+        second=models[1],
+        kind=kind,
+    )
+    return rows[-1] | {"detail": json.loads(rows[-1]["detail"])} if rows else None
+
+
+def _one_pair(record: Record, step: Step) -> list[str]:
+    first, second = step.summary["models"]
+    lines = [f"### {code(first)} and {code(second)}", ""]
+    features = evidence(record, "analogous-features", (first, second))
+    if features is not None:
+        lines += _features(features, (first, second))
+    circuits = evidence(record, "analogous-circuits", (first, second))
+    compared = [item["what"] for item in step.summary["compared"]]
+    if circuits is None or "circuits" not in compared:
+        command = f"circuitkb find union --model {first} --model {second}"
+        return lines + paragraph(
+            f"Unions were not compared: {code(command)}, then "
+            f"{code(f'circuitkb match {first} {second}')}."
+        )
+    return lines + _circuits(circuits, (first, second))
+
+
+def _features(found: Row, models: Sequence[str]) -> list[str]:
+    detail = found["detail"]
+    controls = detail["controls"]
+    threshold = f"{detail['settings']['threshold']:g}"
+    columns = ("features", "real", *(f"{code(c['shuffled'])} shuffled" for c in controls))
+    rows = [
+        ("compared", *(_two(one["compared"]) for one in (detail, *controls))),
+        ("mutual nearest", *(count(one["mutual"]) for one in (detail, *controls))),
+        (
+            f"... above {threshold}",
+            count(detail["mutual_above"]),
+            *(count(control["above"]) for control in controls),
+        ),
+        (_found(detail), f"**{count(found['found'])}**", *(NOTHING for _ in controls)),
+        (
+            "above and failed",
+            count(detail["mutual_above"] - found["found"]),
+            *(NOTHING for _ in controls),
+        ),
+        ("largest q of those found", probability(found["q"]), *(NOTHING for _ in controls)),
+        (
+            "correlation of depths",
+            correlation(detail["depth"]["correlation"]),
+            *(correlation(control["depth_correlation"]) for control in controls),
+        ),
+    ]
+    lines = table(columns, rows)
+    for model, bands in zip(models, detail["bands"], strict=True):
+        lines += table(
+            (f"layers of {code(model)}", "compared", f"above {threshold}", "controls", "found"),
+            (
+                (
+                    " to ".join(map(code, dict.fromkeys(band["layers"]))),
+                    count(band["compared"]),
+                    count(band["above"]),
+                    ", ".join(map(count, band["control"])),
+                    count(band["found"]),
+                )
+                for band in bands
+            ),
+        )
+        lines += _bands_without(bands)
+    return lines
+
+
+def _bands_without(bands: Sequence[Mapping[str, Any]]) -> list[str]:
+    failed = [band for band in bands if band["above"] and not band["found"]]
+    if not failed:
+        return []
+    several = "; ".join(" to ".join(map(code, dict.fromkeys(band["layers"]))) for band in failed)
+    number = plural(sum(band["above"] for band in failed), "pair")
+    return paragraph(
+        f"In {several} nothing is claimed: {number} above the threshold, and too many of the "
+        "controls' as good."
+    )
+
+
+def _circuits(found: Row, models: Sequence[str]) -> list[str]:
+    detail = found["detail"]
+    rows = [
+        ("compared", _two(detail["compared"])),
+        ("left out: a member that cannot be compared", _two(detail["left_out"])),
+        ("mutual nearest", count(detail["mutual"])),
+        (f"... above {detail['settings']['threshold']:g}", count(detail["mutual_above"])),
+        *((f"... {null['made']}, mean (max)", _null(null)) for null in detail["nulls"]),
+        (_found(detail), f"**{count(found['found'])}**"),
+        ("above and failed", count(detail["mutual_above"] - found["found"])),
+        ("distinct targets found", _two(detail["targets"])),
+        ("distinct pairs of cases found", _two(detail["case_pairs"])),
+        ("largest q of those found", probability(found["q"])),
+        ("swapped: side 1 like side 2 (no matches)", count(detail["swapped"])),
+    ]
+    return table(("unions", " and ".join(map(code, models))), rows)
+
+
+def _found(detail: Mapping[str, Any]) -> str:
+    return f"**found** (q of at most {detail['settings']['fdr']:g})"
+
+
+def _two(numbers: Iterable[float]) -> str:
+    return " and ".join(map(count, numbers))
+
+
+def _null(null: Mapping[str, Any]) -> str:
+    """Return mean and maximum of a null, for as many draws as there are real circuits."""
+    above = [number / null["drawn"] for number in null["above"]]
+    return f"{mean(fmean(above))} ({mean(max(above))})"
+
+
+def triangles(record: Record, label: str, models: Sequence[str]) -> list[Triple]:
+    """Return triples of one label's nodes, one of each model, that are analogous two by two."""
+    one, two, three = (
+        _pairs(record, label, pair) for pair in combinations(models, 2)
+    )  # first-second, first-third, second-third
+    return sorted((a, b, c) for a, b in one for also, c in two if also == a and (b, c) in three)
+
+
+def _pairs(record: Record, label: str, models: Sequence[str]) -> set[tuple[str, str]]:
+    # The label is one of two that are written here; a label cannot be a parameter.
+    rows = record.ask(
+        f"MATCH (a:{label} {{model: $first}})-[r:ANALOGOUS_TO]-(b:{label} {{model: $second}}) "
+        "WHERE r.q <= $rate RETURN DISTINCT a.id AS a, b.id AS b",
+        first=models[0],
+        second=models[1],
+        rate=RATE,
+    )
+    return {(row["a"], row["b"]) for row in rows}
+
+
+def _three(record: Record, models: Sequence[str]) -> list[str]:
+    done = {frozenset(step.summary["models"]) for step in record.matched}
+    if any(frozenset(pair) not in done for pair in combinations(models, 2)):
+        return []
+    features, circuits = (triangles(record, label, models) for label in ("Feature", "Circuit"))
+    lines = [f"### {', '.join(map(code, models))}", ""]
+    lines += paragraph(
+        f"Analogous two by two in all three: {plural(len(features), 'feature')}, "
+        f"{plural(len(circuits), 'union circuit')}.",
+        "No control was made for triples as such; each of their pairs passed its own."
+        if features or circuits
+        else "",
+    )
+    if not circuits:
+        return lines
+    members = _members(record, models)
+    targets = dict.fromkeys(tuple(members[c] for c in triple) for triple in circuits)
+    lines += paragraph(
+        f"They have {plural(len(targets), 'distinct triple')} of targets"
+        + (f"; the first {SHOWN}:" if len(targets) > SHOWN else ":")
+    )
+    rows = sorted(targets)[:SHOWN]
+    return lines + table(
+        [code(model) for model in models], ([code(local(unit)) for unit in row] for row in rows)
+    )
+
+
+def _members(record: Record, models: Sequence[str]) -> dict[str, str]:
+    rows = record.ask(
+        "MATCH (u:Feature)-[:MEMBER_OF {role: 'union'}]->(c:Circuit) WHERE c.model IN $models "
+        "RETURN c.id AS circuit, u.id AS target ORDER BY circuit",
+        models=list(models),
+    )
+    return {row["circuit"]: row["target"] for row in rows}

@@ -1,0 +1,238 @@
+"""A report of what was found, written from the store alone: no figure in it is typed in."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+
+from circuitkb.motifs.transforms import mirror
+from circuitkb.report.kernels import kernel_lines
+from circuitkb.report.markdown import NOTHING, code, commands, count, mean, paragraph, table
+from circuitkb.report.matches import matches_section
+from circuitkb.report.orientation import observed_section, orientation_section
+from circuitkb.report.record import Record, Step
+from circuitkb.report.unions import measured_lines, searches, transforms
+from circuitkb.results.harmless_text import for_markdown
+from circuitkb.stores.base import Store
+
+LEFT_RIGHT = mirror("left-right").name
+
+LIMITS = """\
+- **Synthetic stimuli.** What units answer to photographs was not measured. Deep units answer to
+  few of the stimuli, or to none; that fewer of them pass may be the battery's fault.
+- **One place.** Each unit was read where its receptive field lies on the middle of the image.
+- **Units, not directions.** A feature that is spread over many units is not seen.
+- **One training run of each network.** What is the same in networks of one family, trained on the
+  same images by the same recipe, may come from these.
+- **Few shuffled copies.** A small layer cannot pass by few of its units, whatever they do: that
+  nothing passed does not show that nothing is there.
+- **Shuffled weights keep each unit's own values**, and its mean and spread. Other nulls ask other
+  questions.
+- **Hits are not independent.** A feature stands in several layers along a residual stream, and so
+  do the circuits it is in. The proofs behind p and q ask for less dependence than that.
+- **Answers, not causes.** That a unit is *driven* by its cases, or that the network needs it, is a
+  claim to test by editing weights.
+- **Sides are names.** Side 1 answers more to the first stimulus of each mirrored couple; which way
+  a thing faces in a photograph is not known."""
+
+
+def report(store: Store, models: Sequence[str] | None = None) -> str:
+    """Return a report in Markdown; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.report`."""
+    record = Record.read(store, models)
+    lines = ["# What was found", ""]
+    lines += paragraph(
+        f"Made by {code('circuitkb report')} from a knowledge base: every figure was read or "
+        "counted there. What failed its null stands beside what passed."
+    )
+    if not record.models:
+        return _text(
+            [
+                *lines,
+                *paragraph(
+                    f"There is no model yet. Load one, as in {code('circuitkb load MODEL')}, "
+                    f"with a name such as {code('efficientnet_lite0')}; "
+                    f"{code('circuitkb demo')} does all."
+                ),
+            ]
+        )
+    lines += _front(record)
+    lines += _summary(record)
+    lines += observed_section(record)
+    lines += orientation_section(record)
+    lines += _unions_section(record)
+    lines += matches_section(record)
+    lines += ["## 5. What this cannot tell", "", LIMITS, ""]
+    lines += _repeat_section(record)
+    return _text(lines)
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _front(record: Record) -> list[str]:
+    tools = dict.fromkeys(step.tool for step in record.steps)
+    dates = sorted({step.date for step in record.observed.values()})
+    batteries = dict.fromkeys(step.source for step in record.observed.values())
+    seeds = sorted({seed for step in record.steps if (seed := _seed(step)) is not None})
+    rows = [
+        ("report by", f"circuitkb {version('circuitkb')}"),
+        ("measured by", for_markdown(", ".join(tools)) or NOTHING),
+        ("battery", for_markdown(", ".join(batteries)) or NOTHING),
+        ("observed on", for_markdown(", ".join(dates)) or NOTHING),
+        ("seeds", ", ".join(map(str, seeds)) or NOTHING),
+    ]
+    lines = table(("", ""), rows)
+    return lines + table(
+        ("model", "weights", "fingerprint", "features", "edges", "kept"),
+        (
+            (
+                code(name),
+                for_markdown(node.get("weights") or NOTHING),
+                code(node["fingerprint"][:16]),
+                count(node.get("features")),
+                count(node.get("edges")),
+                count(node.get("edges_kept")),
+            )
+            for name, node in record.models.items()
+        ),
+    )
+
+
+def _seed(step: Step) -> int | None:
+    """Return the seed of a step; loading has none."""
+    settings = step.summary.get("settings", {})
+    seed: int | None = step.summary.get("seed", settings.get("seed"))
+    return seed
+
+
+def _summary(record: Record) -> list[str]:
+    """Return the figures that a reader looks for first, each beside what chance gives."""
+    rows = []
+    for model, step in record.observed.items():
+        said = step.summary
+        rows.append(
+            (
+                code(model),
+                "units that prefer an orientation",
+                count(said["oriented"]),
+                f"{count(said['oriented_shuffled'])} in a shuffled copy",
+            )
+        )
+    for by, what in (("responses", "left-right unions"), ("kernels", "left-right kernels")):
+        for step in searches(record, LEFT_RIGHT, by):
+            figures = step.summary["null"]
+            chance = [
+                f"{mean(figures[name])} {name.partition('_')[0]}"
+                for name in ("permuted_hits_mean", "matched_hits_mean", "shuffled_hits_mean")
+                if name in figures
+            ]
+            found = f"{count(figures.get('hits', 0))} ({count(step.summary['circuits'])})"
+            rows.append(
+                (code(step.model), f"{what}: hits (found)", found, ", ".join(chance) or NOTHING)
+            )
+    for step in record.matched:
+        for item in step.summary["compared"]:
+            rows.append(
+                (
+                    " and ".join(map(code, step.summary["models"])),
+                    f"analogous {item['what']}",
+                    count(item["found"]),
+                    f"{mean(item['null_mean'])} by the null",
+                )
+            )
+    return table(("model", "what", "found", "by chance"), rows) if rows else []
+
+
+def _unions_section(record: Record) -> list[str]:
+    lines = ["## 3. Unions of mirrored cases", ""]
+    searched = {step.model for step in record.of("find")}
+    for of in transforms(record):
+        found = measured_lines(record, of) + kernel_lines(record, of)
+        if found and of != LEFT_RIGHT:
+            lines += [f"### Instead of left-right: {of}", ""]
+        lines += found
+    for model in record.models:
+        if model not in searched:
+            lines += paragraph(
+                f"{code(model)} was not searched: {code(f'circuitkb find union --model {model}')}."
+            )
+    return lines
+
+
+def _repeat_section(record: Record) -> list[str]:
+    lines = ["## 6. How to repeat it", ""]
+    lines += paragraph(
+        "In this order, with the variable `CIRCUITKB` set to the knowledge base. Values of black "
+        "and white that were given to an observation (section 1) are to be given again."
+    )
+    lines += commands([*_typed(record), _report_command(record)])
+    others = [of for of in transforms(record) if of != LEFT_RIGHT]
+    if others:
+        lines += paragraph("The other mirrors, in Python, with `kb = circuitkb.open(STORE)`:")
+        lines += commands(
+            (
+                f"kb.find(ckb.Union(of=ckb.mirror({json.dumps(of.removeprefix('mirror '))})), "
+                f"models=[{json.dumps(step.model)}], by={json.dumps(step.summary['by'])}, "
+                f"seed={int(step.summary['seed'])})"
+                for of in others
+                for step in record.of("find")
+                if step.summary["of"] == of
+            ),
+            "python",
+        )
+    if record.steps:
+        lines += paragraph("It took, with whatever else ran on the machine:")
+        lines += table(("step", "of", "seconds", "date"), _times(record))
+    return lines
+
+
+def _typed(record: Record) -> Iterable[str]:
+    for name, node in record.models.items():
+        words = ["circuitkb", "load", node["source"]]
+        if name != node["source"]:
+            words += ["--name", name]
+        if node.get("keep") is not None:
+            words += ["--keep", str(node["keep"])]
+        yield shlex.join(words)
+    for model, step in record.observed.items():
+        yield shlex.join(["circuitkb", "observe", model, "--seed", str(_seed(step))])
+    for step in record.of("find"):
+        said = step.summary
+        if said["of"] == LEFT_RIGHT:
+            yield shlex.join(
+                [
+                    "circuitkb",
+                    "find",
+                    said["motif"],
+                    "--model",
+                    step.model,
+                    "--by",
+                    said["by"],
+                    "--seed",
+                    str(said["seed"]),
+                ]
+            )
+    for step in record.matched:
+        yield shlex.join(
+            ["circuitkb", "match", *step.summary["models"], "--seed", str(_seed(step))]
+        )
+
+
+def _report_command(record: Record) -> str:
+    models = [word for name in record.models for word in ("--model", name)]
+    return shlex.join(["circuitkb", "report", *models, "--output", "findings.md"])
+
+
+def _times(record: Record) -> Iterable[Sequence[str]]:
+    for kind in ("load", "observe", "find", "match"):
+        for step in record.matched if kind == "match" else record.of(kind):
+            of = step.summary["models"] if kind == "match" else [step.model]
+            yield (
+                f"{kind}, {step.summary['of']}" if kind == "find" else kind,
+                " and ".join(map(code, of)),
+                f"{step.seconds:.1f}",
+                step.date,
+            )

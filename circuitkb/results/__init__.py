@@ -1,0 +1,1 @@
+"""The one result type, cards, reports of verbs, and pictures for notebooks."""

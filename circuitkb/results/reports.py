@@ -1,0 +1,381 @@
+"""What the verbs of a knowledge base answer with, besides rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from circuitkb.results.result import Result
+
+if TYPE_CHECKING:
+    from circuitkb.queries.questions.catalogue import Question
+    from circuitkb.schema.kernels import Floats
+
+
+class Kernel(NamedTuple):
+    """One kernel between two features; ``values`` has the axes (row, column)."""
+
+    connection: str
+    origin: str | None
+    values: Floats
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did.
+
+    Attributes
+    ----------
+    name
+        Name of the model, or path of the folder that was exported.
+    created
+        Whether anything was written; a model whose weights are there already is left as it is.
+    keep
+        Strongest inputs of each unit that the graph keeps now; None where it keeps what was
+        published.
+    asked_keep
+        The number asked for; None for a folder, which says itself.
+    counts
+        Rows written, by label and relation; of a folder those that were not there.
+    seconds
+        How long it took.
+    models
+        For a folder: its models, and whether each is new here.
+    notes
+        What a user is to know of the network and of what was composed, a sentence each.
+    without_inputs
+        Units that no edge leads to, by layer; layers without any such unit are left out.
+    not_composed
+        Paths that have no linear edge, or whose edges failed the check, a sentence each.
+    """
+
+    name: str
+    created: bool
+    keep: int | None
+    asked_keep: int | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    models: Mapping[str, bool] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    without_inputs: Mapping[str, int] = field(default_factory=dict)
+    not_composed: tuple[str, ...] = ()
+
+    def to_result(self) -> Result:
+        """Return one row."""
+        row = {
+            "name": self.name,
+            "created": self.created,
+            "keep": self.keep,
+            "features": self.counts.get("Feature", 0),
+            "edges_kept": self.counts.get("WEIGHT", 0),
+            "seconds": self.seconds,
+            "units_without_inputs": sum(self.without_inputs.values()),
+            "without_inputs": dict(self.without_inputs),
+            "not_composed": list(self.not_composed),
+            "models": dict(self.models),
+        }
+        return Result(tuple(row), (tuple(row.values()),), seconds=self.seconds, notes=self.notes)
+
+    @property
+    def message(self) -> str:
+        """One line that says it.
+
+        Examples
+        --------
+        >>> LoadReport("alexnet", False, keep=64, asked_keep=32).message
+        'alexnet is there already with 64 inputs of each unit, not 32: nothing changed.'
+        >>> LoadReport("zoo", True, None, None, {"Evidence": 8}, 1, {"alexnet": False}).message
+        'zoo loaded in 1.0 s: 0 new models (1 there already), 0 features, 0 edges, 8 other nodes
+        and relations.'
+        """
+        features, edges = self.counts.get("Feature", 0), self.counts.get("WEIGHT", 0)
+        if self.asked_keep is None:
+            return self._message_of_folder(features, edges)
+        if self.created:
+            return (
+                f"{self.name} loaded in {self.seconds:.1f} s: "
+                f"{features:,} features, {edges:,} edges kept."
+            )
+        if self.keep not in (None, self.asked_keep):
+            return (
+                f"{self.name} is there already with {self.keep} inputs of each unit, "
+                f"not {self.asked_keep}: nothing changed."
+            )
+        return f"{self.name} is there already: nothing changed."
+
+    def _message_of_folder(self, features: int, edges: int) -> str:
+        new = sum(self.models.values())
+        there = len(self.models) - new
+        if not self.created:
+            return f"All of {self.name} is there already: no node or relation is new."
+        others = sum(self.counts.values()) - features - edges
+        return (
+            f"{self.name} loaded in {self.seconds:.1f} s: {new} new model{'s' * (new != 1)}"
+            f"{f' ({there} there already)' if there else ''}, {features:,} features, "
+            f"{edges:,} edges, {others:,} other nodes and relations."
+        )
+
+
+@dataclass(frozen=True)
+class ObserveReport:
+    """What an observation did.
+
+    Attributes
+    ----------
+    model
+        Name of the model.
+    created
+        Whether anything was written; what was observed already is left as it is.
+    battery, stimuli, images
+        What was shown: name and version, number of stimuli, sizes of the images.
+    units, silent
+        Units read, and those that no stimulus moved: they are marked and not counted.
+    oriented, oriented_shuffled
+        Units that prefer an orientation beyond both nulls, and how many of a network with
+        shuffled weights would, by the same test.
+    off_centre
+        Pixels between the stimuli and the receptive field that was read, for the worst layer.
+    pixels_known
+        Whether the values of black and white come with the weights, or were assumed.
+    resumed
+        Share of the work that an interrupted observation had done before.
+    seconds
+        How long it took.
+    """
+
+    model: str
+    created: bool
+    battery: str
+    stimuli: int
+    images: tuple[str, ...]
+    units: int
+    silent: int
+    oriented: int
+    oriented_shuffled: int
+    off_centre: float
+    pixels_known: bool
+    resumed: float
+    seconds: float
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about the figures."""
+        notes = []
+        if not self.created:
+            notes.append(f"{self.model} was observed already: nothing changed.")
+        if self.resumed:
+            notes.append(f"{self.resumed:.0%} of the stimuli had been shown before.")
+        if self.off_centre:
+            notes.append(
+                f"Some layers were read up to {self.off_centre:g} pixels off the stimuli's centre; "
+                "Layer.off_centre has them."
+            )
+        if not self.pixels_known:
+            notes.append(
+                "The source does not say what black and white are to it: -1 and 1 were assumed. "
+                "--black and --white tell."
+            )
+        return tuple(notes)
+
+    def to_result(self) -> Result:
+        """Return one row."""
+        names = (
+            "model",
+            "battery",
+            "stimuli",
+            "images",
+            "units",
+            "silent",
+            "oriented",
+            "oriented_shuffled",
+            "off_centre",
+            "seconds",
+        )
+        row = tuple(getattr(self, name) for name in names)
+        shown = tuple(list(v) if isinstance(v, tuple) else v for v in row)
+        return Result(names, (shown,), seconds=self.seconds, notes=self.notes)
+
+
+@dataclass(frozen=True)
+class ModelFound:
+    """What a search found in one model.
+
+    Attributes
+    ----------
+    by
+        What was searched: ``responses`` to stimuli, or ``kernels`` alone.
+    tested, not_testable
+        Candidates that were tested, and those that could not be.
+    why
+        Why they could not be; empty if all could.
+    circuits, groups
+        Circuits found, and targets that they belong to.
+    null
+        Figures of the null, by name.
+    """
+
+    model: str
+    by: str
+    tested: int
+    not_testable: int
+    why: str
+    circuits: int
+    groups: int
+    null: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """One line that says it, so that silence is not read as absence.
+
+        Examples
+        --------
+        >>> ModelFound("lite0", "kernels", 0, 8, "1x1 kernels show no side", 0, 0).message
+        'lite0: nothing could be tested: 1x1 kernels show no side.'
+        >>> ModelFound("inceptionv1", "kernels", 9, 0, "", 4, 1).message
+        'inceptionv1: 9 tested by kernels, 4 circuits found around 1 target.'
+        """
+        why = f": {self.why.rstrip('.')}" if self.why else ""
+        if not self.tested:
+            return f"{self.model}: nothing could be tested{why}."
+        targets = f"{self.groups} target{'' if self.groups == 1 else 's'}"
+        found = (
+            f"{self.circuits} circuits found around {targets}" if self.circuits else "none found"
+        )
+        rest = f"; {self.not_testable:,} could not be tested{why}" if self.not_testable else ""
+        return f"{self.model}: {self.tested:,} tested by {self.by}, {found}{rest}."
+
+
+@dataclass(frozen=True)
+class FindReport:
+    """What a search did, model by model."""
+
+    motif: str
+    models: tuple[ModelFound, ...]
+    seconds: float
+
+    def to_result(self) -> Result:
+        """Return one row for each model."""
+        figures = tuple(dict.fromkeys(name for found in self.models for name in found.null))
+        return Result(
+            ("model", "by", "tested", "not_testable", "why", "circuits", "groups", *figures),
+            tuple(
+                (
+                    found.model,
+                    found.by,
+                    found.tested,
+                    found.not_testable,
+                    found.why,
+                    found.circuits,
+                    found.groups,
+                    *(found.null.get(name) for name in figures),
+                )
+                for found in self.models
+            ),
+            seconds=self.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Analogous:
+    """What a match found among the features, or among the circuits, of two models.
+
+    Attributes
+    ----------
+    what
+        ``features`` or ``circuits``.
+    compared
+        How many of each model took part.
+    mutual, above
+        Mutual nearest neighbours, and those of them that score above the threshold.
+    found
+        Those that beat the null as well.
+    null, null_above, null_above_max
+        How chance was asked, and how many score above the threshold then: the mean and the most.
+    q_max
+        Share of those found that the null explains, for the last of them.
+    """
+
+    what: str
+    compared: tuple[int, int]
+    mutual: int
+    above: int
+    found: int
+    null: str
+    null_above: float | None
+    null_above_max: float | None
+    q_max: float | None
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """What a match of two models did."""
+
+    first: str
+    second: str
+    analogous: tuple[Analogous, ...]
+    seconds: float
+
+    def to_result(self) -> Result:
+        """Return a row for features and one for circuits."""
+        names = (
+            "first",
+            "second",
+            "what",
+            "compared_first",
+            "compared_second",
+            "mutual_nearest",
+            "above_threshold",
+            "found",
+            "null_mean",
+            "null_max",
+            "q_max",
+            "null",
+        )
+        rows = tuple(
+            (
+                self.first,
+                self.second,
+                item.what,
+                *item.compared,
+                item.mutual,
+                item.above,
+                item.found,
+                item.null_above,
+                item.null_above_max,
+                item.q_max,
+                item.null,
+            )
+            for item in self.analogous
+        )
+        return Result(names, rows, seconds=self.seconds, notes=self.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about the figures."""
+        if any(item.what == "circuits" for item in self.analogous):
+            return ()
+        return (
+            "Circuits were not compared: they are once unions are found in both models "
+            f"(circuitkb find union --model {self.first} --model {self.second}).",
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of the catalogue, as it was understood, and its answer."""
+
+    question: Question
+    parameters: Mapping[str, Any]
+    cypher: str
+    result: Result
+
+    @property
+    def understood(self) -> str:
+        """One line that says how the question was read."""
+        given = [
+            f"{name}: {', '.join(value) if isinstance(value, list) else value}"
+            for name, value in self.parameters.items()
+            if value != self.question.parameters[name].default
+        ]
+        return "; ".join([f"{self.question.name}: {self.question.title}", *given])

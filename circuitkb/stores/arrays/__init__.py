@@ -1,0 +1,1 @@
+"""Kernels and responses beside the graph, in files named by their content."""

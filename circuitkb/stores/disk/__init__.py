@@ -1,0 +1,1 @@
+"""Files of a store: made whole or not at all, and only its own removed."""

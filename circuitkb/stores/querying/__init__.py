@@ -1,0 +1,1 @@
+"""What queries of users may say and bring, the same on every engine."""

@@ -1,0 +1,1 @@
+"""Networks run on images: every unit read at its receptive field's centre, fast."""

@@ -1,0 +1,229 @@
+"""The same network with fewer operations, for running it many times.
+
+Folding changes how a traced network computes, not what: values of the nodes that stay agree up to
+rounding. Composition reads the network as it was traced; only observation folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from operator import getitem
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import Graph, Node
+
+from circuitkb.loaders.composition.rules.context import argument, operation_name, pair
+from circuitkb.loaders.composition.tracing import TracedNetwork
+
+_IN_PLACE = ("relu", "relu6", "hardtanh", "silu", "hardswish", "leaky_relu", "elu", "clamp")
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """A folded network.
+
+    Attributes
+    ----------
+    network
+        Its graph has fewer nodes.
+    names
+        For each node of the network as it was, the name of the one that gives its value now.
+        What a batch norm read, and what a padding gave, is not there any more.
+    """
+
+    network: TracedNetwork
+    names: Mapping[str, str]
+
+
+@torch.no_grad()
+def fold(network: TracedNetwork) -> Folded:
+    """Return a network whose batch norms and symmetric paddings are part of its convolutions.
+
+    A nonlinearity that is the only reader of its input overwrites it, so whoever reads values on
+    the way must copy them at once. Weights of convolutions are laid out channels last, which CPUs
+    run faster; values stay the same up to rounding.
+
+    Parameters
+    ----------
+    network
+        Is not changed.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from circuitkb.loaders.composition.tracing import trace
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
+    >>> folded = fold(trace(layers, torch.zeros(1, 3, 8, 8)))
+    >>> [str(node.target) for node in folded.network.operations()]
+    ['aten.conv2d.default', 'aten.relu_.default']
+    """
+    network = copied(network)
+    graph, constants = network.graph, network.constants
+    names = {node.name: node.name for node in graph.nodes}
+    for node in list(graph.nodes):
+        if operation_name(node) in ("_native_batch_norm_legit_no_training", "batch_norm"):
+            names |= _fold_norm(graph, constants, node)
+    for node in list(graph.nodes):
+        if node.op == "call_function" and operation_name(node) in ("pad", "constant_pad_nd"):
+            _fold_padding(graph, node)
+        elif node.op == "call_function" and operation_name(node) in _IN_PLACE:
+            _overwrite(node)
+    for node, value in constants.items():
+        if value.ndim == 4:
+            constants[node] = value.contiguous(memory_format=torch.channels_last)
+    left = {node.name for node in graph.nodes}
+    names = {before: now for before, now in names.items() if now in left}
+    return Folded(replace(network), names)  # replace works out anew who reads what last
+
+
+def copied(network: TracedNetwork) -> TracedNetwork:
+    """Return a network whose graph and table of constants may be changed; tensors are shared."""
+    graph, copies = Graph(), dict[Node, Node]()
+    graph.output(graph.graph_copy(network.graph, copies))
+    for old, new in copies.items():
+        new.name = old.name  # a copy renames what is called as a builtin of Python is: input
+    return replace(
+        network,
+        graph=graph,
+        constants={copies[node]: value for node, value in network.constants.items()},
+        input=copies[network.input],
+        outputs=tuple(copies[node] for node in network.outputs),
+    )
+
+
+def until(network: TracedNetwork, names: Collection[str]) -> TracedNetwork:
+    """Return a network that ends with the last of some nodes: no step that comes after is run.
+
+    Parameters
+    ----------
+    network
+        Is not changed; constants that no step reads any more are let go.
+    names
+        Of nodes that are there; none of them leaves the network as it is.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from circuitkb.loaders.composition.tracing import trace
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
+    >>> traced = trace(layers, torch.zeros(1, 3, 8, 8))
+    >>> [node.name for node in until(traced, ["relu"]).operations()]
+    ['conv2d', 'relu']
+    """
+    network = copied(network)
+    graph, nodes = network.graph, list(network.graph.nodes)
+    last = max((place for place, node in enumerate(nodes) if node.name in names), default=None)
+    if last is None:
+        return network
+    for node in reversed(nodes[last + 1 :]):
+        if node.op != "placeholder":
+            graph.erase_node(node)
+    graph.output(nodes[last])
+    constants = {node: value for node, value in network.constants.items() if node.users}
+    return replace(network, constants=constants, outputs=(nodes[last],))
+
+
+def _fold_norm(graph: Graph, constants: dict[Node, Tensor], norm: Node) -> dict[str, str]:
+    """Scale the kernels of the convolution that a batch norm reads; drop the batch norm.
+
+    Returns the name of the convolution for each node that it takes the place of.
+    """
+    whole = operation_name(norm) == "batch_norm"
+    args: list[Any] = list(norm.args)
+    read, results = args[0], list(norm.users)
+    if (
+        not isinstance(read, Node)
+        or operation_name(read) != "conv2d"
+        or len(read.users) > 1
+        or (whole and args[5])  # in training it computes its own statistics
+        or not (whole or all(r.target is getitem and r.args[1] == 0 for r in results))
+    ):
+        return {}
+    inner: list[Any] = [*read.args, None][:3]
+    if not {*args[1:5], *inner[1:]} <= {None, *constants}:
+        return {}
+    kernel, bias = constants[inner[1]], constants.get(inner[2])
+    scale, shift, mean, variance = (constants.get(name) for name in args[1:5])
+    if mean is None or variance is None:
+        return {}
+    factor = torch.rsqrt(variance + args[7 if whole else 6])
+    factor = factor if scale is None else factor * scale
+    moved = -mean * factor if bias is None else (bias - mean) * factor
+    moved = moved if shift is None else moved + shift
+    set_weights(graph, constants, read, kernel * factor[:, None, None, None], moved)
+    normalised = [norm] if whole else results
+    for result in normalised:
+        result.replace_all_uses_with(read)
+        graph.erase_node(result)
+    if not whole:
+        graph.erase_node(norm)
+    # What the convolution gave before is not there any more.
+    return {read.name: ""} | {result.name: read.name for result in normalised}
+
+
+def set_weights(
+    graph: Graph, constants: dict[Node, Tensor], node: Node, kernel: Tensor, bias: Tensor
+) -> None:
+    """Give a convolution or linear operation weights of its own, with a bias."""
+    # New placeholders, since other operations may read the same tensors.
+    with graph.inserting_before(next(iter(graph.nodes))):
+        kernel_node = graph.placeholder(f"{node.name}_kernel")
+        bias_node = graph.placeholder(f"{node.name}_bias")
+    constants[kernel_node], constants[bias_node] = kernel, bias
+    node.args = (node.args[0], kernel_node, bias_node, *node.args[3:])
+
+
+def _fold_padding(graph: Graph, padding: Node) -> None:
+    """Let the convolutions that read a symmetric padding with zeros do it themselves."""
+    source: Any = padding.args[0]
+    sizes: Any = padding.args[1]
+    if operation_name(padding) == "pad":
+        mode, value = argument(padding.args, 2, "constant"), argument(padding.args, 3)
+    else:
+        mode, value = "constant", argument(padding.args, 2, 0)
+    if (
+        mode != "constant"
+        or value not in (None, 0, 0.0)
+        or not isinstance(sizes, list | tuple)
+        or len(sizes) != 4
+        or sizes[0] != sizes[1]
+        or sizes[2] != sizes[3]
+        or min(sizes) < 0
+        or any(
+            operation_name(user) != "conv2d" or user.args[0] is not padding
+            for user in padding.users
+        )
+    ):
+        return
+    for convolution in list(padding.users):
+        args: list[Any] = [*convolution.args]
+        for place, default in ((2, None), (3, (1, 1)), (4, (0, 0))):
+            if len(args) <= place:
+                args.append(default)
+        if isinstance(args[4], str):
+            return
+        rows, columns = pair(args[4])
+        args[0], args[4] = source, [rows + sizes[2], columns + sizes[0]]
+        convolution.args = tuple(args)
+    if not padding.users:
+        graph.erase_node(padding)
+
+
+def _overwrite(node: Node) -> None:
+    """Let a nonlinearity put its values where its input stands, if nothing else reads that."""
+    before = node.all_input_nodes[0]
+    name = operation_name(node)
+    packet = getattr(torch.ops.aten, f"{name}_", None)
+    overload = getattr(node.target, "_overloadname", "default")
+    if (
+        packet is None
+        or not hasattr(packet, overload)
+        or len(before.users) > 1
+        or before.op != "call_function"
+        or operation_name(before) not in ("conv2d", "add", "linear", "batch_norm")
+    ):
+        return
+    node.target = getattr(packet, overload)

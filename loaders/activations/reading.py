@@ -1,0 +1,242 @@
+"""Show images to a network and read every unit where it looks: at its receptive field's centre."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.fx import Node
+
+from circuitkb.loaders.activations.folding import fold, until
+from circuitkb.loaders.activations.shuffling import moments, shuffle
+from circuitkb.loaders.composition.compose import Site
+from circuitkb.loaders.composition.network import Network
+from circuitkb.loaders.composition.tracing import TracedNetwork, trace
+from circuitkb.loaders.receptive_fields.views import Place, View, sites_in
+from circuitkb.schema.errors import ObservationError, TraceError
+from circuitkb.schema.kernels import Floats
+from circuitkb.schema.progress import Progress, silent
+
+PIXELS_AT_ONCE = 4 * 255 * 255
+"""Pixels of a batch: few enough that a layer's map stays in the processor's cache."""
+
+LARGEST_BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Onlooker:
+    """A network, traced and folded for batches of one size, with the places to read.
+
+    Attributes
+    ----------
+    view
+        Size of the images, and where each layer is read.
+    network
+        Runs batches of ``batch`` images.
+    batch
+        Images that run together.
+    units
+        Number of units of each layer, in order.
+    """
+
+    view: View
+    network: TracedNetwork
+    batch: int
+    units: Mapping[str, int]
+    _after: Mapping[str, tuple[str, ...]]
+    _before: Mapping[str, tuple[str, ...]]
+
+    def answers(self, images: Floats) -> tuple[Floats, Floats]:
+        """Return what each unit answers, before and after its nonlinearity.
+
+        Parameters
+        ----------
+        images
+            What the network reads, axes (image, channel, row, column), any number of images.
+
+        Returns
+        -------
+        tuple
+            Two arrays, axes (image, unit), units in the order of ``units``.
+
+        Raises
+        ------
+        ObservationError
+            A unit answers with NaN or infinity.
+        """
+        parts = [
+            self._run(torch.from_numpy(np.ascontiguousarray(images[start : start + self.batch])))
+            for start in range(0, len(images), self.batch)
+        ]
+        before, after = (np.concatenate(side) for side in zip(*parts, strict=True))
+        return before, after
+
+    def shuffled(
+        self, images: Floats, *, seeds: Sequence[int], progress: Progress = silent
+    ) -> list[Onlooker]:
+        """Return the same for copies of the network with shuffled weights, one for each seed.
+
+        ``images`` are those on which the moments of activity are made equal; see
+        :func:`circuitkb.loaders.activations.shuffling.shuffle`.
+        """
+        batches = torch.split(torch.from_numpy(np.ascontiguousarray(images)), self.batch)
+        shown = torch.cat([self._filled(batch) for batch in batches])
+        tell = [_part(progress, place, 1 + len(seeds)) for place in range(1 + len(seeds))]
+        wanted = moments(self.network, shown, progress=tell[0])
+        return [
+            replace(
+                self,
+                network=shuffle(self.network, shown, seed=seed, wanted=wanted, progress=part),
+            )
+            for seed, part in zip(seeds, tell[1:], strict=True)
+        ]
+
+    @cached_property
+    def _program(self) -> tuple[dict[Node, Any], list[_Step]]:
+        """What does not depend on the image, computed once; and what to run for each batch."""
+        network = self.network
+        fixed: dict[Node, Any] = dict(network.constants)
+        steps = []
+        for node in network.operations():
+            if node in network.dynamic:
+                gone = tuple(
+                    read
+                    for read in node.all_input_nodes
+                    if network.last_use[read] is node and read in network.dynamic
+                )
+                steps.append(_Step(node, gone, self._reads(node)))
+            else:
+                fixed[node] = network.value_of(node, fixed.__getitem__)
+        return fixed, steps
+
+    def _reads(self, node: Node) -> tuple[_Read, ...]:
+        """Return what to read when a node has its value."""
+        ends = dict(zip(self.units, np.cumsum([*self.units.values()]).tolist(), strict=True))
+        found = []
+        for side, layers in enumerate((self._before, self._after)):
+            for layer in layers.get(node.name, ()):
+                place = self.view.places[layer]
+                early = side == 0 and place.before is not None
+                index = place.before if early and place.before is not None else place.index
+                columns = slice(ends[layer] - self.units[layer], ends[layer])
+                found.append(_Read(self.view.sites[layer], index, side, columns))
+        return tuple(found)
+
+    @torch.inference_mode()
+    def _run(self, images: Tensor) -> tuple[Floats, Floats]:
+        answers = torch.empty(2, self.batch, sum(self.units.values()))
+
+        def read(value: Any, reads: Iterable[_Read]) -> None:
+            for site, place, side, columns in reads:
+                answers[side, :, columns] = site.units(value, place)
+
+        fixed, steps = self._program
+        image = self._filled(images)
+        values = {**fixed, self.network.input: image}
+        read(image, self._reads(self.network.input))
+        for node, gone, reads in steps:
+            values[node] = value = self.network.value_of(node, values.__getitem__)
+            read(value, reads)  # at once, as a later operation may overwrite it
+            for past in gone:
+                del values[past]
+        found: Floats = answers[:, : len(images)].numpy()
+        if not np.isfinite(found).all():
+            unit = int(np.flatnonzero(~np.isfinite(found).all(axis=(0, 1)))[0])
+            ends = np.cumsum(list(self.units.values()))
+            layer = list(self.units)[int(np.searchsorted(ends, unit, side="right"))]
+            raise ObservationError(
+                f"Layer {layer!r} answers with NaN or infinity: the network cannot be observed."
+            )
+        return found[0], found[1]
+
+    def _filled(self, images: Tensor) -> Tensor:
+        """Return a whole batch: the last image stands for those that are missing."""
+        missing = self.batch - len(images)
+        if missing:
+            images = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)])
+        return images.contiguous(memory_format=torch.channels_last)
+
+
+class _Read(NamedTuple):
+    """Which units to read, and where their answers stand: before (0) or after (1) it all."""
+
+    site: Site
+    place: tuple[int, ...]
+    side: int
+    columns: slice
+
+
+class _Step(NamedTuple):
+    """An operation, whose values are not asked for afterwards, and what to read of its own."""
+
+    node: Node
+    gone: tuple[Node, ...]
+    reads: tuple[_Read, ...]
+
+
+def _part(progress: Progress, place: int, count: int) -> Progress:
+    """Return a progress that is one of several equal parts."""
+
+    def told(doing: str, done: float) -> None:
+        progress(doing, (place + done) / count)
+
+    return told
+
+
+def look(network: Network, view: View, *, layers: Collection[str] | None = None) -> Onlooker:
+    """Make a network ready to be shown images of a view's size.
+
+    Parameters
+    ----------
+    layers
+        Those of the view to read; all if None. What comes after the last one is not computed.
+
+    Raises
+    ------
+    TraceError
+        It cannot be traced with images of that size.
+    """
+    channels = network.example.shape[1]
+    batch = min(LARGEST_BATCH, math.ceil(PIXELS_AT_ONCE / (view.rows * view.columns)))
+    traced, sites = view.network, dict(view.sites)
+    if batch > 1:
+        try:
+            traced = trace(network.module, torch.zeros(batch, channels, view.rows, view.columns))
+            sites = sites_in(traced, view.sites)
+        except TraceError:  # its code holds on to a batch of one
+            batch, traced, sites = 1, view.network, dict(view.sites)
+    if layers is not None:
+        sites = {layer: site for layer, site in sites.items() if layer in layers}
+    folded = fold(traced)
+    _allow_any_layout(folded.network)
+    after: dict[str, list[str]] = {}
+    before: dict[str, list[str]] = {}
+    for layer, site in sites.items():
+        after.setdefault(folded.names[site.after.name], []).append(layer)
+        early = site.after if site.before is None else site.before
+        before.setdefault(folded.names[early.name], []).append(layer)
+    return Onlooker(
+        view,
+        until(folded.network, {*after, *before}),
+        batch,
+        {layer: _channels(site, view.places[layer]) for layer, site in sites.items()},
+        {name: tuple(layers) for name, layers in after.items()},
+        {name: tuple(layers) for name, layers in before.items()},
+    )
+
+
+def _allow_any_layout(network: TracedNetwork) -> None:
+    """Let reshapings copy: a map that is laid out channels last has no view of another shape."""
+    for node in network.operations():
+        if node.target is torch.ops.aten.view.default:
+            node.target = torch.ops.aten.reshape.default
+
+
+def _channels(site: Site, place: Place) -> int:
+    return site.units(site.after.meta["val"], place.index).shape[1]

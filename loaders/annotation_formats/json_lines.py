@@ -1,0 +1,56 @@
+"""Our own format: JSON Lines, one record a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+
+from circuitkb.loaders.annotation_formats.lines import Line
+from circuitkb.loaders.annotation_formats.strict_json import JsonError, read_json, reason_of
+
+MOST_LINE = 2**20
+"""Length of the longest line that is read, in bytes (1 MiB)."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_CHUNK = 2**16
+
+
+def read_json_lines(path: Path) -> Iterator[Line]:
+    """Give the JSON object on each line of a file, or why there is none.
+
+    The file is read line by line. Blank lines are left out and counted. A byte order mark may
+    stand at its start.
+
+    Parameters
+    ----------
+    path
+        The file, in UTF-8.
+    """
+    with path.open("rb") as stream:
+        number = 0
+        while data := stream.readline(MOST_LINE + 2):
+            number += 1
+            if number == 1:
+                data = data.removeprefix(_BYTE_ORDER_MARK)
+            if len(data.rstrip(b"\r\n")) > MOST_LINE:
+                skip_line(stream, data)
+                yield Line(number, None, "it is longer than 1 MiB")
+            elif data.strip():
+                yield _line(number, data)
+
+
+def skip_line(stream: BufferedReader, data: bytes) -> None:
+    """Move a stream behind the end of a line of which ``data`` was read."""
+    while data and not data.endswith(b"\n"):
+        data = stream.readline(_CHUNK)
+
+
+def _line(number: int, data: bytes) -> Line:
+    try:
+        value = read_json(data.decode().strip())
+    except (UnicodeDecodeError, JsonError) as error:
+        return Line(number, None, reason_of(error))
+    if not isinstance(value, dict):
+        return Line(number, None, "a record is a JSON object, and this is none")
+    return Line(number, value)

@@ -1,0 +1,1 @@
+"""Folders of published circuits: read, checked, and as rows of the graph."""

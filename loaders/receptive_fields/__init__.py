@@ -1,0 +1,1 @@
+"""Where each unit looks at the image, and which images show it that."""

@@ -1,0 +1,1 @@
+"""ONNX files: what may be read of them, and the torch modules that they become."""

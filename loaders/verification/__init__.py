@@ -1,0 +1,1 @@
+"""Composed kernels checked against the network itself; no code is shared with the rules."""

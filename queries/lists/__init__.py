@@ -1,0 +1,1 @@
+"""Lists of things as values that compose and become Cypher."""

@@ -1,0 +1,127 @@
+"""Lists of circuits with their members and the null of their evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, where_clause
+from circuitkb.queries.lists.features import Features, as_features, labels_of
+from circuitkb.queries.lists.predicates import Predicate
+from circuitkb.queries.lists.statement import Statement
+from circuitkb.schema.definition import node_type
+from circuitkb.schema.errors import QueryError
+
+ORIGINS = ("found", "published", "annotated")
+
+MEMBER = ("feature", "role", "side", "weight", "labels")
+"""What a row of a list of circuits tells of each member; the maps of a query have no order."""
+
+_MEMBERS = (
+    "COLLECT { MATCH (f:Feature)-[b:MEMBER_OF]->(c)\n"
+    "    WITH f, b ORDER BY coalesce(b.side, 9), b.role, f.id\n"
+    "    RETURN {feature: f.id, role: b.role, side: b.side, weight: b.weight,\n"
+    f"      labels: {labels_of('f')}}} }}"
+)
+
+# Without coalesce, Neo4j 5.26 may look this CONTAINS up in an index that cannot answer it.
+_TWINS = (
+    "COLLECT { MATCH (c)<-[:MEMBER_OF]-(:Feature)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})\n"
+    "    WHERE c.origin = 'found' AND coalesce(p.motif, '') CONTAINS c.motif\n"
+    "      AND NOT EXISTS { MATCH (f:Feature)-[:MEMBER_OF]->(c)\n"
+    "        WHERE NOT EXISTS { MATCH (f)-[:MEMBER_OF]->(p) } }\n"
+    "    RETURN DISTINCT p.id AS id ORDER BY id }"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circuits(Criteria):
+    """Circuits with their members and the null of their evidence, by model, motif and group.
+
+    ``published_as`` names published circuits of the same kind that hold all members of a found
+    one.
+
+    Attributes
+    ----------
+    model, motif, origin
+        Names, or predicates; ``origin`` is ``found``, ``published`` or ``annotated``.
+    feature
+        A feature, its id, several ids, or :class:`Features` of which one must be a member.
+    """
+
+    model: str | Predicate | None = None
+    motif: str | Predicate | None = None
+    origin: str | Predicate | None = None
+    feature: Any = None
+    _member: Features | None = field(init=False, repr=False, compare=False)
+
+    owner: ClassVar[Any] = node_type("Circuit")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.origin, str) and self.origin not in ORIGINS:
+            raise QueryError(
+                f"origin is {self.origin!r}: it is 'found', 'published' or 'annotated'."
+            )
+        member = None if self.feature is None else as_features(self.feature)
+        object.__setattr__(self, "_member", member)
+
+    def members(self, *, role: str | None = None, side: int | None = None) -> Features:
+        """Return the features that take part in them, or those with a role or on a side."""
+        from circuitkb.queries.lists.reaching import Members
+
+        return Features(origin=Members(self, role, side), limit=self.limit)
+
+    def mentions(self) -> tuple[Mention, ...]:
+        """Return the names that the value relies on."""
+        own = [
+            Mention(kind, name)
+            for kind, name in (("model", self.model), ("motif", self.motif))
+            if isinstance(name, str)
+        ]
+        return (*own, *(self._member.mentions() if self._member else ()))
+
+    def matches(self, circuit: str, parameters: Parameters, *, led: bool = False) -> list[str]:
+        """Return the conditions on the circuit called ``circuit``."""
+        names = {"model": self.model, "motif": self.motif, "origin": self.origin}
+        found = self.named(names, circuit, parameters)
+        if self._member and not led:
+            member = parameters.variable("x")
+            inner = where_clause(self._member.matches(member, parameters, "feature_")).strip()
+            inner = f" {inner}" if inner else ""
+            found.append(f"EXISTS {{ MATCH ({member}:Feature)-[:MEMBER_OF]->({circuit}){inner} }}")
+        return found + self.compare(circuit, parameters)
+
+    def clauses(self, circuit: str, parameters: Parameters) -> str:
+        """Return clauses that bind each circuit, once."""
+        if self._member and self._member.known == 3:
+            member = parameters.variable("x")
+            lead = self._member.lead(member, parameters, "feature_")
+            conditions = self._member.matches(member, parameters, "feature_", led=True)
+            conditions += self.matches(circuit, parameters, led=True)
+            return (
+                f"{lead}MATCH ({member}{'' if lead else ':Feature'})-[:MEMBER_OF]->"
+                f"({circuit}:Circuit)\n"
+                f"{where_clause(conditions)}WITH DISTINCT {circuit}\n"
+            )
+        return f"MATCH ({circuit}:Circuit)\n{where_clause(self.matches(circuit, parameters))}"
+
+    def to_cypher(self) -> Statement:
+        """Return the text and its parameters."""
+        parameters = Parameters()
+        for name in ("c", "e", "f", "b", "p"):  # taken by the text below
+            parameters.variable(name)
+        order = "ORDER BY c.model, c.origin, c.motif, coalesce(c.group, ''), c.id"
+        return Statement(
+            f"{self.clauses('c', parameters)}"
+            f"WITH c {order}{self.row_bound(parameters)}\n"
+            "OPTIONAL MATCH (e:Evidence)-[:ABOUT|SUPPORTS]->(c)\n"
+            "WITH c, e ORDER BY e.q, e.id\n"
+            "WITH c, head(collect(e)) AS e\n"
+            "RETURN c.id AS circuit, c.motif AS motif, c.model AS model, c.origin AS origin,\n"
+            f"  c.score AS score, c.group AS group,\n  {_MEMBERS} AS members,\n"
+            "  e.null_mean AS null_mean, e.null_count AS null_count, e.p AS p, e.q AS q,\n"
+            f"  {_TWINS} AS published_as, c.claim AS claim\n"
+            f"{order}",
+            parameters,
+        )

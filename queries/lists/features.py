@@ -1,0 +1,383 @@
+"""Lists of features, and the ways on from them: to weights, circuits, annotations and partners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, where_clause
+from circuitkb.queries.lists.predicates import Predicate, as_predicate
+from circuitkb.queries.lists.statement import Statement
+from circuitkb.schema.definition import node_type
+from circuitkb.schema.errors import QueryError
+from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.properties import Property
+
+if TYPE_CHECKING:
+    from circuitkb.queries.lists.annotations import Annotations
+    from circuitkb.queries.lists.circuits import Circuits
+    from circuitkb.queries.lists.common_ends import CommonEnds
+    from circuitkb.queries.lists.edges import Edges, Sign
+    from circuitkb.queries.lists.paths import Paths
+
+LABEL = (
+    "<-[{about}:ANNOTATES WHERE {about}.role IS NULL]-"
+    "(:Annotation {{kind: 'label', state: 'live'}})-[:USES]->({word}:Label)"
+)
+"""From a feature to its labels: those of an edge are not those of its ends."""
+
+_TEXT = Property("label", "string", "text of a label")
+
+
+def labels_of(variable: str) -> str:
+    """Return the Cypher for the labels of a feature, in order of their text."""
+    label = LABEL.format(about="about", word="word")
+    return (
+        f"COLLECT {{ MATCH ({variable}){label} RETURN DISTINCT word.text AS text ORDER BY text }}"
+    )
+
+
+class Origin(Protocol):
+    """Where features were reached from, by a step through the graph."""
+
+    def lead(self, variable: str, parameters: Parameters) -> str:
+        """Return clauses that end with each feature reached, once, as ``variable``."""
+
+    def holds(self, variable: str, parameters: Parameters) -> str:
+        """Return the condition that ``variable`` is reached."""
+
+    def mentions(self) -> tuple[Mention, ...]:
+        """Return the names that the step relies on."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Features named one by one."""
+
+    ids: tuple[str, ...]
+
+    def lead(self, variable: str, parameters: Parameters) -> str:
+        """Return clauses that look each id up."""
+        listed = parameters.bind("ids", list(self.ids))
+        id = parameters.variable("id")
+        return (
+            f"UNWIND {listed} AS {id}\nMATCH ({variable}:Feature {{id: {id}}})\n"
+            f"WITH DISTINCT {variable}\n"
+        )
+
+    def holds(self, variable: str, parameters: Parameters) -> str:
+        """Return the condition that the feature is one of them."""
+        return f"{variable}.id IN {parameters.bind('ids', list(self.ids))}"
+
+    def mentions(self) -> tuple[Mention, ...]:
+        """Return them."""
+        return tuple(Mention("feature", id) for id in self.ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features(Criteria):
+    """Features, by model, order of the layer, and unit.
+
+    Values combine: ``one & other`` are features of both, ``one | other`` of either, and
+    ``one - other`` those of the first that are not of the second.
+
+    Attributes
+    ----------
+    model, layer, id
+        Names, or predicates; a layer is its module path without the model.
+    label
+        Part of a label, in any case; or a predicate that the text of a label fulfils.
+    labelled
+        Whether anybody labelled it.
+    origin
+        Where it was reached from.
+    either, both, without
+        What ``|``, ``&`` and ``-`` added.
+
+    Examples
+    --------
+    >>> curves = Features(model="inceptionv1", layer="mixed3b", label="curve")
+    >>> print(curves.to_cypher().text.splitlines()[1])
+    WHERE toLower(word.text) CONTAINS toLower($label)
+    >>> curves.inputs(max_rank=5).to_cypher().parameters
+    {'target_label': 'curve', 'target_model': 'inceptionv1', 'target_layer': 'mixed3b',
+     'max_rank': 5, 'limit': 10000}
+    """
+
+    model: str | Predicate | None = None
+    layer: str | Predicate | None = None
+    label: str | Predicate | None = None
+    id: str | Predicate | None = None
+    labelled: bool | None = None
+    origin: Origin | None = None
+    either: tuple[Features, ...] = ()
+    both: tuple[Features, ...] = ()
+    without: tuple[Features, ...] = ()
+
+    owner: ClassVar[Any] = node_type("Feature")
+
+    @classmethod
+    def parameters(cls) -> set[str]:
+        """Return what the list takes by name beside properties."""
+        return {"model", "layer", "label", "id", "labelled", "limit"}
+
+    def mentions(self) -> tuple[Mention, ...]:
+        """Return the names that the value relies on."""
+        model = self.model if isinstance(self.model, str) else None
+        named = (("model", self.model), ("layer", self.layer), ("feature", self.id))
+        found = [
+            Mention(kind, name, model if kind == "layer" else None)
+            for kind, name in (*named, ("label", self.label))
+            if isinstance(name, str)
+        ]
+        for part in (self.origin, *self.either, *self.both, *self.without):
+            found += part.mentions() if part else ()
+        return tuple(found)
+
+    def inputs(
+        self,
+        *,
+        sign: Sign | None = None,
+        top: int | None = None,
+        min_rank: int | None = None,
+        max_rank: int | None = None,
+        **properties: Any,
+    ) -> Edges:
+        """Return the edges into these features; rank 1 is the strongest input of each.
+
+        Parameters
+        ----------
+        sign
+            ``"+"`` or ``"-"``: of the kernel's sum.
+        top
+            How many edges of each feature, strongest first, of those that fulfil the rest.
+        min_rank, max_rank
+            Bounds of the rank among all inputs of the feature.
+        properties
+            Of the weight, with values or predicates.
+        """
+        from circuitkb.queries.lists.edges import Edges
+
+        edges = Edges(
+            target=self, sign=sign, top=top, min_rank=min_rank, max_rank=max_rank, limit=self.limit
+        )
+        return edges.where(**properties)
+
+    def outputs(
+        self,
+        *,
+        sign: Sign | None = None,
+        top: int | None = None,
+        min_rank: int | None = None,
+        max_rank: int | None = None,
+        **properties: Any,
+    ) -> Edges:
+        """Return the edges out of these features; the rank is among the target's inputs.
+
+        ``top`` counts, for each of these features, from its largest ``l1`` on.
+        """
+        from circuitkb.queries.lists.edges import Edges
+
+        edges = Edges(
+            source=self,
+            sign=sign,
+            top=top,
+            per="source",
+            min_rank=min_rank,
+            max_rank=max_rank,
+            limit=self.limit,
+        )
+        return edges.where(**properties)
+
+    def common_inputs(self, *, at_least: int = 2, **edges: Any) -> CommonEnds:
+        """Return the features that feed at least so many of these; ``edges`` as :meth:`inputs`."""
+        from circuitkb.queries.lists.common_ends import CommonEnds
+
+        return CommonEnds(edges=self.inputs(**edges), at_least=at_least, limit=self.limit)
+
+    def common_outputs(self, *, at_least: int = 2, **edges: Any) -> CommonEnds:
+        """Return the features that at least so many of these feed."""
+        from circuitkb.queries.lists.common_ends import CommonEnds
+
+        return CommonEnds(edges=self.outputs(**edges), at_least=at_least, limit=self.limit)
+
+    def paths(
+        self, target: str | FeatureId | Features, *, max_length: int = 2, **edges: Any
+    ) -> Paths:
+        """Return the paths from these features to ``target``, of at most so many weights."""
+        from circuitkb.queries.lists.edges import Edges
+        from circuitkb.queries.lists.paths import Paths
+
+        steps = Edges(**{k: v for k, v in edges.items() if k in Edges.parameters()}).where(
+            **{k: v for k, v in edges.items() if k not in Edges.parameters()}
+        )
+        return Paths(
+            source=self,
+            target=as_features(target),
+            max_length=max_length,
+            edges=steps,
+            limit=self.limit,
+        )
+
+    def circuits(self, *, motif: str | None = None, origin: str | None = None) -> Circuits:
+        """Return the circuits that any of these features takes part in."""
+        from circuitkb.queries.lists.circuits import Circuits
+
+        return Circuits(feature=self, motif=motif, origin=origin, limit=self.limit)
+
+    def annotations(self, **properties: Any) -> Annotations:
+        """Return what is said of these features."""
+        from circuitkb.queries.lists.annotations import Annotations
+
+        own = {k: v for k, v in properties.items() if k in Annotations.parameters()}
+        rest = {k: v for k, v in properties.items() if k not in own}
+        return Annotations(**{"limit": self.limit, **own, "feature": self}).where(**rest)
+
+    def analogous(self, *, max_q: float = 0.05, **properties: Any) -> Features:
+        """Return the features of other models that answer alike, at most ``max_q`` by chance."""
+        from circuitkb.queries.lists.reaching import Partners
+
+        return Features(origin=Partners.analogous(self, max_q, properties), limit=self.limit)
+
+    def transforms(self, by: Any = None, *, max_q: float = 0.05, **properties: Any) -> Features:
+        """Return their partners under a transform, ``mirror("left-right")`` or any."""
+        from circuitkb.queries.lists.reaching import Partners
+
+        return Features(origin=Partners.transformed(self, by, max_q, properties), limit=self.limit)
+
+    def __and__(self, other: Features) -> Features:
+        return replace(self, both=(*self.both, self._other(other)))
+
+    def __or__(self, other: Features) -> Features:
+        return Features(either=(self, self._other(other)), limit=self.limit)
+
+    def __sub__(self, other: Features) -> Features:
+        return replace(self, without=(*self.without, self._other(other)))
+
+    def matches(
+        self, variable: str, parameters: Parameters, prefix: str = "", *, led: bool = False
+    ) -> list[str]:
+        """Return the conditions on the feature called ``variable``.
+
+        ``led`` says that the clauses of :meth:`lead` stand before.
+        """
+        names = {"model": self.model, "layer": self.layer, "id": self.id}
+        found = self.named(names, variable, parameters, prefix)
+        if self.label is not None and not (led and self._leads_by_label):
+            found.append(self._label(variable, parameters, prefix))
+        if self.labelled is not None:
+            label = LABEL.format(about=parameters.variable("about"), word="")
+            found.append(f"{'' if self.labelled else 'NOT '}EXISTS {{ MATCH ({variable}){label} }}")
+        found += self.compare(variable, parameters, prefix)
+        if self.origin is not None and not led:
+            found.append(self.origin.holds(variable, parameters))
+        for other in self.both:
+            found += other.matches(variable, parameters, prefix)
+        if self.either:
+            found.append(_any(f.matches(variable, parameters, prefix) for f in self.either))
+        for other in self.without:
+            # A condition on what has no value is null, and so would be its negation.
+            inner = _all(other.matches(variable, parameters, prefix))
+            found.append(f"CASE WHEN {inner} THEN false ELSE true END")
+        return found
+
+    def lead(self, variable: str, parameters: Parameters, prefix: str = "") -> str:
+        """Return clauses that bind ``variable`` to a few features, or nothing.
+
+        They are those that the origin reaches, or those with the label: to look at every feature
+        for its labels takes a hundred times as long.
+        """
+        if self.origin is not None:
+            return self.origin.lead(variable, parameters)
+        if not self._leads_by_label:
+            return ""
+        word, about = parameters.variable("word"), parameters.variable("about")
+        return (
+            f"MATCH ({word}:Label)<-[:USES]-(:Annotation {{kind: 'label', state: 'live'}})"
+            f"-[{about}:ANNOTATES WHERE {about}.role IS NULL]->({variable}:Feature)\n"
+            f"WHERE {self._on_word(word, parameters, prefix)}\nWITH DISTINCT {variable}\n"
+        )
+
+    @property
+    def leads(self) -> bool:
+        """Whether :meth:`lead` has something to say."""
+        return self.origin is not None or self._leads_by_label
+
+    @property
+    def _leads_by_label(self) -> bool:
+        return self.label is not None and self.origin is None and not isinstance(self.id, str)
+
+    @property
+    def known(self) -> int:
+        """How much the value says of a feature: 3 for few of them, 0 for any."""
+        if isinstance(self.id, str) or self.leads:
+            return 3
+        if self.conditions or self.both or self.either or self.label is not None:
+            return 2
+        return 1 if self.layer is not None or self.model is not None else 0
+
+    def to_cypher(self) -> Statement:
+        """Return the text and its parameters."""
+        parameters = Parameters()
+        feature, layer = parameters.variable("f"), parameters.variable("y")
+        order = "ORDER BY f.model, y.position, coalesce(f.basis, ''), f.unit, f.id"
+        lead = self.lead(feature, parameters)
+        start = "(f)" if lead else "(f:Feature)"
+        where = where_clause(self.matches(feature, parameters, led=True))
+        return Statement(
+            f"{lead}MATCH {start}-[:IN_LAYER]->({layer}:Layer)\n{where}"
+            f"WITH f, y {order}{self.row_bound(parameters)}\n"
+            "RETURN f.id AS feature, f.model AS model, f.layer AS layer, f.unit AS unit,\n"
+            f"  f.basis AS basis, {labels_of('f')} AS labels,\n"
+            "  f.inputs AS inputs, f.bias AS bias, f.input_l1 AS input_l1,\n"
+            "  f.left_out_l1 AS left_out_l1\n"
+            f"{order}",
+            parameters,
+        )
+
+    def _label(self, variable: str, parameters: Parameters, prefix: str) -> str:
+        word = parameters.variable("word")
+        label = LABEL.format(about=parameters.variable("about"), word=word)
+        wanted = self._on_word(word, parameters, prefix)
+        return f"EXISTS {{ MATCH ({variable}){label}\n    WHERE {wanted} }}"
+
+    def _on_word(self, word: str, parameters: Parameters, prefix: str) -> str:
+        bind = parameters.binder(f"{prefix}label")
+        if isinstance(self.label, str):
+            return f"toLower({word}.text) CONTAINS toLower({bind(self.label)})"
+        return as_predicate(self.label).text(f"{word}.text", _TEXT, bind)
+
+    def _other(self, other: Any) -> Features:
+        if isinstance(other, Features):
+            return other
+        raise QueryError(f"{other!r} is no list of features: only such lists combine.")
+
+
+def as_features(chosen: str | FeatureId | Iterable[str | FeatureId] | Features) -> Features:
+    """Return features given by an id, by several ids, or as a value.
+
+    Examples
+    --------
+    >>> as_features("m/a:0").id
+    'm/a:0'
+    >>> as_features(["m/a:0", "m/a:1"]).origin
+    Listed(ids=('m/a:0', 'm/a:1'))
+    """
+    if isinstance(chosen, Features):
+        return chosen
+    if isinstance(chosen, str | FeatureId):
+        return Features(id=_id(chosen))
+    return Features(origin=Listed(tuple(_id(item) for item in chosen)))
+
+
+def _id(given: str | FeatureId) -> str:
+    return str(FeatureId.parse(given) if isinstance(given, str) else given)
+
+
+def _all(conditions: list[str]) -> str:
+    return " AND ".join(conditions) if conditions else "true"
+
+
+def _any(parts: Iterable[list[str]]) -> str:
+    return "(" + " OR ".join(f"({_all(conditions)})" for conditions in parts) + ")"

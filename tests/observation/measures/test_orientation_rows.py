@@ -1,0 +1,212 @@
+"""Orientation in a store: properties, evidence and labels, written once however often."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuitkb.observation.measures.orientation import OrientationTuning, measure_orientation
+from circuitkb.observation.measures.orientation_rows import (
+    label_text,
+    nearest_orientation,
+    orientation_rows,
+)
+from circuitkb.schema.ids import annotation_id
+from circuitkb.schema.tables import GraphRows, node_table
+from circuitkb.stores import open_store
+from circuitkb.stores.base import Store
+from tests.observation.oriented_battery import battery, blob, gabor, look, responses, scrambled
+
+STIMULI, IMAGES = battery()
+DEGREES = [7.5 * step for step in range(24)]
+UNITS = 26
+CONSTANT = 1
+ORIENTED = range(2, 26)
+
+
+@pytest.fixture(scope="module")
+def found() -> OrientationTuning:
+    """Two layers of a blob, a constant and 24 oriented units; the null of the second is itself."""
+    filters = [blob(), *(gabor(d) for d in DEGREES)]
+    layer = np.insert(look(filters, IMAGES), CONSTANT, 2, axis=0)
+    null = [
+        np.insert(look(scrambled(filters, seed), IMAGES), CONSTANT, 2, axis=0) for seed in range(20)
+    ]
+    given = responses(
+        np.concatenate([layer, layer]),
+        np.concatenate([null[0], layer]),
+        layers=[("a", UNITS), ("b.1", UNITS)],
+    )
+    more = {"a": [each.astype(np.float32) for each in null[1:]]}
+    return measure_orientation(given, STIMULI, more_shuffled=more, seed=3)
+
+
+@pytest.fixture(scope="module")
+def rows(found: OrientationTuning) -> GraphRows:
+    return orientation_rows(found, model="m", fingerprint="f00", created="2020-01-02")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    opened = open_store(tmp_path / "zoo.ckb")
+    opened.ensure_schema()
+    return opened
+
+
+def nodes(rows: GraphRows, label: str) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in rows.nodes[label].to_pylist()}
+
+
+def test_every_unit_is_a_feature_and_only_those_that_passed_have_an_orientation(
+    found: OrientationTuning, rows: GraphRows
+) -> None:
+    features = nodes(rows, "Feature")
+    assert list(features) == [f"m/{layer}:{unit}" for layer in ("a", "b.1") for unit in range(26)]
+    oriented = {key for key, row in features.items() if row["orientation"] is not None}
+    assert oriented == {f"m/a:{unit}" for unit in ORIENTED}
+    for unit in ORIENTED:
+        row = features[f"m/a:{unit}"]
+        away = abs(row["orientation"] - DEGREES[unit - 2])
+        assert min(away, 180 - away) < 8
+        assert 0.5 < row["orientation_selectivity"] <= 1
+    silent = [key for key, row in features.items() if not row["answers"]]
+    assert silent == [f"m/a:{CONSTANT}", f"m/b.1:{CONSTANT}"]
+    assert features[silent[0]]["spread"] == 0
+    np.testing.assert_allclose(
+        [row["spread"] for row in features.values()], found.spread, rtol=1e-12
+    )
+
+
+def test_every_unit_that_answers_has_evidence_with_its_null(
+    found: OrientationTuning, rows: GraphRows
+) -> None:
+    about = next(item for item in rows.relations if item.name == "ABOUT").table.to_pylist()
+    evidence = nodes(rows, "Evidence")
+    assert len(about) == len(evidence) == 50
+    order = [f"m/{layer}:{unit}" for layer in ("a", "b.1") for unit in range(26)]
+    for row in about:
+        unit = order.index(row["target"])
+        given = evidence[row["source"]]
+        detail = json.loads(given["detail"])
+        assert row["role"] == "unit"
+        assert (given["kind"], given["version"], given["seed"]) == ("orientation-tuning", "1", 3)
+        assert given["tested"] == 25
+        assert given["value"] == found.measure.statistic[unit]
+        assert given["p"] == max(found.p_shuffled[unit], found.p_permuted[unit])
+        assert given["q"] == found.q[unit]
+        assert given["stance"] == ("supports" if unit in ORIENTED else "neutral")
+        if found.p_shuffled[unit] >= found.p_permuted[unit]:
+            assert "shuffled weights" in given["null_method"]
+            assert given["null_count"] == (500 if unit < 26 else 25)
+        else:
+            assert "permuted" in given["null_method"]
+            assert given["null_count"] == 2_000
+        assert given["null_mean"] < given["value"] or given["p"] > 0.05
+        assert detail["p_permuted"] == pytest.approx(found.p_permuted[unit], abs=1e-6)
+        assert detail["wavelength"] in (4, 8, 16)
+        assert detail["width"] in (1.5, 3)
+        assert set(detail) == {
+            "orientation",
+            "selectivity",
+            "amplitude",
+            "p_shuffled",
+            "p_permuted",
+            "wavelength",
+            "width",
+        }
+
+
+def test_a_label_names_the_nearest_orientation_and_its_evidence_supports_it(
+    rows: GraphRows, store: Store
+) -> None:
+    store.write(rows)
+    answer = store.read(
+        "MATCH (e:Evidence)-[:SUPPORTS]->(a:Annotation)-[:ANNOTATES]->(f:Feature), "
+        "(e)-[:ABOUT]->(f), (a)-[:USES]->(l:Label), (a)-[:BY]->(t:Annotator) "
+        "RETURN f.id, f.orientation, a.text, l.id, t.id, t.type, a.method, a.license, "
+        "a.fingerprint, a.created, e.q"
+    )
+    assert len(answer.rows) == 24
+    for feature, orientation, text, label, *rest, q in answer.rows:
+        said = float(text.removeprefix("orientation ").removesuffix("°"))
+        away = abs(orientation - said) % 180
+        assert said % 15 == 0
+        assert min(away, 180 - away) <= 7.5
+        assert label == f"circuitkb:{text}"
+        assert rest == ["circuitkb", "tool", "orientation-tuning 1", "CC0-1.0", "f00", "2020-01-02"]
+        assert q <= 0.05, feature
+
+
+def test_the_id_of_a_label_is_that_of_the_record_in_a_file(rows: GraphRows) -> None:
+    annotates = next(item for item in rows.relations if item.name == "ANNOTATES").table
+    texts = {key: row["text"] for key, row in nodes(rows, "Annotation").items()}
+    for row in annotates.to_pylist():
+        record = {
+            "schema": "circuitkb.annotation/1",
+            "kind": "label",
+            "target": {
+                "type": "feature",
+                "model": "m",
+                "layer": "a",
+                "unit": int(row["target"].rpartition(":")[2]),
+            },
+            "author": {"id": "circuitkb", "type": "tool", "name": "circuitkb 9.9"},
+            "method": "orientation-tuning 1",
+            "source": {"uri": "circuitkb observe"},
+            "created": "2031-01-01",
+            "license": "CC0-1.0",
+            "label": {"text": texts[row["source"]], "vocabulary": "circuitkb"},
+        }
+        assert annotation_id(record) == row["source"]
+
+
+def test_writing_the_same_observation_again_changes_nothing(
+    found: OrientationTuning, rows: GraphRows, store: Store, tmp_path: Path
+) -> None:
+    current = tmp_path / "zoo.ckb" / "CURRENT"
+    before = current.read_text()
+    store.write(rows)
+    once = current.read_text()
+    store.write(orientation_rows(found, model="m", fingerprint="f00", created="2020-01-02"))
+    assert before != once == current.read_text()
+
+
+def test_another_seed_updates_the_same_evidence(
+    found: OrientationTuning, rows: GraphRows, store: Store
+) -> None:
+    store.write(rows)
+    store.write(orientation_rows(replace(found, seed=4), model="m", fingerprint="f00"))
+    answer = store.read("MATCH (e:Evidence) RETURN e.seed AS seed, count(*) AS n")
+    assert answer.rows == [(4, 50)]
+
+
+def test_what_was_loaded_before_stays(rows: GraphRows, store: Store) -> None:
+    loaded = {"id": ["m/a:0"], "model": ["m"], "layer": ["a"], "unit": [0], "bias": [0.25]}
+    store.write(GraphRows(nodes={"Feature": node_table("Feature", loaded)}))
+    store.write(rows)
+    answer = store.read("MATCH (f:Feature {id: 'm/a:0'}) RETURN f.bias, f.answers")
+    assert answer.rows == [(0.25, True)]
+
+
+def test_a_model_in_which_nothing_passes_gets_evidence_and_no_labels(
+    found: OrientationTuning, store: Store
+) -> None:
+    rows = orientation_rows(
+        replace(found, q=np.where(found.answers, 1.0, np.nan)), model="m", fingerprint="f00"
+    )
+    assert rows.counts() == {"Feature": 52, "Evidence": 50, "ABOUT": 50}
+    assert set(rows.nodes["Evidence"]["stance"].to_pylist()) == {"neutral"}
+    store.write(rows)
+
+
+def test_orientations_next_to_180_are_called_horizontal(found: OrientationTuning) -> None:
+    angles = np.full(52, 90.0)
+    angles[:4] = 179.9, 172.6, 172.4, 7.4
+    moved = replace(found, measure=replace(found.measure, preferred=angles))
+    assert nearest_orientation(moved)[:5].tolist() == [0, 0, 165, 0, 90]
+    assert label_text(172.5) == "orientation 172.5°"

@@ -1,0 +1,386 @@
+"""Each question of the catalogue against brute force over the records of small random graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from circuitkb.queries.questions.catalogue import find
+from circuitkb.stores.base import Store
+
+MODELS: tuple[list[str], ...] = ([], ["beta"], ["alpha", "gamma"])
+
+
+def answer(store: Store, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    statement = find(name).bind(parameters)
+    got = store.read(statement.text, statement.parameters)
+    if got.rows:
+        assert got.columns == tuple(find(name).columns)
+    return [dict(zip(got.columns, row, strict=True)) for row in got.rows]
+
+
+def test_inputs_are_the_strongest_weights_into_a_feature_in_order(stored: Any) -> None:
+    graph, store = stored
+    for id in graph.ids():
+        into = sorted((w for w in graph.weights if w["target"] == id), key=lambda w: w["rank"])
+        expected = [
+            {
+                "rank": w["rank"],
+                "source": w["source"],
+                "labels": graph.labels_of(w["source"]),
+                "l1": w["l1"],
+                "sum": w["sum"],
+                "positive": w["positive"],
+                "negative": w["negative"],
+                "positive_dy": None,
+                "positive_dx": w["positive_dx"],
+                "path": "direct",
+                "connection": w["connection"],
+                "origin": None,
+            }
+            for w in into[:3]
+        ]
+        assert answer(store, "inputs", feature=id, top=3) == expected
+
+
+def test_outputs_are_the_strongest_weights_out_of_a_feature_in_order(stored: Any) -> None:
+    graph, store = stored
+    for id in graph.ids():
+        out = sorted(
+            (w for w in graph.weights if w["source"] == id),
+            key=lambda w: (-w["l1"], w["target"], w["connection"]),
+        )
+        got = answer(store, "outputs", feature=id, top=4)
+        assert [(r["target"], r["connection"], r["l1"], r["rank"], r["sum"]) for r in got] == [
+            (w["target"], w["connection"], w["l1"], w["rank"], w["sum"]) for w in out[:4]
+        ]
+        assert [r["labels"] for r in got] == [graph.labels_of(w["target"]) for w in out[:4]]
+
+
+@pytest.mark.parametrize("models", MODELS, ids=str)
+@pytest.mark.parametrize("label", ["curve", "DOG HEADS", "nobody says this"])
+def test_labels_lists_each_feature_once_for_each_label_with_all_who_say_so(
+    stored: Any, label: str, models: list[str]
+) -> None:
+    graph, store = stored
+    said: dict[tuple[Any, ...], set[str]] = {}
+    for item in graph.labels:
+        feature = graph.feature(item["feature"])
+        if label.lower() in item["text"].lower() and (not models or feature["model"] in models):
+            key = (item["text"], *graph.place(feature["id"]), feature["id"], feature["layer"])
+            said.setdefault(key, set()).add(item["who"])
+    expected = [
+        {"label": text, "feature": id, "model": model, "layer": layer, "said_by": sorted(who)}
+        for (text, model, _, _, id, layer), who in sorted(said.items())
+    ]
+    assert answer(store, "labels", label=label, models=models) == expected
+
+
+def test_labels_may_be_bounded_to_layers(stored: Any) -> None:
+    _, store = stored
+    everywhere = answer(store, "labels", label="curve")
+    inside = answer(store, "labels", label="curve", layers=["zeta", "alpha"])
+    assert inside == [row for row in everywhere if row["layer"] in ("zeta", "alpha")]
+
+
+@pytest.mark.parametrize("models", MODELS, ids=str)
+def test_several_families_finds_features_with_two_different_labels(
+    stored: Any, models: list[str]
+) -> None:
+    graph, store = stored
+    expected = []
+    for feature in graph.features:
+        families = graph.labels_of(feature["id"])
+        if len(families) > 1 and (not models or feature["model"] in models):
+            expected.append(
+                {
+                    "feature": feature["id"],
+                    "model": feature["model"],
+                    "layer": feature["layer"],
+                    "families": families,
+                    "count": len(families),
+                }
+            )
+    expected.sort(key=lambda row: (-row["count"], *graph.place(row["feature"])))
+    assert answer(store, "several-families", models=models) == expected
+
+
+def test_circuits_of_lists_the_roles_that_a_feature_plays(stored: Any) -> None:
+    graph, store = stored
+    for id in graph.ids():
+        expected = [
+            {
+                "circuit": c["id"],
+                "motif": c["motif"],
+                "role": m["role"],
+                "side": m["side"],
+                "origin": c["origin"],
+                "score": c["score"],
+                "claim": c["claim"],
+                "members": len(c["members"]),
+                "group": c["group"],
+            }
+            for c in graph.circuits
+            for m in c["members"]
+            if m["feature"] == id
+        ]
+        expected.sort(key=lambda row: (row["motif"], row["circuit"], row["role"]))
+        assert answer(store, "circuits-of", feature=id) == expected
+
+
+@pytest.mark.parametrize("models", MODELS, ids=str)
+def test_unexplained_adds_up_what_is_left_out_in_each_layer(stored: Any, models: list[str]) -> None:
+    graph, store = stored
+    expected = []
+    for layer in sorted(graph.layers, key=lambda y: (y["model"], y["position"])):
+        inside = [
+            f
+            for f in graph.features
+            if (f["model"], f["layer"]) == (layer["model"], layer["name"]) and f["inputs"]
+        ]
+        if not inside or (models and layer["model"] not in models):
+            continue
+
+        def total(name: str, inside: list[dict[str, Any]] = inside) -> float | None:
+            values = [f[name] for f in inside if f[name] is not None]
+            return pytest.approx(sum(values)) if values else None
+
+        def share(unit: str, inside: list[dict[str, Any]] = inside) -> Any:
+            if inside[0]["input_l1"] is None:
+                return None
+            out, all_ = (sum(f[f"{part}_{unit}"] for f in inside) for part in ("left_out", "input"))
+            return pytest.approx(out / all_)
+
+        expected.append(
+            {
+                "model": layer["model"],
+                "layer": layer["name"],
+                "features": len(inside),
+                "edges": sum(f["inputs"] for f in inside),
+                "input_l1": total("input_l1"),
+                "left_out_l1": total("left_out_l1"),
+                "share_l1": share("l1"),
+                "share_l2_squared": share("l2_squared"),
+            }
+        )
+    assert answer(store, "unexplained", models=models) == expected
+
+
+@pytest.mark.parametrize("models", MODELS, ids=str)
+def test_conflicts_are_the_refuting_evidence_and_the_flagged_published_kernels(
+    stored: Any, models: list[str]
+) -> None:
+    graph, store = stored
+
+    def wanted(id: str) -> bool:
+        return not models or graph.feature(id)["model"] in models
+
+    expected = [
+        {
+            "kind": e["kind"],
+            "sources": [f for f, role in e["about"] if role == "source"],
+            "targets": [f for f, role in e["about"] if role == "target"],
+            "value": e["value"],
+            "method": "a measure",
+            "refutes": [e["refutes"]["text"]] if e["refutes"] else [],
+            "detail": None,
+            "evidence": e["id"],
+        }
+        for e in graph.evidence
+        if e["stance"] == "refutes" and wanted(e["about"][0][0])
+    ]
+    expected += [
+        {
+            "kind": "flagged-kernel",
+            "sources": [w["source"]],
+            "targets": [w["target"]],
+            "value": None,
+            "method": None,
+            "refutes": [],
+            "detail": w["flag"],
+            "evidence": None,
+        }
+        for w in graph.weights
+        if w["flag"] and graph.feature(w["target"])["model"] == "gamma" and wanted(w["target"])
+    ]
+    expected.sort(key=lambda r: (r["kind"], r["targets"], r["sources"], r["evidence"] or "~"))
+    assert answer(store, "conflicts", models=models) == expected
+
+
+@pytest.mark.parametrize("label", ["", "dog"])
+@pytest.mark.parametrize("models", MODELS, ids=str)
+def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_found(
+    stored: Any, models: list[str], label: str
+) -> None:
+    graph, store = stored
+    kinds = ("union-over-cases", "mirror-pathways+union")
+    other = {e["circuit"] for e in graph.evidence if "up-down" in (e.get("detail") or "")}
+    all_circuits = [c for c in graph.circuits if c["id"] not in other]
+    circuits = [
+        c
+        for c in all_circuits
+        if (not models or c["model"] in models)
+        and (not label or any(label in t.lower() for t in graph.labels_of(*graph.members(c))))
+    ]
+    published = [c for c in graph.circuits if c["origin"] == "published"]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for circuit in circuits:
+        if circuit["motif"] == "union":
+            target = next(m["feature"] for m in circuit["members"] if m["role"] == "union")
+            found.setdefault(target, []).append(circuit)
+    expected = []
+    for target, group in found.items():
+        group.sort(key=lambda c: (-c["score"], c["id"]))
+        sides = [
+            list(dict.fromkeys(m["feature"] for c in group for m in c["members"] if m["side"] == n))
+            for n in (1, 2)
+        ]
+        best = group[0]
+        evidence = next(e for e in graph.evidence if e["circuit"] == best["id"])
+        by = {"mirrored-inputs": "kernels", "mirrored-responses": "responses"}[evidence["kind"]]
+        holding = [
+            p
+            for p in published
+            if target in graph.members(p) and all(graph.members(p) & {*side} for side in sides)
+        ]
+        expected.append(
+            row(graph, target, *sides, by=by)
+            | {
+                "by": by,
+                "analogous": analogous(graph, group),
+                "pairs": len(group),
+                "score": best["score"],
+                "origin": "found",
+                "hits": evidence["value"],
+                "null_mean": evidence["null_mean"],
+                "p": evidence["p"],
+                "q": evidence["q"],
+                "published_as": sorted(p["id"] for p in holding if p["motif"] in kinds),
+                "also_in": sorted(
+                    f"{p['id']} ({p['motif']})" for p in holding if p["motif"] not in kinds
+                ),
+            }
+        )
+    for circuit in circuits:
+        if circuit["motif"] not in kinds:
+            continue
+        deepest = max(graph.place(id)[1] for id in graph.members(circuit))
+        for target in graph.members(circuit):
+            twin = any(
+                c["motif"] == "union"
+                and graph.members(c) <= graph.members(circuit)
+                and any(m["feature"] == target and m["role"] == "union" for m in c["members"])
+                for c in all_circuits
+            )
+            if graph.place(target)[1] == deepest and not twin:
+                expected.append(
+                    row(graph, target, [], [], by=None)
+                    | {
+                        "by": None,
+                        "analogous": [],
+                        "pairs": None,
+                        "score": None,
+                        "hits": None,
+                        "null_mean": None,
+                        "p": None,
+                        "q": None,
+                        "origin": "published",
+                        "published_as": [circuit["id"]],
+                        "also_in": [],
+                    }
+                )
+    expected.sort(
+        key=lambda r: (
+            r["origin"],
+            r["q"] or 1,
+            -(r["score"] or 0),
+            r["model"],
+            r["target"],
+            r["published_as"],
+        )
+    )
+    got = answer(store, "union", models=models, label=label)
+    assert got == expected
+
+
+@pytest.mark.parametrize("orientation", [None, 40.0])
+@pytest.mark.parametrize(
+    ("one", "other"), [("", ""), ("curve", ""), ("curve", "dog"), ("", "heads")]
+)
+def test_unions_are_found_by_what_people_call_the_cases_and_by_what_they_were_measured_to_prefer(
+    stored: Any, one: str, other: str, orientation: float | None
+) -> None:
+    graph, store = stored
+    measured = {
+        f["id"]: f["orientation"] for f in graph.features if f.get("orientation") is not None
+    }
+
+    def near(feature: str) -> bool:
+        if feature not in measured:
+            return False
+        apart = abs(measured[feature] - (orientation or 0)) % 180
+        return min(apart, 180 - apart) <= 15
+
+    def says(side: set[str], word: str) -> bool:
+        return not word or any(word in text.lower() for text in graph.labels_of(*side))
+
+    expected = set()
+    other_motifs = {e["circuit"] for e in graph.evidence if "up-down" in (e.get("detail") or "")}
+    for circuit in graph.circuits:
+        if circuit["motif"] != "union" or circuit["id"] in other_motifs:
+            continue
+        sides = [{m["feature"] for m in circuit["members"] if m["side"] == n} for n in (1, 2)]
+        fits = [says(a, one) and says(b, other) for a, b in (sides, sides[::-1])]
+        if any(fits) and (orientation is None or any(map(near, set.union(*sides)))):
+            expected.add(next(m["feature"] for m in circuit["members"] if m["role"] == "union"))
+    given = {"one_label": one, "other_label": other}
+    if orientation is not None:
+        given["orientation"] = orientation
+    got = answer(store, "union", **given)
+    assert {r["target"] for r in got if r["origin"] == "found"} == expected
+
+
+def analogous(graph: Any, circuits: list[dict[str, Any]]) -> list[str]:
+    """Targets of the believable analogues of some circuits, whichever was matched with which."""
+    here = {circuit["id"] for circuit in circuits}
+    others = {
+        end
+        for link in graph.analogous
+        if link["q"] <= 0.05
+        for start, end in ((link["source"], link["target"]), (link["target"], link["source"]))
+        if start in here
+    }
+    return sorted(
+        {
+            member["feature"]
+            for circuit in graph.circuits
+            for member in circuit["members"]
+            if circuit["id"] in others and member["role"] == "union"
+        }
+    )
+
+
+def row(
+    graph: Any, target: str, ones: list[str], twos: list[str], *, by: str | None
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "model": graph.feature(target)["model"],
+        "target": target,
+        "target_labels": graph.labels_of(target),
+    }
+    for number, side in ((1, ones), (2, twos)):
+        offsets = [
+            w["positive_dx"]
+            for w in graph.weights
+            if w["target"] == target
+            and w["source"] in side
+            and w["positive_dx"] is not None
+            and by == "kernels"
+        ]
+        found |= {
+            f"side_{number}": side,
+            f"labels_{number}": graph.labels_of(*side),
+            f"dx_{number}": pytest.approx(sum(offsets) / len(offsets)) if offsets else None,
+        }
+    return found

@@ -1,0 +1,143 @@
+"""Responses beside the graph: named by content, mapped, never copied more than once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from safetensors import safe_open
+
+from circuitkb.schema.errors import StoreError
+from circuitkb.schema.responses import ARRAYS
+from circuitkb.schema.tables import GraphRows
+from circuitkb.stores.arrays.response_files import file_name, load, save
+from circuitkb.stores.base import Store
+from circuitkb.stores.changes import Changes
+from tests.stores.contents import model, response_content, responses, together
+from tests.stores.processes import tree
+
+
+def test_a_name_says_what_is_inside() -> None:
+    one = responses(1)
+    assert file_name(one) == file_name(responses(1))
+    others = [
+        responses(2),
+        responses(1, dtype=np.float16),
+        replace(one, battery="lines 2"),
+        replace(one, stimuli=one.stimuli[::-1]),
+        replace(one, layers=(("a", 3), ("b", 6))),
+        replace(one, settings={}),
+        replace(one, before=one.after, after=one.before),
+        *(replace(one, **{name: getattr(one, name) + 1}) for name in ARRAYS),
+    ]
+    assert len({file_name(item) for item in [one, *others]}) == len(others) + 1
+
+
+def test_arrays_of_any_layout_are_saved_as_they_look(tmp_path: Path) -> None:
+    one = responses()
+    turned = replace(one, before=np.asfortranarray(one.before), after=one.after[::-1][::-1])
+    assert not turned.before.flags.c_contiguous
+    assert file_name(turned) == file_name(one)
+    save(tmp_path, "x.safetensors", turned)
+    assert response_content(load(tmp_path / "x.safetensors")) == response_content(one)
+
+
+def test_a_file_can_be_read_without_us(tmp_path: Path) -> None:
+    one = responses(1, dtype=np.float16)
+    save(tmp_path, "x.safetensors", one)
+    with safe_open(tmp_path / "x.safetensors", "np") as file:
+        assert '"battery": "lines 1"' in file.metadata()["responses"]
+        assert sorted(file.keys()) == sorted(ARRAYS)
+        for name in ARRAYS:
+            assert np.array_equal(file.get_tensor(name), getattr(one, name))
+
+
+def test_reading_costs_no_memory_until_touched(tmp_path: Path) -> None:
+    large = responses(layers=(("a", 5_000),), stimuli=700)  # 56 MB
+    name = file_name(large)
+    save(tmp_path, name, large)
+    del large
+    process = psutil.Process()
+    before = process.memory_info().rss
+    held = load(tmp_path / name)
+    assert held.after.shape == (5_000, 700)
+    assert process.memory_info().rss - before < 10_000_000
+
+
+@pytest.mark.parametrize(("order", "copies"), [("C", 0), ("F", 1)])
+def test_naming_and_saving_copies_the_arrays_once_at_most(
+    tmp_path: Path, order: str, copies: int
+) -> None:
+    code = """
+import resource, sys
+from pathlib import Path
+import numpy as np, safetensors.numpy
+from circuitkb.schema.responses import ARRAYS, Responses
+from circuitkb.stores.arrays.response_files import file_name, save
+shape = 25_000, 1_000
+arrays = {name: np.full(shape, i, np.float32, sys.argv[2]) for i, name in enumerate(ARRAYS)}
+answers = Responses("b", tuple(map(str, range(1_000))), (("a", 25_000),), settings={}, **arrays)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+save(Path(sys.argv[1]), file_name(answers), answers)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path, order], capture_output=True, text=True, check=True
+    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(done.stdout) * unit < copies * 400e6 + 20e6
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "gone", "no header", "other names"])
+def test_a_broken_file_is_named_with_its_remedy(tmp_path: Path, harm: str) -> None:
+    save(tmp_path, "x.safetensors", responses())
+    path = tmp_path / "x.safetensors"
+    content = path.read_bytes()
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(
+            {
+                "cut": content[:-9],
+                "empty": b"",
+                "no header": b"\xff" * 64,
+                "other names": content.replace(b'"shuffled_after"', b'"shuffled_befor"'),
+            }[harm]
+        )
+    with pytest.raises(
+        StoreError, match=r"x\.safetensors cannot be read .*observe the model again"
+    ):
+        load(path)
+
+
+def test_the_same_responses_again_cost_no_copy(place: Path, network_store: Store) -> None:
+    network_store.write(GraphRows(responses={"net": responses(1)}))
+    before = tree(place)
+    network_store.write(GraphRows(responses={"net": responses(1)}))
+    assert tree(place) == before
+
+
+def test_responses_are_kept_once_for_all_states_and_go_with_the_last(
+    place: Path, network_store: Store
+) -> None:
+    def kept() -> list[str]:
+        return sorted(tree(place / "responses"))
+
+    same = {"net": responses(1), "other": responses(1)}
+    network_store.write(together(model("other"), GraphRows(responses=same)))
+    assert kept() == [file_name(responses(1))]
+    network_store.write(GraphRows(responses={"net": responses(2)}))
+    assert kept() == sorted(map(file_name, (responses(1), responses(2))))
+    network_store.write(GraphRows(responses={"other": responses(2)}))
+    assert kept() == [file_name(responses(2))]
+
+
+def test_room_is_asked_for_responses_too() -> None:
+    answers = responses(layers=(("a", 1_000),), stimuli=500)
+    more = Changes(responses={"net": ("x", answers)}).room - Changes().room
+    assert more == 4 * answers.before.nbytes == 8_000_000

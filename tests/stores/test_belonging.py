@@ -1,0 +1,141 @@
+"""What belongs to a model is what sets, followed by hand, say."""
+
+from __future__ import annotations
+
+from itertools import chain, combinations, pairwise
+from typing import Any
+
+import pytest
+
+from circuitkb.schema.definition import NODES
+from circuitkb.schema.tables import GraphRows
+from circuitkb.stores import exporting
+from circuitkb.stores.base import Store
+from circuitkb.stores.belonging import belonging
+from circuitkb.stores.exporting import exported
+from tests.moving import worlds
+from tests.moving.worlds import MODELS, InMemory, World
+from tests.stores.contents import connection, content, nodes, relations, responses, together
+
+SUBSETS = list(chain.from_iterable(combinations(MODELS, size) for size in range(4)))
+
+
+def gathered(world: World, models: Any) -> Any:
+    pieces = [
+        GraphRows({part[0]: part[1]}) if isinstance(part, tuple) else GraphRows(relations=[part])
+        for part in belonging(InMemory(world), models)
+    ]
+    return content(pieces)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_belongs_to_models_is_what_following_every_relation_finds(seed: int) -> None:
+    world = worlds.make(seed, most=3 + seed % 5)
+    for models in SUBSETS:
+        assert gathered(world, models) == content([world.part(models).rows()]), models
+
+
+def test_the_random_graphs_hold_parts_of_every_label_that_some_models_leave_out() -> None:
+    taken = {node.label: [0, 0] for node in NODES}
+    for seed in range(60):
+        world = worlds.make(seed, most=3 + seed % 5)
+        part = world.part(MODELS[:1])
+        for label, counts in taken.items():
+            counts[0] += len(part.nodes[label])
+            counts[1] += len(world.nodes[label]) - len(part.nodes[label])
+    assert all(0 not in counts for counts in taken.values()), taken
+
+
+@pytest.mark.parametrize("seed", [101, 102])
+def test_a_store_exports_what_belongs_to_some_models(store: Store, seed: int) -> None:
+    world = worlds.make(seed)
+    store.write(world.rows())
+    for models in SUBSETS:
+        assert content(store.export(models)) == content([world.part(models).rows()]), models
+    assert content(store.export(["nobody"])) == content([])
+
+
+def test_arrays_go_with_their_models(store: Store) -> None:
+    store.write(
+        together(
+            worlds.make(1).rows(),
+            GraphRows(
+                kernels={"alex": [connection("k")], "lite0": [connection("k", 1)]},
+                responses={"alex": responses(2), "lite1": responses(3)},
+            ),
+        )
+    )
+    found = content(store.export(["lite0", "lite1"]))
+    assert set(found["kernels"]) == {"lite0"}
+    assert set(found["responses"]) == {"lite1"}
+
+
+def test_a_chain_of_edits_belongs_together_however_long_it_is() -> None:
+    length = 20_000
+    world = World({node.label: [] for node in NODES}, {})
+    world.relations = {key: [] for key in worlds.make(0).relations}
+    world.nodes["Feature"] = [{"id": "f", "model": "alex", "layer": "a", "unit": 0}]
+    ids = [f"a{i}" for i in range(length)]
+    world.nodes["Annotation"] = [{"id": id, "kind": "label", "text": ""} for id in ids]
+    world.relations["ANNOTATES", "Annotation", "Feature"] = [{"source": "a7", "target": "f"}]
+    world.relations["SUPERSEDES", "Annotation", "Annotation"] = [
+        {"source": later, "target": earlier} for earlier, later in pairwise(ids)
+    ]
+    found = content(
+        GraphRows({part[0]: part[1]})
+        for part in belonging(Unfiltered(world, 10_000), ["alex"])
+        if isinstance(part, tuple)
+    )
+    assert {id for label, id in found["nodes"] if label == "Annotation"} == set(ids)
+
+
+class Unfiltered(InMemory):
+    """Gives everything, which a world with one model may."""
+
+    def nodes(self, label: Any, columns: Any, models: Any) -> Any:
+        return super().nodes(label, columns, None)
+
+    def relations(self, ends: Any, columns: Any, models: Any) -> Any:
+        schema = exporting.relation_schema(ends[0])
+        return self._batches(self.world.relations[ends], schema, ["source", "target", *columns])
+
+
+def test_something_said_of_many_things_at_once_is_given_once(store: Store) -> None:
+    ids = [f"alex/a:{i}" for i in range(300)]
+    records = [{"id": id, "model": "alex", "layer": "a", "unit": i} for i, id in enumerate(ids)]
+    store.write(
+        together(
+            nodes("Model", {"id": "alex", "fingerprint": "f", "source": "s"}),
+            nodes("Feature", *records),
+            nodes("Evidence", {"id": "e", "kind": "k", "method": "m"}),
+            relations(
+                "ABOUT", "Evidence", "Feature", *({"source": "e", "target": id} for id in ids)
+            ),
+        )
+    )
+    found = content(store.export(["alex"]))
+    assert ("Evidence", "e") in found["nodes"]
+    assert sum(found["relations"].values()) == 300
+
+
+def test_pieces_stay_below_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = worlds.make(5, most=20)
+
+    class Graph:
+        def all_nodes(self, label: str, columns: Any, models: Any = None) -> Any:
+            found = world.nodes_of(label, models)
+            return ({name: r.get(name) for name in columns} for r in found)
+
+        def all_relations(self, name: str, a: str, b: str, columns: Any, models: Any = None) -> Any:
+            names = ["source", "target", *columns]
+            found = world.relations_of((name, a, b), models)
+            return ({name: r.get(name) for name in names} for r in found)
+
+    monkeypatch.setattr(exporting, "ROWS_IN_A_PIECE", 10)
+    monkeypatch.setattr(exporting, "_BATCH", 4)
+    graph: Any = Graph()
+    for models in (None, ["alex", "lite1"]):
+        pieces = list(exported(graph, models))
+        assert max(sum(piece.counts().values()) for piece in pieces) <= 10
+        whole = world if models is None else world.part(models)
+        assert content(pieces) == content([whole.rows()])
