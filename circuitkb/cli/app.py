@@ -32,7 +32,7 @@ from circuitkb.cli import (
 )
 from circuitkb.cli.output import say
 from circuitkb.schema.errors import CircuitKBError
-from circuitkb.stores.disk.limits import limit_reached
+from circuitkb.schema.limits import limit_reached
 
 DEFECT, REFUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 

@@ -17,8 +17,8 @@ from typing import Any, Self
 from uuid import uuid4
 
 from circuitkb.schema.errors import StoreError
+from circuitkb.schema.limits import limit_reached
 from circuitkb.stores.disk.files import sync
-from circuitkb.stores.disk.limits import limit_reached
 
 _HELD = os.stat in os.supports_dir_fd and os.listdir in os.supports_fd
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)

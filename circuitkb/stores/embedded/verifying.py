@@ -8,9 +8,9 @@ from contextlib import closing, contextmanager
 
 from circuitkb.schema.definition import RELATIONS
 from circuitkb.schema.errors import StoreDamagedError
+from circuitkb.schema.limits import limit_reached, names_a_limit
 from circuitkb.stores.arrays import kernel_files, response_files
 from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.disk.limits import limit_reached, names_a_limit
 from circuitkb.stores.disk.own_files import raise_unless_damage, read_text
 from circuitkb.stores.embedded.checksums import FileSums, damage, glance
 from circuitkb.stores.embedded.engine import engine_error, fault_of

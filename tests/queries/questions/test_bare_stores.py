@@ -12,7 +12,8 @@ import circuitkb as ckb
 from circuitkb.errors import NotFoundError, QueryError, UnknownQuestionError
 from circuitkb.queries.questions.catalogue import Question, questions
 from circuitkb.results.reports import Asked
-from tests.queries.conftest import Graph, make, rows
+from tests.queries.conftest import rows
+from tests.queries.graphs import Graph, make
 from tests.stores.factories import Factory
 
 MISSION = "find all circuits unioning left/right orientation detectors across models"

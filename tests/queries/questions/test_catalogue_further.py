@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.queries.conftest import Graph
+from tests.queries.graphs import Graph
 from tests.queries.questions.test_catalogue_answers import MODELS, answer
 
 

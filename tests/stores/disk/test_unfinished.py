@@ -26,13 +26,13 @@ with {kind}(Path(sys.argv[1]), {options}) as made:
 """
 KINDS = {
     "folder": WRITER.format(
-        module="moving.files_folder",
+        module="moving.files.folder",
         kind="whole_folder",
         options="force=False",
         act="(made / 'nodes').mkdir(); (made / 'nodes/Layer.parquet').write_text('x')",
     ),
     "file": WRITER.format(
-        module="annotating.whole_file",
+        module="stores.disk.whole_file",
         kind="whole_file",
         options="overwrite=False",
         act="made.write_text('x')",
