@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 VERSION = "1"
 
 IMAGES_AT_ONCE = 32
-"""Stimuli that are drawn together, as one drawing makes several of them."""
+"""Stimuli that are drawn together at least, as one drawing makes several of them."""
+
+_ORDER = "2"
+"""Of the steps: work that was left unfinished in another order is begun anew."""
 
 SECONDS_BETWEEN_NOTES = 2.0
 """After so much work, or one batch if that takes longer, it is noted how far it is."""
@@ -115,6 +118,7 @@ def record(
     key = content_hash(
         [
             VERSION,
+            _ORDER,
             network.fingerprint,
             [item.id for item in battery.stimuli],
             second_stimuli.tolist(),
@@ -185,8 +189,8 @@ class _Showing:
             Stimuli that belong to other ways of looking.
         """
         onlookers = [self.look]
-        for start in range(first, len(self.battery), IMAGES_AT_ONCE):
-            stop = min(len(self.battery), start + IMAGES_AT_ONCE)
+        for start in range(first, len(self.battery), self._at_once):
+            stop = min(len(self.battery), start + self._at_once)
             lot = self._images(np.arange(start, stop))
             for number, step in enumerate(self._lot(start)):
                 if number < work.steps:
@@ -195,7 +199,8 @@ class _Showing:
                 if step.shown_to and len(onlookers) == 1:
                     tell = self._preparing(progress, start, number)
                     onlookers += self._copies(tell)
-                before, after = onlookers[step.shown_to].answers(lot[step.chosen - start])
+                images = self._of_step(step, lot, start)
+                before, after = onlookers[step.shown_to].answers(images)
                 self._write(work, step, before, after)
                 work.step(number + 1)
             work.save(already + stop)
@@ -211,11 +216,30 @@ class _Showing:
         for side, answers in zip(sides, (before, after), strict=True):
             work.arrays["answers"][side, step.chosen, self.columns] = answers
 
+    @property
+    def _at_once(self) -> int:
+        """Stimuli of a lot: whole batches, since one with gaps takes as long as a full one."""
+        return self.look.batch * math.ceil(IMAGES_AT_ONCE / self.look.batch)
+
+    def _shown_to_second(self, stimuli: int) -> int:
+        """Return how many the second copy was shown of the first stimuli: full batches alone.
+
+        What is left over waits for the next lot; of the whole battery nothing is left over.
+        """
+        count = int(np.searchsorted(self.second_stimuli, stimuli))
+        return count if stimuli >= len(self.battery) else count - count % self.look.batch
+
+    def _of_step(self, step: _Step, lot: NDArray[np.float32], start: int) -> NDArray[np.float32]:
+        """Return the images of a step; those that waited since an earlier lot are drawn again."""
+        here = lot[step.chosen[step.chosen >= start] - start]
+        waited = step.chosen[step.chosen < start]
+        return np.concatenate([self._images(waited), here]) if len(waited) else here
+
     def _lot(self, start: int) -> list[_Step]:
         """Return the steps of a lot: the same however often it is interrupted."""
-        stop = min(len(self.battery), start + IMAGES_AT_ONCE)
+        stop = min(len(self.battery), start + self._at_once)
         every = np.arange(start, stop)
-        low, high = np.searchsorted(self.second_stimuli, (start, stop)).tolist()
+        low, high = self._shown_to_second(start), self._shown_to_second(stop)
         return [
             _Step(shown_to, chosen[first : first + self.look.batch])
             for shown_to, chosen in enumerate((every, every, self.second_stimuli[low:high]))
@@ -229,7 +253,7 @@ class _Showing:
 
     def share(self, stimuli: int, steps: int = 0) -> float:
         """Return the share of all images that were shown after so many stimuli and steps more."""
-        second = int(np.searchsorted(self.second_stimuli, stimuli))
+        second = self._shown_to_second(stimuli)
         partly = self._lot(stimuli)[:steps] if steps and stimuli < len(self.battery) else ()
         shown = 2 * min(stimuli, len(self.battery)) + second + sum(len(s.chosen) for s in partly)
         return shown / (2 * len(self.battery) + len(self.second_stimuli))

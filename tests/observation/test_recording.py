@@ -15,25 +15,23 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from circuitkb.loaders.activations.reading import Onlooker, look
+from circuitkb.loaders.activations.reading import LARGEST_BATCH, Onlooker, look
 from circuitkb.loaders.composition.network import Network
 from circuitkb.loaders.receptive_fields.views import plan_views
-from circuitkb.observation.recording import (
-    IMAGES_AT_ONCE,
-    Recording,
-    forget,
-    record,
-)
+from circuitkb.observation.recording import Recording, forget, record
 from circuitkb.observation.stimuli.battery import NAME, Battery, battery
 from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.progress import Progress, silent
 
 SIDE = 18
-STIMULI = 3 * IMAGES_AT_ONCE + 5
-STEPS = 4 * 3
-"""In one way of looking: four lots, each shown to the network and its two copies."""
+LOT = LARGEST_BATCH
+"""Stimuli that are drawn together: with images so small, one batch."""
 
-SECOND = np.arange(5, STIMULI, 3)
+STIMULI = 3 * LOT + 5
+STEPS = 4 * 2 + 2
+"""In one way of looking: four lots for the network and its copy, and two batches for the second."""
+
+SECOND = np.arange(5, STIMULI, 2)
 """Stimuli that the second copy is shown."""
 
 ALL = 2 * (2 * STIMULI + len(SECOND))
@@ -171,6 +169,14 @@ def test_every_stimulus_is_shown_once_to_the_network_and_to_each_copy(
     assert found.resumed == 0
 
 
+def test_no_batch_is_filled_up_but_the_last_ones(two: Subject, tmp_path: Path) -> None:
+    two.record(tmp_path / "work")
+    assert [onlooker.batch for onlooker in two.looks] == [LOT, LOT]
+    rest = STIMULI % LOT
+    # Of a view: every lot to the network and its copy, and what waits for the second in between.
+    assert two.shown == 2 * [*6 * [LOT], LOT, rest, rest, len(SECOND) % LOT]
+
+
 def test_answers_stand_at_their_stimulus_and_unit(two: Subject, in_one_go: Recording) -> None:
     responses = in_one_go.responses
     place = STIMULI - 2
@@ -216,7 +222,7 @@ def test_a_batch_that_was_interrupted_is_shown_anew_and_those_before_it_are_kept
     counted = Onlooker.answers
 
     def killed(self: Onlooker, images: Any) -> Any:
-        if len(two.shown) == 4:  # the network has seen the second lot, and its copy has not
+        if len(two.shown) == 3:  # the network has seen the second lot, and its copy has not
             raise KeyboardInterrupt
         return counted(self, images)
 
@@ -334,9 +340,17 @@ def test_copies_differ_from_the_network_and_from_one_another(in_one_go: Recordin
     np.testing.assert_array_equal(responses.before[rows][:, SECOND], in_one_go.second_before[rows])
 
 
+def test_the_second_copy_answers_as_a_first_copy_of_the_next_seed(
+    two: Subject, in_one_go: Recording, tmp_path: Path
+) -> None:
+    expected = two.record(tmp_path / "next", seed=1).responses.shuffled_before[:, SECOND]
+    np.testing.assert_allclose(in_one_go.second_before, expected, atol=2e-3)
+    assert expected.std(axis=1).min() > 4e-3
+
+
 @pytest.mark.parametrize(
     ("options", "dtype"),
-    [({}, np.float16), ({"scale": 1e-3}, np.float32), ({"offset": 5e4}, np.float32)],
+    [({"scale": 3}, np.float16), ({"scale": 1e-3}, np.float32), ({"offset": 5e4}, np.float32)],
     ids=["usual", "fine", "large"],
 )
 def test_answers_are_kept_in_half_precision_where_that_holds_them(
@@ -374,8 +388,8 @@ def test_what_was_shown_before_a_kill_in_the_first_lot_is_kept(
     assert died.returncode == -9
     found = two.record(tmp_path / "work")
     # The first lot was shown to the network and to its first copy.
-    assert found.resumed == pytest.approx(2 * IMAGES_AT_ONCE / ALL)
-    assert sum(two.shown) == ALL - 2 * IMAGES_AT_ONCE
+    assert found.resumed == pytest.approx(2 * LOT / ALL)
+    assert sum(two.shown) == ALL - 2 * LOT
     assert same(found, in_one_go)
 
 
