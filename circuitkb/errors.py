@@ -5,6 +5,7 @@
     CircuitKBError
     ├── IdError                  a text that is no id
     ├── SchemaError              a label, relation or property that does not exist
+    ├── PluginError              what another package adds cannot be used
     ├── SourceError              something outside that cannot be read
     │   ├── UnknownSourceError   a SOURCE that names nothing known
     │   ├── MissingExtraError    an optional package is needed
@@ -47,6 +48,7 @@ from circuitkb.schema.errors import (
     ModelConflictError,
     NotFoundError,
     ObservationError,
+    PluginError,
     PublishedDataError,
     QueryError,
     QueryMemoryError,
@@ -79,6 +81,7 @@ __all__ = [
     "ModelConflictError",
     "NotFoundError",
     "ObservationError",
+    "PluginError",
     "PublishedDataError",
     "QueryError",
     "QueryMemoryError",

@@ -23,6 +23,10 @@ class SchemaError(CircuitKBError, ValueError):
     """A label, relation or property that the schema does not have, or rows that do not fit it."""
 
 
+class PluginError(CircuitKBError):
+    """What another package adds to circuitkb cannot be used."""
+
+
 class SourceError(CircuitKBError):
     """Something outside that cannot be read: a base for what loaders raise."""
 

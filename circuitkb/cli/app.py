@@ -33,6 +33,7 @@ from circuitkb.cli import (
 from circuitkb.cli.output import say
 from circuitkb.schema.errors import CircuitKBError
 from circuitkb.schema.limits import limit_reached
+from circuitkb.schema.registry import PluginWarning
 
 DEFECT, REFUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
@@ -127,6 +128,8 @@ def main() -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if not sys.warnoptions and os.environ.get("CIRCUITKB_DEBUG") != "1":
         warnings.simplefilter("ignore")  # Of other packages' code, which a user cannot mend.
+        warnings.simplefilter("always", PluginWarning)
+        warnings.showwarning = lambda message, *_: say("warning", str(message))
     try:
         app()
     except KeyboardInterrupt:
