@@ -14,9 +14,9 @@ from circuitkb.schema.ids import FeatureId
 
 if TYPE_CHECKING:
     from circuitkb.demonstration.direction_tuning import DirectedFamily
-    from circuitkb.demonstration.figures import UnionDrawing
-    from circuitkb.demonstration.union_figure import MeasuredUnion, Shown, Strength, Tuning
     from circuitkb.kb.knowledge_base import KnowledgeBase
+    from circuitkb.results.pictures.union_kernels import UnionDrawing
+    from circuitkb.results.pictures.union_page import MeasuredUnion, Shown, Strength, Tuning
     from circuitkb.schema.responses import Responses
 
 MIRROR = "mirror left-right"
@@ -164,7 +164,7 @@ def _union(row: Mapping[str, Any], family: DirectedFamily) -> Union:
 
 def gather(kb: KnowledgeBase, union: Union) -> MeasuredUnion:
     """Return everything that is drawn of one union."""
-    from circuitkb.demonstration.union_figure import MeasuredUnion
+    from circuitkb.results.pictures.union_page import MeasuredUnion
 
     view = observed(kb, union.model)
     changed, pair = view.changed, (union.one, union.other)
@@ -205,7 +205,7 @@ def _most(answers: Values, count: int) -> NDArray[np.intp]:
 
 def _tuning(view: Observed, feature: str, union: Union) -> Tuning:
     """Return a unit's curve, and those of shuffled units turned so that they peak where it does."""
-    from circuitkb.demonstration.union_figure import Tuning
+    from circuitkb.results.pictures.union_page import Tuning
 
     curve = view.curve(feature, union.family)
     shuffled = view.shuffled_curves(feature, union.family)
@@ -237,7 +237,7 @@ def _crop(kb: KnowledgeBase, view: Observed, pair: tuple[str, str]) -> int:
 
 def _shown(view: Observed, feature: str, crop: int) -> tuple[Shown, ...]:
     """Return the stimuli that a unit answers to most."""
-    from circuitkb.demonstration.union_figure import Shown
+    from circuitkb.results.pictures.union_page import Shown
 
     answers, changed = view.answers(feature), view.changed
     places = _liked(view, feature)[:STIMULI_DRAWN]
@@ -262,7 +262,7 @@ def _inputs(kb: KnowledgeBase, target: str) -> int:
 
 def _strengths(kb: KnowledgeBase, view: Observed, union: Union) -> tuple[Strength, ...]:
     """Return the strongest of a target's inputs, and its best cases wherever they stand."""
-    from circuitkb.demonstration.union_figure import Strength
+    from circuitkb.results.pictures.union_page import Strength
 
     target = FeatureId.parse(union.target)
     mass: dict[str, float] = {}
@@ -303,7 +303,7 @@ def in_words(search: Mapping[str, Any]) -> str:
 
 def published_union(kb: KnowledgeBase, target: str) -> UnionDrawing:
     """Gather the cases of all circuits found at a published unit, each kernel with its side."""
-    from circuitkb.demonstration.figures import Case, UnionDrawing
+    from circuitkb.results.pictures.union_kernels import Case, UnionDrawing
 
     circuits = kb.circuit_records(motif="union", origin="found", feature=target, limit=None)
     # The search gives a case the same side in all circuits of one target.

@@ -283,7 +283,7 @@ def _labels_of_rows(kb: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> dic
 def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -> str:
     """Write the figure, and return what it shows."""
     from circuitkb.demonstration import chosen_union
-    from circuitkb.demonstration.figures import draw
+    from circuitkb.results.pictures.union_kernels import draw
 
     kernels = chosen_union.published_union(kb, UNION)
     chosen = chosen_union.choose(kb, asked.result.to_dicts())
@@ -295,7 +295,7 @@ def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -
             for side in (1, 2)
         )
         return f"{kernels.label}: {one} excite it from one side, {two} from the mirrored one."
-    from circuitkb.demonstration.union_figure import draw_across
+    from circuitkb.results.pictures.union_page import draw_across
 
     unions = [chosen_union.gather(kb, union) for union in chosen]
     searches = tables.records(kb, "find")

@@ -57,7 +57,7 @@ class Runner:
         )
 
     def _illustrate(self, row: Mapping[str, Any]) -> str:
-        from circuitkb.results.thumbnails import Thumbnails
+        from circuitkb.results.pictures.thumbnails import Thumbnails
 
         return Thumbnails(self.store)(row)
 

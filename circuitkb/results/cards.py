@@ -103,7 +103,7 @@ class Card:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: a picture of a circuit or of a feature's inputs, tables."""
-        from circuitkb.results.circuit_diagram import diagram
+        from circuitkb.results.pictures.circuit_diagram import diagram
 
         facts = "".join(
             f"<tr><th>{escape(name)}</th><td>{escape(show(value))}</td></tr>"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import circuitkb as ckb
-from circuitkb.results.circuit_diagram import EXCITES, INHIBITS, diagram
+from circuitkb.results.pictures.circuit_diagram import EXCITES, INHIBITS, diagram
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "<script>alert('x')</script>"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from circuitkb.results.circuit_diagram import EXCITES, INHIBITS
+from circuitkb.results.pictures.colours import EXCITES, INHIBITS
 from circuitkb.schema.errors import CircuitKBError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores.base import Store

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-EXCITES, INHIBITS = "#b2182b", "#2166ac"
-"""Red and blue of the same lightness, told apart by those who see no red."""
+from circuitkb.results.pictures.colours import EXCITES, INHIBITS
 
 _WIDE, _HIGH, _GAP, _MARGIN = 170, 44, 24, 16
 _STEP = 110

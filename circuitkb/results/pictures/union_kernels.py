@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from circuitkb.loaders.composition.summaries import kernel_statistics
+from circuitkb.results.pictures.colours import signed_colours
 from circuitkb.schema.errors import QueryError
 
 if TYPE_CHECKING:
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure, SubFigure
     from numpy.typing import NDArray
-
-COLOURS = "RdBu_r"
-"""Diverging map: red excites, blue inhibits, white is zero; told apart by colour-blind readers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,35 +40,6 @@ class UnionDrawing:
     cases: tuple[Case, ...]
     unit: str
     caption: str
-
-
-def positive_centroid(kernel: NDArray[np.floating[Any]]) -> tuple[float, float] | None:
-    """Return where the positive mass of a kernel lies: rows below, columns right of its centre.
-
-    Parameters
-    ----------
-    kernel
-        Axes (row, column).
-
-    Returns
-    -------
-    (dy, dx), or None where no value is positive.
-
-    Examples
-    --------
-    >>> positive_centroid(np.array([[0.0, -1.0, 3.0]]))
-    (0.0, 1.0)
-    >>> positive_centroid(np.array([[-1.0]])) is None
-    True
-    """
-    mass = np.clip(kernel, 0, None)
-    total = float(mass.sum())
-    if total == 0:
-        return None
-    rows, columns = kernel.shape
-    dy = float(mass.sum(axis=1) @ (np.arange(rows) - (rows - 1) / 2)) / total
-    dx = float(mass.sum(axis=0) @ (np.arange(columns) - (columns - 1) / 2)) / total
-    return dy, dx
 
 
 def draw(union: UnionDrawing) -> Figure:
@@ -130,7 +100,7 @@ def draw_kernels(part: SubFigure, union: UnionDrawing, *, in_one_row: bool = Fal
             if place == 0:
                 side = "" if in_one_row else f"side {cases[0].side}\n"
                 axes.set_ylabel(f"{side}rows below centre", fontsize="small")
-    bar = part.colorbar(ScalarMappable(scale, COLOURS), ax=grid, shrink=0.8, pad=0.02)
+    bar = part.colorbar(ScalarMappable(scale, signed_colours()), ax=grid, shrink=0.8, pad=0.02)
     bar.set_label(f"{union.unit}\nblue inhibits, red excites", fontsize="x-small")
     bar.ax.tick_params(labelsize="x-small")
 
@@ -145,16 +115,16 @@ def _draw_kernel(axes: Axes, case: Case, scale: Normalize, *, with_side: bool) -
     half_rows, half_columns = rows / 2, columns / 2
     axes.imshow(
         case.kernel,
-        cmap=COLOURS,
+        cmap=signed_colours(),
         norm=scale,
         extent=(-half_columns, half_columns, half_rows, -half_rows),
         interpolation="nearest",
     )
     side = f"side {case.side}: " if with_side else ""
     title = f"{side}{case.feature}\n{case.label or 'no label'}"
-    centre = positive_centroid(case.kernel)
-    if centre is not None:
-        dy, dx = centre
+    centroids = kernel_statistics(case.kernel)
+    dy, dx = float(centroids["positive_dy"]), float(centroids["positive_dx"])
+    if not np.isnan(dx):
         for colour, size, weight in (("white", 15, 4.5), ("black", 13, 2.2)):
             axes.plot(dx, dy, "+", color=colour, markersize=size, markeredgewidth=weight)
         title += f"\n+ at {_signed(dx)} right, {_signed(dy)} down"

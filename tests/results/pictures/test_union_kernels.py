@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuitkb.demonstration import figures
 from circuitkb.errors import QueryError
+from circuitkb.results.pictures import union_kernels
 
 
-def drawing(*kernels: np.ndarray) -> figures.UnionDrawing:
+def drawing(*kernels: np.ndarray) -> union_kernels.UnionDrawing:
     cases = tuple(
-        figures.Case(f"mixed4a:{i}", "a label", 1 + i % 2, kernel)
+        union_kernels.Case(f"mixed4a:{i}", "a label", 1 + i % 2, kernel)
         for i, kernel in enumerate(kernels)
     )
-    return figures.UnionDrawing("m/l:0", "the union", cases, "weight", "a source")
+    return union_kernels.UnionDrawing("m/l:0", "the union", cases, "weight", "a source")
 
 
 def test_the_figure_marks_the_centroid_of_positive_mass_and_shares_one_symmetric_scale() -> None:
     left = np.zeros((5, 5))
     left[2, 1], left[0, 4] = 2.0, -3.0
-    figure = figures.draw(drawing(left, left[:, ::-1]))
+    figure = union_kernels.draw(drawing(left, left[:, ::-1]))
     panels = [axes for part in figure.subfigs for axes in part.axes if axes.images]
     assert len(panels) == 2
     for axes, column in zip(panels, (-1.0, 1.0), strict=True):
@@ -35,11 +35,11 @@ def test_both_sides_may_stand_in_one_row() -> None:
 
     figure = Figure()
     part = figure.subfigures(1, 1, squeeze=False)[0, 0]
-    figures.draw_kernels(part, drawing(np.eye(3), np.eye(3)[::-1]), in_one_row=True)
+    union_kernels.draw_kernels(part, drawing(np.eye(3), np.eye(3)[::-1]), in_one_row=True)
     titles = [axes.get_title() for axes in part.axes if axes.images]
     assert [title.partition(":")[0] for title in titles] == ["side 1", "side 2"]
 
 
 def test_a_union_without_cases_is_not_drawn() -> None:
     with pytest.raises(QueryError, match="no cases"):
-        figures.draw(drawing())
+        union_kernels.draw(drawing())

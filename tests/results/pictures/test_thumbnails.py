@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import circuitkb as ckb
-from circuitkb.results.circuit_diagram import EXCITES, INHIBITS
-from circuitkb.results.thumbnails import kernel_picture, orientation_picture
+from circuitkb.results.pictures.circuit_diagram import EXCITES, INHIBITS
+from circuitkb.results.pictures.thumbnails import kernel_picture, orientation_picture
 from tests.queries.pattern_worlds import World, make
 
 HEAD = "inceptionv1/mixed4b:418"

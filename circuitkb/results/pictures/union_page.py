@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.demonstration.figures import draw_kernels
+from circuitkb.results.pictures.union_kernels import draw_kernels
 from circuitkb.schema.errors import QueryError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.projections.polar import PolarAxes
 
-    from circuitkb.demonstration.figures import UnionDrawing
+    from circuitkb.results.pictures.union_kernels import UnionDrawing
 
 COLOURS = ("#0072B2", "#D55E00")
 """Of side 1 and side 2: blue and vermilion, which colour-blind readers tell apart."""

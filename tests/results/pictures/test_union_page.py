@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuitkb.demonstration import direction_tuning, union_figure
-from circuitkb.demonstration.figures import Case, UnionDrawing
+from circuitkb.demonstration import direction_tuning
 from circuitkb.errors import QueryError
 from circuitkb.observation.measures.tuning import grey_of
 from circuitkb.observation.stimuli.battery import battery
+from circuitkb.results.pictures import union_page
+from circuitkb.results.pictures.union_kernels import Case, UnionDrawing
 
 BATTERY = battery(extent=63)
 FAMILIES = {item.name: item for item in direction_tuning.directed_families(BATTERY.stimuli)}
@@ -73,10 +74,10 @@ def test_mirror_images_gain_by_mirroring_and_like_ones_lose() -> None:
     assert gain(right, right, FAMILIES["edges"]) < -1
 
 
-def union(**changes: Any) -> union_figure.MeasuredUnion:
+def union(**changes: Any) -> union_page.MeasuredUnion:
     angles = np.arange(0.0, 360, 15)
     tuning = tuple(
-        union_figure.Tuning(
+        union_page.Tuning(
             angles,
             np.clip(np.cos(np.deg2rad(angles - peak)), 0, None),
             0 * angles,
@@ -86,12 +87,11 @@ def union(**changes: Any) -> union_figure.MeasuredUnion:
         for peak in (30, 150)
     )
     shown = tuple(
-        union_figure.Shown(np.full((8, 8, 3), 0.5, np.float32), "edge 30", 2.0) for _ in range(4)
+        union_page.Shown(np.full((8, 8, 3), 0.5, np.float32), "edge 30", 2.0) for _ in range(4)
     )
     answers = np.linspace(-1, 3, 40)
     strengths = tuple(
-        union_figure.Strength(1 + i, f"m/a:{i}", 1.0 - 0.1 * i, {0: 1, 5: 2}.get(i))
-        for i in range(8)
+        union_page.Strength(1 + i, f"m/a:{i}", 1.0 - 0.1 * i, {0: 1, 5: 2}.get(i)) for i in range(8)
     )
     values = {
         "model": "m",
@@ -114,7 +114,7 @@ def union(**changes: Any) -> union_figure.MeasuredUnion:
         "null_mean": 0.1,
         "q": 0.01,
     }
-    return union_figure.MeasuredUnion(**{**values, **changes})
+    return union_page.MeasuredUnion(**{**values, **changes})
 
 
 def panels(figure: Any) -> list[Any]:
@@ -124,7 +124,7 @@ def panels(figure: Any) -> list[Any]:
 
 
 def test_the_page_shows_the_mirrored_curve_over_the_other_case() -> None:
-    figure = union_figure.draw_across([union(), union()], KERNELS, ["a control"])
+    figure = union_page.draw_across([union(), union()], KERNELS, ["a control"])
     polar = [axes for axes in panels(figure) if axes.name == "polar"]
     assert len(polar) == 4
     lines = [line for line in polar[1].lines if line.get_label() == "A's curve, mirrored"]
@@ -134,7 +134,7 @@ def test_the_page_shows_the_mirrored_curve_over_the_other_case() -> None:
 
 
 def test_bars_are_the_strengths_and_the_cases_stand_out() -> None:
-    figure = union_figure.draw_across([union()], KERNELS, [])
+    figure = union_page.draw_across([union()], KERNELS, [])
     (bars,) = [axes for axes in panels(figure) if axes.get_title(loc="right")]
     assert [bar.get_width() for bar in bars.patches] == pytest.approx(
         [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
@@ -145,13 +145,13 @@ def test_bars_are_the_strengths_and_the_cases_stand_out() -> None:
 
 
 def test_the_caption_tells_the_controls() -> None:
-    figure = union_figure.draw_across([union()], KERNELS, ["permuted weights give 36"])
+    figure = union_page.draw_across([union()], KERNELS, ["permuted weights give 36"])
     assert "permuted weights give 36" in figure._supxlabel.get_text()
 
 
 def test_no_union_is_no_page() -> None:
     with pytest.raises(QueryError, match="no union"):
-        union_figure.draw_across([], KERNELS, [])
+        union_page.draw_across([], KERNELS, [])
 
 
 def test_its_words_name_the_cases_with_labels_and_ranks() -> None:

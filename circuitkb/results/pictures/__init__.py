@@ -1,0 +1,1 @@
+"""Every drawing: of circuits, kernels, orientations, and a union on one page."""
