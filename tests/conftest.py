@@ -20,8 +20,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     begun first, so that no process waits for another at the end.
     """
     for item in items:
-        if needs_a_server(item):
+        kinds = kinds_of_store(item)
+        if any(kind.is_a_server for kind in kinds):
             item.add_marker(SERVER)
+        if any(kind.only_writes for kind in kinds) and not item.get_closest_marker("writes"):
+            item.add_marker("long")
         server = item.get_closest_marker(SERVER) is not None
         group = SERVER if server else f"{item.path.parent.name}.{item.path.stem}"
         item.add_marker(pytest.mark.xdist_group(group))
@@ -29,12 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (not item.get_closest_marker(SERVER), item.path not in slow))
 
 
-def needs_a_server(item: pytest.Item) -> bool:
-    """Tell whether a kind of store that is a server is among a test's parameters."""
+def kinds_of_store(item: pytest.Item) -> list[Factory]:
+    """Return the kinds of store that are among a test's parameters."""
     callspec = getattr(item, "callspec", None)
-    return callspec is not None and any(
-        isinstance(value, Factory) and value.is_a_server for value in flat(callspec.params.values())
-    )
+    values = callspec.params.values() if callspec is not None else ()
+    return [value for value in flat(values) if isinstance(value, Factory)]
 
 
 def flat(values: Iterable[Any]) -> Iterable[Any]:

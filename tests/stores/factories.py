@@ -25,6 +25,8 @@ class Factory:
     name: str
     open: Callable[[Path], Store]
     is_a_server: bool = False
+    only_writes: bool = False
+    """Whether it reads as another kind does: tests that are no `writes` of it take long."""
 
     @contextmanager
     def held(self, place: Path) -> Iterator[Store]:
@@ -97,6 +99,9 @@ FACTORIES = (
     Factory("embedded", lambda place: open_store(place / "zoo.ckb")),
     Factory("neo4j", _server, is_a_server=True),
     Factory(
-        "neo4j-staged", lambda place: _server(place, rows_in_a_transaction=0), is_a_server=True
+        "neo4j-staged",
+        lambda place: _server(place, rows_in_a_transaction=0),
+        is_a_server=True,
+        only_writes=True,
     ),
 )

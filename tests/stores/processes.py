@@ -13,8 +13,15 @@ from pathlib import Path
 
 @cache
 def shared() -> tempfile.TemporaryDirectory[str]:
-    """Where the processes keep compiled modules for one another, and what killed ones leave."""
+    """Where the processes leave what they leave when they are killed."""
     return tempfile.TemporaryDirectory()
+
+
+def kept_modules() -> dict[str, str]:
+    """Variables that let processes compile a module once, where this one keeps none compiled."""
+    if not sys.dont_write_bytecode:
+        return {}
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": shared().name}
 
 
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
@@ -24,12 +31,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     before += "from circuitkb.stores import open_store\n"
     return subprocess.Popen(
         [sys.executable, "-c", before + code, *map(str, arguments)],
-        env={
-            **os.environ,
-            "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": shared().name,
-            "TMPDIR": shared().name,
-        },
+        env={**os.environ, **kept_modules(), "TMPDIR": shared().name},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -26,6 +26,8 @@ from tests.stores.contents import (
     weights,
 )
 
+pytestmark = pytest.mark.writes
+
 OPEN = Callable[..., Store]
 
 

@@ -130,6 +130,7 @@ def test_the_history_of_a_feature_tells_what_became_of_each_statement(with_model
         assert told_of["supersedes"] == [[], [], [id]]
 
 
+@pytest.mark.writes
 def test_an_import_that_fails_midway_leaves_the_store_as_it_was(
     with_models: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ def test_an_import_that_fails_midway_leaves_the_store_as_it_was(
     assert len(with_models.read("MATCH (a:Annotation) RETURN a.id AS id").rows) == 10
 
 
+@pytest.mark.writes
 def test_imports_at_the_same_time_lose_nothing(
     open_again: Callable[..., Store], with_models: Store
 ) -> None:

@@ -92,6 +92,16 @@ def test_a_wipe_leaves_nothing(address: str) -> None:
 
 
 @pytest.mark.server
+def test_shared_servers_listen_on_loopback_alone(address: str) -> None:
+    listening = {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for connection in psutil.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port(address)
+    }
+    assert listening == {"127.0.0.1"}
+
+
+@pytest.mark.server
 def test_cypher_cannot_read_the_servers_files(address: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text("a,b\n", "utf-8")
@@ -139,7 +149,7 @@ def test_two_test_processes_share_no_named_server(monkeypatch: pytest.MonkeyPatc
 # Private servers.
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.server
 def test_a_killed_server_starts_again_with_its_data_now_with_password_and_read_only(
     tmp_path: Path,
@@ -160,7 +170,7 @@ def test_a_killed_server_starts_again_with_its_data_now_with_password_and_read_o
             ask(address, "CREATE (:Feature)", right)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.server
 def test_a_server_listens_on_loopback_alone_and_dies_with_a_killed_parent(tmp_path: Path) -> None:
     code = (
@@ -184,6 +194,7 @@ def test_a_server_listens_on_loopback_alone_and_dies_with_a_killed_parent(tmp_pa
     assert wait_until(lambda: ended(server))
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_a_port_that_is_taken_is_named(address: str, tmp_path: Path) -> None:
     taken = port(address)
@@ -309,7 +320,7 @@ def test_the_command_wants_a_password_that_neo4j_takes(tmp_path: Path) -> None:
     assert done.stderr == "Set CIRCUITKB_NEO4J_PASSWORD to a password of at least 8 characters.\n"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.server
 def test_the_command_imports_files_serves_them_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     nodes, edges = tmp_path / "nodes.csv", tmp_path / "edges.csv"

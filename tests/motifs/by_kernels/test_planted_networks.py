@@ -126,13 +126,21 @@ def search_by_commands(folder: Path, planted: Planted) -> Searched:
     return Searched(planted, circuits(members), report["tested"])
 
 
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> list[Searched]:
-    """Three networks with moderate noise; the first by commands, the others from Python."""
-    ways = ((301, search_by_commands), (302, search), (303, search))
+WAYS = {301: search_by_commands, 302: search, 303: search}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[[301], pytest.param([302, 303], marks=pytest.mark.long)],
+    ids=["by commands", "in Python"],
+)
+def searched(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[Searched]:
+    """Networks with moderate noise."""
     return [
-        way(tmp_path_factory.mktemp("planted"), planted_network(size=SIZE, seed=seed))
-        for seed, way in ways
+        WAYS[seed](tmp_path_factory.mktemp("planted"), planted_network(size=SIZE, seed=seed))
+        for seed in request.param
     ]
 
 
@@ -153,7 +161,9 @@ def test_decoys_are_not_found_beyond_the_false_discovery_rate(searched: list[Sea
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [304, 305, 306])
+@pytest.mark.parametrize(
+    "seed", [304, *(pytest.param(seed, marks=pytest.mark.long) for seed in (305, 306))]
+)
 def test_networks_without_unions_hold_none(tmp_path: Path, seed: int) -> None:
     planted = planted_network(
         unions=0, one_sided=8, false_unions=8, symmetric=12, random=8, size=SIZE, seed=seed

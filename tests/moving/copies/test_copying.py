@@ -64,6 +64,7 @@ def union(*parts: Record) -> Record:
     return found
 
 
+@pytest.mark.writes
 def test_everything_is_copied_and_counted(pair: Pair) -> None:
     source, target = pair
     rows = everything(1)
@@ -336,6 +337,7 @@ class Interrupted(Through):
         self._store.write(rows, progress)
 
 
+@pytest.mark.writes
 def test_an_interrupted_copy_goes_on_with_what_is_not_there(pair: Pair) -> None:
     source, target = pair
     source.write(everything(4))

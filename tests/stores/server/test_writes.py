@@ -373,7 +373,7 @@ def test_an_answer_that_was_lost_on_the_way_makes_nothing_twice(
     assert seen(store) == expected
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_load_outlives_servers_that_die_and_one_that_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
