@@ -1,35 +1,43 @@
-"""Which tests run together: test processes share neither servers nor what a file prepares."""
+"""Which tests run, and which run together: test processes share neither servers nor fixtures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.stores.factories import Factory
 
-SERVER = "server"
+ROOT = Path(__file__).resolve().parents[1]
+ON_A_SERVER = {"stored": 1, "world": 1, "seed": 8}
+"""Of graphs, small networks and random cases, so many are asked of a server; `long`: of all.
+
+What differs between two of them differs in the engine within the process too, which has them all.
+"""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, keep those tests in one process, and other files whole.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what needs a server and what takes long, and begin with what takes longest.
 
-    Servers are started once so, and what a file prepares is prepared once. What takes longest is
-    begun first, so that no process waits for another at the end.
+    A wrapper, so that pytest then leaves out what the marks say.
     """
     for item in items:
         kinds = kinds_of_store(item)
         if any(kind.is_a_server for kind in kinds):
-            item.add_marker(SERVER)
+            item.add_marker("server")
+            if is_one_more(item):
+                item.add_marker("long")
         if any(kind.only_writes for kind in kinds) and not item.get_closest_marker("writes"):
             item.add_marker("long")
-        server = item.get_closest_marker(SERVER) is not None
-        group = SERVER if server else f"{item.path.parent.name}.{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (not item.get_closest_marker(SERVER), item.path not in slow))
+    items.sort(key=lambda item: (not item.get_closest_marker("server"), item.path not in slow))
+    yield
 
 
 def kinds_of_store(item: pytest.Item) -> list[Factory]:
@@ -39,9 +47,35 @@ def kinds_of_store(item: pytest.Item) -> list[Factory]:
     return [value for value in flat(values) if isinstance(value, Factory)]
 
 
+def is_one_more(item: pytest.Item) -> bool:
+    """Tell whether the same is asked of a server for enough other graphs or cases."""
+    callspec = getattr(item, "callspec", None)
+    indices: dict[str, int] = callspec.indices if callspec is not None else {}
+    return any(indices.get(name, 0) >= count for name, count in ON_A_SERVER.items())
+
+
 def flat(values: Iterable[Any]) -> Iterable[Any]:
     for value in values:
         if isinstance(value, tuple | list):
             yield from value
         else:
             yield value
+
+
+class Scheduling(LoadScopeScheduling):
+    """Gives a test process whole files, and one of them all tests that need a server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        return "server" if re.search(r"\[.*neo4j", test) or marks_servers(file) else file
+
+
+@cache
+def marks_servers(file: str) -> bool:
+    return "pytest.mark.server" in (ROOT / file).read_text("utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Take the place of ``--dist loadscope``."""
+    return Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
