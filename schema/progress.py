@@ -14,3 +14,36 @@ class Progress(Protocol):
 
 def silent(doing: str, done: float) -> None:
     """Say nothing."""
+
+
+def within(progress: Progress, begin: float, end: float, saying: str = "{}") -> Progress:
+    """Return the progress of a step that takes the whole from ``begin`` to ``end``.
+
+    Parameters
+    ----------
+    saying
+        What is said of the step; ``{}`` stands for what it says itself.
+
+    Examples
+    --------
+    >>> writing = within(lambda doing, done: print(doing, done), 0.5, 1.0, "lite0: {}")
+    >>> writing("writing", 0.5)
+    lite0: writing 0.75
+    """
+
+    def tell(doing: str, done: float) -> None:
+        progress(saying.replace("{}", doing), begin + (end - begin) * done)
+
+    return tell
+
+
+def parts(progress: Progress, count: int) -> list[Progress]:
+    """Return the progress of each of several equal steps.
+
+    Examples
+    --------
+    >>> first, second = parts(lambda doing, done: print(doing, done), 2)
+    >>> second("writing", 0.5)
+    writing 0.75
+    """
+    return [within(progress, place / count, (place + 1) / count) for place in range(count)]

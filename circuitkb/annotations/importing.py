@@ -6,12 +6,13 @@ import getpass
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import pyarrow as pa
 
 from circuitkb.annotations.merging import Tally, merge_rows
 from circuitkb.annotations.places import Places
@@ -23,11 +24,11 @@ from circuitkb.loaders.annotation_formats.lines import Defaults, Line
 from circuitkb.loaders.annotation_formats.plain_files import in_pieces, shown
 from circuitkb.loaders.annotation_formats.recognition import open_annotations
 from circuitkb.schema.errors import AnnotationError, AnnotationFileError
-from circuitkb.schema.ids import canonical_json, content_hash
-from circuitkb.schema.progress import Progress, silent
-from circuitkb.schema.provenance import tool
+from circuitkb.schema.ids import content_hash
+from circuitkb.schema.progress import Progress, silent, within
+from circuitkb.schema.provenance import import_node
 from circuitkb.schema.records import AWAITED, HASHED, canonical_record, core_of
-from circuitkb.schema.tables import GraphRows, node_table, rows_of
+from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
 from circuitkb.stores.stored_graph import StoredGraph
 
@@ -92,12 +93,8 @@ def import_annotations(
         for number, path in enumerate(paths):
             checking.read(number, path, len(paths), format, defaults or Defaults())
         report = checking.report(store, partial=partial, dry_run=dry_run)
-
-        def writing(doing: str, done: float) -> None:
-            progress(doing, CHECKING + (1 - CHECKING) * done)
-
-        imports = _import_nodes(report, importer or importer_name())
-        report = _merged(store, spool, report, imports, writing)
+        writing = within(progress, CHECKING, 1.0)
+        report = _merged(store, spool, report, importer or importer_name(), writing)
     progress("Annotations: done", 1.0)
     return replace(report, seconds=perf_counter() - start)
 
@@ -127,7 +124,7 @@ def import_records(
         checking = _Checking(store, spool, progress)
         checking.take_all(0, Path(name), lines)
         report = checking.report(store, partial=partial)
-        report = _merged(store, spool, report, (), progress)
+        report = _merged(store, spool, report, None, progress)
     return replace(report, seconds=perf_counter() - start)
 
 
@@ -135,13 +132,17 @@ def _merged(
     store: Store,
     spool: Spool,
     report: ImportReport,
-    imports: Sequence[dict[str, Any]],
+    importer: str | None,
     progress: Progress,
 ) -> ImportReport:
     """Write what was checked, unless it was refused; return what became of it."""
     if report.refused or not len(spool):
         return report
-    merge = AnnotationMerge(spool, imports, dry_run=report.dry_run)
+    # Without the date: the same file imported again by the same is the same import.
+    files = {
+        f"annotate-{content_hash([file.sha256, importer])[:16]}": file for file in report.files
+    }
+    merge = AnnotationMerge(spool, files if importer else {}, importer, dry_run=report.dry_run)
     store.merge(merge, progress)
     return merge.finish(report)
 
@@ -287,17 +288,25 @@ class AnnotationMerge:
     ----------
     spool
         Checked records.
-    imports
-        Properties of the ``Import`` nodes that tell of it, but the counts.
+    files
+        What is imported, by the id of the ``Import`` node that tells of it.
+    importer
+        Who imports.
     dry_run
         Whether to count only.
     """
 
     def __init__(
-        self, spool: Spool, imports: Sequence[dict[str, Any]], *, dry_run: bool = False
+        self,
+        spool: Spool,
+        files: Mapping[str, FileReport],
+        importer: str | None,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._spool = spool
-        self._imports = imports
+        self._files = files
+        self._importer = importer
         self._dry_run = dry_run
         self._tallies: dict[int, Tally] = {}
         self._conflicts: dict[int, list[tuple[int, int]]] = {}
@@ -323,8 +332,7 @@ class AnnotationMerge:
             return GraphRows()
         tally.new_ids.clear()
         if last == self.pieces and any(self._changed.values()):
-            table = self._import_table(graph)
-            rows = replace(rows, nodes={**rows.nodes, **table})
+            rows = replace(rows, nodes={**rows.nodes, **self._imports(graph)})
         return rows
 
     def _correct(self, piece: int, tally: Tally) -> None:
@@ -333,23 +341,30 @@ class AnnotationMerge:
         tally.new -= again
         tally.known += again
 
-    def _import_table(self, graph: StoredGraph) -> dict[str, Any]:
-        there = {
-            row["id"] for row in graph.nodes("Import", [i["id"] for i in self._imports], ["id"])
-        }
+    def _imports(self, graph: StoredGraph) -> dict[str, pa.Table]:
+        there = {row["id"] for row in graph.nodes("Import", list(self._files), ["id"])}
         total = self._total()
-        counts = {
-            "new": total.new,
-            "known": total.known,
-            "conflicting": len(total.conflicts),
-            "pending": total.pending,
-        }
-        rows = [
-            node | {"summary": canonical_json(node["summary"] | counts)}
-            for node in self._imports
-            if node["id"] not in there
+        nodes = [
+            import_node(
+                id,
+                "annotate",
+                source=file.file,
+                by=self._importer,
+                sha256=file.sha256,
+                summary={
+                    "format": file.format,
+                    "read": file.read,
+                    "rejected": file.rejected,
+                    "new": total.new,
+                    "known": total.known,
+                    "conflicting": len(total.conflicts),
+                    "pending": total.pending,
+                },
+            )
+            for id, file in self._files.items()
+            if id not in there
         ]
-        return {"Import": node_table("Import", rows_of(rows))} if rows else {}
+        return {"Import": pa.concat_tables(nodes)} if nodes else {}
 
     def _total(self) -> Tally:
         total = Tally()
@@ -377,24 +392,6 @@ class AnnotationMerge:
             contested_circuits=tuple(sorted(total.contested_circuits)),
             written=any(self._changed.values()) and not self._dry_run,
         )
-
-
-def _import_nodes(report: ImportReport, importer: str) -> list[dict[str, Any]]:
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return [
-        {
-            # Without the date: the same file imported again by the same is the same import.
-            "id": f"annotate-{content_hash([file.sha256, importer])[:16]}",
-            "kind": "annotate",
-            "source": file.file,
-            "by": importer,
-            "sha256": file.sha256,
-            "created": created,
-            "tool": tool(),
-            "summary": {"format": file.format, "read": file.read, "rejected": file.rejected},
-        }
-        for file in {file.sha256: file for file in report.files}.values()
-    ]
 
 
 def _digest(path: Path) -> tuple[str, int]:

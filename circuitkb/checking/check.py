@@ -12,7 +12,7 @@ from circuitkb.checking.graph import check_graph
 from circuitkb.checking.report import CheckReport
 from circuitkb.kb.opening import address_of
 from circuitkb.schema.errors import CapabilityError, CircuitKBError, StoreUnreachableError
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.stores import is_url, open_store
 from circuitkb.stores.base import Capability, Store, missing
 from circuitkb.stores.findings import Finding
@@ -86,7 +86,7 @@ def check(
 def check_store(store: Store, progress: Progress = silent) -> CheckReport:
     """Check a store that is open; see :func:`check`."""
     start = perf_counter()
-    findings = [*store.check_files(_within(progress, 0.0, FILES))]
+    findings = [*store.check_files(within(progress, 0.0, FILES))]
     if Capability.CHECKSUMS in store.capabilities and any(found.damage for found in findings):
         findings.append(_UNREAD)
     else:
@@ -102,7 +102,7 @@ def _checked(place: str, *, repair: bool, progress: Progress) -> CheckReport:
     path = Path(place).expanduser().absolute()
     if not path.exists():
         raise missing(place)
-    files = _within(progress, 0.0, FILES)
+    files = within(progress, 0.0, FILES)
     findings = list(check_files(path, files))
     repaired: list[str] = []
     if repair and any(found.damage for found in findings):
@@ -118,16 +118,9 @@ def _checked(place: str, *, repair: bool, progress: Progress) -> CheckReport:
 
 def _graph(store: Store, progress: Progress) -> Iterator[Finding]:
     try:
-        yield from check_graph(store, store.recorded_counts(), _within(progress, FILES, GRAPH))
+        yield from check_graph(store, store.recorded_counts(), within(progress, FILES, GRAPH))
     except StoreUnreachableError:
         raise
     except CircuitKBError as error:
         remedy = "load and observe its models again into a new path"
         yield Finding("graph", "", f"cannot be read: {error}", remedy, damage=True)
-
-
-def _within(progress: Progress, begin: float, end: float) -> Progress:
-    def tell(doing: str, done: float) -> None:
-        progress(doing, begin + (end - begin) * done)
-
-    return tell

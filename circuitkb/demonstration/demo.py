@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuitkb.demonstration import tables
 from circuitkb.schema.errors import MissingExtraError
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, parts, silent, within
 
 if TYPE_CHECKING:
     from circuitkb.kb.knowledge_base import KnowledgeBase
@@ -67,19 +67,19 @@ def run(
     place = Path(figure) if figure is not None else figure_of(address)
     with ckb.open(address) as kb:
         show(_heading("1. Load: networks with their own weights, and published circuits"))
-        _load(kb, sources, show, _part(progress, 0, 0.15))
+        _load(kb, sources, show, within(progress, 0, 0.15))
         present = set(kb.models().run()["model"])
         models = [name for name in sources if name in present]
         networks = [name for name in models if not sources[name].startswith("published:")]
 
         show(_heading("2. Observe: what every unit answers to a battery of stimuli"))
-        _observe(kb, networks, show, _part(progress, 0.15, 0.75))
+        _observe(kb, networks, show, within(progress, 0.15, 0.75))
 
         show(_heading("3. Find: units that two mirrored units excite, against controls"))
-        _find(kb, models, networks, show, _part(progress, 0.75, 0.85))
+        _find(kb, models, networks, show, within(progress, 0.75, 0.85))
 
         show(_heading("4. Match: features and unions that two networks share"))
-        _match(kb, networks, show, _part(progress, 0.85, 0.95))
+        _match(kb, networks, show, within(progress, 0.85, 0.95))
 
         show(_heading(f"5. Ask: {QUESTION}"))
         asked = kb.ask(QUESTION, limit=None)
@@ -146,21 +146,10 @@ def _next_steps(address: str | Path) -> str:
     return "\n".join(("Try next:", *(f"  {command}" for command in next_commands(address))))
 
 
-def _part(progress: Progress, start: float, stop: float) -> Progress:
-    def say(doing: str, done: float) -> None:
-        progress(doing, start + (stop - start) * done)
-
-    return say
-
-
-def _parts(progress: Progress, count: int) -> list[Progress]:
-    return [_part(progress, place / count, (place + 1) / count) for place in range(count)]
-
-
 def _load(kb: KnowledgeBase, sources: Mapping[str, str], show: Show, progress: Progress) -> None:
     present = set(kb.models().run()["model"])
     missing: dict[str, None] = {}
-    for (name, source), part in zip(sources.items(), _parts(progress, len(sources)), strict=True):
+    for (name, source), part in zip(sources.items(), parts(progress, len(sources)), strict=True):
         if name in present:
             show(f"{name} is there already.")
             continue
@@ -177,7 +166,7 @@ def _observe(kb: KnowledgeBase, networks: Sequence[str], show: Show, progress: P
         show("There is no network with weights to observe.")
         return
     before = tables.records(kb, "observe")
-    for name, part in zip(networks, _parts(progress, len(networks)), strict=True):
+    for name, part in zip(networks, parts(progress, len(networks)), strict=True):
         if name in before:
             show(f"{name} was observed already.")
             continue
@@ -228,7 +217,7 @@ def _match(kb: KnowledgeBase, networks: Sequence[str], show: Show, progress: Pro
         show("There are no two networks to match.")
         return
     pairs = list(combinations(networks, 2))
-    for (first, second), part in zip(pairs, _parts(progress, len(pairs)), strict=True):
+    for (first, second), part in zip(pairs, parts(progress, len(pairs)), strict=True):
         if _is_matched(kb, first, second):
             show(f"{first} and {second} were matched already.")
         else:

@@ -12,7 +12,7 @@ from circuitkb.motifs import log as search_log
 from circuitkb.results.reports import FindReport, ModelFound
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
-from circuitkb.schema.progress import Progress
+from circuitkb.schema.progress import Progress, parts
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 
@@ -51,8 +51,7 @@ def search(
         )
     start = perf_counter()
     reports = []
-    for place, model in enumerate(names):
-        part = _part(progress, place, len(names))
+    for model, part in zip(names, parts(progress, len(names)), strict=True):
         findings, rows = _search_one(store, wanted, model, by, seed, part)
         found = _report(findings)
         log = search_log.record(
@@ -106,13 +105,6 @@ def _motif(motif: str | Union) -> Union:
     if motif != Union.name:
         raise QueryError(f"No motif {motif!r} to search for.{did_you_mean(motif, [Union.name])}")
     return Union()
-
-
-def _part(progress: Progress, place: int, count: int) -> Progress:
-    def say(doing: str, done: float) -> None:
-        progress(doing, (place + done) / count)
-
-    return say
 
 
 def _report(findings: UnionFindings | MeasuredFindings) -> ModelFound:

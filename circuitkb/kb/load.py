@@ -15,7 +15,7 @@ from circuitkb.kb.prerequisites import some
 from circuitkb.moving.files.folder import ABOUT
 from circuitkb.results.reports import LoadReport
 from circuitkb.schema.errors import SourceError, StoreError, UnknownSourceError
-from circuitkb.schema.progress import Progress
+from circuitkb.schema.progress import Progress, within
 from circuitkb.stores.base import Store
 from circuitkb.stores.model_identity import Identity, check_layers, check_same
 
@@ -80,14 +80,8 @@ def load(
             )
         keep = stored_keep or keep  # the graph stays as it is; its kernels are brought here
 
-    def reading(doing: str, done: float) -> None:
-        progress(doing, READING * done)
-
-    def writing(doing: str, done: float) -> None:
-        progress(doing, READING + (1 - READING) * done)
-
-    rows = loadable.rows(keep=keep, progress=reading)
-    store.write(rows, writing)
+    rows = loadable.rows(keep=keep, progress=within(progress, 0.0, READING))
+    store.write(rows, within(progress, READING, 1.0))
     resolve(store)
     progress(f"{loadable.name}: loaded", 1.0)
     model, missing = rows.nodes["Model"].to_pylist()[0], _missing(rows)

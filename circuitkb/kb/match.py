@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from statistics import fmean
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from circuitkb.results.reports import Analogous, MatchReport
 from circuitkb.schema.errors import ObservationError
-from circuitkb.schema.progress import Progress
-from circuitkb.schema.provenance import tool
+from circuitkb.schema.progress import Progress, within
+from circuitkb.schema.provenance import import_node
 from circuitkb.schema.responses import Responses
-from circuitkb.schema.tables import node_table
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 
@@ -47,12 +44,26 @@ def match_models(
         earlier_features=_earlier(store, "Feature", first, second),
         earlier_circuits=_earlier(store, "Circuit", first, second),
         seed=seed,
-        progress=lambda doing, done: progress(doing, MATCHING * done),
+        progress=within(progress, 0.0, MATCHING),
     )
     fingerprints = _fingerprint(store, first), _fingerprint(store, second)
     rows = matching_rows(found, models=(first, second), fingerprints=fingerprints)
     report = MatchReport(first, second, tuple(_figures(found)), perf_counter() - start)
-    provenance = _provenance(report, found, seed)
+    provenance = import_node(
+        f"match:{first}:{second}",
+        "match",
+        source=found.battery,
+        model=first,
+        seconds=report.seconds,
+        summary={
+            "models": [first, second],
+            "battery": found.battery,
+            "stimuli": found.stimuli,
+            "seed": seed,
+            "compared": report.to_result().to_dicts(),
+            "depth_correlation": found.features.depth.correlation,
+        },
+    )
     progress("Writing", MATCHING)
     store.write(replace(rows, nodes={**rows.nodes, "Import": provenance}))
     progress("Matched", 1.0)
@@ -145,28 +156,4 @@ def _unions(found: CircuitMatches) -> Analogous:
         null_above=fmean(worst.above) / worst.drawn if worst else None,
         null_above_max=max(worst.above) / worst.drawn if worst else None,
         q_max=float(found.q[found.found].max()) if found.found.any() else None,
-    )
-
-
-def _provenance(report: MatchReport, found: Matches, seed: int) -> Any:
-    summary: Mapping[str, Any] = {
-        "models": [report.first, report.second],
-        "battery": found.battery,
-        "stimuli": found.stimuli,
-        "seed": seed,
-        "compared": report.to_result().to_dicts(),
-        "depth_correlation": found.features.depth.correlation,
-    }
-    return node_table(
-        "Import",
-        {
-            "id": [f"match:{report.first}:{report.second}"],
-            "kind": ["match"],
-            "source": [found.battery],
-            "model": [report.first],
-            "created": [datetime.now(UTC).isoformat(timespec="seconds")],
-            "tool": [tool()],
-            "seconds": [round(report.seconds, 3)],
-            "summary": [json.dumps(summary)],
-        },
     )

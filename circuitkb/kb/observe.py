@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,8 @@ from circuitkb.kb.reopening import reopen
 from circuitkb.results.reports import ObserveReport
 from circuitkb.schema.errors import ObservationError, StoreError
 from circuitkb.schema.ids import content_hash
-from circuitkb.schema.progress import Progress
-from circuitkb.schema.provenance import tool
+from circuitkb.schema.progress import Progress, within
+from circuitkb.schema.provenance import import_node, now
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
@@ -61,9 +60,7 @@ def observe(
 
     from circuitkb.loaders.receptive_fields.views import plan_views
 
-    def planning(doing: str, done: float) -> None:
-        progress(f"{model}: {doing}", PLANNING * (0.2 + 0.5 * done))
-
+    planning = within(progress, 0.2 * PLANNING, 0.7 * PLANNING, f"{model}: {{}}")
     views = plan_views(network.module, network.example, progress=planning)
     battery = _battery(network, views)
     settings = _settings(network, views, seed=seed)
@@ -196,9 +193,6 @@ def _record(
     from circuitkb.observation.measures.tuning import oriented_stimuli
     from circuitkb.observation.recording import record
 
-    def showing(doing: str, done: float) -> None:
-        progress(f"{model}: {doing}", PLANNING + (SHOWING - PLANNING) * done)
-
     looks = []
     for place, view in enumerate(views):
         shown = f"for images of {view.rows} x {view.columns}"
@@ -212,9 +206,9 @@ def _record(
         second_stimuli=oriented_stimuli(battery.stimuli),
         seed=seed,
         settings=settings,
-        progress=showing,
+        progress=within(progress, PLANNING, SHOWING, f"{model}: {{}}"),
     )
-    dated = dict(settings) | {"created": datetime.now(UTC).isoformat(timespec="seconds")}
+    dated = dict(settings) | {"created": now()}
     return replace(recording, responses=replace(recording.responses, settings=dated))
 
 
@@ -266,7 +260,14 @@ def _rows(
     )
     nodes = {
         "Layer": node_table("Layer", rows_of(_layers(store, model, views))),
-        "Import": _provenance(model, summary, seconds),
+        "Import": import_node(
+            f"observe:{model}",
+            "observe",
+            source=summary["battery"],
+            model=model,
+            seconds=seconds,
+            summary=summary,
+        ),
     }
     return replace(rows, nodes={**rows.nodes, **nodes}, responses={model: responses})
 
@@ -289,22 +290,6 @@ def _layers(store: Store, model: str, views: Sequence[View]) -> list[dict[str, A
         for record in records
         if record["name"] in places
     ]
-
-
-def _provenance(model: str, summary: Mapping[str, Any], seconds: float) -> Any:
-    return node_table(
-        "Import",
-        {
-            "id": [f"observe:{model}"],
-            "kind": ["observe"],
-            "source": [summary["battery"]],
-            "model": [model],
-            "created": [datetime.now(UTC).isoformat(timespec="seconds")],
-            "tool": [tool()],
-            "seconds": [round(seconds, 3)],
-            "summary": [json.dumps(summary, allow_nan=False)],
-        },
-    )
 
 
 def _report(

@@ -14,7 +14,7 @@ from circuitkb.matching.nearest import BLOCK, Nearest, correlations, mutual_near
 from circuitkb.matching.responses import Floats, Rows, UnitAnswers, unit_answers
 from circuitkb.motifs.target_decoy import target_decoy_q
 from circuitkb.observation.measures.nulls import share_reached
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.responses import Responses
 
 Doubles = NDArray[np.float64]
@@ -188,10 +188,8 @@ def _nearest(
 ) -> Nearest:
     said = ("real with real", "real with shuffled", "shuffled with real")[turn]
 
-    def saying(doing: str, done: float) -> None:
-        progress(f"{doing}: {said}", (turn + done) / 3)
-
-    blocks = correlations(one.values, other.values, block=block, progress=saying)
+    third = within(progress, turn / 3, (turn + 1) / 3, f"{{}}: {said}")
+    blocks = correlations(one.values, other.values, block=block, progress=third)
     return mutual_nearest(blocks, (len(one.rows), len(other.rows)))
 
 

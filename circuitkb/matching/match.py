@@ -12,7 +12,7 @@ from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit, match_c
 from circuitkb.matching.features import FeatureMatches, Layers, match_features
 from circuitkb.matching.nearest import BLOCK
 from circuitkb.matching.responses import shared_stimuli
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.responses import Responses
 
 Pairs = Sequence[tuple[str, str]]
@@ -127,7 +127,7 @@ def match(
         fdr=fdr,
         seed=seed,
         block=block,
-        progress=lambda doing, done: progress(doing, share * done),
+        progress=within(progress, 0.0, share),
     )
     analogous = None
     if both:
@@ -138,7 +138,7 @@ def match(
             fdr=fdr,
             seed=seed,
             block=block,
-            progress=lambda doing, done: progress(doing, share + (1 - share) * done),
+            progress=within(progress, share, 1.0),
         )
     return Matches(
         battery=first.battery,

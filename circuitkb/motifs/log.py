@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from circuitkb.results.reports import ModelFound
-from circuitkb.schema.provenance import tool
-from circuitkb.schema.tables import node_table
+from circuitkb.schema.provenance import import_node
 from circuitkb.stores.base import Store
 
 
@@ -26,18 +24,13 @@ def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float)
         "null": dict(found.null),
         "seed": seed,
     }
-    return node_table(
-        "Import",
-        {
-            "id": [f"find:{what(motif, of)}:{found.model}"],
-            "kind": ["find"],
-            "source": [motif],
-            "model": [found.model],
-            "created": [datetime.now(UTC).isoformat(timespec="seconds")],
-            "tool": [tool()],
-            "seconds": [seconds],
-            "summary": [json.dumps(summary, allow_nan=False)],
-        },
+    return import_node(
+        f"find:{what(motif, of)}:{found.model}",
+        "find",
+        source=motif,
+        model=found.model,
+        seconds=seconds,
+        summary=summary,
     )
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.ids import content_hash
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.responses import Answers, Responses
 from circuitkb.stores.disk.own_files import remove_own
 
@@ -136,17 +136,10 @@ def record(
             first = max(0, work.done - place * len(battery))
             reached = work.done >= place * len(battery)
             resumed += showing.share(first, work.steps if reached else 0) / len(looks)
-            tell = _part_of(progress, place, len(looks))
+            tell = within(progress, place / len(looks), (place + 1) / len(looks))
             showing.show(work, first, already=place * len(battery), progress=tell)
             column = columns.stop
         return _recording(work.arrays, battery, layers, second_stimuli, settings, resumed)
-
-
-def _part_of(progress: Progress, place: int, count: int) -> Progress:
-    def told(doing: str, done: float) -> None:
-        progress(doing, (place + done) / count)
-
-    return told
 
 
 @dataclass(frozen=True)
@@ -260,12 +253,7 @@ class _Showing:
 
     def _preparing(self, progress: Progress, start: int, number: int) -> Progress:
         """Return a progress that moves within one step: what is prepared is shown to nobody."""
-        low, high = self.share(start, number), self.share(start, number + 1)
-
-        def told(doing: str, done: float) -> None:
-            progress(doing, low + (high - low) * done)
-
-        return told
+        return within(progress, self.share(start, number), self.share(start, number + 1))
 
     def _images(self, which: NDArray[np.intp]) -> NDArray[np.float32]:
         view = self.look.view

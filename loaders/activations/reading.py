@@ -21,7 +21,7 @@ from circuitkb.loaders.composition.tracing import TracedNetwork, trace
 from circuitkb.loaders.receptive_fields.views import Place, View, sites_in
 from circuitkb.schema.errors import ObservationError, TraceError
 from circuitkb.schema.kernels import Floats
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, parts, silent
 
 PIXELS_AT_ONCE = 4 * 255 * 255
 """Pixels of a batch: few enough that a layer's map stays in the processor's cache."""
@@ -87,7 +87,7 @@ class Onlooker:
         """
         batches = torch.split(torch.from_numpy(np.ascontiguousarray(images)), self.batch)
         shown = torch.cat([self._filled(batch) for batch in batches])
-        tell = [_part(progress, place, 1 + len(seeds)) for place in range(1 + len(seeds))]
+        tell = parts(progress, 1 + len(seeds))
         wanted = moments(self.network, shown, progress=tell[0])
         return [
             replace(
@@ -178,15 +178,6 @@ class _Step(NamedTuple):
     node: Node
     gone: tuple[Node, ...]
     reads: tuple[_Read, ...]
-
-
-def _part(progress: Progress, place: int, count: int) -> Progress:
-    """Return a progress that is one of several equal parts."""
-
-    def told(doing: str, done: float) -> None:
-        progress(doing, (place + done) / count)
-
-    return told
 
 
 def look(network: Network, view: View, *, layers: Collection[str] | None = None) -> Onlooker:

@@ -13,7 +13,7 @@ from torch.fx import Node
 from circuitkb.loaders.activations.folding import copied, set_weights
 from circuitkb.loaders.composition.rules.context import argument, operation_name
 from circuitkb.loaders.composition.tracing import TracedNetwork
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, silent, within
 
 WEIGHTED = ("conv2d", "linear")
 """Operations whose weights are shuffled, each with the output's channels as first axis."""
@@ -103,9 +103,7 @@ def shuffle(
         set_weights(shuffled.graph, shuffled.constants, node, permuted, bias.clone())
     shuffled = replace(shuffled)
 
-    def matching(doing: str, done: float) -> None:
-        progress("Shuffling weights", _PERMUTING + (1 - _PERMUTING) * done)
-
+    matching = within(progress, _PERMUTING, 1.0, "Shuffling weights")
     for node, values in _together(shuffled, images, matching):
         if node.name in wanted:
             _match(shuffled, node, values, wanted[node.name])

@@ -21,7 +21,7 @@ from circuitkb.loaders.sources.pixels import ASSUMED, PixelRange
 from circuitkb.loaders.verification.verify import Verified, verify
 from circuitkb.schema.errors import SourceError
 from circuitkb.schema.ids import LayerId, check_slug
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.provenance import load_provenance, tool
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
@@ -178,13 +178,13 @@ def compose_and_verify(network: Network, progress: Progress) -> Verified:
     """Compose a network, and hold what was composed against the network itself."""
     traced = trace(network.module, network.example)
     composer = Composer(traced)
-    composition = composer.compose(lambda doing, done: progress(doing, COMPOSING * done))
+    composition = composer.compose(within(progress, 0.0, COMPOSING))
     return verify(
         traced,
         composer.sites,
         composition,
         network.pixels,
-        lambda doing, done: progress(doing, COMPOSING + (CHECKING - COMPOSING) * done),
+        within(progress, COMPOSING, CHECKING),
     )
 
 

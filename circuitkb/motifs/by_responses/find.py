@@ -46,7 +46,7 @@ from circuitkb.motifs.target_decoy import target_decoy_q
 from circuitkb.motifs.union import Union
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Connection, Floats
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.responses import Responses
 
 VERSION = "1"
@@ -109,15 +109,16 @@ def find_by_responses(
     motif = motif or Union().by_responses()
     first, second = couples(permutation, len(responses.stimuli), motif.of.name)
     lean = side_weights(sides, first, second, responses.stimuli)
+    named = f"{model}: {{}}"
     progress(f"{model}: reading answers", 0.0)
     answers = CoupledAnswers.of(responses.after, responses.rows, first, second)
-    searched = search(connections, answers, motif, _part(progress, model, 0.1, 0.3))
+    searched = search(connections, answers, motif, within(progress, 0.1, 0.3, named))
     found_by = time.perf_counter()
     streams = [np.random.default_rng([seed, stream]) for stream in range(3)]
     permuted = permuted_weights(
-        searched, answers, motif, streams[0], _part(progress, model, 0.3, 0.6)
+        searched, answers, motif, streams[0], within(progress, 0.3, 0.6, named)
     )
-    matched = matched_pairs(searched, answers, motif, streams[1], _part(progress, model, 0.6, 0.8))
+    matched = matched_pairs(searched, answers, motif, streams[1], within(progress, 0.6, 0.8, named))
     q = worse_q(searched.hits, permuted, matched)
     passed = np.flatnonzero(q <= motif.fdr)
     progress(f"{model}: permuting weights of the units found", 0.8)
@@ -151,13 +152,6 @@ def find_by_responses(
         search_seconds=found_by - started,
         control_seconds=done - found_by,
     )
-
-
-def _part(progress: Progress, model: str, start: float, stop: float) -> Progress:
-    def say(doing: str, done: float) -> None:
-        progress(f"{model}: {doing}", start + (stop - start) * done)
-
-    return say
 
 
 def worse_q(hits: Hits, *controls: Decoys) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ from circuitkb.schema.errors import (
     StoreBusyError,
     StoreError,
 )
-from circuitkb.schema.progress import Progress, silent
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
 from circuitkb.stores.disk.files import disk_errors
@@ -91,12 +91,12 @@ def copy(
     with tempfile.TemporaryDirectory(prefix="circuitkb-copy-") as folder:
         snapshot = _taken(source, models, Path(folder), progress)
         digests = snapshot.digests
-        before = _held(target, models, snapshot, _within(progress, READING, LOOKING))
+        before = _held(target, models, snapshot, within(progress, READING, LOOKING))
         after, written = before, []
         if not dry_run and any(not found.same.all() for found in before.values()):
-            written = _write(snapshot, before, target, _within(progress, LOOKING, WRITING))
+            written = _write(snapshot, before, target, within(progress, LOOKING, WRITING))
             resolve(target)
-            after = _held(target, models, snapshot, _within(progress, WRITING, 1.0))
+            after = _held(target, models, snapshot, within(progress, WRITING, 1.0))
             _check_arrived(snapshot, after, source, target)
     progress(f"{target.address}: verified", 1.0)
     return CopyReport(
@@ -243,7 +243,7 @@ def _write(
         progress(doing, step / steps)
         rows = snapshot.of_model(model)
         if not _is_there(rows, snapshot.digests, before, covered):
-            share = _within(progress, step / steps, (step + 1) / steps, doing)
+            share = within(progress, step / steps, (step + 1) / steps, doing)
             target.write(rows, progress=share)
             written.append(model)
         del rows
@@ -284,12 +284,3 @@ def _check_arrived(
             f"{target.address} {what} {int(wrong.sum()):,} of {len(digest):,} {kind} of "
             f"{source.address}, as {example!r}: give the command again."
         )
-
-
-def _within(progress: Progress, begin: float, end: float, instead: str | None = None) -> Progress:
-    """Return a callback for a step that takes the whole from ``begin`` to ``end``."""
-
-    def tell(doing: str, done: float) -> None:
-        progress(instead or doing, begin + (end - begin) * done)
-
-    return tell

@@ -20,7 +20,7 @@ from circuitkb.moving.files.tables import FolderTables, columns_of
 from circuitkb.results.reports import LoadReport
 from circuitkb.schema.definition import NODES
 from circuitkb.schema.errors import ModelConflictError
-from circuitkb.schema.progress import Progress
+from circuitkb.schema.progress import Progress, within
 from circuitkb.schema.tables import GraphRows, Relations
 from circuitkb.stores.arrays.kernel_files import KernelFile
 from circuitkb.stores.arrays.response_files import load as load_responses
@@ -48,7 +48,7 @@ def load_folder(store: Store, folder: Path, progress: Progress) -> LoadReport:
     """
     start = perf_counter()
     about = checked_about(folder)
-    check_files(folder, about, lambda doing, done: progress(doing, _CHECKING * done))
+    check_files(folder, about, within(progress, 0.0, _CHECKING))
     tables = FolderTables(folder, list(about.files))
     tables.check_ends()
     models = _identities(tables)
@@ -89,11 +89,9 @@ def load_folder(store: Store, folder: Path, progress: Progress) -> LoadReport:
 def _write(store: Store, doing: str, rows: _Lazy, number: int, of: int, progress: Progress) -> None:
     share = (1 - _CHECKING) / of
     begun = _CHECKING + number * share
-    progress(f"{doing}: reading", begun)
-    store.write(
-        rows.read(),
-        progress=lambda what, done: progress(f"{doing}: {what}", begun + share * done),
-    )
+    step = within(progress, begun, begun + share, f"{doing}: {{}}")
+    step("reading", 0.0)
+    store.write(rows.read(), progress=step)
 
 
 class _Lazy:
