@@ -57,7 +57,10 @@ def ask(
             statement.text,
             dict(values),
             answer.seconds,
-            tuple(_notes(store, question, values, answered=bool(answer.rows))),
+            (
+                *_left_out(choice.unknown),
+                *_notes(store, question, values, answered=bool(answer.rows)),
+            ),
         ),
     )
 
@@ -70,6 +73,13 @@ def _mentions(question: Question, values: Mapping[str, Any], *types: str) -> Ite
             yield from (Mention(parameter.type.removesuffix("s"), item) for item in values[name])
         else:
             yield Mention(parameter.type, values[name])
+
+
+def _left_out(unknown: Sequence[str]) -> Iterator[str]:
+    """Say which words of the sentence the question does not speak of."""
+    if unknown:
+        are = "is" if len(unknown) == 1 else "are"
+        yield f"{', '.join(map(repr, unknown))} {are} not understood: the answer leaves that out"
 
 
 def _notes(

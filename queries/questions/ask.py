@@ -1,38 +1,27 @@
 """From a sentence to a question of the catalogue, or to an honest refusal.
 
-A question is chosen only where every word of the sentence is understood: each is a parameter, a
-word that the question knows, or one that says nothing. A single word beyond that (``weather``,
-``not``, the name of a model that was never loaded) means that the sentence asks for something
-else, and nothing runs.
+A question is chosen where the sentence comes near enough to one of its own sentences, states what
+it needs, and holds nothing that asks for something else (see
+:mod:`circuitkb.queries.questions.reading`).
+Otherwise nothing runs, and the three nearest questions are named as commands.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from rapidfuzz.distance import Indel
-
 from circuitkb.queries.questions.catalogue import Question, questions
-from circuitkb.queries.questions.mentions import (
-    Names,
-    take_angle,
-    take_features,
-    take_integer,
-    take_label,
-    take_layers,
-    take_models,
-)
-from circuitkb.queries.questions.words import correct, words
+from circuitkb.queries.questions.mentions import Names
+from circuitkb.queries.questions.reading import Reading, read
 from circuitkb.schema.errors import UnknownQuestionError
-
-LEAST = 0.4
-"""How near the order of words must come to one of the question's sentences, from 0 to 1."""
 
 MOST_CHARACTERS = 1_000
 """Of a sentence."""
+
+_LONGEST = 60  # characters of a value in a command that is proposed
 
 MARGIN = 0.08
 """How much nearer it must be than to the next question."""
@@ -40,26 +29,11 @@ MARGIN = 0.08
 
 @dataclass(frozen=True)
 class Choice:
-    """A question and the parameters that the sentence gave."""
+    """A question, the parameters that the sentence gave, and its words that nobody knows."""
 
     question: Question
     parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """A sentence read as one question: what fits and what does not."""
-
-    question: Question
-    parameters: Mapping[str, Any]
-    unknown: tuple[str, ...]
-    missing: tuple[str, ...]
-    lacks_need: bool
-    nearness: float
-
-    @property
-    def fits(self) -> bool:
-        return not (self.unknown or self.missing or self.lacks_need) and self.nearness >= LEAST
+    unknown: tuple[str, ...] = ()
 
 
 def pick(
@@ -86,7 +60,7 @@ def pick(
     Raises
     ------
     UnknownQuestionError
-        None fits, or several do; the message names the nearest three. Nothing is guessed.
+        None fits, or several do; the message gives the nearest three as commands.
 
     Examples
     --------
@@ -109,103 +83,66 @@ def pick(
             return Choice(question, {})
     known = names()
     readings = sorted(
-        (_read(asked, question, known, given) for question in among),
+        (read(asked, question, known, given) for question in among),
         key=lambda reading: (not reading.fits, -reading.nearness, reading.question.name),
     )
     fitting = [reading for reading in readings if reading.fits]
     if not fitting:
-        raise UnknownQuestionError(_nothing_fits(asked, readings))
+        raise UnknownQuestionError(_nothing_fits(asked, readings, known, given))
     if len(fitting) > 1 and fitting[0].nearness - fitting[1].nearness < MARGIN:
-        several = " or ".join(repr(reading.question.name) for reading in fitting[:3])
-        raise UnknownQuestionError(f"{_quote(asked)} may ask {several}: say which by its name.")
-    return Choice(fitting[0].question, fitting[0].parameters)
+        raise UnknownQuestionError(
+            f"{_quote(asked)} may ask several questions. Say which:\n"
+            f"{_commands(fitting[:3], given)}"
+        )
+    best = fitting[0]
+    return Choice(best.question, best.parameters, best.unknown)
 
 
-def _read(asked: str, question: Question, names: Names, given: Collection[str]) -> _Reading:
-    text, features = names.once(("features", asked), lambda: take_features(asked, names))
-    parameters: dict[str, Any] = {}
-    missing = []
-    unread = list(features)
-    for p in question.parameters.values():
-        value: Any = None
-        if p.type == "feature" and unread:
-            value = unread.pop(0)
-        elif p.type == "label":
-            text, value = take_label(text, names)
-        elif p.type == "integer":
-            key = ("integer", text, *p.cues)
-            text, value = names.once(key, partial(take_integer, text, p.cues))
-        elif p.type == "angle":
-            text, value = take_angle(text)
-        elif p.type == "layers":
-            text, layers = take_layers(text, names)
-            value = layers or None
-        if value is not None:
-            parameters[p.name] = value
-        elif p.required and p.name not in given:
-            missing.append(p.name)
-    if unread and len(unread) < len(features):
-        several = len(features) - len(unread) > 1
-        missing.append("only two features" if several else "only one feature")
-    text, models = take_models(text, names)
-    models_parameter = next((p for p in question.parameters.values() if p.type == "models"), None)
-    takes = {p.type for p in question.parameters.values()}
-    if models and models_parameter:
-        parameters[models_parameter.name] = models
-    elif models and "feature" in takes and features and features[0].split("/")[0] in models:
-        text = text.replace("{models}", "")
-    found = words(text)
-    known = _vocabulary(question)
-    found = correct(found, known)
-    allowed = known | {f"{{{kind}}}" for kind in takes}
-    return _Reading(
-        question,
-        parameters,
-        unknown=tuple(dict.fromkeys(word for word in found if word not in allowed)),
-        missing=tuple(missing),
-        lacks_need=not all(set(group) & set(found) for group in question.needs),
-        nearness=max(
-            Indel.normalized_similarity(found, words(_with_types(line, question)))
-            for line in question.sentences
-        ),
-    )
-
-
-def _vocabulary(question: Question) -> set[str]:
-    known = set(question.words).union(*question.needs)
-    for line in question.sentences:
-        known.update(word for word in words(line) if not word.startswith("{"))
-    return known
-
-
-def _with_types(line: str, question: Question) -> str:
-    for p in question.parameters.values():
-        line = line.replace(f"{{{p.name}}}", f"{{{p.type}}}")
-    return line
-
-
-def _nothing_fits(asked: str, readings: Sequence[_Reading]) -> str:
+def _nothing_fits(
+    asked: str, readings: Sequence[Reading], names: Names, given: Collection[str]
+) -> str:
     # What is wrong counts first, so that a single unknown word or parameter is what gets named.
-    near = sorted(
-        readings,
-        key=lambda r: (
-            len(r.unknown) + len(r.missing) + r.lacks_need,
-            -r.nearness,
-            r.question.name,
-        ),
-    )[:3]
+    near = sorted(readings, key=lambda r: (r.faults, -r.nearness, r.question.name))[:3]
     best = near[0]
     why = "."
-    if best.unknown:
-        are = "is" if len(best.unknown) == 1 else "are"
-        shown = ", ".join(
-            repr(word if len(word) <= 40 else word[:37] + "...") for word in best.unknown[:4]
-        )
-        why = f": {shown} {are} not understood."
+    strange = [*best.against, *best.unknown]
+    if strange:
+        are = "is" if len(strange) == 1 else "are"
+        why = f": {', '.join(map(_word, strange[:4]))} {are} not understood."
     elif best.missing:
         why = f": {best.question.name!r} also needs {' and '.join(best.missing)}."
-    names = "; ".join(f"{r.question.name} ({r.question.title})" for r in near)
-    return f"No question here fits {_quote(asked)}{why}\nNearest: {names}."
+    for word in strange:
+        models = names.place_index.models_called(word)
+        if len(models) > 1:
+            why += f" {_word(word)} may be {', '.join(models[:4])}."
+    return f"No question here fits {_quote(asked)}{why}\nNearest:\n{_commands(near, given)}"
+
+
+def _commands(readings: Sequence[Reading], given: Collection[str]) -> str:
+    return "\n".join(f"  {command(r, given)}  ({r.question.title})" for r in readings)
+
+
+def command(reading: Reading, given: Collection[str] = ()) -> str:
+    """Return the command that asks a question with the parameters that were read off.
+
+    What is missing stands in capitals, to be replaced.
+    """
+    parts = ["circuitkb", "ask", reading.question.name]
+    for p in reading.question.parameters.values():
+        if p.name in reading.parameters:
+            value = reading.parameters[p.name]
+            shown = ",".join(value) if isinstance(value, list) else f"{value}"
+            shown = shown if len(shown) <= _LONGEST else p.name.upper()
+        elif p.required and p.name not in given:
+            shown = "MODEL/LAYER:UNIT" if p.type == "feature" else p.name.upper()
+        else:
+            continue
+        parts += ["-p", f"{p.name}={shown}"]
+    return shlex.join(parts)
+
+
+def _word(word: str) -> str:
+    return repr(word if len(word) <= 40 else word[:37] + "...")
 
 
 def _quote(asked: str) -> str:

@@ -23,6 +23,7 @@ class LabelIndex:
 
     def __init__(self, labels: Iterable[str]) -> None:
         known = list(labels)
+        self._whole = {form for label in known for form in forms_of(label.lower())}
         self._from_words = sorted({part for label in known for part in _from_words(label.lower())})
         self._forms: defaultdict[tuple[str, int], list[tuple[str, str]]] = defaultdict(list)
         for label in known:
@@ -37,6 +38,10 @@ class LabelIndex:
             return False
         place = bisect_left(self._from_words, wanted)
         return place < len(self._from_words) and self._from_words[place].startswith(wanted)
+
+    def is_whole(self, run: str) -> bool:
+        """Return whether a label is these words, in the singular or the plural."""
+        return not self._whole.isdisjoint(forms_of(run.lower()))
 
     def nearest(self, run: str) -> str | None:
         """Return the one label that the words are a slip away from: two from nine letters on."""

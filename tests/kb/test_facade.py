@@ -209,7 +209,7 @@ def test_a_question_that_is_not_understood_runs_nothing(
         return read(cypher, *rest, **more)
 
     monkeypatch.setattr(published.store, "read", spy)
-    with pytest.raises(UnknownQuestionError, match="Nearest: "):
+    with pytest.raises(UnknownQuestionError, match="Nearest:"):
         published.ask("what is the weather like?")
     questions = {question.cypher for question in published.questions()}
     assert not questions & set(ran)

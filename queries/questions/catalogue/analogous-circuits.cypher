@@ -8,7 +8,7 @@
 //   "pairs of analogous circuits",
 // ]
 // needs = [["circuit"], ["analogous", "counterpart", "corresponds"]]
-// words = ["model", "pair", "pairs", "several"]
+// words = ["model", "pair", "several", "role"]
 // example = "which circuits are analogous across models?"
 // requires = ["two-models", "circuits", "matches"]
 // [parameters.models]

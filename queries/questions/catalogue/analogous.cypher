@@ -8,7 +8,7 @@
 //   "does {feature} have a counterpart in another model?",
 // ]
 // needs = [["analogous", "counterpart", "corresponds", "like"]]
-// words = ["model", "answer"]
+// words = ["model", "answer", "strong", "feature"]
 // example = "counterparts of inceptionv1/mixed4b:418"
 // requires = ["two-models", "observations", "matches"]
 // [parameters.feature]

@@ -7,7 +7,7 @@
 //   "in which circuits does {feature} play a role?",
 // ]
 // needs = [["circuit"]]
-// words = ["filed", "role"]
+// words = ["filed", "role", "share", "contain"]
 // example = "which circuits is inceptionv1/mixed4b:418 in?"
 // requires = ["circuits"]
 // [parameters.feature]

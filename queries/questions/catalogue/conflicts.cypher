@@ -9,7 +9,7 @@
 //   "which published labels and circuits are contested?",
 // ]
 // needs = [["conflict"]]
-// words = ["feature", "model"]
+// words = ["feature", "model", "weight"]
 // example = "which published figures contradict each other?"
 // requires = ["evidence"]
 // [parameters.models]

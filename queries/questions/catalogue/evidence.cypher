@@ -5,8 +5,10 @@
 //   "what was measured of {feature}?",
 //   "measurements of {feature}",
 //   "what do measurements say of {feature}?",
+//   "what is known about the tuning of {feature}?",
 // ]
-// needs = [["evidence", "measured"]]
+// needs = [["evidence", "measured", "prefer"]]
+// words = ["known", "prefer", "orientation", "feature"]
 // example = "what was measured of inceptionv1/mixed4b:418?"
 // requires = ["observations"]
 // [parameters.feature]

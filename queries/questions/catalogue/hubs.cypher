@@ -5,9 +5,10 @@
 //   "features that take part in the most circuits",
 //   "hub features of {models}",
 //   "which units play a role in most circuits?",
+//   "features in the largest number of circuits",
 // ]
 // needs = [["hub", "strong"], ["hub", "circuit"], ["hub", "feature"]]
-// words = ["role", "feature", "use"]
+// words = ["role", "feature", "use", "contain"]
 // example = "which features are in most circuits?"
 // requires = ["circuits"]
 // [parameters.models]

@@ -6,6 +6,7 @@
 //   "provenance of {models}",
 //   "history of this knowledge base",
 //   "what was loaded and when?",
+//   "when was {models} loaded?",
 // ]
 // needs = [["imported", "provenance", "history", "loaded", "come"]]
 // words = ["model"]

@@ -7,7 +7,7 @@
 //   "universal circuits",
 // ]
 // needs = [["circuit"], ["model", "recur", "universal"], ["several", "recur", "universal", "{integer}"]]
-// words = ["several"]
+// words = ["several", "role"]
 // example = "which circuits recur across models?"
 // requires = ["two-models", "circuits", "matches"]
 // [parameters.at_least]

@@ -5,9 +5,10 @@
 //   "mirror twin of {feature}",
 //   "which feature mirrors {feature}?",
 //   "what is {feature} the reflection of?",
+//   "flipped version of {feature}",
 // ]
 // needs = [["mirror", "twin"]]
-// words = ["image", "partner", "partners", "twin"]
+// words = ["image", "partner", "partners", "twin", "left", "right", "case", "counterpart", "feature"]
 // example = "mirrored partners of inceptionv1/mixed4a:308"
 // requires = ["searches"]
 // [parameters.feature]

@@ -5,6 +5,7 @@
 //   "which kinds of circuits are known?",
 //   "count the circuits of {models} by kind",
 //   "what kinds of circuits does {models} have?",
+//   "circuits of each kind in {models}",
 // ]
 // needs = [["kind"], ["circuit"]]
 // words = ["model", "known", "several"]

@@ -7,7 +7,7 @@
 //   "features with orientation {orientation}",
 // ]
 // needs = [["{angle}"], ["prefer", "orientation", "detect", "lines"]]
-// words = ["facing", "answer", "line", "near", "feature"]
+// words = ["facing", "answer", "line", "near", "feature", "line", "lines", "bar", "bars", "grating", "gratings", "stripes", "contours", "weight"]
 // example = "which features prefer lines at 45 degrees?"
 // requires = ["observations"]
 // [parameters.orientation]

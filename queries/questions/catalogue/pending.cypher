@@ -7,7 +7,7 @@
 //   "what are annotations waiting for?",
 // ]
 // needs = [["pending", "waiting"], ["labelled"]]
-// words = ["model", "circuit", "wait"]
+// words = ["model", "circuit", "wait", "loaded", "missing"]
 // example = "which annotations are pending?"
 // requires = ["annotations"]
 // [columns]

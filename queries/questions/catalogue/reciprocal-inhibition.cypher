@@ -7,7 +7,7 @@
 //   "which units compete with {feature}?",
 // ]
 // needs = [["oppose", "compete", "reciprocal"]]
-// words = ["inhibit"]
+// words = ["inhibit", "twin", "feature"]
 // example = "which units oppose inceptionv1/mixed3b:379?"
 // [parameters.feature]
 // type = "feature"

@@ -7,7 +7,7 @@
 //   "which labels are common to several networks?",
 // ]
 // needs = [["labelled", "family"], ["share", "common", "several"], ["model", "{models}"]]
-// words = ["role", "both"]
+// words = ["role", "both", "feature"]
 // example = "which labels do several models share?"
 // requires = ["two-models", "labels"]
 // [parameters.models]

@@ -7,7 +7,7 @@
 //   "labels stale in {models}",
 // ]
 // needs = [["stale", "outdated"], ["labelled"]]
-// words = ["model"]
+// words = ["model", "weight", "case", "made"]
 // example = "which annotations are outdated?"
 // requires = ["annotations"]
 // [parameters.models]

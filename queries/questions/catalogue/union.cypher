@@ -11,9 +11,10 @@
 //   "find pose-invariant units built from two mirrored cases in {models}",
 //   "where do mirror images feed into one feature?",
 //   "unions of mirrored inputs",
+//   "pose-invariant {label} circuits",
 // ]
 // needs = [["union", "invariant", "mirror"], ["union", "invariant", "into", "built"]]
-// words = ["orientation", "facing", "image", "pathway", "pair", "pairs", "same", "published"]
+// words = ["orientation", "facing", "image", "pathway", "pair", "same", "published"]
 // example = "find all circuits unioning left/right orientation detectors across models"
 // motif = "union"
 // [parameters.models]

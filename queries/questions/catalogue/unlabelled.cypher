@@ -8,7 +8,7 @@
 //   "most important features without a label",
 // ]
 // needs = [["nobody", "unlabelled", "next", "not"], ["labelled", "unlabelled"], ["feature", "next"]]
-// words = ["strong", "importance", "model"]
+// words = ["strong", "importance", "model", "importance"]
 // example = "which features are unlabelled?"
 // requires = ["circuits"]
 // [parameters.models]

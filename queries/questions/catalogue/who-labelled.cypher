@@ -5,6 +5,7 @@
 //   "how much did each annotator label?",
 //   "annotators of {models}",
 //   "how many labels has each labeller given?",
+//   "who annotated {models}?",
 // ]
 // needs = [["annotators", "annotator", "labeller", "labellers", "labelled"]]
 // words = ["people", "model"]

@@ -11,7 +11,8 @@ import pytest
 from circuitkb.queries.patterns.language import MOST_PARTS
 from circuitkb.queries.patterns.pattern import Pattern
 from circuitkb.queries.questions.ask import MOST_CHARACTERS, pick
-from circuitkb.queries.questions.mentions import Names, take_label
+from circuitkb.queries.questions.mentions import Names
+from circuitkb.queries.questions.stated_values import take_label
 from circuitkb.schema.errors import CircuitKBError, QueryError, UnknownQuestionError
 
 LAYERS = [f"mixed{i}{c}" for i in range(3, 6) for c in "abcde"]

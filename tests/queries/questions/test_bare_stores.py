@@ -21,6 +21,8 @@ MISSION = "find all circuits unioning left/right orientation detectors across mo
 NOTHING_TO_BRING = {
     "common-inputs",
     "common-outputs",
+    "excited",
+    "exciters",
     "imports",
     "inhibited",
     "inhibitors",

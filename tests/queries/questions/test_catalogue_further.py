@@ -195,20 +195,22 @@ def test_opponents_are_excited_by_what_inhibits_a_unit_and_the_other_way_round(
 
 
 @pytest.mark.parametrize("top", [2, 50])
-def test_what_inhibits_most_comes_first(stored: Any, top: int) -> None:
+def test_what_inhibits_or_excites_most_comes_first(stored: Any, top: int) -> None:
     graph, store = stored
     for id in graph.ids():
-        for name, own, far in (
-            ("inhibitors", "target", "source"),
-            ("inhibited", "source", "target"),
+        for name, own, far, mass, sign in (
+            ("inhibitors", "target", "source", "negative", 1),
+            ("inhibited", "source", "target", "negative", 1),
+            ("exciters", "target", "source", "positive", -1),
+            ("excited", "source", "target", "positive", -1),
         ):
             rows = sorted(
-                (w["negative"], w["rank"], w["connection"], w[far])
+                (sign * w[mass], w["rank"], w["connection"], w[far])
                 for w in graph.weights
-                if w[own] == id and w["negative"] < 0
+                if w[own] == id and w[mass]
             )
             got = answer(store, name, feature=id, top=top)
-            assert [(r["negative"], r["rank"], r["connection"], r[far]) for r in got] == rows[:top]
+            assert [(sign * r[mass], r["rank"], r["connection"], r[far]) for r in got] == rows[:top]
             assert [r["labels"] for r in got] == [graph.labels_of(r[far]) for r in got]
 
 

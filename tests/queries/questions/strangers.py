@@ -1,4 +1,4 @@
-"""What a stranger's sentences lead to, counted: right, wrong, refused, and foreign ones answered."""
+"""What strangers' sentences lead to: the right question, a wrong one, or a refusal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from circuitkb.queries.ask import Choice, pick
-from circuitkb.queries.mentions import Names
+from circuitkb.queries.questions.ask import Choice, pick
+from circuitkb.queries.questions.mentions import Names
 from circuitkb.schema.errors import UnknownQuestionError
 
 HERE = Path(__file__).parent
-LABELS = HERE.parents[1] / "loaders/resources/inceptionv1/labels.csv"
+LABELS = HERE.parents[2] / "loaders/published/resources/inceptionv1/labels.csv"
 MIXED = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
 
 
@@ -54,7 +54,9 @@ def _is(choice: Choice, right: Mapping[str, Any]) -> bool:
     return {k: _same(k, v) for k, v in stated.items()} == {k: _same(k, v) for k, v in right.items()}
 
 
-def score(half: str, ask: Callable[[str], Choice] = lambda asked: pick(asked, lambda: NAMES)) -> Score:
+def score(
+    half: str, ask: Callable[[str], Choice] = lambda asked: pick(asked, lambda: NAMES)
+) -> Score:
     """Ask every sentence of ``strangers_HALF.toml``."""
     sentences = tomllib.loads((HERE / f"strangers_{half}.toml").read_text("utf-8"))
     found = Score()
@@ -70,7 +72,9 @@ def score(half: str, ask: Callable[[str], Choice] = lambda asked: pick(asked, la
         if any(_is(choice, right) for right in entry["right"]):
             found.right += 1
         else:
-            found.wrong.append(f"{entry['asked']}  [{choice.question.name} {dict(choice.parameters)}]")
+            found.wrong.append(
+                f"{entry['asked']}  [{choice.question.name} {dict(choice.parameters)}]"
+            )
     for sentence in sentences["foreign"]:
         try:
             choice = ask(sentence)
