@@ -96,7 +96,7 @@ def _take_parameters(
     asked: str, question: Question, names: Names, given: Collection[str]
 ) -> tuple[str, dict[str, Any], list[str]]:
     """Return the text with what was taken in braces, the parameters, and what is missing."""
-    by_type = {p.type: p for p in reversed(question.parameters.values())}
+    by_type = {p.type: p for p in reversed(tuple(question.parameters.values()))}
     parameters: dict[str, Any] = {}
     angle = by_type.get("angle")
     text = asked
