@@ -108,7 +108,6 @@ def test_the_same_weights_again_change_nothing(published: Any) -> None:
         (["models", "--model", "inceptionv2"], "inceptionv1"),
         (["find", "onion"], "union"),
         (["find", "union", "--model", "inceptionv2"], "inceptionv1"),
-        (["ask", "what is the weather like"], "Nearest"),
         (["ask", "union", "-p", "colour=red"], "colour"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -117,6 +116,16 @@ def test_an_unknown_name_is_answered_with_known_ones(
     published: Any, arguments: list[str], said: str
 ) -> None:
     assert said in published.refused(*arguments)
+
+
+def test_a_sentence_that_is_not_understood_is_answered_with_commands_to_paste(
+    published: Any,
+) -> None:
+    message = published.refused("ask", "strongest inputs of dog heads below 3", lines=5)
+    commands = [line.split("  (")[0].split() for line in message.splitlines()[2:]]
+    assert len(commands) == 3
+    assert all(command[:2] == ["circuitkb", "ask"] for command in commands)
+    assert ["inputs", "-p", "feature=MODEL/LAYER:UNIT"] in [command[2:] for command in commands]
 
 
 def test_cypher_that_fails_is_answered_with_the_spot(published: Any) -> None:
