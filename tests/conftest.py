@@ -49,6 +49,8 @@ def kinds_of_store(item: pytest.Item) -> list[Factory]:
 
 def is_one_more(item: pytest.Item) -> bool:
     """Tell whether the same is asked of a server for enough other graphs or cases."""
+    if item.get_closest_marker("scale"):
+        return True
     callspec = getattr(item, "callspec", None)
     indices: dict[str, int] = callspec.indices if callspec is not None else {}
     return any(indices.get(name, 0) >= count for name, count in ON_A_SERVER.items())

@@ -185,7 +185,7 @@ def test_every_question_has_one_answer(published: Twins, question: Question) -> 
     assert rows
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ACROSS)
 def test_every_question_about_measured_networks_has_one_answer(networks: Twins, name: str) -> None:
     def ask(kb: ckb.KnowledgeBase) -> Any:
@@ -349,7 +349,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
         yield twins
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_networks_observed_searched_and_matched_leave_the_same_on_both(networks: Twins) -> None:
     held = networks.same(everything)
     kinds = {label for label, _ in held["nodes"]}
@@ -358,7 +358,7 @@ def test_networks_observed_searched_and_matched_leave_the_same_on_both(networks:
     assert set(held["kernels"]) == set(held["responses"]) == set(NETWORKS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_networks_and_what_was_found_in_them_read_the_same(networks: Twins) -> None:
     rows = networks.same(lambda kb: kb.ask("union", limit=None).result.rows)
     assert rows
@@ -372,7 +372,7 @@ def test_networks_and_what_was_found_in_them_read_the_same(networks: Twins) -> N
     assert "## " in networks.same(lambda kb: without_times(kb.report()))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_work_again_changes_nothing_on_either(networks: Twins) -> None:
     before = networks.same(everything)
     for kb in networks.bases:

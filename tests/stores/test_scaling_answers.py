@@ -221,7 +221,12 @@ def test_arrays_answer_as_loops_over_all_weights_do(
 
 @pytest.mark.parametrize(
     "name",
-    ["duckdb", "networkx", "embedded", pytest.param("neo4j", marks=pytest.mark.server)],
+    [
+        "duckdb",
+        "networkx",
+        "embedded",
+        pytest.param("neo4j", marks=[pytest.mark.server, pytest.mark.long]),
+    ],
 )
 def test_every_peer_gives_the_same_answers(
     name: str,

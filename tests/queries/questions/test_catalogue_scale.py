@@ -15,6 +15,8 @@ from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_t
 from circuitkb.stores.base import Store
 from tests.stores.factories import Factory
 
+pytestmark = pytest.mark.scale
+
 UNITS, TARGETS, PAIRS = 3000, 500, 4
 SECONDS = 10.0
 """Each takes a small part of a second; a scan for each circuit takes minutes."""

@@ -199,7 +199,7 @@ def test_the_arrays_lie_where_the_variable_says(address: str, arrays: Path) -> N
     assert folder == arrays / found / "unfinished" / "net"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.server
 def test_a_server_with_a_password_and_a_certificate_then_one_to_read_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
