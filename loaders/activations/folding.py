@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.fx import Graph, Node
 
 from circuitkb.loaders.composition.rules.context import argument, operation_name, pair
-from circuitkb.loaders.composition.tracing import TracedNetwork
+from circuitkb.loaders.composition.tracing import TracedNetwork, copied
 
 _IN_PLACE = ("relu", "relu6", "hardtanh", "silu", "hardswish", "leaky_relu", "elu", "clamp")
 
@@ -77,21 +77,6 @@ def fold(network: TracedNetwork) -> Folded:
     left = {node.name for node in graph.nodes}
     names = {before: now for before, now in names.items() if now in left}
     return Folded(replace(network), names)  # replace works out anew who reads what last
-
-
-def copied(network: TracedNetwork) -> TracedNetwork:
-    """Return a network whose graph and table of constants may be changed; tensors are shared."""
-    graph, copies = Graph(), dict[Node, Node]()
-    graph.output(graph.graph_copy(network.graph, copies))
-    for old, new in copies.items():
-        new.name = old.name  # a copy renames what is called as a builtin of Python is: input
-    return replace(
-        network,
-        graph=graph,
-        constants={copies[node]: value for node, value in network.constants.items()},
-        input=copies[network.input],
-        outputs=tuple(copies[node] for node in network.outputs),
-    )
 
 
 def until(network: TracedNetwork, names: Collection[str]) -> TracedNetwork:

@@ -17,7 +17,9 @@ from circuitkb.loaders.activations.folding import fold, until
 from circuitkb.loaders.activations.shuffling import moments, shuffle
 from circuitkb.loaders.composition.compose import Site
 from circuitkb.loaders.composition.network import Network
-from circuitkb.loaders.composition.tracing import TracedNetwork, trace
+from circuitkb.loaders.composition.reference_image import pink_image
+from circuitkb.loaders.composition.retracing import traced_for
+from circuitkb.loaders.composition.tracing import TracedNetwork
 from circuitkb.loaders.receptive_fields.views import Place, View, sites_in
 from circuitkb.schema.errors import ObservationError, TraceError
 from circuitkb.schema.kernels import Floats
@@ -118,23 +120,31 @@ class Onlooker:
     def _reads(self, node: Node) -> tuple[_Read, ...]:
         """Return what to read when a node has its value."""
         ends = dict(zip(self.units, np.cumsum([*self.units.values()]).tolist(), strict=True))
-        found = []
+        found: dict[tuple[str, tuple[int, ...]], slice] = {}
         for side, layers in enumerate((self._before, self._after)):
             for layer in layers.get(node.name, ()):
                 place = self.view.places[layer]
                 early = side == 0 and place.before is not None
                 index = place.before if early and place.before is not None else place.index
-                columns = slice(ends[layer] - self.units[layer], ends[layer])
-                found.append(_Read(self.view.sites[layer], index, side, columns))
-        return tuple(found)
+                # A layer without a nonlinearity answers the same on both sides: read once.
+                twice = (layer, index) in found
+                found[layer, index] = slice(0, 2) if twice else slice(side, side + 1)
+        return tuple(
+            _Read(
+                self.view.sites[layer],
+                index,
+                (sides, slice(None), slice(ends[layer] - self.units[layer], ends[layer])),
+            )
+            for (layer, index), sides in found.items()
+        )
 
     @torch.inference_mode()
     def _run(self, images: Tensor) -> tuple[Floats, Floats]:
         answers = torch.empty(2, self.batch, sum(self.units.values()))
 
         def read(value: Any, reads: Iterable[_Read]) -> None:
-            for site, place, side, columns in reads:
-                answers[side, :, columns] = site.units(value, place)
+            for site, place, there in reads:
+                answers[there] = site.units(value, place)
 
         fixed, steps = self._program
         image = self._filled(images)
@@ -164,12 +174,11 @@ class Onlooker:
 
 
 class _Read(NamedTuple):
-    """Which units to read, and where their answers stand: before (0) or after (1) it all."""
+    """Which units to read, and where their answers stand, axes (side, image, unit)."""
 
     site: Site
     place: tuple[int, ...]
-    side: int
-    columns: slice
+    there: tuple[slice, slice, slice]
 
 
 class _Step(NamedTuple):
@@ -198,7 +207,9 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
     traced, sites = view.network, dict(view.sites)
     if batch > 1:
         try:
-            traced = trace(network.module, torch.zeros(batch, channels, view.rows, view.columns))
+            image = pink_image(channels, view.rows, view.columns)
+            images = torch.cat([image.roll(place, -1) for place in range(batch)])
+            traced = traced_for(view.network, network.module, images)
             sites = sites_in(traced, view.sites)
         except TraceError:  # its code holds on to a batch of one
             batch, traced, sites = 1, view.network, dict(view.sites)

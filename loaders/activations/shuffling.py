@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from circuitkb.loaders.activations.folding import copied, set_weights
+from circuitkb.loaders.activations.folding import set_weights
 from circuitkb.loaders.composition.rules.context import argument, operation_name
-from circuitkb.loaders.composition.tracing import TracedNetwork
+from circuitkb.loaders.composition.tracing import TracedNetwork, copied
 from circuitkb.schema.progress import Progress, silent, within
 
 WEIGHTED = ("conv2d", "linear")

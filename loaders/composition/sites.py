@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from torch import Tensor
 from torch.fx import Node
@@ -49,8 +50,14 @@ class Site:
         if "f" in self.layout and self.rows * self.columns > 1:
             value = value.reshape(len(value), -1, self.rows, self.columns)
             return value[:, :, index[0], index[1]]
-        places = iter(index)
-        return value[tuple(next(places) if axis in "yxt" else slice(None) for axis in self.layout)]
+        return value[_positions(self.layout, tuple(index))]
+
+
+@lru_cache(maxsize=4096)
+def _positions(layout: str, index: tuple[int, ...]) -> tuple[int | slice, ...]:
+    """Return what picks one position out of a tensor of a layout."""
+    places = iter(index)
+    return tuple(next(places) if axis in "yxt" else slice(None) for axis in layout)
 
 
 _CHANNELS_SECOND = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -180,6 +180,21 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
         see(path) for path, part in module.named_modules() if not any(part.children())
     )
     return TracedNetwork(exported.graph, constants, image, tuple(output), example, leaves, see)
+
+
+def copied(network: TracedNetwork) -> TracedNetwork:
+    """Return a network whose graph and table of constants may be changed; tensors are shared."""
+    graph, copies = Graph(), dict[Node, Node]()
+    graph.output(graph.graph_copy(network.graph, copies))
+    for old, new in copies.items():
+        new.name = old.name  # a copy renames what is called as a builtin of Python is: input
+    return replace(
+        network,
+        graph=graph,
+        constants={copies[node]: value for node, value in network.constants.items()},
+        input=copies[network.input],
+        outputs=tuple(copies[node] for node in network.outputs),
+    )
 
 
 def _check_names(module: nn.Module) -> None:

@@ -17,6 +17,7 @@ from torch.fx import Node
 
 from circuitkb.loaders.composition.compose import Site, find_sites
 from circuitkb.loaders.composition.reference_image import pink_image
+from circuitkb.loaders.composition.retracing import traced_for
 from circuitkb.loaders.composition.rules.context import shape_of
 from circuitkb.loaders.composition.tracing import TracedNetwork, trace
 from circuitkb.loaders.receptive_fields.centres import Grid, aligned_size, best_centre, best_size
@@ -295,7 +296,7 @@ class _Planner:
             self._tell(size, traced=len(self._traced))
             image = pink_image(self._native.network.example.shape[1], *size)
             try:
-                sized = _Sized(trace(self._module, image))
+                sized = _Sized(traced_for(self._native.network, self._module, image))
                 same = sized.corresponds_to(self._native)
             except TraceError:  # that it takes no images of another size is an answer
                 same = False
