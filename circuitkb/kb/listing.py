@@ -13,19 +13,28 @@ from circuitkb.lists.selections import (
     EdgeQuery,
     FeatureQuery,
     ModelQuery,
-    PatternQuery,
+    NodeQuery,
     chosen,
 )
+from circuitkb.patterns.pattern_query import PatternQuery
 from circuitkb.queries.lists.conditions import DEFAULT_LIMIT
-from circuitkb.queries.lists.criteria import Annotations, Circuits, Edges, Features, Models, Sign
+from circuitkb.queries.lists.criteria import (
+    Annotations,
+    Circuits,
+    Edges,
+    Features,
+    Models,
+    Nodes,
+    Sign,
+)
 from circuitkb.queries.lists.statement import Statement
+from circuitkb.queries.patterns.pattern import Pattern
 from circuitkb.results.result import Result
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores.base import DEFAULT_TIMEOUT, Store
 from circuitkb.stores.querying.bounds import check_parameters
 
 if TYPE_CHECKING:
-    from circuitkb.queries.patterns.pattern import Pattern
     from circuitkb.queries.questions.catalogue import Question
     from circuitkb.results.reports import Asked
 
@@ -128,6 +137,25 @@ class Listing:
         from circuitkb.queries.questions.own_questions import every_question
 
         return every_question()
+
+    def nodes(
+        self, label: str, /, *, limit: int | None = DEFAULT_LIMIT, **properties: Any
+    ) -> NodeQuery:
+        """Return the nodes of any kind of the schema, by id, with all their properties.
+
+        Parameters
+        ----------
+        label
+            The kind, as ``"Trial"``; ``circuitkb schema`` lists them.
+        properties
+            Of the node, with values or predicates: ``outcome="failed"``.
+
+        Raises
+        ------
+        SchemaError
+            No such kind, or no such property; the message has near matches.
+        """
+        return NodeQuery(Nodes(label=label, limit=limit).where(**properties), self._runner)
 
     def models(self, *, limit: int | None = DEFAULT_LIMIT, **conditions: Any) -> ModelQuery:
         """Return the models, by name; ``conditions`` are properties, with values or predicates."""
@@ -307,8 +335,6 @@ class Listing:
         QueryError
             A pattern that cannot be read; the message says where.
         """
-        from circuitkb.queries.patterns.pattern import Pattern
-
         if isinstance(pattern, str):
             given = {
                 name: wanted.criteria if isinstance(wanted, FeatureQuery) else wanted

@@ -1,14 +1,16 @@
-"""Lists of a knowledge base that run when their rows are wanted.
+"""Lists of a knowledge base that run when their rows are wanted, and the steps between them.
 
-Each wraps a value of :mod:`circuitkb.queries.lists.criteria`; narrowing one gives a new one.
+Each wraps a value of :mod:`circuitkb.queries.lists.criteria`; narrowing one gives a new one, and
+a step leads to a list of another kind.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from circuitkb.lists.running import Runner
 from circuitkb.queries.lists.conditions import Mention
@@ -17,15 +19,18 @@ from circuitkb.queries.lists.criteria import (
     Annotations,
     Circuits,
     CommonEnds,
+    Criteria,
     Edges,
     Features,
     Models,
+    Nodes,
     Paths,
     Sign,
     as_features,
 )
+from circuitkb.queries.lists.features import Origin
+from circuitkb.queries.lists.reaching import Annotated, Ends, Inside, Members, Partners
 from circuitkb.queries.lists.statement import Statement
-from circuitkb.queries.patterns.pattern import Pattern
 from circuitkb.stores.base import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
@@ -44,9 +49,6 @@ class Wanted(Protocol):
     def limit(self) -> int | None:
         """Rows at most."""
 
-    def to_cypher(self) -> Statement:
-        """Return the text and its parameters."""
-
     def mentions(self) -> tuple[Mention, ...]:
         """Return the names that the value relies on."""
 
@@ -55,10 +57,10 @@ class Wanted(Protocol):
 
 
 W = TypeVar("W", bound=Wanted)
-Over = Literal["graph", "all"]
+C = TypeVar("C", bound=Criteria)
 
 
-class Selection(Generic[W]):
+class Selection(ABC, Generic[W]):
     """Rows that are wanted; nothing runs until they are asked for."""
 
     def __init__(self, criteria: W, runner: Runner) -> None:
@@ -72,9 +74,9 @@ class Selection(Generic[W]):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.run())
 
+    @abstractmethod
     def to_cypher(self) -> Statement:
         """Return the Cypher text and its parameters."""
-        return self.criteria.to_cypher()
 
     def explain(self) -> str:
         """Return the plan of the store's engine for the query, which does not run."""
@@ -107,10 +109,7 @@ class Selection(Generic[W]):
         ``timeout`` is for all of them together, with what is done in between.
         """
         return self._runner.stream(
-            self.criteria.limited(None).to_cypher(),
-            self.criteria.mentions(),
-            timeout=timeout,
-            rows=rows,
+            self.limit(None).to_cypher(), self.criteria.mentions(), timeout=timeout, rows=rows
         )
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -150,7 +149,19 @@ class Selection(Generic[W]):
         return self.run().plot(value, label)
 
 
-class CriteriaQuery(Selection[W]):
+class ListQuery(Selection[C]):
+    """Rows of one kind of thing."""
+
+    def to_cypher(self) -> Statement:
+        """Return the Cypher text and its parameters."""
+        return self.criteria.to_cypher()
+
+    def _reached(self, origin: Origin) -> FeatureQuery:
+        """Return the features that a step from here leads to; the bound on rows goes with it."""
+        return FeatureQuery(Features(origin=origin, limit=self.criteria.limit), self._runner)
+
+
+class CriteriaQuery(ListQuery[C]):
     """Rows that conditions on properties can narrow."""
 
     def where(
@@ -165,8 +176,11 @@ class CriteriaQuery(Selection[W]):
 
         See :meth:`circuitkb.queries.lists.conditions.Criteria.where`.
         """
-        criteria: Any = self.criteria
-        return type(self)(criteria.where(name, operator, value, **properties), self._runner)
+        return type(self)(self.criteria.where(name, operator, value, **properties), self._runner)
+
+
+class NodeQuery(CriteriaQuery[Nodes]):
+    """Nodes of one kind of a knowledge base."""
 
 
 class ModelQuery(CriteriaQuery[Models]):
@@ -174,7 +188,8 @@ class ModelQuery(CriteriaQuery[Models]):
 
     def features(self, **conditions: Any) -> FeatureQuery:
         """Return their features; conditions as those of ``kb.features``."""
-        return FeatureQuery(self.criteria.features(**conditions), self._runner)
+        features = Features.of(**{"limit": self.criteria.limit, **conditions})
+        return FeatureQuery(replace(features, origin=Inside(self.criteria)), self._runner)
 
 
 class EdgeQuery(CriteriaQuery[Edges]):
@@ -182,18 +197,18 @@ class EdgeQuery(CriteriaQuery[Edges]):
 
     def sources(self) -> FeatureQuery:
         """Return the features that they come from, each once."""
-        return FeatureQuery(self.criteria.sources(), self._runner)
+        return self._reached(Ends(self.criteria, "source"))
 
     def targets(self) -> FeatureQuery:
         """Return the features that they lead to, each once."""
-        return FeatureQuery(self.criteria.targets(), self._runner)
+        return self._reached(Ends(self.criteria, "target"))
 
 
-class CommonQuery(Selection[CommonEnds]):
+class CommonQuery(ListQuery[CommonEnds]):
     """Features that several features have in common as inputs or outputs."""
 
 
-class PathQuery(Selection[Paths]):
+class PathQuery(ListQuery[Paths]):
     """Chains of weights from some features to others."""
 
     def shortest(self) -> PathQuery:
@@ -205,8 +220,8 @@ class AnnotationQuery(CriteriaQuery[Annotations]):
     """What people and tools say."""
 
     def features(self) -> FeatureQuery:
-        """Return the features that they speak of, each once."""
-        return FeatureQuery(self.criteria.features(), self._runner)
+        """Return the features that they speak of, each once, ends of annotated edges apart."""
+        return self._reached(Annotated(self.criteria))
 
 
 class CircuitQuery(CriteriaQuery[Circuits]):
@@ -214,7 +229,7 @@ class CircuitQuery(CriteriaQuery[Circuits]):
 
     def members(self, *, role: str | None = None, side: int | None = None) -> FeatureQuery:
         """Return the features that take part in them, or those with a role or on a side."""
-        return FeatureQuery(self.criteria.members(role=role, side=side), self._runner)
+        return self._reached(Members(self.criteria, role, side))
 
     def run(self, *, timeout: float = DEFAULT_TIMEOUT) -> Result:
         """Run the query; see :meth:`Selection.run`."""
@@ -252,12 +267,26 @@ class FeatureQuery(CriteriaQuery[Features]):
     ) -> EdgeQuery:
         """Return the edges into them; rank 1 is the strongest input of each feature.
 
-        See :meth:`circuitkb.queries.lists.features.Features.inputs`.
+        Parameters
+        ----------
+        sign
+            ``"+"`` or ``"-"``: of the kernel's sum.
+        top
+            How many edges of each feature, strongest first, of those that fulfil the rest.
+        min_rank, max_rank
+            Bounds of the rank among all inputs of the feature.
+        properties
+            Of the weight, with values or predicates.
         """
-        edges = self.criteria.inputs(
-            sign=sign, top=top, min_rank=min_rank, max_rank=max_rank, **properties
+        edges = Edges(
+            target=self.criteria,
+            sign=sign,
+            top=top,
+            min_rank=min_rank,
+            max_rank=max_rank,
+            limit=self.criteria.limit,
         )
-        return EdgeQuery(edges, self._runner)
+        return EdgeQuery(edges.where(**properties), self._runner)
 
     def outputs(
         self,
@@ -268,19 +297,32 @@ class FeatureQuery(CriteriaQuery[Features]):
         max_rank: int | None = None,
         **properties: Any,
     ) -> EdgeQuery:
-        """Return the edges out of them; the rank is among the target's inputs."""
-        edges = self.criteria.outputs(
-            sign=sign, top=top, min_rank=min_rank, max_rank=max_rank, **properties
+        """Return the edges out of them; the rank is among the target's inputs.
+
+        ``top`` counts, for each of these features, from its largest ``l1`` on.
+        """
+        edges = Edges(
+            source=self.criteria,
+            sign=sign,
+            top=top,
+            per="source",
+            min_rank=min_rank,
+            max_rank=max_rank,
+            limit=self.criteria.limit,
         )
-        return EdgeQuery(edges, self._runner)
+        return EdgeQuery(edges.where(**properties), self._runner)
 
     def common_inputs(self, *, at_least: int = 2, **edges: Any) -> CommonQuery:
         """Return the features that feed at least so many of them; ``edges`` as :meth:`inputs`."""
-        return CommonQuery(self.criteria.common_inputs(at_least=at_least, **edges), self._runner)
+        return self._common(self.inputs(**edges), at_least)
 
     def common_outputs(self, *, at_least: int = 2, **edges: Any) -> CommonQuery:
         """Return the features that at least so many of them feed."""
-        return CommonQuery(self.criteria.common_outputs(at_least=at_least, **edges), self._runner)
+        return self._common(self.outputs(**edges), at_least)
+
+    def _common(self, edges: EdgeQuery, at_least: int) -> CommonQuery:
+        ends = CommonEnds(edges=edges.criteria, at_least=at_least, limit=self.criteria.limit)
+        return CommonQuery(ends, self._runner)
 
     def paths(self, target: Any, *, max_length: int = 2, **edges: Any) -> PathQuery:
         """Return the paths to other features, of at most so many weights (1 to 4).
@@ -292,24 +334,34 @@ class FeatureQuery(CriteriaQuery[Features]):
         edges
             What each weight must be: ``sign``, ``max_rank``, or its properties.
         """
-        paths = self.criteria.paths(chosen(target), max_length=max_length, **edges)
+        paths = Paths(
+            source=self.criteria,
+            target=chosen(target),
+            max_length=max_length,
+            edges=Edges.of(**edges),
+            limit=self.criteria.limit,
+        )
         return PathQuery(paths, self._runner)
 
     def circuits(self, *, motif: str | None = None, origin: str | None = None) -> CircuitQuery:
         """Return the circuits that any of them takes part in."""
-        return CircuitQuery(self.criteria.circuits(motif=motif, origin=origin), self._runner)
+        circuits = Circuits(
+            feature=self.criteria, motif=motif, origin=origin, limit=self.criteria.limit
+        )
+        return CircuitQuery(circuits, self._runner)
 
     def annotations(self, **conditions: Any) -> AnnotationQuery:
         """Return what is said of them."""
-        return AnnotationQuery(self.criteria.annotations(**conditions), self._runner)
+        given = {"limit": self.criteria.limit, **conditions, "feature": self.criteria}
+        return AnnotationQuery(Annotations.of(**given), self._runner)
 
     def analogous(self, *, max_q: float = 0.05, **properties: Any) -> FeatureQuery:
-        """Return the features of other models that answer alike."""
-        return FeatureQuery(self.criteria.analogous(max_q=max_q, **properties), self._runner)
+        """Return the features of other models that answer alike, at most ``max_q`` by chance."""
+        return self._reached(Partners.analogous(self.criteria, max_q, properties))
 
     def transforms(self, by: Any = None, *, max_q: float = 0.05, **properties: Any) -> FeatureQuery:
-        """Return their partners under a transform such as ``mirror("left-right")``."""
-        return FeatureQuery(self.criteria.transforms(by, max_q=max_q, **properties), self._runner)
+        """Return their partners under a transform such as ``mirror("left-right")``, or any."""
+        return self._reached(Partners.transformed(self.criteria, by, max_q, properties))
 
     def __and__(self, other: FeatureQuery) -> FeatureQuery:
         return FeatureQuery(self.criteria & chosen(other), self._runner)
@@ -319,78 +371,6 @@ class FeatureQuery(CriteriaQuery[Features]):
 
     def __sub__(self, other: FeatureQuery) -> FeatureQuery:
         return FeatureQuery(self.criteria - chosen(other), self._runner)
-
-
-class PatternQuery(Selection[Pattern]):
-    """Matches of a pattern.
-
-    Over ``"graph"`` the store's engine looks among the weights that the graph keeps; over
-    ``"all"`` the search reads every weight of the networks. Where nothing is said, it is the
-    graph for a pattern that starts at a given feature and asks only for weights that the graph
-    keeps in full, since then both answer the same; otherwise it is all weights.
-    """
-
-    def __init__(self, criteria: Pattern, runner: Runner, over: Over | None = None) -> None:
-        super().__init__(criteria, runner)
-        self._over: Over | None = over
-
-    def over(self, weights: Over) -> PatternQuery:
-        """Return the query over the weights of the ``"graph"``, or over ``"all"``."""
-        if weights not in ("graph", "all"):
-            from circuitkb.schema.errors import QueryError
-
-            raise QueryError(f"over({weights!r}): it is 'graph' or 'all'.")
-        return PatternQuery(self.criteria, self._runner, weights)
-
-    def limit(self, rows: int | None) -> PatternQuery:
-        """Return the query bounded to this many rows; None for no bound."""
-        return PatternQuery(self.criteria.limited(rows), self._runner, self._over)
-
-    def in_models(self, at_least: int, *, by: str, max_q: float = 0.05) -> PatternQuery:
-        """Return the matches that several models have, by analogous features called ``by``.
-
-        See :meth:`circuitkb.queries.patterns.pattern.Pattern.in_models`.
-        """
-        pattern = self.criteria.in_models(at_least, by=by, max_q=max_q)
-        return PatternQuery(pattern, self._runner, self._over)
-
-    def run(self, *, timeout: float = DEFAULT_TIMEOUT) -> Result:
-        """Run the query; a note says over which weights.
-
-        Raises
-        ------
-        NotFoundError
-            A name that the pattern asks for is not there.
-        QueryTimeoutError
-            It ran longer than ``timeout`` seconds.
-        """
-        if self._weights() == "all":
-            return self._runner.matches(self.criteria, timeout=timeout)
-        found = super().run(timeout=timeout)
-        columns = found.columns or self.criteria.columns
-        return replace(found, columns=columns, notes=(*found.notes, self._runner.kept_note()))
-
-    def count(self, *, timeout: float = DEFAULT_TIMEOUT) -> int:
-        """Return how many matches there are, whatever the bound on rows."""
-        if self._weights() == "all":
-            return self._runner.count(self.criteria, timeout=timeout)
-        return len(
-            self._runner(
-                self.criteria.limited(None).to_cypher(),
-                self.criteria.mentions(),
-                timeout=timeout,
-                limit=None,
-            )
-        )
-
-    def explain(self) -> str:
-        """Return the plan of the engine that would answer; nothing is joined for it."""
-        if self._weights() == "all":
-            return self._runner.plan(self.criteria, timeout=DEFAULT_TIMEOUT)
-        return super().explain()
-
-    def _weights(self) -> Over:
-        return self._over or self._runner.best_over(self.criteria)
 
 
 def chosen(given: Any) -> Features:

@@ -55,12 +55,6 @@ class Annotations(Criteria):
         target = None if self.feature is None else as_features(self.feature)
         object.__setattr__(self, "_target", target)
 
-    def features(self) -> Features:
-        """Return the features that they speak of; ends of annotated edges are not among them."""
-        from circuitkb.queries.lists.reaching import Annotated
-
-        return Features(origin=Annotated(self), limit=self.limit)
-
     def mentions(self) -> tuple[Mention, ...]:
         """Return the names that the value relies on."""
         own = (Mention("label", self.label),) if isinstance(self.label, str) else ()

@@ -66,12 +66,6 @@ class Circuits(Criteria):
         member = None if self.feature is None else as_features(self.feature)
         object.__setattr__(self, "_member", member)
 
-    def members(self, *, role: str | None = None, side: int | None = None) -> Features:
-        """Return the features that take part in them, or those with a role or on a side."""
-        from circuitkb.queries.lists.reaching import Members
-
-        return Features(origin=Members(self, role, side), limit=self.limit)
-
     def mentions(self) -> tuple[Mention, ...]:
         """Return the names that the value relies on."""
         own = [

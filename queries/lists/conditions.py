@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from circuitkb.queries.lists.predicates import Predicate, as_predicate, compare
 from circuitkb.queries.lists.statement import Statement
@@ -76,12 +76,14 @@ class Criteria(ABC):
     conditions: tuple[Condition, ...] = ()
     limit: int | None = DEFAULT_LIMIT
 
-    owner: ClassVar[NodeType | RelationType]
-    """The node or relation whose properties :meth:`where` compares."""
-
     def __post_init__(self) -> None:
         if self.limit is not None and (isinstance(self.limit, bool) or self.limit < 0):
             raise QueryError(f"limit is {self.limit!r}: it is a number of rows from 0, or None.")
+
+    @property
+    @abstractmethod
+    def owner(self) -> NodeType | RelationType:
+        """The node or relation whose properties :meth:`where` compares."""
 
     @abstractmethod
     def to_cypher(self) -> Statement:
@@ -184,6 +186,19 @@ class Criteria(ABC):
             raise SchemaError(
                 f"{name!r} is not a property of {what}.{did_you_mean(name, own)}"
             ) from None
+
+    @classmethod
+    def of(cls, **conditions: Any) -> Self:
+        """Return the list with these parameters, and properties as :meth:`where` takes them.
+
+        Examples
+        --------
+        >>> from circuitkb.queries.lists.criteria import Features
+        >>> Features.of(layer="mixed4b", unit=3) == Features(layer="mixed4b").where(unit=3)
+        True
+        """
+        own = {name: conditions.pop(name) for name in cls.parameters() if name in conditions}
+        return cls(**own).where(**conditions)
 
     @classmethod
     def parameters(cls) -> set[str]:

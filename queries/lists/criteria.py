@@ -13,6 +13,7 @@ from circuitkb.queries.lists.conditions import Criteria
 from circuitkb.queries.lists.edges import Edges, Sign
 from circuitkb.queries.lists.features import Features, as_features, labels_of
 from circuitkb.queries.lists.models import Models
+from circuitkb.queries.lists.nodes import Nodes
 from circuitkb.queries.lists.paths import Paths
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Edges",
     "Features",
     "Models",
+    "Nodes",
     "Paths",
     "Sign",
     "as_features",

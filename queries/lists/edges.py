@@ -68,18 +68,6 @@ class Edges(Criteria):
         """What holds for the source, and for the target."""
         return self._ends
 
-    def sources(self) -> Features:
-        """Return the features that the edges come from."""
-        from circuitkb.queries.lists.reaching import Ends
-
-        return Features(origin=Ends(self, "source"), limit=self.limit)
-
-    def targets(self) -> Features:
-        """Return the features that the edges lead to."""
-        from circuitkb.queries.lists.reaching import Ends
-
-        return Features(origin=Ends(self, "target"), limit=self.limit)
-
     def mentions(self) -> tuple[Mention, ...]:
         """Return the names that the value relies on."""
         own = () if self.model is None else (Mention("model", self.model),)

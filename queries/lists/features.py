@@ -1,10 +1,10 @@
-"""Lists of features, and the ways on from them: to weights, circuits, annotations and partners."""
+"""Lists of features."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, where_clause
 from circuitkb.queries.lists.predicates import Predicate, as_predicate
@@ -13,13 +13,6 @@ from circuitkb.schema.definition import node_type
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.properties import Property
-
-if TYPE_CHECKING:
-    from circuitkb.queries.lists.annotations import Annotations
-    from circuitkb.queries.lists.circuits import Circuits
-    from circuitkb.queries.lists.common_ends import CommonEnds
-    from circuitkb.queries.lists.edges import Edges, Sign
-    from circuitkb.queries.lists.paths import Paths
 
 LABEL = (
     "<-[{about}:ANNOTATES WHERE {about}.role IS NULL]-"
@@ -100,9 +93,8 @@ class Features(Criteria):
     >>> curves = Features(model="inceptionv1", layer="mixed3b", label="curve")
     >>> print(curves.to_cypher().text.splitlines()[1])
     WHERE toLower(word.text) CONTAINS toLower($label)
-    >>> curves.inputs(max_rank=5).to_cypher().parameters
-    {'target_label': 'curve', 'target_model': 'inceptionv1', 'target_layer': 'mixed3b',
-     'max_rank': 5, 'limit': 10000}
+    >>> curves.to_cypher().parameters
+    {'label': 'curve', 'model': 'inceptionv1', 'layer': 'mixed3b', 'limit': 10000}
     """
 
     model: str | Predicate | None = None
@@ -134,117 +126,6 @@ class Features(Criteria):
         for part in (self.origin, *self.either, *self.both, *self.without):
             found += part.mentions() if part else ()
         return tuple(found)
-
-    def inputs(
-        self,
-        *,
-        sign: Sign | None = None,
-        top: int | None = None,
-        min_rank: int | None = None,
-        max_rank: int | None = None,
-        **properties: Any,
-    ) -> Edges:
-        """Return the edges into these features; rank 1 is the strongest input of each.
-
-        Parameters
-        ----------
-        sign
-            ``"+"`` or ``"-"``: of the kernel's sum.
-        top
-            How many edges of each feature, strongest first, of those that fulfil the rest.
-        min_rank, max_rank
-            Bounds of the rank among all inputs of the feature.
-        properties
-            Of the weight, with values or predicates.
-        """
-        from circuitkb.queries.lists.edges import Edges
-
-        edges = Edges(
-            target=self, sign=sign, top=top, min_rank=min_rank, max_rank=max_rank, limit=self.limit
-        )
-        return edges.where(**properties)
-
-    def outputs(
-        self,
-        *,
-        sign: Sign | None = None,
-        top: int | None = None,
-        min_rank: int | None = None,
-        max_rank: int | None = None,
-        **properties: Any,
-    ) -> Edges:
-        """Return the edges out of these features; the rank is among the target's inputs.
-
-        ``top`` counts, for each of these features, from its largest ``l1`` on.
-        """
-        from circuitkb.queries.lists.edges import Edges
-
-        edges = Edges(
-            source=self,
-            sign=sign,
-            top=top,
-            per="source",
-            min_rank=min_rank,
-            max_rank=max_rank,
-            limit=self.limit,
-        )
-        return edges.where(**properties)
-
-    def common_inputs(self, *, at_least: int = 2, **edges: Any) -> CommonEnds:
-        """Return the features that feed at least so many of these; ``edges`` as :meth:`inputs`."""
-        from circuitkb.queries.lists.common_ends import CommonEnds
-
-        return CommonEnds(edges=self.inputs(**edges), at_least=at_least, limit=self.limit)
-
-    def common_outputs(self, *, at_least: int = 2, **edges: Any) -> CommonEnds:
-        """Return the features that at least so many of these feed."""
-        from circuitkb.queries.lists.common_ends import CommonEnds
-
-        return CommonEnds(edges=self.outputs(**edges), at_least=at_least, limit=self.limit)
-
-    def paths(
-        self, target: str | FeatureId | Features, *, max_length: int = 2, **edges: Any
-    ) -> Paths:
-        """Return the paths from these features to ``target``, of at most so many weights."""
-        from circuitkb.queries.lists.edges import Edges
-        from circuitkb.queries.lists.paths import Paths
-
-        steps = Edges(**{k: v for k, v in edges.items() if k in Edges.parameters()}).where(
-            **{k: v for k, v in edges.items() if k not in Edges.parameters()}
-        )
-        return Paths(
-            source=self,
-            target=as_features(target),
-            max_length=max_length,
-            edges=steps,
-            limit=self.limit,
-        )
-
-    def circuits(self, *, motif: str | None = None, origin: str | None = None) -> Circuits:
-        """Return the circuits that any of these features takes part in."""
-        from circuitkb.queries.lists.circuits import Circuits
-
-        return Circuits(feature=self, motif=motif, origin=origin, limit=self.limit)
-
-    def annotations(self, **properties: Any) -> Annotations:
-        """Return what is said of these features."""
-        from circuitkb.queries.lists.annotations import Annotations
-
-        own = {k: v for k, v in properties.items() if k in Annotations.parameters()}
-        rest = {k: v for k, v in properties.items() if k not in own}
-        return Annotations(**{"limit": self.limit, **own, "feature": self}).where(**rest)
-
-    def analogous(self, *, max_q: float = 0.05, **properties: Any) -> Features:
-        """Return the features of other models that answer alike, at most ``max_q`` by chance."""
-        from circuitkb.queries.lists.reaching import Partners
-
-        return Features(origin=Partners.analogous(self, max_q, properties), limit=self.limit)
-
-    def transforms(self, by: Any = None, *, max_q: float = 0.05, **properties: Any) -> Features:
-        """Return their partners under a transform, ``mirror("left-right")`` or any."""
-        from circuitkb.queries.lists.reaching import Partners
-
-        return Features(origin=Partners.transformed(self, by, max_q, properties), limit=self.limit)
 
     def __and__(self, other: Features) -> Features:
         return replace(self, both=(*self.both, self._other(other)))

@@ -6,37 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, where_clause
-from circuitkb.queries.lists.features import Features
 from circuitkb.queries.lists.predicates import Predicate
 from circuitkb.queries.lists.statement import Statement
 from circuitkb.schema.definition import node_type
-
-
-@dataclass(frozen=True)
-class Inside:
-    """The features of some models."""
-
-    models: Models
-
-    def lead(self, variable: str, parameters: Parameters) -> str:
-        """Return clauses that bind each feature."""
-        model, layer = parameters.variable("m"), parameters.variable("y")
-        where = where_clause(self.models.matches(model, parameters))
-        return (
-            f"MATCH ({model}:Model)<-[:IN_MODEL]-({layer}:Layer)<-[:IN_LAYER]-({variable}:Feature)"
-            f"\n{where}WITH DISTINCT {variable}\n"
-        )
-
-    def holds(self, variable: str, parameters: Parameters) -> str:
-        """Return the condition that a feature is in one of the models."""
-        model, layer = parameters.variable("m"), parameters.variable("y")
-        where = where_clause(self.models.matches(model, parameters)).strip()
-        pattern = f"({variable})-[:IN_LAYER]->({layer}:Layer)-[:IN_MODEL]->({model}:Model)"
-        return f"EXISTS {{ MATCH {pattern} {where} }}"
-
-    def mentions(self) -> tuple[Mention, ...]:
-        """Return the names that the models rely on."""
-        return self.models.mentions()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +28,6 @@ class Models(Criteria):
     def mentions(self) -> tuple[Mention, ...]:
         """Return the names that the value relies on."""
         return (Mention("model", self.id),) if isinstance(self.id, str) else ()
-
-    def features(self, **conditions: Any) -> Features:
-        """Return their features, all or those that fulfil conditions."""
-        own = {k: v for k, v in conditions.items() if k in Features.parameters()}
-        rest = {k: v for k, v in conditions.items() if k not in own}
-        return Features(**{"limit": self.limit, **own, "origin": Inside(self)}).where(**rest)
 
     def matches(self, model: str, parameters: Parameters) -> list[str]:
         """Return the conditions on the model of this name."""

@@ -54,6 +54,11 @@ class Predicate(ABC):
     Predicates combine with ``&``, ``|`` and ``~``.
     """
 
+    @property
+    def exact(self) -> Any:
+        """The one value that fulfils it; None where others do as well."""
+        return None
+
     @abstractmethod
     def text(self, subject: str, owner: Property, bind: Bind, language: Language = "cypher") -> str:
         """Return the condition on ``subject``, which stands for a value of the property.
@@ -84,6 +89,11 @@ class _Comparison(Predicate):
             raise QueryError(
                 f"{self.operator!r} is no operator.{did_you_mean(self.operator, OPERATORS)}"
             )
+
+    @property
+    def exact(self) -> Any:
+        """The value that it asks for, if it asks for one."""
+        return self.value if self.operator == "=" else None
 
     def text(self, subject: str, owner: Property, bind: Bind, language: Language = "cypher") -> str:
         if self.operator == "in":

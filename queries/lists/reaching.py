@@ -1,21 +1,23 @@
-"""Steps through the graph that lead to features: ends of weights, members, annotated, partners."""
+"""Steps through the graph that lead to features, each an ``Origin`` of a list of them.
+
+They are ends of weights, members of circuits, what is annotated, features of models, partners.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from circuitkb.queries.lists.annotations import Annotations
+from circuitkb.queries.lists.circuits import Circuits
 from circuitkb.queries.lists.conditions import Condition, Mention, Parameters, where_clause
+from circuitkb.queries.lists.edges import Edges
 from circuitkb.queries.lists.features import Features
+from circuitkb.queries.lists.models import Models
 from circuitkb.queries.lists.predicates import as_predicate, at_most
 from circuitkb.schema.definition import relation_type
 from circuitkb.schema.errors import QueryError
-
-if TYPE_CHECKING:
-    from circuitkb.queries.lists.annotations import Annotations
-    from circuitkb.queries.lists.circuits import Circuits
-    from circuitkb.queries.lists.edges import Edges
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,33 @@ class Ends:
         if self.end == "source":
             return variable, weight, parameters.variable("t")
         return parameters.variable("s"), weight, variable
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The features of some models."""
+
+    models: Models
+
+    def lead(self, variable: str, parameters: Parameters) -> str:
+        """Return clauses that bind each feature."""
+        model, layer = parameters.variable("m"), parameters.variable("y")
+        where = where_clause(self.models.matches(model, parameters))
+        return (
+            f"MATCH ({model}:Model)<-[:IN_MODEL]-({layer}:Layer)<-[:IN_LAYER]-({variable}:Feature)"
+            f"\n{where}WITH DISTINCT {variable}\n"
+        )
+
+    def holds(self, variable: str, parameters: Parameters) -> str:
+        """Return the condition that a feature is in one of the models."""
+        model, layer = parameters.variable("m"), parameters.variable("y")
+        where = where_clause(self.models.matches(model, parameters)).strip()
+        pattern = f"({variable})-[:IN_LAYER]->({layer}:Layer)-[:IN_MODEL]->({model}:Model)"
+        return f"EXISTS {{ MATCH {pattern} {where} }}"
+
+    def mentions(self) -> tuple[Mention, ...]:
+        """Return the names that the models rely on."""
+        return self.models.mentions()
 
 
 @dataclass(frozen=True)

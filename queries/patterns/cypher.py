@@ -14,7 +14,13 @@ from circuitkb.queries.patterns.pattern import Pattern
 
 
 def statement(pattern: Pattern) -> Statement:
-    """Return the text and its parameters."""
+    """Return the text and its parameters, over the weights that the graph keeps.
+
+    Examples
+    --------
+    >>> print(statement(Pattern("a +> u <+ b")).text.splitlines()[0])
+    MATCH (n_a:Feature)-[w:WEIGHT]->(n_u:Feature)
+    """
     parameters = Parameters()
     scope = _Scope(pattern, parameters, "")
     clauses = scope.clauses(outermost=True)

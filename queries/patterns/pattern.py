@@ -15,7 +15,6 @@ from circuitkb.queries.lists.edges import Edges
 from circuitkb.queries.lists.features import Features
 from circuitkb.queries.lists.predicates import as_predicate, at_most
 from circuitkb.queries.lists.reaching import transform_properties
-from circuitkb.queries.lists.statement import Statement
 from circuitkb.queries.patterns.language import Parsed, Step, parse
 from circuitkb.schema.definition import did_you_mean, relation_type
 from circuitkb.schema.errors import QueryError
@@ -66,8 +65,8 @@ class Pattern:
     >>> from circuitkb.queries.lists.predicates import near
     >>> oriented = feature(orientation=near(45, 15))
     >>> pattern = Pattern("a +> u <+ b; not a -> b", edges=edge(max_rank=8), a=oriented)
-    >>> print(pattern.to_cypher().text.splitlines()[0])
-    MATCH (n_a:Feature)-[w:WEIGHT]->(n_u:Feature)
+    >>> pattern.columns
+    ('a', 'u', 'b', 'rank_a_u', 'rank_b_u')
     >>> Pattern("a -> u", x=Features())
     Traceback (most recent call last):
     circuitkb.schema.errors.QueryError: The pattern 'a -> u' has no feature 'x'. Known: a, u.
@@ -165,12 +164,6 @@ class Pattern:
             raise QueryError(f"at_least is {at_least!r}: it is a number of models from 1.")
         return self._with(counterparts=Counterparts(by, at_least, max_q))
 
-    def to_cypher(self) -> Statement:
-        """Return the text and its parameters, over the weights that the graph keeps."""
-        from circuitkb.queries.patterns.cypher import statement
-
-        return statement(self)
-
     def feature(self, name: str) -> Features:
         """Return what the feature of this name must be."""
         return dict(self.features)[name]
@@ -197,8 +190,7 @@ def edge(**conditions: Any) -> Edges:
     >>> edge(max_rank=5, positive=above(0.1)).max_rank
     5
     """
-    own = {k: v for k, v in conditions.items() if k in Edges.parameters()}
-    return Edges(**own).where(**{k: v for k, v in conditions.items() if k not in own})
+    return Edges.of(**conditions)
 
 
 def feature(id: Any = None, **conditions: Any) -> Features:
@@ -210,9 +202,7 @@ def feature(id: Any = None, **conditions: Any) -> Features:
     >>> feature(model="efficientnet_lite0", orientation=near(45, 15)).model
     'efficientnet_lite0'
     """
-    own = {k: v for k, v in conditions.items() if k in Features.parameters()}
-    rest = {k: v for k, v in conditions.items() if k not in own}
-    return Features(id=id, **own).where(**rest)
+    return Features.of(id=id, **conditions)
 
 
 def on_analogy(max_q: float) -> tuple[Condition, ...]:

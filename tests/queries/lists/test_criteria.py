@@ -52,7 +52,7 @@ def edge(weight: dict[str, Any]) -> tuple[Any, ...]:
 
 def test_inputs_of_chosen_features_are_their_edges_by_target_then_rank(stored: Any) -> None:
     graph, store = stored
-    got = run(store, Features(model="alpha", label="dog").inputs(max_rank=2))
+    got = run(store, Edges(target=Features(model="alpha", label="dog"), max_rank=2))
     chosen = {
         item["feature"]
         for item in graph.labels
@@ -219,5 +219,5 @@ def test_values_that_cannot_be_meant_are_refused_at_once(make: Any, error: Any) 
 def test_narrowing_a_list_leaves_the_first_one_as_it_was() -> None:
     features = Features(model="m")
     before = features.to_cypher()
-    features.where("unit", "=", 1).inputs(max_rank=1)
+    features.where("unit", "=", 1).limited(3)
     assert features.to_cypher() == before

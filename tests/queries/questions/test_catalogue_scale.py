@@ -135,7 +135,7 @@ def test_a_question_is_answered_in_time_among_thousands_of_circuits(
 
 @pytest.mark.parametrize(
     "wanted",
-    [Models(), Features(), Edges(), Circuits(), Features(label="curve").circuits()],
+    [Models(), Features(), Edges(), Circuits(), Circuits(feature=Features(label="curve"))],
     ids=lambda wanted: type(wanted).__name__,
 )
 def test_a_list_is_answered_in_time_among_thousands_of_circuits(store: Store, wanted: Any) -> None:
