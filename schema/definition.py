@@ -6,10 +6,15 @@ queries their list of allowed names, so these cannot drift apart.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+
 from circuitkb.schema.errors import SchemaError
-from circuitkb.schema.node_types import NODES
+from circuitkb.schema.node_types import BUILT_IN
 from circuitkb.schema.properties import NodeType, Property, PropertyType, RelationType, did_you_mean
-from circuitkb.schema.relation_types import RELATIONS
+from circuitkb.schema.registry import PluginWarning, Registry
+from circuitkb.schema.relation_types import BUILT_IN_RELATIONS
 
 __all__ = [
     "FORMAT_VERSION",
@@ -26,6 +31,38 @@ __all__ = [
 
 FORMAT_VERSION = 2
 """Version of the graph's format; a store written under another one is refused."""
+
+ADDED: Registry[NodeType] = Registry("circuitkb.node_types", "node type", NodeType, {})
+"""Kinds of nodes that other packages add."""
+
+
+def _nodes() -> Iterator[NodeType]:
+    """Yield ours, and those of other packages whose label nobody has."""
+    yield from BUILT_IN
+    ours = {item.label for item in BUILT_IN}
+    others: set[str] = set()
+    for item in ADDED:
+        if item.label in ours | others:
+            whose = "circuitkb and another package" if item.label in ours else "two packages"
+            text = f"The node type {item.label!r} is of {whose}: the first of them counts."
+            warnings.warn(text, PluginWarning, stacklevel=2)
+        else:
+            others.add(item.label)
+            yield item
+
+
+def _relations(nodes: tuple[NodeType, ...]) -> Iterator[RelationType]:
+    """Yield ours, with the ends that kinds of nodes add, then those that come with them."""
+    found = {item.name: item for item in BUILT_IN_RELATIONS}
+    for item in (relation for node in nodes for relation in node.relations):
+        known = found.get(item.name, replace(item, endpoints=()))
+        ends = tuple(dict.fromkeys(known.endpoints + item.endpoints))
+        found[item.name] = replace(known, endpoints=ends)
+    yield from found.values()
+
+
+NODES = tuple(_nodes())
+RELATIONS = tuple(_relations(NODES))
 
 _NODES = {item.label: item for item in NODES}
 _RELATIONS = {item.name: item for item in RELATIONS}

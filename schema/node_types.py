@@ -1,10 +1,10 @@
-"""The kinds of nodes of the graph."""
+"""The kinds of nodes of the graph that circuitkb itself has; other packages may add more."""
 
 from __future__ import annotations
 
 from circuitkb.schema.properties import NodeType, given, identity
 
-NODES: tuple[NodeType, ...] = (
+BUILT_IN: tuple[NodeType, ...] = (
     NodeType(
         "Model",
         "A network with one set of weights, or the published part of one.",

@@ -29,11 +29,30 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class NodeType:
-    """A kind of node; ``properties`` starts with ``id``, which is unique."""
+    """A kind of node.
+
+    Attributes
+    ----------
+    label, description
+        Its name, and what it is.
+    properties
+        What it says about itself; the first is ``id``, which is unique.
+    relations
+        Relations that come with it. One whose name is there already adds ends to that one.
+    """
 
     label: str
     description: str
     properties: tuple[Property, ...]
+    relations: tuple[RelationType, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [item.name for item in self.properties]
+        for name in (self.label, *names):
+            if not (name.isascii() and name.isidentifier()):
+                raise SchemaError(f"{name!r} is no name for a kind of node or a property.")
+        if names[:1] != ["id"] or len(set(names)) < len(names):
+            raise SchemaError(f"{self.label}: properties start with 'id', and each stands once.")
 
     def property(self, name: str) -> Property:
         """Return the property called ``name``; raises :class:`SchemaError` with near matches."""

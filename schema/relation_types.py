@@ -23,7 +23,7 @@ _WEIGHT = (
     given("flag", "string", "a known defect of a published kernel"),
 )
 
-RELATIONS: tuple[RelationType, ...] = (
+BUILT_IN_RELATIONS: tuple[RelationType, ...] = (
     RelationType("IN_LAYER", "A feature lives in a layer.", (("Feature", "Layer"),)),
     RelationType("IN_MODEL", "A layer belongs to a model.", (("Layer", "Model"),)),
     RelationType(

@@ -1,4 +1,4 @@
-"""``circuitkb models``, ``features``, ``edges``, ``circuits`` and ``show``."""
+"""``circuitkb models``, ``features``, ``edges``, ``circuits``, ``list`` and ``show``."""
 
 from __future__ import annotations
 
@@ -82,6 +82,17 @@ def register(app: typer.Typer) -> None:
             "circuitkb circuits --motif union",
             "circuitkb circuits --feature inceptionv1/mixed4b:418 --format json",
             "circuitkb circuits --origin published",
+        ),
+    )
+    add(
+        app,
+        nodes,
+        name="list",
+        panel=_PANEL,
+        examples=(
+            "circuitkb list Trial",
+            "circuitkb list Evidence --where 'kind=union' --where 'q <= 0.05'",
+            "circuitkb list Annotation --where 'text contains dog' --format json",
         ),
     )
     add(
@@ -226,10 +237,44 @@ def circuits(
     print_result(result, format_, wide=wide, hidden=HIDDEN["circuits"], records=records)
 
 
+def nodes(
+    label: Annotated[
+        str, typer.Argument(metavar="LABEL", help="A kind of node, as circuitkb schema lists them.")
+    ],
+    model: Model = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Only nodes of which this is true: a property, an operator (= <> < <= > >= in "
+            "contains, starts with, ends with) and a value. May be repeated; all must hold.",
+        ),
+    ] = None,
+    limit: Limit = None,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """List the nodes of any kind of the schema, by id, with all their properties."""
+    import circuitkb as ckb
+    from circuitkb.queries.lists.written import written
+
+    check_format(format_)
+    with ckb.open(kb, create=False) as base:
+        rows = base.nodes(label, limit=format_.limit(limit))
+        for text in where or ():
+            rows = rows.where(*written(text, rows.criteria.owner))
+        if model is not None:
+            rows = rows.where("id" if label == "Model" else "model", "=", model)
+        result = rows.run()
+    print_result(result, format_, wide=wide, hidden=())
+
+
 def show(
     id_: Annotated[
         str,
-        typer.Argument(metavar="ID", help="A feature, a layer, a model or a circuit."),
+        typer.Argument(metavar="ID", help="A feature, a layer, a model, a circuit, or any node."),
     ],
     format_: Annotated[
         CardFormat,

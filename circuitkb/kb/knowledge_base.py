@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from circuitkb.kb.find import Basis
     from circuitkb.loaders.sources.pixels import Level
     from circuitkb.motifs.union import Union
-    from circuitkb.results.cards import Card
+    from circuitkb.results.card import Card
     from circuitkb.results.reports import FindReport, Kernel, LoadReport, MatchReport, ObserveReport
     from circuitkb.schema.responses import Responses
 
@@ -274,7 +274,7 @@ class KnowledgeBase(Listing, Annotating, Moving):
         return circuit_records(self.store, rows.run())
 
     def show(self, id: str | FeatureId) -> Card:
-        """Return what is known of a feature, a layer, a model or a circuit.
+        """Return what is known of a feature, a layer, a model, a circuit, or a node of any kind.
 
         Raises
         ------

@@ -43,7 +43,7 @@ class Nodes(Criteria):
     @classmethod
     def parameters(cls) -> set[str]:
         """Return what the list takes by name beside properties."""
-        return {"limit"}
+        return set()
 
     def mentions(self) -> tuple[Mention, ...]:
         """Return the names that the value relies on."""

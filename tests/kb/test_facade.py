@@ -296,7 +296,7 @@ def test_model_and_layer_have_cards(published: ckb.KnowledgeBase) -> None:
         ("inceptionv1/mixed4", "Did you mean .*'mixed4b'"),
         ("inceptionv2/mixed4b:3", "No model 'inceptionv2'"),
         ("inceptionv1.dog-head", "Did you mean 'inceptionv1.dog-head-union'"),
-        ("", "No feature, layer, model or circuit ''"),
+        ("", "Nothing here has the id ''"),
     ],
 )
 def test_a_card_of_nothing_is_an_error_with_near_matches(

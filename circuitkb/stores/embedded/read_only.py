@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.tables import Relations
-from circuitkb.stores.embedded.engine import empty_graph, open_for_reading
+from circuitkb.stores.embedded.engine import empty_graph, fault_of, open_for_reading
 from circuitkb.stores.embedded.records import listed_numbers, records
 from circuitkb.stores.querying.values import Record
 from circuitkb.stores.stored_graph import model_property
@@ -43,8 +43,13 @@ class ReadOnlyGraph:
         self._directory.cleanup()
 
     def select(self, sql: str, **parameters: Any) -> Iterator[Record]:
-        """Give the rows of an SQL text of ours."""
-        return self._stream("sql", sql, parameters)
+        """Give the rows of an SQL text of ours; none where the graph has no such type yet."""
+        try:
+            yield from self._stream("sql", sql, parameters)
+        except Exception as error:
+            # A kind of node that was added after the graph was made: a write declares it.
+            if "SchemaException" not in fault_of(error).kinds:
+                raise
 
     def match(self, cypher: str, **parameters: Any) -> Iterator[Record]:
         """Give the rows of a Cypher text of ours."""
@@ -121,7 +126,7 @@ class ReadOnlyGraph:
 
     def count(self, sql: str) -> int:
         """Return the number that an SQL text of ours gives as ``n``; a sum of nothing is 0."""
-        return int(next(self.select(sql))["n"] or 0)
+        return int(next(self.select(sql), {"n": 0})["n"] or 0)
 
     def records(self, numbers: Iterable[str]) -> dict[str, Record]:
         """Return the properties of nodes and relations by the engine's numbers, as ``#1:0``."""
