@@ -12,7 +12,8 @@ has an example for each table.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
@@ -21,6 +22,10 @@ from circuitkb.schema.errors import CircuitKBError, PluginError
 from circuitkb.schema.near_matches import did_you_mean
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+_SAID_ELSEWHERE = (CircuitKBError, OSError, MemoryError)
+"""Errors that say by themselves what is wrong: with what was given, or with the machine."""
 
 
 class PluginWarning(UserWarning):
@@ -109,11 +114,54 @@ class Registry(Generic[T]):
             try:
                 value = self.get(name)
             except PluginError as error:
-                if name not in self._told:
-                    self._told.add(name)
-                    warnings.warn(str(error), PluginWarning, stacklevel=2)
+                self._tell(name, error)
                 continue
             yield value
+
+    def ask(self, question: Callable[[T], R]) -> Iterator[tuple[T, R]]:
+        """Ask every value that works; one that fails at it is passed over, as by iterating.
+
+        A :class:`CircuitKBError` is an answer too, and is raised.
+        """
+        for name in self.names:
+            try:
+                value = self.get(name)
+                with self.running(name):
+                    answer = question(value)
+            except PluginError as error:
+                self._tell(name, error)
+                continue
+            yield value, answer
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """Let what another package's code raises here say whose it is.
+
+        Raises
+        ------
+        PluginError
+            For an error that is no :class:`CircuitKBError`, none of the machine's, and not ours.
+        """
+        try:
+            yield
+        except Exception as error:
+            point = self._points[name][0]
+            if point.dist is None or isinstance(error, _SAID_ELSEWHERE):
+                raise
+            raise PluginError(f"{self._whose(point)} fails: {_said(error)}") from error
+
+    def guarded(self, name: str, items: Iterator[R]) -> Iterator[R]:
+        """Give what comes from another package's code; see :meth:`running`."""
+        with self.running(name):
+            yield from items
+
+    def _tell(self, name: str, error: PluginError) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            warnings.warn(str(error), PluginWarning, stacklevel=3)
+
+    def _whose(self, point: EntryPoint) -> str:
+        return f"The {self.what} {point.name!r} of {_package(point)}"
 
     def _load(self, name: str) -> T:
         point, *others = self._points[name]
@@ -124,12 +172,11 @@ class Registry(Generic[T]):
             raise PluginError(
                 f"The {self.what} {name!r} is taken twice: by {places}. Uninstall one of them."
             )
-        whose = f"The {self.what} {name!r} of {_package(point)}"
+        whose = self._whose(point)
         try:
             value = point.load()
         except Exception as error:  # whatever another package's code may raise
-            said = str(error).strip().partition("\n")[0]
-            raise PluginError(f"{whose} cannot be used: {type(error).__name__}: {said}") from error
+            raise PluginError(f"{whose} cannot be used: {_said(error)}") from error
         if not isinstance(value, self.kind):
             raise PluginError(
                 f"{whose} cannot be used: {point.value} is no {self.kind.__name__} but a "
@@ -137,6 +184,11 @@ class Registry(Generic[T]):
             )
         found: T = value
         return found
+
+
+def _said(error: Exception) -> str:
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}"
 
 
 def _package(point: EntryPoint) -> str:

@@ -24,8 +24,9 @@ from typing import Any
 from urllib.parse import quote
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels, missing, model_of
-from circuitkb.loaders.annotation_formats.lines import Defaults, Line, OpenedFile, Record
-from circuitkb.loaders.annotation_formats.neuronpedia import SITE
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
+from circuitkb.loaders.annotation_formats.neuronpedia import SITE, is_whole_graph
 from circuitkb.loaders.annotation_formats.strict_json import JsonError, read_document, read_json
 from circuitkb.schema.errors import AnnotationFileError
 from circuitkb.schema.ids import slugify
@@ -55,7 +56,7 @@ class _Graph:
     """Features whose nodes carry a label of their own, and that label."""
 
 
-def read_subgraph(path: Path, defaults: Defaults) -> OpenedFile:
+def read_subgraph(path: Path, defaults: Defaults) -> Iterator[Line]:
     """Open a graph or subgraph; ``defaults`` must name the author, whom these files leave out.
 
     Raises
@@ -94,7 +95,7 @@ def read_subgraph(path: Path, defaults: Defaults) -> OpenedFile:
                 told.add(key)
                 yield Line(number, record)
 
-    return OpenedFile("neuronpedia-subgraph", lines())
+    return lines()
 
 
 def _lists(path: Path, state: Mapping[str, Any], name: str) -> list[Any]:
@@ -305,3 +306,18 @@ def _address(metadata: Record) -> str:
     scan = metadata.get("scan") or metadata.get("modelId") or ""
     slug = metadata.get("slug") or ""
     return f"{SITE}/{quote(str(scan), safe='')}/graph?slug={quote(str(slug), safe='')}"
+
+
+def _recognise(head: FileHead) -> bool:
+    if is_whole_graph(head):
+        return True
+    explained = head.has("modelId", "description", "index")
+    return (head.has("qParams") or head.has("metadata")) and not explained
+
+
+FORMAT = AnnotationFormat(
+    "neuronpedia-subgraph",
+    "attribution graphs: supernodes and labels of nodes",
+    _recognise,
+    read_subgraph,
+)

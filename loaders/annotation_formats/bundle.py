@@ -18,12 +18,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat
 from circuitkb.loaders.annotation_formats.json_lines import read_json_lines
 from circuitkb.loaders.annotation_formats.lines import Defaults, Line
 from circuitkb.loaders.annotation_formats.strict_json import JsonError, read_json
 from circuitkb.schema.errors import AnnotationFileError
 
-FORMAT = "circuitkb.bundle/1"
+BUNDLE = "circuitkb.bundle/1"
 """Version of the layout of a bundle, in its provenance."""
 
 RECORDS, PROVENANCE, LICENSES = "records.jsonl", "PROVENANCE.json", "LICENSES.json"
@@ -229,6 +230,14 @@ def _check_provenance(path: Path, data: bytes) -> None:
     except (UnicodeDecodeError, JsonError):
         _refuse(path, f"{PROVENANCE} is no JSON")
     given = found.get("format") if isinstance(found, dict) else None
-    if given != FORMAT:
+    if given != BUNDLE:
         shown = json.dumps(given)[:100]
-        _refuse(path, f"{PROVENANCE} says that its format is {shown}, and {FORMAT} is read here")
+        _refuse(path, f"{PROVENANCE} says that its format is {shown}, and {BUNDLE} is read here")
+
+
+FORMAT = AnnotationFormat(
+    "bundle",
+    "a zip file that `annotate export` wrote, of records and their checksums",
+    lambda head: head.is_zip,
+    read_bundle,
+)

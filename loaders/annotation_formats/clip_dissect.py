@@ -6,18 +6,20 @@ units count from 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels, author_of, model_of
-from circuitkb.loaders.annotation_formats.lines import Defaults, OpenedFile, Record
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
 from circuitkb.loaders.annotation_formats.table import Row, RowError, number_of, open_table, unit_of
 from circuitkb.schema.errors import AnnotationFileError
 
 COLUMNS = ("layer", "unit", "description", "similarity")
 
 
-def read_clip_dissect(path: Path, defaults: Defaults) -> OpenedFile:
+def read_clip_dissect(path: Path, defaults: Defaults) -> Iterator[Line]:
     """Open a table of CLIP-Dissect; ``defaults`` must name the model."""
     table = open_table(path, COLUMNS)
     if absent := [name for name in COLUMNS if name not in table.columns]:
@@ -25,9 +27,7 @@ def read_clip_dissect(path: Path, defaults: Defaults) -> OpenedFile:
             f"{path} is no table of CLIP-Dissect: it lacks the column {absent[0]!r}."
         )
     model = model_of(path, defaults)
-    return OpenedFile(
-        "clip-dissect", table.lines(partial(_record, FileLabels(path, defaults), model))
-    )
+    return table.lines(partial(_record, FileLabels(path, defaults), model))
 
 
 def _record(labels: FileLabels, model: str, row: Row) -> Record:
@@ -43,3 +43,15 @@ def _record(labels: FileLabels, model: str, row: Row) -> Record:
     )
     similarity = number_of("similarity", row["similarity"])
     return record | {"scores": [{"name": "similarity", "value": similarity}]}
+
+
+def _recognise(head: FileHead) -> bool:
+    return set(COLUMNS) in head.headers
+
+
+FORMAT = AnnotationFormat(
+    "clip-dissect",
+    "tables of CLIP-Dissect: layer,unit,description,similarity",
+    _recognise,
+    read_clip_dissect,
+)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels, missing, model_of
-from circuitkb.loaders.annotation_formats.lines import Defaults, Line, OpenedFile, Record
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
 from circuitkb.loaders.annotation_formats.strict_json import read_document
 from circuitkb.loaders.annotation_formats.table import Row, RowError, open_table, unit_of
 from circuitkb.schema.errors import AnnotationFileError
@@ -24,7 +25,7 @@ MODEL = "inceptionv1"
 _LAYER = re.compile(r"conv2d[0-2]|mixed[345][a-e]")
 
 
-def read_distill(path: Path, defaults: Defaults) -> OpenedFile:
+def read_distill(path: Path, defaults: Defaults) -> Iterator[Line]:
     """Open a label list of the articles, as JSON of one layer or as CSV of all.
 
     The authors are those of the article, unless ``defaults`` names another author: then the file
@@ -38,17 +39,17 @@ def read_distill(path: Path, defaults: Defaults) -> OpenedFile:
     with path.open("rb") as stream:
         head = stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"["):
-        return OpenedFile("distill", iter(list(_families(path, defaults))))
+        return iter(list(_families(path, defaults)))
     table = open_table(path, COLUMNS)
     if set(table.columns) != set(COLUMNS):
         raise AnnotationFileError(
             f"{path} is no label list of Distill: a JSON list of families, or a CSV file with "
             f"the columns {','.join(COLUMNS)}."
         )
-    return OpenedFile("distill", table.lines(partial(_row_record, FileLabels(path, defaults))))
+    return table.lines(partial(_row_record, FileLabels(path, defaults)))
 
 
-def is_published_list(path: Path) -> bool:
+def _is_published_list(path: Path) -> bool:
     """Tell whether the first row of a table is a label that the articles published.
 
     The header alone does not say so: anybody's spreadsheet may have these four columns.
@@ -166,3 +167,15 @@ def _published_rows() -> frozenset[tuple[str, str, str]]:
     place = resources.files("circuitkb.loaders.published") / "resources" / MODEL / "labels.csv"
     rows = csv.DictReader(place.read_text(encoding="utf-8").splitlines())
     return frozenset((row["layer"], row["unit"], row["label"]) for row in rows)
+
+
+def _recognise(head: FileHead) -> bool:
+    if head.is_list:
+        explained = head.names("modelId", "description")
+        return head.names("units", "name") and not explained
+    return set(COLUMNS) in head.headers and _is_published_list(head.path)
+
+
+FORMAT = AnnotationFormat(
+    "distill", "label lists of the Distill Circuits thread", _recognise, read_distill
+)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
-from circuitkb.loaders.annotation_formats.lines import Line
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line
 from circuitkb.loaders.annotation_formats.strict_json import JsonError, read_json, reason_of
 
 MOST_LINE = 2**20
@@ -54,3 +55,17 @@ def _line(number: int, data: bytes) -> Line:
     if not isinstance(value, dict):
         return Line(number, None, "a record is a JSON object, and this is none")
     return Line(number, value)
+
+
+def _recognise(head: FileHead) -> bool:
+    return any(head.has(key) for key in ("schema", "kind", "target"))
+
+
+def _read(path: Path, defaults: Defaults) -> Iterator[Line]:
+    del defaults  # every record says all of it
+    return read_json_lines(path)
+
+
+FORMAT = AnnotationFormat(
+    "jsonl", "our own: JSON Lines, one record a line", _recognise, _read, (".jsonl",)
+)

@@ -7,11 +7,13 @@ from 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels, author_of, model_of
-from circuitkb.loaders.annotation_formats.lines import Defaults, OpenedFile, Record
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
 from circuitkb.loaders.annotation_formats.table import Row, RowError, open_table, unit_of
 from circuitkb.schema.errors import AnnotationFileError
 
@@ -19,7 +21,7 @@ PLACE = ("layer", "unit")
 DESCRIBED, SUMMARISED = "description", "summary"
 
 
-def read_milan(path: Path, defaults: Defaults) -> OpenedFile:
+def read_milan(path: Path, defaults: Defaults) -> Iterator[Line]:
     """Open a table of MILAN or MILANNOTATIONS; ``defaults`` must name the model."""
     table = open_table(path, (*PLACE, DESCRIBED, SUMMARISED))
     texts = [name for name in (DESCRIBED, SUMMARISED) if name in table.columns]
@@ -28,9 +30,7 @@ def read_milan(path: Path, defaults: Defaults) -> OpenedFile:
         lacking = absent[0] if absent else f"{DESCRIBED}' or '{SUMMARISED}"
         raise AnnotationFileError(f"{path} is no table of MILAN: it lacks the column '{lacking}'.")
     model = model_of(path, defaults)
-    return OpenedFile(
-        "milan", table.lines(partial(_record, FileLabels(path, defaults), model, texts[0]))
-    )
+    return table.lines(partial(_record, FileLabels(path, defaults), model, texts[0]))
 
 
 def _record(labels: FileLabels, model: str, column: str, row: Row) -> Record:
@@ -46,3 +46,12 @@ def _record(labels: FileLabels, model: str, column: str, row: Row) -> Record:
         author=author_of(labels.defaults, by),
         method="crowd" if crowd else "milan",
     )
+
+
+def _recognise(head: FileHead) -> bool:
+    return any({*PLACE, column} in head.headers for column in (DESCRIBED, SUMMARISED))
+
+
+FORMAT = AnnotationFormat(
+    "milan", "tables of MILAN: layer,unit,description, or summary", _recognise, read_milan
+)

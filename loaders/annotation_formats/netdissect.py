@@ -7,18 +7,20 @@ count units from 1: ``'unit': (unit + 1)`` in ``src/makeresult.py`` and ``featur
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels, author_of, layer_of, model_of
-from circuitkb.loaders.annotation_formats.lines import Defaults, OpenedFile, Record
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
 from circuitkb.loaders.annotation_formats.table import Row, RowError, number_of, open_table, unit_of
 from circuitkb.schema.errors import AnnotationFileError
 
 COLUMNS = ("unit", "category", "label", "score")
 
 
-def read_netdissect(path: Path, defaults: Defaults) -> OpenedFile:
+def read_netdissect(path: Path, defaults: Defaults) -> Iterator[Line]:
     """Open a table of Network Dissection; ``defaults`` must name model and layer."""
     table = open_table(path, COLUMNS)
     if absent := [name for name in COLUMNS if name not in table.columns]:
@@ -27,9 +29,7 @@ def read_netdissect(path: Path, defaults: Defaults) -> OpenedFile:
         )
     place = {"model": model_of(path, defaults), "layer": layer_of(path, defaults)}
     base = 1 if defaults.unit_base is None else defaults.unit_base
-    return OpenedFile(
-        "netdissect", table.lines(partial(_record, FileLabels(path, defaults), place, base))
-    )
+    return table.lines(partial(_record, FileLabels(path, defaults), place, base))
 
 
 def _record(labels: FileLabels, place: Record, base: int, row: Row) -> Record:
@@ -47,3 +47,15 @@ def _record(labels: FileLabels, place: Record, base: int, row: Row) -> Record:
         vocabulary="broden",
     )
     return record | {"scores": [score]}
+
+
+def _recognise(head: FileHead) -> bool:
+    return any(columns.issuperset(COLUMNS) for columns in head.headers)
+
+
+FORMAT = AnnotationFormat(
+    "netdissect",
+    "tables of NetDissect: unit,category,label,score; units from 1",
+    _recognise,
+    read_netdissect,
+)

@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
 from circuitkb.loaders.annotation_formats.json_lines import read_json_lines
-from circuitkb.loaders.annotation_formats.lines import Defaults, Line, OpenedFile, Record
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
 from circuitkb.loaders.annotation_formats.strict_json import read_document
 from circuitkb.schema.errors import AnnotationFileError, IdError
 from circuitkb.schema.ids import check_slug
@@ -32,14 +33,12 @@ class RowProblem(ValueError):
     """A row that no record can be made of; the message says why."""
 
 
-def read_explanations(path: Path, defaults: Defaults) -> OpenedFile:
+def read_explanations(path: Path, defaults: Defaults) -> Iterator[Line]:
     """Open explanations of Neuronpedia, as JSON Lines or as one JSON list."""
     with path.open("rb") as stream:
         head = stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     rows = _listed(path) if head.startswith(b"[") else read_json_lines(path)
-    return OpenedFile(
-        "neuronpedia-explanations", map(partial(_line, FileLabels(path, defaults)), rows)
-    )
+    return map(partial(_line, FileLabels(path, defaults)), rows)
 
 
 def _listed(path: Path) -> Iterator[Line]:
@@ -185,3 +184,23 @@ def _scores(row: Record) -> list[Record]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _recognise(head: FileHead) -> bool:
+    if head.is_list:
+        return head.names("modelId", "description")
+    return head.has("modelId", "description", "index") and not is_whole_graph(head)
+
+
+def is_whole_graph(head: FileHead) -> bool:
+    """Return whether a file begins as an attribution graph with its nodes."""
+    with_nodes = head.has("qParams", "nodes") or head.has("metadata", "nodes")
+    return with_nodes or head.has("supernodes")
+
+
+FORMAT = AnnotationFormat(
+    "neuronpedia-explanations",
+    "explanations that Neuronpedia exports",
+    _recognise,
+    read_explanations,
+)

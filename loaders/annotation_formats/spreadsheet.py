@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from circuitkb.loaders.annotation_formats.defaults import (
     missing,
     source_of,
 )
-from circuitkb.loaders.annotation_formats.lines import Defaults, OpenedFile, Record
+from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
 from circuitkb.loaders.annotation_formats.strict_json import JsonError, read_json
 from circuitkb.loaders.annotation_formats.table import (
     Row,
@@ -61,7 +62,7 @@ _FORMULA = re.compile(r"[\t\r]*[=+\-@]")
 _NUMBER = re.compile(r"[+-]?+(\d++(\.\d*+)?+|\.\d++)([eE][+-]?+\d++)?+\s*+")
 
 
-def read_spreadsheet(path: Path, defaults: Defaults) -> OpenedFile:
+def read_spreadsheet(path: Path, defaults: Defaults) -> Iterator[Line]:
     """Open a table of annotations.
 
     Parameters
@@ -89,7 +90,7 @@ def read_spreadsheet(path: Path, defaults: Defaults) -> OpenedFile:
         if defaults.unit_base is None:
             missing(path, "whether its first unit is 0 or 1", "--unit-base 0 or --unit-base 1")
     fixed = {"source": source_of(path, defaults)["uri"], "created": created_of(path, defaults)}
-    return OpenedFile("csv", table.lines(partial(_record, defaults, fixed)))
+    return table.lines(partial(_record, defaults, fixed))
 
 
 def _check_columns(table: Table) -> None:
@@ -280,3 +281,16 @@ def _ext(cells: Row) -> Record:
         if name.startswith("ext."):
             ext[name.removeprefix("ext.")] = cell
     return ext
+
+
+def _recognise(head: FileHead) -> bool:
+    return any(len(columns.intersection(COLUMNS)) >= 2 for columns in head.headers)
+
+
+FORMAT = AnnotationFormat(
+    "csv",
+    "a spreadsheet: columns target and label, or unit, author and more",
+    _recognise,
+    read_spreadsheet,
+    (".csv", ".tsv"),
+)

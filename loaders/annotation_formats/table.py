@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from circuitkb.loaders.annotation_formats.format import DELIMITERS
 from circuitkb.loaders.annotation_formats.json_lines import MOST_LINE, skip_line
 from circuitkb.loaders.annotation_formats.lines import Line, Record
 from circuitkb.schema.errors import AnnotationFileError
 
-DELIMITERS = (",", ";", "\t")
 MOST_COLUMNS = 10_000
 """Columns that a table may have."""
 

@@ -62,7 +62,7 @@ def test_the_help_of_import_names_every_format() -> None:
         p for p in group.commands["annotate"].commands["import"].params if p.name == "format_"
     )
     named = option.help.partition(": ")[2].rstrip(".").split(", ")
-    assert sorted(named) == sorted(FORMATS)
+    assert sorted(named) == sorted(FORMATS.names)
 
 
 def test_a_spreadsheet_comes_in_and_again_changes_nothing(program: Program) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 
 from circuitkb.annotations.sharing.stored_records import Record, Selection, StoredRecord
 from circuitkb.loaders.annotation_formats.bundle import (
+    BUNDLE,
     CHECKSUMS,
-    FORMAT,
     LICENSES,
     PROVENANCE,
     README,
@@ -133,7 +133,7 @@ def _licenses(contents: _Contents) -> list[dict[str, Any]]:
 
 def _provenance(store: Store, selection: Selection, contents: _Contents) -> dict[str, Any]:
     return {
-        "format": FORMAT,
+        "format": BUNDLE,
         "tool": f"circuitkb {version('circuitkb')}",
         "created": contents.created,
         "records": contents.records,

@@ -83,7 +83,7 @@ def write_csv(file: Path, records: Iterator[StoredRecord]) -> int:
 
 def _read_otherwise(file: Path, written: bytes) -> int:
     lost = 0
-    for index, line in enumerate(read_spreadsheet(file, Defaults()).lines):
+    for index, line in enumerate(read_spreadsheet(file, Defaults())):
         expected = written[index * _DIGEST : (index + 1) * _DIGEST]
         text = "" if line.record is None else canonical_json(canonical_record(line.record))
         lost += _digest(text) != expected

@@ -70,7 +70,7 @@ def test_every_sample_is_recognised_by_what_it_says(tmp_path: Path) -> None:
         renamed.write_bytes((SAMPLES / name).read_bytes())
         said = Defaults(**SAID.get(name, {}))
         assert open_annotations(renamed, defaults=said).format == expected
-    assert {*EXPECTED.values(), "bundle"} == set(FORMATS)
+    assert {*EXPECTED.values(), "bundle"} == set(FORMATS.names)
 
 
 @pytest.mark.parametrize("name", EXPECTED)

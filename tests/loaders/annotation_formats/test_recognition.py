@@ -158,7 +158,7 @@ _PIECES = st.sampled_from(
 _BYTES = st.one_of(st.binary(max_size=200), st.lists(_PIECES, max_size=30).map(b"".join))
 
 
-@pytest.mark.parametrize("name", [None, *(name for name in FORMATS if name != "bundle")])
+@pytest.mark.parametrize("name", [None, *(name for name in FORMATS.names if name != "bundle")])
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
