@@ -53,11 +53,19 @@ def _nodes() -> Iterator[NodeType]:
 
 def _relations(nodes: tuple[NodeType, ...]) -> Iterator[RelationType]:
     """Yield ours, with the ends that kinds of nodes add, then those that come with them."""
+    labels = {node.label for node in nodes}
     found = {item.name: item for item in BUILT_IN_RELATIONS}
-    for item in (relation for node in nodes for relation in node.relations):
-        known = found.get(item.name, replace(item, endpoints=()))
-        ends = tuple(dict.fromkeys(known.endpoints + item.endpoints))
-        found[item.name] = replace(known, endpoints=ends)
+    for node in nodes:
+        for item in node.relations:
+            known = found.get(item.name, replace(item, endpoints=()))
+            ends = [pair for pair in item.endpoints if labels.issuperset(pair)]
+            if len(ends) < len(item.endpoints):
+                text = (
+                    f"{item.name} of the node type {node.label!r} joins labels that are not there."
+                )
+                warnings.warn(text, PluginWarning, stacklevel=2)
+            both = tuple(dict.fromkeys((*known.endpoints, *ends)))
+            found[item.name] = replace(known, endpoints=both)
     yield from found.values()
 
 

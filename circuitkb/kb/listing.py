@@ -159,8 +159,7 @@ class Listing:
 
     def models(self, *, limit: int | None = DEFAULT_LIMIT, **conditions: Any) -> ModelQuery:
         """Return the models, by name; ``conditions`` are properties, with values or predicates."""
-        id = conditions.pop("id", None)
-        return ModelQuery(Models(id=id, limit=limit).where(**conditions), self._runner)
+        return ModelQuery(Models.of(limit=limit, **conditions), self._runner)
 
     def features(
         self,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from circuitkb.schema import definition
 from circuitkb.schema.node_types import BUILT_IN
+from circuitkb.schema.properties import RelationType
 from circuitkb.schema.registry import PluginWarning, Registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,3 +122,11 @@ def test_a_broken_kind_of_node_is_named_and_ours_stay(
     with pytest.warns(PluginWarning, match=message):
         found = tuple(definition._nodes())
     assert found == BUILT_IN
+
+
+def test_a_relation_between_unknown_labels_is_named_and_left_out() -> None:
+    wrong = RelationType("READS", "", (("Label", "Feeture"), ("Label", "Feature")))
+    nodes = (*BUILT_IN[1:], replace(BUILT_IN[0], relations=(wrong,)))
+    with pytest.warns(PluginWarning, match="READS of the node type 'Model' joins labels"):
+        (found,) = (item for item in definition._relations(nodes) if item.name == "READS")
+    assert found.endpoints == (("Label", "Feature"),)
