@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from circuitkb.schema.errors import QueryError, QueryTimeoutError, StoreError
+from circuitkb.schema.limits import names_a_limit
 from circuitkb.stores.embedded.engine import Fault, memory_bound
 from circuitkb.stores.embedded.messages import packed, receive_packed, unpacked
 from circuitkb.stores.querying.errors import out_of_memory, timed_out, too_deep
@@ -48,7 +49,8 @@ class EngineFaultError(Exception):
     """What the engine says went wrong with a query; see :class:`~.engine.Fault`."""
 
     def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
+        # Of a limit of the machine the engine speaks in a cause alone.
+        super().__init__(fault.text if names_a_limit(fault.text) else fault.message)
         self.fault = fault
 
 
