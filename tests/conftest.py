@@ -49,7 +49,7 @@ def kinds_of_store(item: pytest.Item) -> list[Factory]:
 
 def is_one_more(item: pytest.Item) -> bool:
     """Tell whether the same is asked of a server for enough other graphs or cases."""
-    if item.get_closest_marker("scale"):
+    if item.get_closest_marker("long_on_a_server"):
         return True
     callspec = getattr(item, "callspec", None)
     indices: dict[str, int] = callspec.indices if callspec is not None else {}

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
 import torch
 import torchvision
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
+
+LARGE = {"densenet121", "googlenet", "inception_v3", "vgg11_bn", "resnet50", "lite2"} | {
+    "swin_t",
+    "efficientnet_b0",
+}
+"""Names of networks that take seconds each; what they are made of, the others have too."""
+
+
+def large_ones_long(names: Iterable[str]) -> list[Any]:
+    """Return parameters for tests, of which those for large networks take long."""
+    return [pytest.param(name, marks=pytest.mark.long if name in LARGE else ()) for name in names]
 
 
 def image(size: int, channels: int = 3) -> Tensor:

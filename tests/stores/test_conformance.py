@@ -26,8 +26,6 @@ from tests.stores.contents import (
     weights,
 )
 
-pytestmark = pytest.mark.writes
-
 OPEN = Callable[..., Store]
 
 
@@ -54,6 +52,7 @@ def test_making_the_schema_again_loses_nothing(store: Store) -> None:
     assert content_of(store) == before
 
 
+@pytest.mark.writes
 def test_what_is_written_is_what_is_exported(store: Store) -> None:
     store.write(network())
     assert content_of(store) == content([network()])
@@ -67,6 +66,7 @@ def test_another_handle_reads_what_was_written(store: Store, open_again: OPEN) -
     assert other.address == store.address
 
 
+@pytest.mark.writes
 def test_many_rows_in_one_write(store: Store) -> None:
     units, fan = 300, 100
     store.write(
@@ -89,6 +89,7 @@ def test_many_rows_in_one_write(store: Store) -> None:
     assert answer.rows == [(units * fan, total, units)]
 
 
+@pytest.mark.writes
 def test_a_write_can_join_what_an_earlier_one_brought(store: Store) -> None:
     store.write(nodes("Feature", feature(0), feature(1)))
     store.write(weights(weight(0, 1, sum=2.0)))
@@ -100,6 +101,7 @@ def test_a_write_can_join_what_an_earlier_one_brought(store: Store) -> None:
     assert found == [1, 12, 20]
 
 
+@pytest.mark.writes
 def test_given_properties_of_a_known_node_are_set_and_the_others_stay(store: Store) -> None:
     store.write(nodes("Feature", feature(0, bias=0.5, inputs=3)))
     store.write(nodes("Feature", feature(0, bias=0.75, input_l1=2.0)))
@@ -107,6 +109,7 @@ def test_given_properties_of_a_known_node_are_set_and_the_others_stay(store: Sto
     assert found == feature(0) | {"bias": 0.75, "inputs": 3, "input_l1": 2.0}
 
 
+@pytest.mark.writes
 def test_a_known_relation_is_the_one_with_its_key(store: Store) -> None:
     ends = nodes("Feature", feature(0), feature(1))
     store.write(together(ends, weights(weight(0, 1, "c", sum=1.0), weight(0, 1, "d", sum=2.0))))
@@ -123,6 +126,7 @@ def test_a_known_relation_is_the_one_with_its_key(store: Store) -> None:
     ]
 
 
+@pytest.mark.writes
 def test_a_key_that_is_null_is_a_key(store: Store) -> None:
     row = relations(
         "TRANSFORMS_TO",
@@ -135,6 +139,7 @@ def test_a_key_that_is_null_is_a_key(store: Store) -> None:
     assert values(store, "MATCH ()-[r:TRANSFORMS_TO]->() RETURN r.score") == [0.5]
 
 
+@pytest.mark.writes
 def test_a_relation_twice_in_one_write_is_one(store: Store) -> None:
     store.write(
         together(
@@ -146,6 +151,7 @@ def test_a_relation_twice_in_one_write_is_one(store: Store) -> None:
     assert answer.rows == [(4.0, 2)]
 
 
+@pytest.mark.writes
 def test_the_same_rows_again_change_nothing(store: Store) -> None:
     rows = together(network(), GraphRows(kernels={"net": [connection("c")]}))
     store.write(rows)
@@ -154,6 +160,7 @@ def test_the_same_rows_again_change_nothing(store: Store) -> None:
     assert content_of(store) == before
 
 
+@pytest.mark.writes
 def test_one_relation_may_join_different_labels(store: Store) -> None:
     ends = {"source": "e", "target": "x"}
     store.write(
@@ -193,6 +200,7 @@ def test_an_id_twice_in_a_table_is_named_and_nothing_is_written(store: Store) ->
     assert content_of(store) == before
 
 
+@pytest.mark.writes
 def test_a_write_that_fails_on_its_kernels_leaves_no_nodes(store: Store) -> None:
     twice = [connection("c", 0), connection("c", 1)]
     with pytest.raises(SchemaError, match="'c'"):
@@ -200,6 +208,7 @@ def test_a_write_that_fails_on_its_kernels_leaves_no_nodes(store: Store) -> None
     assert content_of(store) == content([])
 
 
+@pytest.mark.writes
 def test_kernels_come_back_as_they_were(store: Store) -> None:
     given = [
         connection("c", 1),
@@ -291,6 +300,7 @@ def test_models_that_do_not_say_what_they_compute_are_told_apart_by_their_layers
     assert values(store, "MATCH (m:Model) RETURN m.computation") == [given or stored]
 
 
+@pytest.mark.writes
 def test_a_zero_below_zero_is_zero(store: Store) -> None:
     store.write(together(nodes("Feature", feature(0), feature(1)), weights(weight(0, 1, sum=-0.0))))
     asked = store.read(

@@ -156,7 +156,6 @@ def test_an_import_that_fails_midway_leaves_the_store_as_it_was(
     assert len(with_models.read("MATCH (a:Annotation) RETURN a.id AS id").rows) == 10
 
 
-@pytest.mark.writes
 def test_imports_at_the_same_time_lose_nothing(
     open_again: Callable[..., Store], with_models: Store
 ) -> None:

@@ -11,7 +11,7 @@ from circuitkb.loaders.activations.shuffling import WEIGHTED, shuffle
 from circuitkb.loaders.composition.compose import find_sites
 from circuitkb.loaders.composition.rules.context import operation_name
 from circuitkb.loaders.composition.tracing import TracedNetwork, trace
-from tests.loaders.networks import build, with_live_batch_norms
+from tests.loaders.networks import build, large_ones_long, with_live_batch_norms
 
 
 class Parts(nn.Module):
@@ -49,7 +49,10 @@ def image(side: int = 40, images: int = 2, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "name", ["parts", "lite0", "resnet18", "densenet121", "googlenet", "mobilenet_v3_small"]
+    "name",
+    large_ones_long(
+        ["parts", "lite0", "resnet18", "densenet121", "googlenet", "mobilenet_v3_small"]
+    ),
 )
 def test_a_folded_network_gives_the_values_of_every_site(name: str) -> None:
     network = with_live_batch_norms(Parts()) if name == "parts" else build(name)[0]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from circuitkb.loaders.composition.compose import compose, linear_form
 from circuitkb.schema.errors import TraceError
-from tests.loaders.networks import build, image, with_live_batch_norms
+from tests.loaders.networks import build, image, large_ones_long, with_live_batch_norms
 from tests.loaders.proof import prove
 
 EXACT = [
@@ -34,7 +34,7 @@ SQUEEZE_EXCITE = ["efficientnet_b0", "mobilenet_v3_small", "regnet_y_400mf"]
 PARTLY = ["convnext_tiny", "vit_b_16", "swin_t"]
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", large_ones_long(EXACT))
 def test_every_pre_activation_is_reproduced_by_the_kernels_into_it(name: str) -> None:
     composition, proofs = prove(*build(name))
     assert composition.not_composed == ()
@@ -45,7 +45,7 @@ def test_every_pre_activation_is_reproduced_by_the_kernels_into_it(name: str) ->
     assert max(proof.error for proof in proofs) < 1e-5
 
 
-@pytest.mark.parametrize("name", SQUEEZE_EXCITE)
+@pytest.mark.parametrize("name", large_ones_long(SQUEEZE_EXCITE))
 def test_a_gated_path_is_exact_on_the_reference_image_and_marked(name: str) -> None:
     module, reference = build(name)
     composition, proofs = prove(module, reference)
@@ -59,7 +59,7 @@ def test_a_gated_path_is_exact_on_the_reference_image_and_marked(name: str) -> N
     assert max(proof.error for proof in elsewhere if proof.gated) > 1e-3
 
 
-@pytest.mark.parametrize("name", PARTLY)
+@pytest.mark.parametrize("name", large_ones_long(PARTLY))
 def test_what_attention_and_size_keep_from_composing_is_listed(name: str) -> None:
     composition, proofs = prove(*build(name))
     assert composition.not_composed

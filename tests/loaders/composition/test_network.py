@@ -359,7 +359,7 @@ print(json.dumps([rows.counts(), peak, rows.nodes["Model"].to_pylist()[0]]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_lite0_loads_in_less_than_three_gigabytes() -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "2"}
     done = subprocess.run(

@@ -337,7 +337,6 @@ class Interrupted(Through):
         self._store.write(rows, progress)
 
 
-@pytest.mark.writes
 def test_an_interrupted_copy_goes_on_with_what_is_not_there(pair: Pair) -> None:
     source, target = pair
     source.write(everything(4))

@@ -24,11 +24,6 @@ from tests.stores.contents import content, content_of
 LONG = '"é\n' * 1_500_000
 """More than the importer reads at once, unless it is told."""
 
-TEXTS = [
-    pytest.param(LONG[:300], id="short"),
-    pytest.param(LONG, id="long", marks=pytest.mark.long),
-]
-
 
 def run_import(files: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do what README.txt says."""
@@ -61,13 +56,13 @@ def everything(session: neo4j.Session) -> dict[tuple[str, ...], list[str]]:
     return found
 
 
-@pytest.fixture(params=TEXTS)
+@pytest.fixture
 def imported(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[GraphRows, Path, Any]]:
     """Awkward rows, the files written of them, and a server that runs on what was imported."""
     rows, files, home = awkward(infinite=True), tmp_path / "files", tmp_path / "server"
-    long = node_table("Claim", {"id": ["long"], "text": [request.param]})
+    long = node_table("Claim", {"id": ["long"], "text": [LONG]})
     claims = pa.concat_tables([rows.nodes["Claim"], long])
     rows = replace(rows, nodes={**rows.nodes, "Claim": claims})
     files.mkdir()
@@ -78,7 +73,7 @@ def imported(
     shutil.rmtree(home)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.server
 def test_every_value_comes_back_as_it_was_and_circuitkb_takes_the_database_for_its_own(
     imported: tuple[GraphRows, Path, str],

@@ -91,6 +91,7 @@ def missing(asked: Asked) -> list[str]:
     return [note for note in asked.result.notes if "circuitkb " in note]
 
 
+@pytest.mark.long_on_a_server
 @every
 def test_an_empty_knowledge_base_says_how_to_fill_it(empty: Any, question: Question) -> None:
     graph, kb = empty
@@ -104,6 +105,7 @@ def test_an_empty_knowledge_base_says_how_to_fill_it(empty: Any, question: Quest
     assert "circuitkb load" in asked.result.notes[0]
 
 
+@pytest.mark.long_on_a_server
 @every
 def test_networks_without_more_say_which_command_brings_it(one: Any, question: Question) -> None:
     graph, kb = one

@@ -15,7 +15,7 @@ from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_t
 from circuitkb.stores.base import Store
 from tests.stores.factories import Factory
 
-pytestmark = pytest.mark.scale
+pytestmark = pytest.mark.long_on_a_server
 
 UNITS, TARGETS, PAIRS = 3000, 500, 4
 SECONDS = 10.0

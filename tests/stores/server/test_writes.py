@@ -44,7 +44,7 @@ from tests.stores.processes import finish, start
 pytestmark = pytest.mark.server
 
 OPEN = Callable[..., ServerStore]
-UNITS = 600
+UNITS = 240
 
 
 @pytest.fixture(autouse=True)
