@@ -122,7 +122,7 @@ def whole() -> dict[str, Any]:
     return both | {"kernels": after["kernels"], "responses": after["responses"]}
 
 
-LOOK_EACH = 6
+LOOK_EACH = 3
 """A look reads all of the store: so many steps of a write are between two looks."""
 
 
@@ -159,7 +159,7 @@ def test_a_large_write_is_not_seen_before_it_is_whole(
     store.write(large(), look)
     assert seen(reader) == whole()
     assert shares == sorted(shares)
-    assert len(shares) > 10
+    assert len(shares) > 3 * LOOK_EACH
     assert left_over(store) == []
 
 
