@@ -11,9 +11,20 @@ import torchvision
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 
-LARGE = {"densenet121", "googlenet", "inception_v3", "vgg11_bn", "resnet50", "lite2"} | {
-    "swin_t",
+LARGE = {
+    "convnext_tiny",
+    "densenet121",
     "efficientnet_b0",
+    "googlenet",
+    "inception_v3",
+    "lite1",
+    "lite2",
+    "mnasnet1_0",
+    "regnet_y_400mf",
+    "resnet50",
+    "shufflenet_v2_x0_5",
+    "swin_t",
+    "vgg11_bn",
 }
 """Names of networks that take seconds each; what they are made of, the others have too."""
 

@@ -10,6 +10,8 @@ import pytest
 from nbclient import NotebookClient
 
 TUTORIALS = sorted((Path(__file__).parents[2] / "docs/tutorials").glob("*.ipynb"))
+LONG = ("comparing-networks",)
+"""Tutorials that observe two networks; the demo does that, too."""
 
 
 def outputs(notebook: Any) -> list[list[str]]:
@@ -31,7 +33,13 @@ def test_there_are_the_four_tutorials() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.long if path.stem in LONG else ())
+        for path in TUTORIALS
+    ],
+)
 def test_a_tutorial_runs_and_shows_what_it_says_it_shows(path: Path, tmp_path: Path) -> None:
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)

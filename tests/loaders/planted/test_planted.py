@@ -330,7 +330,10 @@ def test_the_same_network_gives_the_same_file(planted: Planted, tmp_path: Path) 
     assert one.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.parametrize(("any_size", "shape"), [(True, "1x3x224x224"), (False, "1x3x127x127")])
+@pytest.mark.parametrize(
+    ("any_size", "shape"),
+    [(True, "1x3x224x224"), pytest.param(False, "1x3x127x127", marks=pytest.mark.long)],
+)
 def test_circuitkb_load_takes_the_file_and_keeps_the_planted_weights(
     planted: Planted, tmp_path: Path, any_size: bool, shape: str
 ) -> None:

@@ -18,6 +18,7 @@ from circuitkb.loaders.sources.onnx.files import read_onnx
 from circuitkb.loaders.sources.source import open_network
 from circuitkb.schema.errors import CheckpointError, TraceError
 from circuitkb.schema.ids import LayerId
+from tests.loaders.networks import large_ones_long
 from tests.loaders.onnx_networks import Array, integers, model, run, save, two_branches, values
 
 node = helper.make_node
@@ -210,7 +211,7 @@ def test_an_operator_with_several_outputs_can_be_traced(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize("name", large_ones_long(["resnet18", "shufflenet_v2_x0_5"]))
 def test_what_torch_exports_composes_as_the_original_does(tmp_path: Path, name: str) -> None:
     original = open_network(f"torchvision:{name}@none")
     torch.onnx.export(
