@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import circuitkb as ckb
-from circuitkb.motifs.by_responses.coupled_responses import CoupledAnswers, couples
+from circuitkb.motifs.by_responses.coupled_responses import CoupledResponses, couples
 from circuitkb.motifs.by_responses.find import find_by_responses
 from circuitkb.motifs.by_responses.search import Searched, search
 from circuitkb.motifs.union import Union
@@ -87,7 +87,7 @@ def part(responses: Responses, layers: Sequence[str]) -> Responses:
 
 def fast(connections: Sequence[Connection], responses: Responses) -> Searched:
     ends = couples(IMAGE, len(IMAGE), "mirror left-right")
-    answers = CoupledAnswers.of(responses.after, responses.rows, *ends)
+    answers = CoupledResponses.of(responses.after, responses.rows, *ends)
     return search(connections, answers, Union().by_responses())
 
 
@@ -151,7 +151,9 @@ def main() -> int:
             # The best of three pays neither for the disk nor for the machine's other work.
             read_in, _ = clock(partial(read, connections), 3)
             search_in, _ = clock(partial(fast, connections, responses), 3)
-            found = find_by_responses(connections, responses, IMAGE, model=model)
+            found = find_by_responses(
+                connections, responses, IMAGE, Union().by_responses(), model=model
+            )
             reading, searching = reading + read_in, searching + search_in
             controls += found.control_seconds
             print(

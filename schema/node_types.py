@@ -112,6 +112,11 @@ BUILT_IN: tuple[NodeType, ...] = (
                 "'found' by search, 'published' by people, or 'annotated': told by a record",
                 required=True,
             ),
+            given(
+                "of",
+                "strings",
+                "what relates its parts, as in mirror left-right; one for each that was searched",
+            ),
             given("score", "float", "how well it fits the motif; the method says what it measures"),
             given(
                 "group",
@@ -215,6 +220,7 @@ BUILT_IN: tuple[NodeType, ...] = (
             identity("hash of what was measured, on what, and how"),
             given("kind", "string", "what was measured", required=True, indexed=True),
             given("stance", "string", "supports, refutes or neutral"),
+            given("of", "string", "what the search took for the relation, as in mirror left-right"),
             given("value", "float", "the measured value"),
             given("null_mean", "float", "mean of the same measure under the null"),
             given("null_count", "integer", "number of draws from the null"),

@@ -69,7 +69,7 @@ BUILT_IN_RELATIONS: tuple[RelationType, ...] = (
         (("Feature", "Circuit"),),
         (
             given("role", "string", "part it plays", required=True),
-            given("side", "integer", "1 or 2 for the cases of a union"),
+            given("side", "integer", "1 or 2, where the motif has two sides"),
             given("weight", "float", "positive mass of its edge to the circuit's target"),
         ),
         key=("role",),
@@ -113,6 +113,18 @@ BUILT_IN_RELATIONS: tuple[RelationType, ...] = (
             (source, target)
             for source in ("Evidence", "Trial")
             for target in ("Annotation", "Claim", "Circuit")
+        ),
+    ),
+    RelationType(
+        "FROM",
+        "The search that made it.",
+        (("Evidence", "Import"),),
+        (
+            given(
+                "search",
+                "string",
+                "hash of its settings and figures: the Import's summary has that of the last one",
+            ),
         ),
     ),
     RelationType("PART_OF", "A claim is a part of a larger one.", (("Claim", "Claim"),)),

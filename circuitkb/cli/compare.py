@@ -35,11 +35,11 @@ def match(
     wide: Wide = False,
     kb: Store = None,
 ) -> None:
-    """Find features of two models that answer alike, and unions made of such features.
+    """Find features of two models that answer alike, and circuits made of such features.
 
     Two features are analogous if each is the other's nearest by correlation of answers, above .8,
     and beyond what the same search gives when either model's weights are shuffled. Observe both
-    models first; unions are compared where they were found in both.
+    models first; circuits are compared where they were found in both.
     """
     import circuitkb as ckb
 

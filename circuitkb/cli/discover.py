@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from circuitkb.cli.browse import HIDDEN
 from circuitkb.cli.options import Format, Shape, Store, Wide, add
 from circuitkb.cli.output import check_format, print_result, progress, say
+from circuitkb.motifs.registry import DEFAULT, MOTIFS
+
+if TYPE_CHECKING:
+    from circuitkb.results.result import Result
 
 
 class Basis(StrEnum):
@@ -19,6 +24,34 @@ class Basis(StrEnum):
     kernels = "kernels"
 
 
+class _Command(TyperCommand):
+    """Its help reads the motifs that there are; ``find MOTIF --help`` says what must hold."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        (motif,) = (parameter for parameter in self.params if parameter.name == "motif")
+        motif.help = " ".join(  # type: ignore[attr-defined]  # Typer's arguments have help
+            f"{known.name}: {known.summary}." for known in MOTIFS
+        )
+        if (named := ctx.params.get("motif")) is not None:
+            self.help = f"{self.help}\n\n" + "\n\n".join(_criteria(named))
+        super().format_help(ctx, formatter)
+
+
+def _criteria(name: str) -> list[str]:
+    """Return what a motif is tested for, a paragraph for each way."""
+    motif = MOTIFS.get(name)
+    found = [f"{motif.name}: {motif.summary}."]
+    for way in motif.searches:
+        said = way.criteria()
+        found.append(f"By {way.by}: {'; '.join(said['tested'])}.")
+        if said["untested"]:
+            found.append(f"By {way.by} alone this is not tested: {'; '.join(said['untested'])}.")
+    if motif.question:
+        found.append(f"To list what was found: circuitkb ask {motif.question}")
+    return found
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     add(
@@ -26,22 +59,22 @@ def register(app: typer.Typer) -> None:
         find,
         panel="Fill",
         examples=(
-            "circuitkb find union",
-            "circuitkb find union --by kernels",
-            "circuitkb find union --model inceptionv1 --format json",
-            "circuitkb circuits --motif union",
+            "circuitkb find",
+            f"circuitkb find {DEFAULT}",
+            f"circuitkb find {DEFAULT} --by kernels",
+            f"circuitkb find {DEFAULT} --model inceptionv1 --format json",
+            f"circuitkb find {DEFAULT} --help",
+            f"circuitkb circuits --motif {DEFAULT}",
         ),
     )
+    app.registered_commands[-1].cls = _Command
 
 
 def find(
     motif: Annotated[
-        str,
-        typer.Argument(
-            metavar="MOTIF",
-            help="union: a unit that two mirrored units excite, each from its own side.",
-        ),
-    ],
+        str | None,
+        typer.Argument(metavar="[MOTIF]", is_eager=True, help="What to look for."),
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", metavar="NAME", help="Only this model; may be repeated."),
@@ -64,11 +97,15 @@ def find(
     """Search for circuits, and write what is found with its null into the knowledge base.
 
     The search reads all edges, not only those that the graph keeps. Prints one row for each
-    model, with what its controls give; `circuitkb circuits` then lists the circuits.
+    model, with what its controls give; `circuitkb circuits` then lists the circuits. Without a
+    motif it lists those that there are.
     """
+    check_format(format_)
+    if motif is None:
+        print_result(_motifs(), format_, wide=wide)
+        return
     import circuitkb as ckb
 
-    check_format(format_)
     with ckb.open(kb, create=False) as base, progress() as tell:
         report = base.find(
             motif,
@@ -80,3 +117,13 @@ def find(
     print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN["found"])
     for found in report.models:
         say("note", found.message)
+
+
+def _motifs() -> Result:
+    from circuitkb.results.result import Result
+
+    rows = tuple(
+        (motif.name, motif.summary, [way.by for way in motif.searches], motif.question)
+        for motif in MOTIFS
+    )
+    return Result(("motif", "what", "by", "question"), rows)

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 from circuitkb.annotations.resolving import resolve
-from circuitkb.motifs import log as search_log
+from circuitkb.motifs.motif import Basis, Motif, Search
+from circuitkb.motifs.registry import motif_named
 from circuitkb.results.reports import FindReport, ModelFound
-from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
 from circuitkb.schema.progress import Progress, parts
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
-    from circuitkb.motifs.by_kernels.findings import UnionFindings
-    from circuitkb.motifs.by_kernels.rows import KnownCircuit
-    from circuitkb.motifs.by_responses.findings import MeasuredFindings
-    from circuitkb.motifs.union import Union
+    from circuitkb.motifs.findings import Findings
+    from circuitkb.motifs.pairs import KernelPairMotif, PairMotif
+    from circuitkb.motifs.rows import KnownCircuit
+    from circuitkb.schema.kernels import Connection
+    from circuitkb.schema.responses import Responses
     from circuitkb.schema.tables import GraphRows
-
-Basis = Literal["responses", "kernels"]
-"""What a search reads: what units answered, or the shapes of the kernels between them."""
 
 
 def search(
     store: Store,
-    motif: str | Union,
+    motif: str | Motif,
     *,
     models: Sequence[str] | None,
     by: Basis | None,
@@ -37,10 +36,10 @@ def search(
     progress: Progress,
 ) -> FindReport:
     """Search for a motif; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.find`."""
-    wanted = _motif(motif)
-    if by not in (None, "responses", "kernels"):
-        raise QueryError(f"by is {by!r}: 'responses' or 'kernels'.")
-    seed = wanted.seed if seed is None else seed
+    from circuitkb.motifs import log
+
+    wanted = motif_named(motif)
+    _check_basis(wanted, by)
     if isinstance(models, str):
         models = [models]
     names = known_names.models(store) if models is None else list(dict.fromkeys(models))
@@ -52,76 +51,105 @@ def search(
     start = perf_counter()
     reports = []
     for model, part in zip(names, parts(progress, len(names)), strict=True):
-        findings, rows = _search_one(store, wanted, model, by, seed, part)
-        found = _report(findings)
-        log = search_log.record(
-            wanted.name, found, of=wanted.of.name, seed=seed, seconds=findings.seconds
+        responses = store.responses(model)
+        way = _way(wanted, model, by, observed=responses is not None)
+        findings = _ENGINES[way.by](
+            store.kernels(model),
+            responses,
+            way,
+            model=model,
+            seed=wanted.seed if seed is None else seed,
+            progress=part,
         )
-        store.write(replace(rows, nodes={**rows.nodes, "Import": log}))
+        found = _report(findings)
+        rows = _rows(store, findings)
+        store.write(replace(rows, nodes={**rows.nodes, "Import": log.record(findings, found)}))
         reports.append(found)
     resolve(store)
     progress(f"{wanted.name}: searched {len(names)} models", 1.0)
     return FindReport(wanted.name, tuple(reports), perf_counter() - start)
 
 
-def _search_one(
-    store: Store, motif: Union, model: str, by: Basis | None, seed: int, progress: Progress
-) -> tuple[UnionFindings | MeasuredFindings, GraphRows]:
-    """Search one model: by its responses where it was observed, else by its kernels."""
-    responses = store.responses(model)
-    if responses is None and by == "responses":
-        raise ObservationError(
-            f"{model!r} was not observed: circuitkb observe {model} shows it the stimuli."
-        )
-    if responses is None or by == "kernels":
-        from circuitkb.motifs.by_kernels.rows import union_rows
-        from circuitkb.motifs.union import find_unions
+def _check_basis(motif: Motif, by: Basis | None) -> None:
+    if by not in (None, *_ENGINES):
+        raise QueryError(f"by is {by!r}: {' or '.join(map(repr, _ENGINES))}.")
+    ways = [way.by for way in motif.searches]
+    if by not in (None, *ways):
+        raise QueryError(f"{motif.name} is searched by {' or '.join(ways)}, not by {by}.")
 
-        findings = find_unions(
-            store.kernels(model), motif, model=model, seed=seed, progress=progress
-        )
-        return findings, union_rows(findings, known_circuits=_published(store, model))
+
+def _way(motif: Motif, model: str, by: Basis | None, *, observed: bool) -> Search:
+    """Return the way to search a model: the first that it allows, or the one asked for."""
+    for way in motif.searches:
+        if by in (None, way.by) and (observed or way.by != "responses"):
+            return way
+    raise ObservationError(
+        f"{model!r} was not observed: circuitkb observe {model} shows it the stimuli."
+    )
+
+
+def _by_responses(
+    connections: Sequence[Connection], responses: Responses, way: PairMotif, **settings: Any
+) -> Findings:
     from circuitkb.motifs.by_responses.find import find_by_responses
-    from circuitkb.motifs.by_responses.rows import measured_rows
     from circuitkb.observation.kept import images_under
 
-    measured = find_by_responses(
-        store.kernels(model),
-        responses,
-        images_under(responses, motif.of.name),
-        motif.by_responses(),
-        model=model,
-        seed=seed,
-        progress=progress,
-    )
-    return measured, measured_rows(measured)
+    images = images_under(responses, way.of.name)
+    return find_by_responses(connections, responses, images, way, **settings)
 
 
-def _motif(motif: str | Union) -> Union:
-    from circuitkb.motifs.union import Union
+def _by_kernels(
+    connections: Sequence[Connection], responses: None, way: KernelPairMotif, **settings: Any
+) -> Findings:
+    from circuitkb.motifs.by_kernels.find import find_by_kernels
 
-    if isinstance(motif, Union):
-        return motif
-    if motif != Union.name:
-        raise QueryError(f"No motif {motif!r} to search for.{did_you_mean(motif, [Union.name])}")
-    return Union()
+    return find_by_kernels(connections, way, **settings)
 
 
-def _report(findings: UnionFindings | MeasuredFindings) -> ModelFound:
+_ENGINES: Mapping[Basis, Callable[..., Findings]] = {
+    "responses": _by_responses,
+    "kernels": _by_kernels,
+}
+
+
+def _report(findings: Findings) -> ModelFound:
     return ModelFound(
         findings.model,
-        by=findings.by,
+        by=findings.motif.by,
         tested=findings.tested,
         not_testable=findings.not_testable,
         why=findings.why,
         circuits=findings.circuits,
-        groups=len({unit.target for unit in findings.found}),
+        groups=len({target.target for target in findings.found}),
         null=findings.figures(),
     )
 
 
+def _rows(store: Store, findings: Findings) -> GraphRows:
+    from circuitkb.motifs.rows import circuit_ids, found_rows
+
+    known = _published(store, findings.model) if findings.motif.by == "kernels" else None
+    earlier = _earlier(store, circuit_ids(findings))
+    return found_rows(findings, known_circuits=known, earlier=earlier)
+
+
+def _earlier(store: Store, circuits: Sequence[str]) -> dict[str, set[str]]:
+    """Return what circuits that are here already were found for: two mirrors may relate a pair."""
+    rows = store.read(
+        "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE c.id IN $circuits "
+        "AND c.origin = 'found' RETURN c.id AS circuit, e.of AS of, e.detail AS detail",
+        {"circuits": list(circuits)},
+        limit=None,
+    ).rows
+    found: dict[str, set[str]] = {}
+    for circuit, of, detail in rows:
+        # Evidence of older versions says it in its detail alone.
+        found.setdefault(circuit, set()).add(of or json.loads(detail)["settings"]["of"])
+    return found
+
+
 def _published(store: Store, model: str) -> list[KnownCircuit]:
-    from circuitkb.motifs.by_kernels.rows import KnownCircuit
+    from circuitkb.motifs.rows import KnownCircuit
 
     rows = store.read(
         "MATCH (f:Feature)-[:MEMBER_OF]->(c:Circuit {origin: 'published'}) "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from circuitkb.annotations.verbs import Annotating
 from circuitkb.kb.listing import Listing
 from circuitkb.lists.selections import FeatureQuery
+from circuitkb.motifs.registry import DEFAULT
 from circuitkb.moving.verbs import Moving
 from circuitkb.queries.lists.conditions import DEFAULT_LIMIT
 from circuitkb.results.circuit_records import circuit_records
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from circuitkb.checking.report import CheckReport
-    from circuitkb.kb.find import Basis
     from circuitkb.loaders.sources.pixels import Level
-    from circuitkb.motifs.union import Union
+    from circuitkb.motifs.motif import Basis, Motif
     from circuitkb.results.card import Card
     from circuitkb.results.reports import FindReport, Kernel, LoadReport, MatchReport, ObserveReport
     from circuitkb.schema.responses import Responses
@@ -199,7 +199,7 @@ class KnowledgeBase(Listing, Annotating, Moving):
 
     def find(
         self,
-        motif: str | Union = "union",
+        motif: str | Motif = DEFAULT,
         *,
         models: Sequence[str] | None = None,
         by: Basis | None = None,
@@ -211,7 +211,8 @@ class KnowledgeBase(Listing, Annotating, Moving):
         Parameters
         ----------
         motif
-            ``"union"``, or a value such as ``Union(of=mirror("left-right"))``.
+            A name, as ``circuitkb find`` lists them, or a value: ``Union(of=mirror("up-down"))``,
+            or any other :class:`~circuitkb.motifs.motif.Motif`.
         models
             Models to search; all if not given.
         by
@@ -224,7 +225,7 @@ class KnowledgeBase(Listing, Annotating, Moving):
         NotFoundError
             No such model.
         QueryError
-            No such motif.
+            No such motif, or no such way to search for it.
         ObservationError
             A model was not observed and is to be searched by responses.
         """
@@ -235,7 +236,7 @@ class KnowledgeBase(Listing, Annotating, Moving):
     def match(
         self, first: str, second: str, *, seed: int = 0, progress: Progress = silent
     ) -> MatchReport:
-        """Find analogous features of two observed models, and analogous unions, with controls.
+        """Find analogous features of two observed models, and analogous circuits, with controls.
 
         Parameters
         ----------

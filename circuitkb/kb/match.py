@@ -8,7 +8,9 @@ from statistics import fmean
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from circuitkb.results.reports import Analogous, MatchReport
+from circuitkb.motifs.motif import Motif
+from circuitkb.motifs.registry import MOTIFS
+from circuitkb.results.reports import Analogous, MatchReport, compared
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.progress import Progress, within
 from circuitkb.schema.provenance import import_node
@@ -40,7 +42,10 @@ def match_models(
     found = match(
         *responses,
         layers=(_layers(store, first), _layers(store, second)),
-        circuits=(_circuits(store, first), _circuits(store, second)),
+        circuits={
+            motif.analogous: (_circuits(store, motif, first), _circuits(store, motif, second))
+            for motif in MOTIFS
+        },
         earlier_features=_earlier(store, "Feature", first, second),
         earlier_circuits=_earlier(store, "Circuit", first, second),
         seed=seed,
@@ -96,18 +101,28 @@ def _layers(store: Store, model: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _circuits(store: Store, model: str) -> list[TwoSidedCircuit]:
-    """Return the unions that were found by responses; their sides mean the same in all models."""
+def _circuits(store: Store, motif: Motif, model: str) -> list[TwoSidedCircuit]:
+    """Return the circuits found by responses; sides, or roles, mean the same in all models."""
     from circuitkb.matching.circuits import TwoSidedCircuit
 
+    kinds = [way.evidence for way in motif.searches if way.by == "responses"]
+    names = [role.name for role in motif.roles]
+    end = "side: {}" if names[0] == names[1] else "role: $role_{}"
     rows = store.read(
-        "MATCH (e:Evidence {kind: 'mirrored-responses'})-[:SUPPORTS]->(c:Circuit) "
-        "WHERE c.model = $model AND c.motif = 'union' AND c.origin = 'found' WITH DISTINCT c "
-        "MATCH (u:Feature)-[:MEMBER_OF {role: 'union'}]->(c) "
-        "MATCH (a:Feature)-[:MEMBER_OF {side: 1}]->(c) "
-        "MATCH (b:Feature)-[:MEMBER_OF {side: 2}]->(c) "
+        "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE e.kind IN $kinds "
+        "AND c.model = $model AND c.motif = $motif AND c.origin = 'found' WITH DISTINCT c "
+        "MATCH (u:Feature)-[:MEMBER_OF {role: $target}]->(c) "
+        f"MATCH (a:Feature)-[:MEMBER_OF {{{end.format(1)}}}]->(c) "
+        f"MATCH (b:Feature)-[:MEMBER_OF {{{end.format(2)}}}]->(c) "
         "RETURN DISTINCT c.id AS id, u.id AS target, a.id AS one, b.id AS two ORDER BY id",
-        {"model": model},
+        {
+            "kinds": kinds,
+            "model": model,
+            "motif": motif.name,
+            "target": motif.target,
+            "role_1": names[0],
+            "role_2": names[1],
+        },
         limit=None,
     ).rows
     return [TwoSidedCircuit(*row) for row in rows]
@@ -125,8 +140,8 @@ def _earlier(store: Store, label: str, first: str, second: str) -> list[tuple[st
 
 
 def _figures(found: Matches) -> Sequence[Analogous]:
-    features = _features(found.features)
-    return [features] if found.circuits is None else [features, _unions(found.circuits)]
+    circuits = [_circuit_figures(kind, found.circuits[kind]) for kind in found.circuits]
+    return [_features(found.features), *circuits]
 
 
 def _features(found: FeatureMatches) -> Analogous:
@@ -144,10 +159,10 @@ def _features(found: FeatureMatches) -> Analogous:
     )
 
 
-def _unions(found: CircuitMatches) -> Analogous:
+def _circuit_figures(kind: str, found: CircuitMatches) -> Analogous:
     worst = max(found.nulls, key=lambda null: fmean(null.above) / null.drawn, default=None)
     return Analogous(
-        what="circuits",
+        what=compared(kind),
         compared=(len(found.first), len(found.second)),
         mutual=len(found.score),
         above=int((found.score > found.threshold).sum()),

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.reopening import reopen
+from circuitkb.motifs.registry import DEFAULT
 from circuitkb.results.reports import ObserveReport
 from circuitkb.schema.errors import ObservationError, StoreError
 from circuitkb.schema.ids import content_hash
@@ -117,7 +118,7 @@ def _refuse_without_weights(stored: Mapping[str, Any]) -> None:
     if stored["weights"] == "published":
         raise ObservationError(
             f"{stored['id']!r} is published circuits without its network's weights: it cannot be "
-            "shown stimuli.\nSearch its kernels (circuitkb find union), or load and observe a "
+            f"shown stimuli.\nSearch its kernels (circuitkb find {DEFAULT}), or load and observe a "
             "network, as in: circuitkb load efficientnet_lite0"
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from circuitkb.annotations.comparing.waiting import waiting
+from circuitkb.motifs.registry import DEFAULT
 from circuitkb.queries.questions.catalogue import Prerequisite, Question
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores import known_names
@@ -28,7 +29,7 @@ def required(question: Question, values: Mapping[str, Any]) -> tuple[Prerequisit
     >>> from circuitkb.queries.questions.catalogue import find
     >>> required(find("hubs"), find("hubs").bind({}).parameters)
     ('circuits',)
-    >>> required(find("union"), find("union").bind({"orientation": 45}).parameters)
+    >>> required(find(DEFAULT), find(DEFAULT).bind({"orientation": 45}).parameters)
     ('observations',)
     """
     more: list[Prerequisite] = []
@@ -123,13 +124,13 @@ def _waiting(store: Store) -> Iterator[str]:
 
 def _circuits(store: Store, wanted: Sequence[str]) -> Iterator[str]:
     if not _any(store, "MATCH (c:Circuit)"):
-        yield "No circuits are here yet. Search for some, as in: circuitkb find union"
+        yield f"No circuits are here yet. Search for some, as in: circuitkb find {DEFAULT}"
 
 
 def _searches(store: Store, wanted: Sequence[str]) -> Iterator[str]:
     done = _models_with(store, "find")
     yield from _models_without(
-        wanted, done, "not searched yet", "To search: circuitkb find union --model {}"
+        wanted, done, "not searched yet", f"To search: circuitkb find {DEFAULT} --model {{}}"
     )
 
 
@@ -164,7 +165,7 @@ def _evidence(store: Store, wanted: Sequence[str]) -> Iterator[str]:
     if not _any(store, "MATCH (e:Evidence)"):
         yield (
             "Nothing was measured or published here. To measure: circuitkb observe MODEL, "
-            "circuitkb find union"
+            f"circuitkb find {DEFAULT}"
         )
 
 

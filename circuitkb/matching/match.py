@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,10 +13,11 @@ from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit, match_c
 from circuitkb.matching.features import FeatureMatches, Layers, match_features
 from circuitkb.matching.nearest import BLOCK
 from circuitkb.matching.responses import shared_stimuli
-from circuitkb.schema.progress import Progress, silent, within
+from circuitkb.schema.progress import Progress, parts, silent, within
 from circuitkb.schema.responses import Responses
 
 Pairs = Sequence[tuple[str, str]]
+Circuits = Sequence[TwoSidedCircuit]
 
 _FEATURES = 0.9
 
@@ -43,7 +45,7 @@ class Matches:
     features
         Analogous features.
     circuits
-        Analogous circuits; None where either model has none to compare.
+        Analogous circuits, by the kind of their evidence; of motifs that both models have.
     withdrawn_features, withdrawn_circuits
         Earlier matches that hold no more.
     seconds
@@ -53,7 +55,7 @@ class Matches:
     battery: str
     stimuli: int
     features: FeatureMatches
-    circuits: CircuitMatches | None
+    circuits: Mapping[str, CircuitMatches]
     withdrawn_features: tuple[Withdrawn, ...]
     withdrawn_circuits: tuple[Withdrawn, ...]
     seconds: float
@@ -64,7 +66,7 @@ def match(
     second: Responses,
     *,
     layers: Layers = (None, None),
-    circuits: tuple[Sequence[TwoSidedCircuit], Sequence[TwoSidedCircuit]] = ((), ()),
+    circuits: Mapping[str, tuple[Circuits, Circuits]] = MappingProxyType({}),
     earlier_features: Pairs = (),
     earlier_circuits: Pairs = (),
     threshold: float = 0.8,
@@ -83,7 +85,7 @@ def match(
         For each model the layers that take part, in order of computation: all but the input and
         the output. None for all, in the order of the responses.
     circuits
-        For each model the circuits of one motif that were found in it.
+        For each motif, by the kind of evidence for its matches: what was found in each model.
     earlier_features, earlier_circuits
         Pairs of ids that an earlier match wrote, of the first model and of the second.
     threshold
@@ -116,7 +118,7 @@ def match(
     """
     start = perf_counter()
     columns = shared_stimuli(first, second)
-    both = min(len(each) for each in circuits)
+    both = {kind: found for kind, found in circuits.items() if all(found)}
     share = _FEATURES if both else 1.0
     features = match_features(
         first,
@@ -129,16 +131,17 @@ def match(
         block=block,
         progress=within(progress, 0.0, share),
     )
-    analogous = None
-    if both:
-        analogous = match_circuits(
-            (first, features.first, circuits[0]),
-            (second, features.second, circuits[1]),
+    analogous = {}
+    steps = parts(within(progress, share, 1.0), len(both))
+    for part, (kind, (one, other)) in zip(steps, both.items(), strict=True):
+        analogous[kind] = match_circuits(
+            (first, features.first, one),
+            (second, features.second, other),
             threshold=threshold,
             fdr=fdr,
             seed=seed,
             block=block,
-            progress=within(progress, share, 1.0),
+            progress=part,
         )
     return Matches(
         battery=first.battery,
@@ -168,10 +171,13 @@ def _withdrawn_features(
     )
 
 
-def _withdrawn_circuits(found: CircuitMatches | None, earlier: Pairs) -> tuple[Withdrawn, ...]:
-    if found is None:
-        return tuple(Withdrawn(*pair, None) for pair in earlier)
-    pairs = [(found.first[i], found.second[j]) for i, j in found.pairs.T.tolist()]
-    held = {pair for pair, kept in zip(pairs, found.found.tolist(), strict=True) if kept}
-    score = dict(zip(pairs, found.score.tolist(), strict=True))
+def _withdrawn_circuits(
+    found: Mapping[str, CircuitMatches], earlier: Pairs
+) -> tuple[Withdrawn, ...]:
+    held: set[tuple[str, str]] = set()
+    score: dict[tuple[str, str], float] = {}
+    for each in found.values():
+        pairs = [(each.first[i], each.second[j]) for i, j in each.pairs.T.tolist()]
+        held |= {pair for pair, kept in zip(pairs, each.found.tolist(), strict=True) if kept}
+        score |= zip(pairs, each.score.tolist(), strict=True)
     return tuple(Withdrawn(*pair, score.get(pair)) for pair in earlier if pair not in held)

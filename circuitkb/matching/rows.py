@@ -20,7 +20,7 @@ from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_t
 VERSION = "1"
 METHOD = f"mutual nearest by response, version {VERSION}"
 
-FEATURES, CIRCUITS = "analogous-features", "analogous-circuits"
+FEATURES = "analogous-features"
 
 SHUFFLED = "the same search with the weights of either model shuffled"
 
@@ -61,10 +61,9 @@ def matching_rows(matches: Matches, *, models: Two, fingerprints: Two) -> GraphR
     relations = [
         _analogous("Feature", _feature_rows(matches.features, models), matches.withdrawn_features)
     ]
-    if matches.circuits is not None:
-        evidence.append(about.circuits(matches.circuits))
-    if matches.circuits is not None or matches.withdrawn_circuits:
-        found = [] if matches.circuits is None else _circuit_rows(matches.circuits)
+    evidence += [about.circuits(kind, found) for kind, found in matches.circuits.items()]
+    if matches.circuits or matches.withdrawn_circuits:
+        found = [row for each in matches.circuits.values() for row in _circuit_rows(each)]
         relations.append(_analogous("Circuit", found, matches.withdrawn_circuits))
     roles = [
         {"source": row["id"], "target": model, "role": role}
@@ -195,8 +194,8 @@ class _About:
             detail=detail,
         )
 
-    def circuits(self, found: CircuitMatches) -> Row:
-        """Return the evidence for analogous circuits."""
+    def circuits(self, kind: str, found: CircuitMatches) -> Row:
+        """Return the evidence for analogous circuits of one motif."""
         worst = max(found.nulls, key=lambda null: fmean(null.above) / null.drawn, default=None)
         detail = {
             "compared": [len(found.first), len(found.second)],
@@ -210,7 +209,7 @@ class _About:
             ],
         }
         return self._row(
-            CIRCUITS,
+            kind,
             found,
             null_mean=fmean(worst.above) / worst.drawn if worst else None,
             null_count=len(worst.above) if worst else None,

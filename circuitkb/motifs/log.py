@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from circuitkb.motifs.findings import Findings
 from circuitkb.results.reports import ModelFound
 from circuitkb.schema.provenance import import_node
 from circuitkb.stores.base import Store
 
 
-def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float) -> Any:
+def record(findings: Findings, found: ModelFound) -> Any:
     """Return the table of one Import; the last search for the same thing in a model counts."""
+    motif, of = findings.motif.name, findings.motif.of.name
     summary = {
         "motif": motif,
         "of": of,
@@ -22,16 +24,28 @@ def record(motif: str, found: ModelFound, *, of: str, seed: int, seconds: float)
         "circuits": found.circuits,
         "groups": found.groups,
         "null": dict(found.null),
-        "seed": seed,
+        "seed": findings.seed,
+        "search": findings.search,
     }
     return import_node(
-        f"find:{what(motif, of)}:{found.model}",
+        import_id(motif, of, found.model),
         "find",
         source=motif,
         model=found.model,
-        seconds=seconds,
+        seconds=findings.seconds,
         summary=summary,
     )
+
+
+def import_id(motif: str, of: str, model: str) -> str:
+    """Return the id of the Import of a search.
+
+    Examples
+    --------
+    >>> import_id("opposition", "mirror up-down", "alexnet")
+    'find:opposition, mirror up-down:alexnet'
+    """
+    return f"find:{what(motif, of)}:{model}"
 
 
 def what(motif: str, of: str) -> str:
@@ -39,8 +53,8 @@ def what(motif: str, of: str) -> str:
 
     Examples
     --------
-    >>> what("union", "mirror left-right")
-    'union, mirror left-right'
+    >>> what("opposition", "mirror up-down")
+    'opposition, mirror up-down'
     """
     return f"{motif}, {of}"
 

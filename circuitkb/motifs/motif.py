@@ -1,21 +1,25 @@
-"""A motif of measured answers, as a value: which roles there are, and what holds between them.
+"""A motif, as a value: which roles there are, what relates them, and how it may be searched for.
 
-The search (:mod:`~circuitkb.motifs.by_responses.search`) knows no motif by name. A union is one
-value (:meth:`circuitkb.motifs.union.Union.by_responses`); another motif is another value, as the
-example of :class:`PairMotif` shows.
+Nothing else knows a motif by name: rows, reports, matches and the command line read these values.
+:mod:`~circuitkb.motifs.pairs` has two classes whose values are motifs, one for each way of testing;
+:mod:`~circuitkb.motifs.union` is a motif with both ways.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from circuitkb.motifs.transforms import Transform
-from circuitkb.schema.errors import QueryError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Basis = Literal["responses", "kernels"]
+"""What a search reads: the responses of units, or the shapes of the kernels between them."""
 
 Sign = Literal["excites", "inhibits"]
 
@@ -28,8 +32,11 @@ class Between:
 
     Examples
     --------
+    >>> import numpy as np
     >>> Between(-1, 1)(np.array([0, 1, 2])).tolist()
     [True, False, False]
+    >>> str(Between(0.8)), str(Between())
+    ('above 0.8', 'anything')
     """
 
     low: float = -inf
@@ -39,6 +46,14 @@ class Between:
         """Return which of them lie there; what is not a number does not."""
         found: NDArray[np.bool_] = (values > self.low) & (values < self.high)
         return found
+
+    def __str__(self) -> str:
+        low, high = self.ends()
+        ends = [
+            f"above {low:g}" if low is not None else "",
+            f"below {high:g}" if high is not None else "",
+        ]
+        return " and ".join(filter(None, ends)) or "anything"
 
     def ends(self) -> list[float | None]:
         """Return both ends as JSON can hold them; None is endless."""
@@ -57,107 +72,108 @@ class Role:
         ``excites``: it is among the strongest inputs by positive mass (sum of the positive values
         of its kernels) times its spread; ``inhibits``: by negative mass. The net sign of a kernel
         is not asked.
-    answer
-        How the target answers, in standard deviations from its mean, to the stimuli that this
-        input answers to most.
+    response
+        How the target responds, in standard deviations from its mean, to the stimuli that this
+        input responds to most.
     """
 
     name: str
     sign: Sign = "excites"
-    answer: Between = field(default_factory=Between)
+    response: Between = field(default_factory=Between)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PairMotif:
-    """Two inputs that a transform relates, and a target; all criteria are measured.
+class Motif:
+    """What a search looks for: two inputs that a transform relates, and a target.
 
     Attributes
     ----------
     name
-        ``Circuit.motif`` in the graph.
+        What users type, and ``Circuit.motif`` in the graph.
+    summary
+        What it is, in a line: for lists and for help.
+    title
+        Heading of its section in a report.
     of
         The transform that turns one input into the other.
     roles
         Of the two inputs. Where they differ, each pair is tried both ways round.
     target
         Role of the target.
-    turned, same
-        corr(A on transformed stimuli, B), and corr(A, B).
-    invariance
-        corr(target on transformed stimuli, target).
-    share, at_least
-        What counts as strongest: the top ``share`` of the target's inputs that answer, and
-        ``at_least`` so many.
-    fdr
-        False discovery rate over all hits in a model.
-    permutations
-        Draws from each control.
-
-    Raises
-    ------
-    QueryError
-        A setting out of its range.
-
-    Examples
-    --------
-    Opposition, in which the mirrored input inhibits; no engine is needed for it:
-
-    >>> from circuitkb.motifs.transforms import mirror
-    >>> opposition = PairMotif(
-    ...     name="opposition", of=mirror("up-down"), target="opposed",
-    ...     roles=(Role(name="for", answer=Between(1)),
-    ...            Role(name="against", sign="inhibits", answer=Between(high=0))),
-    ...     invariance=Between(high=0.5))
-    >>> opposition.ordered
-    True
+    seed
+        Seed of the draws, unless a search is told another one.
+    question
+        The question of the catalogue that lists what was found, if there is one.
     """
 
     name: str
+    summary: str
+    title: str
     of: Transform
     roles: tuple[Role, Role]
     target: str
-    turned: Between = Between(low=0.8)
-    same: Between = Between(high=0.5)
-    invariance: Between = Between()
-    share: float = 0.05
-    at_least: int = 4
-    fdr: float = 0.05
-    permutations: int = 20
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1:
-            raise QueryError(f"{self.name}(share={self.share}): between 0 and 1.")
-        if self.at_least < 1:
-            raise QueryError(f"{self.name}(at_least={self.at_least}): 1 or more.")
-        if not 0 < self.fdr < 1:
-            raise QueryError(f"{self.name}(fdr={self.fdr}): between 0 and 1.")
-        if self.permutations < 1:
-            raise QueryError(f"{self.name}(permutations={self.permutations}): 1 or more.")
+    seed: int
+    question: str | None
 
     @property
-    def ordered(self) -> bool:
-        """Whether the roles ask different things, so that a pair has two ways round."""
-        one, other = self.roles
-        return (one.sign, one.answer) != (other.sign, other.answer)
+    def searches(self) -> tuple[Search, ...]:
+        """The ways to search for it, first the one that tells most."""
+        return (self,) if isinstance(self, Search) else ()
 
     @property
-    def signs(self) -> tuple[Sign, ...]:
-        """Signs of the masses that are needed, each once."""
-        return tuple(sign for sign in SIGNS if any(role.sign == sign for role in self.roles))
+    def plural(self) -> str:
+        """Its name, of several."""
+        return f"{self.name}s"
 
-    def settings(self) -> dict[str, Any]:
-        """Return the settings as JSON can hold them; ranges as [low, high], null is endless."""
-        return {
-            "of": self.of.name,
-            "turned": self.turned.ends(),
-            "same": self.same.ends(),
-            "invariance": self.invariance.ends(),
-            "roles": [
-                {"role": role.name, "sign": role.sign, "answer": role.answer.ends()}
-                for role in self.roles
-            ],
-            "share": self.share,
-            "at_least": self.at_least,
-            "fdr": self.fdr,
-            "permutations": self.permutations,
-        }
+    @property
+    def analogous(self) -> str:
+        """``Evidence.kind`` of a match of its circuits in two models."""
+        return f"analogous-{self.name}-circuits"
+
+    def typed(self, axis: str) -> str:
+        """Return the Python that makes it for the mirror across another axis."""
+        return f'replace(MOTIFS.get("{self.name}"), of=ckb.mirror("{axis}"))'
+
+
+class Search:
+    """One way to search for a motif, and what it says of what it found.
+
+    Attributes
+    ----------
+    by
+        What it reads.
+    evidence
+        ``Evidence.kind`` in the graph.
+    method, version
+        Name and version of the method.
+    score
+        What ``Circuit.score`` measures.
+    intro
+        What a report says before its figures.
+    fdr
+        False discovery rate over all hits, or tests, of a model.
+    """
+
+    by: ClassVar[Basis]
+    version: ClassVar[str]
+    evidence: str
+    method: str
+    intro: str
+    fdr: float
+
+    @property
+    def score(self) -> str:
+        """What ``Circuit.score`` measures."""
+        return ""
+
+    @property
+    def label(self) -> str:
+        """What its hits are called in a table of all that was found."""
+        return ""
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the settings as JSON can hold them."""
+        return {}
+
+    def criteria(self) -> Mapping[str, Sequence[str]]:
+        """Return what circuits are ``tested`` for, in sentences, and what is left ``untested``."""
+        return {"tested": [], "untested": []}

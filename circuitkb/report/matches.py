@@ -8,6 +8,7 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
+from circuitkb.motifs.motif import Motif
 from circuitkb.report.markdown import (
     NOTHING,
     code,
@@ -19,26 +20,28 @@ from circuitkb.report.markdown import (
     probability,
     table,
 )
+from circuitkb.report.motifs import reported_motifs
 from circuitkb.report.record import Record, Row, Step, local
-from circuitkb.report.unions import RATE
+from circuitkb.report.searches import RATE
+from circuitkb.results.reports import compared
 
 SHOWN = 10
-"""Unions analogous in three models that are listed."""
+"""Circuits analogous in three models that are listed."""
 
 Triple = tuple[str, str, str]
 
 
-def matches_section(record: Record) -> list[str]:
-    """Return analogous features and unions of each pair of models, with their controls."""
-    lines = ["## 4. Universality", ""]
+def matches_section(record: Record, number: int) -> list[str]:
+    """Return analogous features and circuits of each pair of models, with their controls."""
+    lines = [f"## {number}. Universality", ""]
     lines += _not_matched(record)
     if not record.matched:
         return lines
     lines += paragraph(
         "Features of two models are analogous if they are mutual nearest neighbours by "
         "correlation of answers, above a threshold, and of low q in their band of layers against "
-        "both controls: the same search with either model's weights shuffled. Unions are if their "
-        "targets and both cases are nearest together, against circuits wired at random."
+        "both controls: the same search with either model's weights shuffled. Circuits are if "
+        "their targets and both cases are nearest together, against circuits wired at random."
     )
     for step in record.matched:
         lines += _one_pair(record, step)
@@ -80,15 +83,18 @@ def _one_pair(record: Record, step: Step) -> list[str]:
     features = evidence(record, "analogous-features", (first, second))
     if features is not None:
         lines += _features(features, (first, second))
-    circuits = evidence(record, "analogous-circuits", (first, second))
-    compared = [item["what"] for item in step.summary["compared"]]
-    if circuits is None or "circuits" not in compared:
-        command = f"circuitkb find union --model {first} --model {second}"
-        return lines + paragraph(
-            f"Unions were not compared: {code(command)}, then "
-            f"{code(f'circuitkb match {first} {second}')}."
-        )
-    return lines + _circuits(circuits, (first, second))
+    done = [item["what"] for item in step.summary["compared"]]
+    for motif in reported_motifs(record):
+        circuits = evidence(record, motif.analogous, (first, second))
+        if circuits is not None and compared(motif.analogous) in done:
+            lines += _circuits(circuits, motif, (first, second))
+        elif any(way.by == "responses" for way in motif.searches):
+            command = f"circuitkb find {motif.name} --model {first} --model {second}"
+            lines += paragraph(
+                f"{motif.plural.capitalize()} were not compared: {code(command)}, then "
+                f"{code(f'circuitkb match {first} {second}')}."
+            )
+    return lines
 
 
 def _features(found: Row, models: Sequence[str]) -> list[str]:
@@ -148,7 +154,7 @@ def _bands_without(bands: Sequence[Mapping[str, Any]]) -> list[str]:
     )
 
 
-def _circuits(found: Row, models: Sequence[str]) -> list[str]:
+def _circuits(found: Row, motif: Motif, models: Sequence[str]) -> list[str]:
     detail = found["detail"]
     rows = [
         ("compared", _two(detail["compared"])),
@@ -163,7 +169,7 @@ def _circuits(found: Row, models: Sequence[str]) -> list[str]:
         ("largest q of those found", probability(found["q"])),
         ("swapped: side 1 like side 2 (no matches)", count(detail["swapped"])),
     ]
-    return table(("unions", " and ".join(map(code, models))), rows)
+    return table((motif.plural, " and ".join(map(code, models))), rows)
 
 
 def _found(detail: Mapping[str, Any]) -> str:
@@ -180,22 +186,28 @@ def _null(null: Mapping[str, Any]) -> str:
     return f"{mean(fmean(above))} ({mean(max(above))})"
 
 
-def triangles(record: Record, label: str, models: Sequence[str]) -> list[Triple]:
+def triangles(
+    record: Record, label: str, models: Sequence[str], motif: Motif | None = None
+) -> list[Triple]:
     """Return triples of one label's nodes, one of each model, that are analogous two by two."""
     one, two, three = (
-        _pairs(record, label, pair) for pair in combinations(models, 2)
+        _pairs(record, label, pair, motif) for pair in combinations(models, 2)
     )  # first-second, first-third, second-third
     return sorted((a, b, c) for a, b in one for also, c in two if also == a and (b, c) in three)
 
 
-def _pairs(record: Record, label: str, models: Sequence[str]) -> set[tuple[str, str]]:
+def _pairs(
+    record: Record, label: str, models: Sequence[str], motif: Motif | None
+) -> set[tuple[str, str]]:
     # The label is one of two that are written here; a label cannot be a parameter.
     rows = record.ask(
         f"MATCH (a:{label} {{model: $first}})-[r:ANALOGOUS_TO]-(b:{label} {{model: $second}}) "
-        "WHERE r.q <= $rate RETURN DISTINCT a.id AS a, b.id AS b",
+        "WHERE r.q <= $rate AND ($motif IS NULL OR a.motif = $motif) "
+        "RETURN DISTINCT a.id AS a, b.id AS b",
         first=models[0],
         second=models[1],
         rate=RATE,
+        motif=motif and motif.name,
     )
     return {(row["a"], row["b"]) for row in rows}
 
@@ -204,21 +216,33 @@ def _three(record: Record, models: Sequence[str]) -> list[str]:
     done = {frozenset(step.summary["models"]) for step in record.matched}
     if any(frozenset(pair) not in done for pair in combinations(models, 2)):
         return []
-    features, circuits = (triangles(record, label, models) for label in ("Feature", "Circuit"))
+    features = triangles(record, "Feature", models)
+    circuits = {
+        motif: triangles(record, "Circuit", models, motif) for motif in reported_motifs(record)
+    }
     lines = [f"### {', '.join(map(code, models))}", ""]
+    counts = [plural(len(features), "feature")]
+    counts += [plural(len(found), f"{motif.name} circuit") for motif, found in circuits.items()]
     lines += paragraph(
-        f"Analogous two by two in all three: {plural(len(features), 'feature')}, "
-        f"{plural(len(circuits), 'union circuit')}.",
+        f"Analogous two by two in all three: {', '.join(counts)}.",
         "No control was made for triples as such; each of their pairs passed its own."
-        if features or circuits
+        if features or any(circuits.values())
         else "",
     )
-    if not circuits:
-        return lines
-    members = _members(record, models)
+    for motif, found in circuits.items():
+        if found:
+            lines += _targets(record, motif, models, found)
+    return lines
+
+
+def _targets(
+    record: Record, motif: Motif, models: Sequence[str], circuits: Sequence[Triple]
+) -> list[str]:
+    """Return the distinct targets of analogous circuits."""
+    members = _members(record, motif, models)
     targets = dict.fromkeys(tuple(members[c] for c in triple) for triple in circuits)
-    lines += paragraph(
-        f"They have {plural(len(targets), 'distinct triple')} of targets"
+    lines = paragraph(
+        f"{motif.plural.capitalize()} have {plural(len(targets), 'distinct triple')} of targets"
         + (f"; the first {SHOWN}:" if len(targets) > SHOWN else ":")
     )
     rows = sorted(targets)[:SHOWN]
@@ -227,10 +251,12 @@ def _three(record: Record, models: Sequence[str]) -> list[str]:
     )
 
 
-def _members(record: Record, models: Sequence[str]) -> dict[str, str]:
+def _members(record: Record, motif: Motif, models: Sequence[str]) -> dict[str, str]:
     rows = record.ask(
-        "MATCH (u:Feature)-[:MEMBER_OF {role: 'union'}]->(c:Circuit) WHERE c.model IN $models "
-        "RETURN c.id AS circuit, u.id AS target ORDER BY circuit",
+        "MATCH (u:Feature)-[:MEMBER_OF {role: $role}]->(c:Circuit {motif: $motif}) "
+        "WHERE c.model IN $models RETURN c.id AS circuit, u.id AS target ORDER BY circuit",
+        role=motif.target,
+        motif=motif.name,
         models=list(models),
     )
     return {row["circuit"]: row["target"] for row in rows}

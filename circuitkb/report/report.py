@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
-from circuitkb.motifs.transforms import mirror
-from circuitkb.report.kernels import kernel_lines
 from circuitkb.report.markdown import NOTHING, code, commands, count, mean, paragraph, table
 from circuitkb.report.matches import matches_section
+from circuitkb.report.motifs import motif_section, repeated, reported_motifs, summary_rows
 from circuitkb.report.orientation import observed_section, orientation_section
 from circuitkb.report.record import Record, Step
-from circuitkb.report.unions import measured_lines, searches, transforms
 from circuitkb.results.harmless_text import for_markdown
 from circuitkb.stores.base import Store
-
-LEFT_RIGHT = mirror("left-right").name
 
 LIMITS = """\
 - **Synthetic stimuli.** What units answer to photographs was not measured. Deep units answer to
@@ -61,10 +56,13 @@ def report(store: Store, models: Sequence[str] | None = None) -> str:
     lines += _summary(record)
     lines += observed_section(record)
     lines += orientation_section(record)
-    lines += _unions_section(record)
-    lines += matches_section(record)
-    lines += ["## 5. What this cannot tell", "", LIMITS, ""]
-    lines += _repeat_section(record)
+    motifs = reported_motifs(record)
+    for place, motif in enumerate(motifs):
+        lines += motif_section(record, motif, 3 + place)
+    number = 3 + len(motifs)
+    lines += matches_section(record, number)
+    lines += [f"## {number + 1}. What this cannot tell", "", LIMITS, ""]
+    lines += _repeat_section(record, number + 2)
     return _text(lines)
 
 
@@ -121,18 +119,7 @@ def _summary(record: Record) -> list[str]:
                 f"{count(said['oriented_shuffled'])} in a shuffled copy",
             )
         )
-    for by, what in (("responses", "left-right unions"), ("kernels", "left-right kernels")):
-        for step in searches(record, LEFT_RIGHT, by):
-            figures = step.summary["null"]
-            chance = [
-                f"{mean(figures[name])} {name.partition('_')[0]}"
-                for name in ("permuted_hits_mean", "matched_hits_mean", "shuffled_hits_mean")
-                if name in figures
-            ]
-            found = f"{count(figures.get('hits', 0))} ({count(step.summary['circuits'])})"
-            rows.append(
-                (code(step.model), f"{what}: hits (found)", found, ", ".join(chance) or NOTHING)
-            )
+    rows += summary_rows(record)
     for step in record.matched:
         for item in step.summary["compared"]:
             rows.append(
@@ -146,43 +133,17 @@ def _summary(record: Record) -> list[str]:
     return table(("model", "what", "found", "by chance"), rows) if rows else []
 
 
-def _unions_section(record: Record) -> list[str]:
-    lines = ["## 3. Unions of mirrored cases", ""]
-    searched = {step.model for step in record.of("find")}
-    for of in transforms(record):
-        found = measured_lines(record, of) + kernel_lines(record, of)
-        if found and of != LEFT_RIGHT:
-            lines += [f"### Instead of left-right: {of}", ""]
-        lines += found
-    for model in record.models:
-        if model not in searched:
-            lines += paragraph(
-                f"{code(model)} was not searched: {code(f'circuitkb find union --model {model}')}."
-            )
-    return lines
-
-
-def _repeat_section(record: Record) -> list[str]:
-    lines = ["## 6. How to repeat it", ""]
+def _repeat_section(record: Record, number: int) -> list[str]:
+    lines = [f"## {number}. How to repeat it", ""]
     lines += paragraph(
         "In this order, with the variable `CIRCUITKB` set to the knowledge base. Values of black "
         "and white that were given to an observation (section 1) are to be given again."
     )
     lines += commands([*_typed(record), _report_command(record)])
-    others = [of for of in transforms(record) if of != LEFT_RIGHT]
+    _, others = repeated(record)
     if others:
         lines += paragraph("The other mirrors, in Python, with `kb = circuitkb.open(STORE)`:")
-        lines += commands(
-            (
-                f"kb.find(ckb.Union(of=ckb.mirror({json.dumps(of.removeprefix('mirror '))})), "
-                f"models=[{json.dumps(step.model)}], by={json.dumps(step.summary['by'])}, "
-                f"seed={int(step.summary['seed'])})"
-                for of in others
-                for step in record.of("find")
-                if step.summary["of"] == of
-            ),
-            "python",
-        )
+        lines += commands(others, "python")
     if record.steps:
         lines += paragraph("It took, with whatever else ran on the machine:")
         lines += table(("step", "of", "seconds", "date"), _times(record))
@@ -199,22 +160,8 @@ def _typed(record: Record) -> Iterable[str]:
         yield shlex.join(words)
     for model, step in record.observed.items():
         yield shlex.join(["circuitkb", "observe", model, "--seed", str(_seed(step))])
-    for step in record.of("find"):
-        said = step.summary
-        if said["of"] == LEFT_RIGHT:
-            yield shlex.join(
-                [
-                    "circuitkb",
-                    "find",
-                    said["motif"],
-                    "--model",
-                    step.model,
-                    "--by",
-                    said["by"],
-                    "--seed",
-                    str(said["seed"]),
-                ]
-            )
+    searches, _ = repeated(record)
+    yield from map(shlex.join, searches)
     for step in record.matched:
         yield shlex.join(
             ["circuitkb", "match", *step.summary["models"], "--seed", str(_seed(step))]

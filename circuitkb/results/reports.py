@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from circuitkb.motifs.registry import DEFAULT
 from circuitkb.results.result import Result
 
 if TYPE_CHECKING:
@@ -307,6 +308,17 @@ class Analogous:
     q_max: float | None
 
 
+def compared(kind: str) -> str:
+    """Return what a match compared, by the kind of its evidence.
+
+    Examples
+    --------
+    >>> compared("analogous-circuits"), compared("analogous-opposition-circuits")
+    ('circuits', 'opposition circuits')
+    """
+    return kind.removeprefix("analogous-").replace("-", " ")
+
+
 @dataclass(frozen=True)
 class MatchReport:
     """What a match of two models did."""
@@ -353,11 +365,11 @@ class MatchReport:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know about the figures."""
-        if any(item.what == "circuits" for item in self.analogous):
+        if any(item.what.endswith("circuits") for item in self.analogous):
             return ()
         return (
-            "Circuits were not compared: they are once unions are found in both models "
-            f"(circuitkb find union --model {self.first} --model {self.second}).",
+            f"Circuits were not compared: they are once {DEFAULT}s are found in both models "
+            f"(circuitkb find {DEFAULT} --model {self.first} --model {self.second}).",
         )
 
 

@@ -44,7 +44,7 @@ def models() -> tuple[Model, Model]:
 @pytest.fixture(scope="module")
 def found(models: tuple[Model, Model]) -> Matches:
     (first, circuits), (second, others) = models
-    return match(first, second, circuits=(circuits, others))
+    return match(first, second, circuits={"analogous-circuits": (circuits, others)})
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_matches_that_hold_no_more_are_withdrawn(
     again = match(
         first,
         changed,
-        circuits=(circuits, others),
+        circuits={"analogous-circuits": (circuits, others)},
         earlier_features=earlier,
         earlier_circuits=earlier_circuits,
     )

@@ -14,18 +14,20 @@ the unit's strongest inputs out of the deal, which no permutation test may do.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.stats import false_discovery_control
 
-from circuitkb.motifs.by_kernels.candidates import find_candidates, pools
-from circuitkb.motifs.by_kernels.findings import UnionFindings
+from circuitkb.motifs.by_kernels.candidates import find_candidates, null_pools
+from circuitkb.motifs.by_kernels.find import find_by_kernels
 from circuitkb.motifs.by_kernels.permutation import among_all_units, among_own_inputs
-from circuitkb.motifs.by_kernels.similarity import turn
-from circuitkb.motifs.union import Union, find_unions
+from circuitkb.motifs.by_kernels.similarity import Match, with_images
+from circuitkb.motifs.findings import Findings
+from circuitkb.motifs.union import Union
 from circuitkb.schema.kernels import Connection
 
 Kernels = NDArray[np.float64]
@@ -115,7 +117,14 @@ def layer(kernels: Kernels, key: str = "c0", source: str = "a", target: str = "b
     )
 
 
-def found_pairs(findings: UnionFindings) -> dict[int, set[frozenset[int]]]:
+def find_unions(
+    connections: Sequence[Connection], motif: Union | None = None, *, model: str, **settings: Any
+) -> Findings:
+    """Search for unions by kernels."""
+    return find_by_kernels(connections, (motif or Union()).by_kernels(), model=model, **settings)
+
+
+def found_pairs(findings: Findings) -> dict[int, set[frozenset[int]]]:
     """Return the pairs of inputs found at each unit, by their numbers."""
     return {
         int(test.target.rpartition(":")[2]): {
@@ -142,6 +151,7 @@ def _measure_noise(kind: str, inputs: int, units: int, side: int, runs: int) -> 
 
 def _measure_nulls(kind: str, inputs: int, units: int, side: int, runs: int) -> str:
     motif = Union()
+    match = Match()
     limit = 10_000
     names = ("all units", "own inputs", "other inputs", "all units and own inputs")
     some = dict.fromkeys(names, 0)
@@ -149,17 +159,17 @@ def _measure_nulls(kind: str, inputs: int, units: int, side: int, runs: int) -> 
         rng = np.random.default_rng(run)
         connection = layer(noise(rng, kind, inputs, units, side))
         candidates, _, _ = find_candidates(
-            [connection], motif.of, motif.match, share=motif.share, at_least=motif.at_least
+            [connection], motif.of, match, share=motif.share, at_least=motif.at_least
         )
         p: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
-        for pool in pools(candidates):
+        for pool in null_pools(candidates):
             for item in (candidates[index] for index in pool.members):
-                options = {"match": motif.match, "limit": limit, "rng": rng}
+                options = {"match": match, "limit": limit, "rng": rng}
                 edges = item.inputs.start[item.place, None] + np.arange(inputs)
-                own = turn(item.inputs.kernels(edges), motif.of)
+                own = with_images(item.inputs.kernels(edges), motif.of)
                 others = [array[:, item.k :] for array in own]
                 each = [
-                    among_all_units(item.hits, pool.vectors, pool.turned, item.k, **options).p,
+                    among_all_units(item.hits, pool.vectors, pool.images, item.k, **options).p,
                     among_own_inputs(item.hits, *own, item.k, **options).p,
                     among_own_inputs(item.hits, *others, item.k, **options).p,
                 ]

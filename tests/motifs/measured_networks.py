@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.motifs.by_responses.find import find_by_responses
-from circuitkb.motifs.motif import PairMotif
+from circuitkb.motifs.pairs import PairMotif
 from circuitkb.motifs.union import Union
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.responses import Responses
@@ -156,15 +156,15 @@ class NaiveSearch:
             for source, value in strength.items():
                 rank = 1 + sum(more > value for more in strength.values())
                 z = (top_mean(self.answers(*source), own) - own.mean()) / own.std()
-                if value > 0 and rank <= count and within(role.answer, z):
+                if value > 0 and rank <= count and within(role.response, z):
                     fitting[-1][source] = rank
         order = permutations if motif.ordered else combinations
         for one, other in order(inputs, 2):
             if (
                 one in fitting[0]
                 and other in fitting[1]
-                and within(motif.same, self.correlation(one, other, False))
-                and within(motif.turned, self.correlation(one, other, True))
+                and within(motif.corr, self.correlation(one, other, False))
+                and within(motif.corr_image, self.correlation(one, other, True))
             ):
                 self.hits[layer, unit, one, other] = fitting[0][one], fitting[1][other]
 

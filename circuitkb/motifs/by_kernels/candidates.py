@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.motifs.by_kernels.inputs import LayerInputs, layer_inputs
-from circuitkb.motifs.by_kernels.similarity import Match, count_matches, turn
+from circuitkb.motifs.by_kernels.similarity import Match, count_matches, with_images
 from circuitkb.motifs.transforms import Transform
 from circuitkb.schema.kernels import Connection, Floats
 
 LEAST_UNITS = 20
-"""Units of one layer from which its own inputs are a pool to deal from."""
+"""Units of one layer from which its own inputs are a pool to draw from."""
 
 NO_EXTENT = "their kernels have a single place on the axis of the mirror"
 FEW_INPUTS = "fewer than two inputs have positive weight"
@@ -35,7 +35,7 @@ class Candidates:
         Empty rings that are left out around the kernels.
     edges
         Indices into the edges of ``inputs``, axes (unit, input), strongest first.
-    vectors, turned
+    vectors, images
         Standardised kernels and their transforms, axes (unit, input, place).
     hits
         For each unit: matching pairs among its strongest inputs.
@@ -46,7 +46,7 @@ class Candidates:
     rings: int
     edges: NDArray[np.intp]
     vectors: Floats
-    turned: Floats
+    images: Floats
     hits: NDArray[np.int64]
 
     @property
@@ -62,17 +62,17 @@ class Candidates:
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
-    """The strongest inputs of many units on one grid: what chance deals from.
+class NullPool:
+    """The strongest inputs of many units on one grid: what chance draws from.
 
-    ``members`` are indices into the list of candidates; ``vectors`` and ``turned`` hold all of
+    ``members`` are indices into the list of candidates; ``vectors`` and ``images`` hold all of
     their kernels, axes (kernel, place).
     """
 
     members: tuple[int, ...]
     of: str
     vectors: Floats
-    turned: Floats
+    images: Floats
 
 
 def find_candidates(
@@ -108,9 +108,9 @@ def find_candidates(
                 continue
             tested |= units
             edges = inputs.start[place, None] + np.arange(k)
-            vectors, turned = turn(inputs.kernels(edges, rings), transform)
-            hits = count_matches(vectors, turned, match)
-            found.append(Candidates(inputs, place, rings, edges, vectors, turned, hits))
+            vectors, images = with_images(inputs.kernels(edges, rings), transform)
+            hits = count_matches(vectors, images, match)
+            found.append(Candidates(inputs, place, rings, edges, vectors, images, hits))
     everything = {
         (c.target, unit) for c in connections for unit in np.unique(c.target_units).tolist()
     }
@@ -120,34 +120,34 @@ def find_candidates(
     return found, by_count, len(tested)
 
 
-def pools(candidates: Sequence[Candidates]) -> list[Pool]:
-    """Gather what chance deals from: a layer's own inputs, or the model's where they are few."""
+def null_pools(candidates: Sequence[Candidates]) -> list[NullPool]:
+    """Gather what chance draws from: a layer's own inputs, or the model's where they are few."""
     by_grid: dict[tuple[int, int], list[int]] = {}
     by_layer: dict[tuple[str, tuple[int, int]], list[int]] = {}
     for index, item in enumerate(candidates):
         by_grid.setdefault(item.grid, []).append(index)
         by_layer.setdefault((item.inputs.target, item.grid), []).append(index)
-    found: list[Pool] = []
+    found: list[NullPool] = []
     small: dict[tuple[int, int], list[int]] = {}
     for (layer, grid), members in by_layer.items():
         if sum(len(candidates[index].place) for index in members) >= LEAST_UNITS:
-            found.append(_pool(candidates, members, members, f"layer {layer}"))
+            found.append(_null_pool(candidates, members, members, f"layer {layer}"))
         else:
             small.setdefault(grid, []).extend(members)
     for grid, members in small.items():
-        found.append(_pool(candidates, members, by_grid[grid], "the model"))
+        found.append(_null_pool(candidates, members, by_grid[grid], "the model"))
     return found
 
 
-def _pool(
+def _null_pool(
     candidates: Sequence[Candidates], members: Sequence[int], source: Sequence[int], of: str
-) -> Pool:
+) -> NullPool:
     def gather(arrays: list[Floats]) -> Floats:
         return np.concatenate([array.reshape(-1, array.shape[-1]) for array in arrays])
 
-    return Pool(
+    return NullPool(
         tuple(members),
         of,
         gather([candidates[index].vectors for index in source]),
-        gather([candidates[index].turned for index in source]),
+        gather([candidates[index].images for index in source]),
     )

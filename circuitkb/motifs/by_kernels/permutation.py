@@ -1,13 +1,13 @@
-"""What chance gives: the same count on kernels that were dealt anew, and the p-value it makes.
+"""What chance gives: the same count on kernels that were shuffled, and the p-value it makes.
 
 Two nulls answer two doubts, and a unit must pass both:
 
 - *among the strongest inputs of all units*: are kernels that go into different units as often
-  mirrored? Every kernel in the deal was chosen by the same rule, so strength explains nothing.
+  mirrored? Every kernel in a draw was chosen by the same rule, so strength explains nothing.
 - *among all inputs of the same unit*: has this unit mirrored pairs everywhere, since its kernels
   share a shape, or just among its strongest?
 
-They are permutation tests, so a unit's own kernels take part in every deal. Leaving them out
+They are permutation tests, so a unit's own kernels take part in every draw. Leaving them out
 would make a single pair look impossible (``docs/discovery.md`` has the measured rates).
 """
 
@@ -33,7 +33,7 @@ Sample = Callable[[NDArray[np.intp], int], Counts]
 
 
 @dataclass(frozen=True, eq=False)
-class Null:
+class Draws:
     """For each test: ``p``, the ``mean`` count under the null, and the number of ``draws``."""
 
     p: NDArray[np.float64]
@@ -41,14 +41,14 @@ class Null:
     draws: Counts
 
 
-def deal(rng: np.random.Generator, size: int, k: int, draws: int) -> NDArray[np.int32]:
+def draw_sets(rng: np.random.Generator, size: int, k: int, draws: int) -> NDArray[np.int32]:
     """Return ``draws`` sets of ``k`` different numbers below ``size``, each set equally likely.
 
     Floyd's method: ``k`` steps over all draws at once. Axes (draw, number).
 
     Examples
     --------
-    >>> sorted(deal(np.random.default_rng(0), 4, 4, 1)[0].tolist())
+    >>> sorted(draw_sets(np.random.default_rng(0), 4, 4, 1)[0].tolist())
     [0, 1, 2, 3]
     """
     found = np.empty((draws, k), np.int32)
@@ -59,7 +59,7 @@ def deal(rng: np.random.Generator, size: int, k: int, draws: int) -> NDArray[np.
     return found
 
 
-def sequential(observed: Counts, sample: Sample, limit: int) -> Null:
+def sequential(observed: Counts, sample: Sample, limit: int) -> Draws:
     """Return p-values by drawing until each is known well enough, at most ``limit`` draws.
 
     Notes
@@ -85,75 +85,75 @@ def sequential(observed: Counts, sample: Sample, limit: int) -> Null:
         active = active[~stopped]
         done, size = done + size, 4 * size
     p[active] = (1 + above[active]) / (1 + draws[active])
-    return Null(p, np.divide(total, draws, out=np.zeros(tests), where=draws > 0), draws)
+    return Draws(p, np.divide(total, draws, out=np.zeros(tests), where=draws > 0), draws)
 
 
 def among_all_units(
     observed: Counts,
     vectors: Floats,
-    turned: Floats,
+    images: Floats,
     k: int,
     *,
     match: Match,
     limit: int,
     rng: np.random.Generator,
-) -> Null:
-    """Test counts against ``k`` kernels dealt from the strongest inputs of all units.
+) -> Draws:
+    """Test counts against ``k`` kernels drawn from the strongest inputs of all units.
 
     Parameters
     ----------
     observed
         Number of matching pairs of each unit that has ``k`` strongest inputs.
-    vectors, turned
+    vectors, images
         Standardised kernels of the strongest inputs of all units; axes (kernel, place).
 
     Returns
     -------
-    Null
+    Draws
         One value for each of ``observed``. Units share their draws.
     """
     values, back = np.unique(observed, return_inverse=True)
 
     def sample(active: NDArray[np.intp], draws: int) -> Counts:
         counts = np.empty(draws, np.int64)
-        dealt = deal(rng, len(vectors), k, draws)
+        drawn = draw_sets(rng, len(vectors), k, draws)
         for part in blocks(draws, k * max(k, vectors.shape[1])):
-            chosen = dealt[part]
-            counts[part] = count_matches(vectors[chosen], turned[chosen], match)
+            chosen = drawn[part]
+            counts[part] = count_matches(vectors[chosen], images[chosen], match)
         return np.broadcast_to(counts, (len(active), draws))
 
     null = sequential(values, sample, limit)
-    return Null(null.p[back], null.mean[back], null.draws[back])
+    return Draws(null.p[back], null.mean[back], null.draws[back])
 
 
 def among_own_inputs(
     observed: Counts,
     vectors: Floats,
-    turned: Floats,
+    images: Floats,
     k: int,
     *,
     match: Match,
     limit: int,
     rng: np.random.Generator,
-) -> Null:
-    """Test counts against ``k`` kernels dealt from all inputs of the same unit.
+) -> Draws:
+    """Test counts against ``k`` kernels drawn from all inputs of the same unit.
 
     Parameters
     ----------
     observed
         Number of matching pairs of each unit.
-    vectors, turned
+    vectors, images
         Standardised kernels of all inputs of each unit; axes (unit, kernel, place).
     """
-    hits = match(vectors, turned)
+    hits = match(vectors, images)
     size = vectors.shape[1]
 
     def sample(active: NDArray[np.intp], draws: int) -> Counts:
         counts = np.empty((len(active), draws), np.int64)
-        dealt = deal(rng, size, k, draws)
+        drawn = draw_sets(rng, size, k, draws)
         one, other = np.triu_indices(k, 1)
         for part in blocks(draws, len(active) * max(1, len(one))):
-            chosen = dealt[part]
+            chosen = drawn[part]
             pairs = hits[active[:, None, None], chosen[:, one], chosen[:, other]]
             counts[:, part] = pairs.sum(axis=2)
         return counts

@@ -1,4 +1,4 @@
-"""How alike kernels are, plain and transformed, and which pairs of them a union may join."""
+"""How alike kernels are, plain and transformed, and which pairs of them a motif may join."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def standardise(kernel: Floats) -> Floats:
     return unit
 
 
-def similarities(vectors: Floats, turned: Floats) -> tuple[Floats, Floats]:
+def similarities(vectors: Floats, images: Floats) -> tuple[Floats, Floats]:
     """Return the correlations of all pairs: transformed against plain, and plain against plain.
 
     Parameters
     ----------
-    vectors, turned
+    vectors, images
         Standardised kernels and their transforms, axes (..., kernel, place).
 
     Returns
@@ -53,7 +53,7 @@ def similarities(vectors: Floats, turned: Floats) -> tuple[Floats, Floats]:
         own inverse.
     """
     plain = vectors.swapaxes(-1, -2)
-    return turned @ plain, vectors @ plain
+    return images @ plain, vectors @ plain
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Match:
     same: float = 0.5
     opposed: float = -0.8
 
-    def __call__(self, vectors: Floats, turned: Floats) -> NDArray[np.bool_]:
+    def __call__(self, vectors: Floats, images: Floats) -> NDArray[np.bool_]:
         """Return which pairs match; axes (..., kernel, kernel), symmetric.
 
         Examples
@@ -85,26 +85,26 @@ class Match:
         >>> Match()(vectors, vectors[:, ::-1]).astype(int).tolist()
         [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
         """
-        return self.holds(*similarities(vectors, turned))
+        return self.holds(*similarities(vectors, images))
 
     def holds(self, across: Floats, plain: Floats) -> NDArray[np.bool_]:
         """Return where the correlations, transformed and plain, are those of a match."""
         return (across > self.mirrored) & (plain < self.same) & (plain > self.opposed)
 
 
-def count_matches(vectors: Floats, turned: Floats, match: Match) -> NDArray[np.int64]:
+def count_matches(vectors: Floats, images: Floats, match: Match) -> NDArray[np.int64]:
     """Return the number of matching pairs in each set of kernels.
 
     Parameters
     ----------
-    vectors, turned
+    vectors, images
         Axes (set, kernel, place).
     """
     sets, k, places = vectors.shape
     found = np.empty(sets, np.int64)
     for part in blocks(sets, k * max(k, places)):
         # No kernel matches itself: it is like itself.
-        found[part] = match(vectors[part], turned[part]).sum(axis=(1, 2)) // 2
+        found[part] = match(vectors[part], images[part]).sum(axis=(1, 2)) // 2
     return found
 
 
@@ -115,6 +115,6 @@ def blocks(count: int, numbers_each: int) -> Iterator[slice]:
         yield slice(start, min(count, start + step))
 
 
-def turn(kernel: Floats, transform: Transform) -> tuple[Floats, Floats]:
+def with_images(kernel: Floats, transform: Transform) -> tuple[Floats, Floats]:
     """Return standardised kernels and their standardised transforms; axes (..., place)."""
     return standardise(kernel), standardise(transform.apply(kernel))

@@ -1,1 +1,1 @@
-"""Motifs tested by what the units of a model answered."""
+"""Motifs tested by what the units of a model respond to."""

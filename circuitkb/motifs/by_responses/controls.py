@@ -2,7 +2,7 @@
 
 Both keep everything but one thing:
 
-- *Permuted weights* keep the units' answers, the related pairs and each target's kernels, and ask
+- *Permuted weights* keep the units' responses, the related pairs and each target's kernels, and ask
   whether it matters which input has which kernel. Kernels are permuted among a target's inputs of
   one layer, then multiplied with the spread of the input that got them. (Permuted among all
   inputs, kernels of a layer with large weights would spread over the others; related pairs are
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.motifs.by_kernels.similarity import blocks
-from circuitkb.motifs.by_responses.coupled_responses import CoupledAnswers, Rows
+from circuitkb.motifs.by_responses.coupled_responses import CoupledResponses, Rows
 from circuitkb.motifs.by_responses.search import (
     Hits,
     LayerSearch,
@@ -33,7 +33,8 @@ from circuitkb.motifs.by_responses.search import (
     both_ways,
     feed_together,
 )
-from circuitkb.motifs.motif import Between, PairMotif
+from circuitkb.motifs.motif import Between
+from circuitkb.motifs.pairs import PairMotif
 from circuitkb.schema.progress import Progress, silent
 
 UNRELATED = Between(high=0.3)
@@ -93,7 +94,7 @@ def _orders_by_layer(edge: NDArray[np.bool_], layer: Rows, rng: np.random.Genera
 
 def find_permuted(
     layer: LayerSearch,
-    answers: CoupledAnswers,
+    responses: CoupledResponses,
     pairs: Pairs,
     targets: Rows,
     rng: np.random.Generator,
@@ -104,11 +105,11 @@ def find_permuted(
     often; see :meth:`~circuitkb.motifs.by_responses.search.LayerSearch.find`.
     """
     found, places = [], [np.empty(0, np.intp)]
-    origin = answers.layer_of(layer.inputs.sources)
+    origin = responses.layer_of(layer.inputs.sources)
     # Few numbers at a time stay in the processor's cache.
     for part in blocks(len(targets), 4 * len(layer.inputs.sources)):
         order = _orders_by_layer(layer.inputs.edge[targets[part]], origin, rng)
-        given = layer.find(answers, pairs, targets[part], order)
+        given = layer.find(responses, pairs, targets[part], order)
         found.append(given.hits)
         places.append(given.place + part.start)
     return Hits.join(found), np.concatenate(places)
@@ -116,7 +117,7 @@ def find_permuted(
 
 def permuted_weights(
     searched: Searched,
-    answers: CoupledAnswers,
+    responses: CoupledResponses,
     motif: PairMotif,
     rng: np.random.Generator,
     progress: Progress = silent,
@@ -128,7 +129,7 @@ def permuted_weights(
         pairs = both_ways(Pairs.join(list(by_block.values())), motif)
         size = len(layer.inputs.targets)
         targets = np.tile(np.arange(size), motif.permutations)
-        found, place = find_permuted(layer, answers, pairs, targets, rng)
+        found, place = find_permuted(layer, responses, pairs, targets, rng)
         hits.append(found)
         draws.append(place // size)
     return Decoys(Hits.join(hits), np.concatenate(draws), motif.permutations)
@@ -136,7 +137,7 @@ def permuted_weights(
 
 def matched_pairs(
     searched: Searched,
-    answers: CoupledAnswers,
+    responses: CoupledResponses,
     motif: PairMotif,
     rng: np.random.Generator,
     progress: Progress = silent,
@@ -145,7 +146,7 @@ def matched_pairs(
 
     A pair whose layers hold no unrelated pair (a layer of a few units) is not replaced.
     """
-    finder = PairFinder(motif, answers)
+    finder = PairFinder(motif, responses)
     dense: dict[tuple[str, str], tuple[Pairs, Rows]] = {}
     hits, draws = [], [np.empty(0, np.intp)]
     for step, (layer, by_block) in enumerate(searched.layers):
@@ -165,7 +166,7 @@ def matched_pairs(
             marks.append(draw)
         mark = np.concatenate(marks)
         decoys = both_ways(Pairs.join(parts), motif)
-        found = layer.find(answers, decoys, np.arange(len(layer.inputs.targets)))
+        found = layer.find(responses, decoys, np.arange(len(layer.inputs.targets)))
         hits.append(found.hits)
         draws.append(np.concatenate([mark, mark] if motif.ordered else [mark])[found.pair])
     return Decoys(Hits.join(hits), np.concatenate(draws), motif.permutations)
@@ -178,20 +179,20 @@ def _unrelated(
     rng: np.random.Generator,
 ) -> Pairs:
     """Return unrelated pairs of two layers by corr(A, B); with a common target, if ``layer``."""
-    mine, theirs, turned, same = finder.block(*block)
+    mine, theirs, corr_image, corr = finder.block(*block)
     # As in related pairs: the transformed A is like B, so it is as unlike A itself as B is.
     one_sided, other_sided = (
-        finder.motif.same(finder.answers.invariance[rows]) for rows in (mine, theirs)
+        finder.motif.corr(finder.responses.invariance[rows]) for rows in (mine, theirs)
     )
     lopsided = one_sided[:, None] & other_sided[None]
-    place = np.flatnonzero(UNRELATED(turned) & finder.motif.same(same) & lopsided)
+    place = np.flatnonzero(UNRELATED(corr_image) & finder.motif.corr(corr) & lopsided)
     if len(place) > _ENOUGH:
         place = place[rng.integers(0, len(place), _ENOUGH)]
-    one, other = np.unravel_index(place, turned.shape)
-    pairs = Pairs(mine[one], theirs[other], turned[one, other], same[one, other])
+    one, other = np.unravel_index(place, corr_image.shape)
+    pairs = Pairs(mine[one], theirs[other], corr_image[one, other], corr[one, other])
     if layer is not None:
         pairs = pairs.take(feed_together(layer, pairs))
-    return pairs.take(np.argsort(pairs.same, kind="stable"))
+    return pairs.take(np.argsort(pairs.corr, kind="stable"))
 
 
 def _replace(
@@ -201,7 +202,7 @@ def _replace(
     window = min(NEAREST, len(unrelated))
     if not window:
         return unrelated, np.empty(0, np.intp)
-    middle = np.searchsorted(unrelated.same, pairs.same)
+    middle = np.searchsorted(unrelated.corr, pairs.corr)
     start = np.clip(middle - window // 2, 0, len(unrelated) - window)
     if window < draws:
         step = rng.integers(0, window, (len(pairs), draws))

@@ -1,13 +1,13 @@
 """Answers of all units to stimuli and to their images, so that any two units can be compared.
 
 A transform that is its own inverse sorts the stimuli into couples: one, and its image. Half the
-sum of a unit's two answers is its *even* part, half the difference its *odd* part, and then
+sum of a unit's two responses is its *even* part, half the difference its *odd* part, and then
 
 - corr(A, B) = even A . even B + odd A . odd B,
 - corr(A on the images, B) = even A . even B - odd A . odd B.
 
 Two products of half the length give both, for whole layers at once, and the second is symmetric:
-if A answers to the images as B does to the stimuli, so does B as A does. A transform that is not
+if A responds to the images as B does to the stimuli, so does B as A does. A transform that is not
 its own inverse (a quarter turn) has no such couples; a motif that asks for one will need another
 class beside this one, with both directions.
 """
@@ -27,16 +27,16 @@ from circuitkb.schema.kernels import Floats
 from circuitkb.schema.responses import Answers
 
 Rows = NDArray[np.intp]
-"""Rows of :class:`CoupledAnswers`: units of the whole model, in the order of its layers."""
+"""Rows of :class:`CoupledResponses`: units of the whole model, in the order of its layers."""
 
 WEAKEST = 0.05
-"""A unit answers if its spread exceeds this share of the root mean square spread of its layer.
+"""A unit responds if its spread exceeds this share of the root mean square spread of its layer.
 
 Scale-free; on both EfficientNet-Lites it leaves within 2% as many units as a spread of .02 did.
 """
 
 TOP = 10
-"""Stimuli that a unit answers to most."""
+"""Stimuli that a unit responds to most."""
 
 
 def couples(permutation: NDArray[Any], stimuli: int, transform: str) -> tuple[Rows, Rows]:
@@ -79,27 +79,27 @@ def couples(permutation: NDArray[Any], stimuli: int, transform: str) -> tuple[Ro
 
 
 @dataclass(frozen=True, eq=False)
-class CoupledAnswers:
-    """What all units of a model answer to the couples of a transform.
+class CoupledResponses:
+    """What all units of a model respond with to the couples of a transform.
 
-    Memory: as much as the answers in single precision; the answers given are read again later.
+    Memory: as much as the responses in single precision; the responses given are read again later.
 
     Attributes
     ----------
     layers
         Rows of each layer.
     shown, stimuli
-        The answers to all stimuli, as given, axes (unit, stimulus), and the places of the first
+        The responses to all stimuli, as given, axes (unit, stimulus), and the places of the first
         members of all couples, then of the second ones.
     even, odd
-        Axes (unit, couple). Of the answers less their mean, scaled to a common length of 1; zeros
-        for a unit of constant answers.
+        Axes (unit, couple). Of the responses less their mean, scaled to a common length of 1; zeros
+        for a unit of constant responses.
     spread
-        For each unit: standard deviation of its answers to the stimuli of all couples.
-    moved
-        For each unit: whether any stimulus of the battery moved it.
-    answers
-        For each unit: whether it was moved, and its spread is not a trace beside its layer's.
+        For each unit: standard deviation of its responses to the stimuli of all couples.
+    is_responsive
+        For each unit: whether any stimulus of the battery moves it.
+    measurable
+        For each unit: whether it is responsive, and its spread is not a trace beside its layer's.
     """
 
     layers: Mapping[str, slice]
@@ -108,59 +108,59 @@ class CoupledAnswers:
     even: Floats
     odd: Floats
     spread: Floats
-    moved: NDArray[np.bool_]
-    answers: NDArray[np.bool_]
+    is_responsive: NDArray[np.bool_]
+    measurable: NDArray[np.bool_]
 
     @classmethod
     def of(
-        cls, answers: Answers, layers: Mapping[str, slice], first: Rows, second: Rows
-    ) -> CoupledAnswers:
-        """Split answers with axes (unit, stimulus) into even and odd parts.
+        cls, responses: Answers, layers: Mapping[str, slice], first: Rows, second: Rows
+    ) -> CoupledResponses:
+        """Split responses with axes (unit, stimulus) into even and odd parts.
 
         Parameters
         ----------
-        answers, layers
+        responses, layers
             As in :class:`~circuitkb.schema.responses.Responses`.
         first, second
             What :func:`couples` returned.
 
         Examples
         --------
-        Unit 1 answers to the images as unit 0 to the stimuli:
+        Unit 1 responds to the images as unit 0 to the stimuli:
 
-        >>> answers = np.array([[3, 0, 1, 0], [0, 3, 0, 1]], np.float32)
-        >>> found = CoupledAnswers.of(
-        ...     answers, {"a": slice(0, 2)}, np.array([0, 2]), np.array([1, 3]))
-        >>> turned, same = found.compare(np.array([0]), np.array([1]))
-        >>> f"{turned[0, 0]:.2f}", f"{same[0, 0]:.2f}"
+        >>> responses = np.array([[3, 0, 1, 0], [0, 3, 0, 1]], np.float32)
+        >>> found = CoupledResponses.of(
+        ...     responses, {"a": slice(0, 2)}, np.array([0, 2]), np.array([1, 3]))
+        >>> corr_image, corr = found.compare(np.array([0]), np.array([1]))
+        >>> f"{corr_image[0, 0]:.2f}", f"{corr[0, 0]:.2f}"
         ('1.00', '-0.67')
         """
-        units, size = len(answers), len(first)
+        units, size = len(responses), len(first)
         even, odd = np.empty((2, units, size), np.float32)
-        spread, any_moved, answering = np.zeros(units, np.float32), *np.zeros((2, units), bool)
+        spread, any_response, measurable = np.zeros(units, np.float32), *np.zeros((2, units), bool)
         for rows in layers.values():
-            any_moved[rows] = moved(answers[rows])
-            own = answers[rows].astype(np.float32)
+            any_response[rows] = moved(responses[rows])
+            own = responses[rows].astype(np.float32)
             one, other = own[:, first], own[:, second]
             mean = 0.5 * (one.mean(axis=1) + other.mean(axis=1))
             even[rows] = 0.5 * (one + other) - mean[:, None]
             odd[rows] = 0.5 * (one - other)
             length = np.sqrt(_squares(even[rows]) + _squares(odd[rows]))
-            # What rounding leaves of a constant is no answer.
-            some = any_moved[rows] & (length > 1e-6 * np.abs(mean))
+            # What rounding leaves of a constant is no response.
+            some = any_response[rows] & (length > 1e-6 * np.abs(mean))
             scale = np.where(some, 1 / np.where(some, length, 1), 0)[:, None].astype(np.float32)
             even[rows] *= scale
             odd[rows] *= scale
             spread[rows] = np.where(some, length, 0) / np.sqrt(size)
             whole = np.sqrt(np.mean(spread[rows].astype(np.float64) ** 2)) if len(own) else 0.0
-            answering[rows] = some & (spread[rows] > WEAKEST * whole)
+            measurable[rows] = some & (spread[rows] > WEAKEST * whole)
         stimuli = np.concatenate([first, second])
-        return cls(dict(layers), answers, stimuli, even, odd, spread, any_moved, answering)
+        return cls(dict(layers), responses, stimuli, even, odd, spread, any_response, measurable)
 
-    def answering(self, layer: str) -> Rows:
-        """Return the rows of a layer's units that answer."""
+    def measurable_rows(self, layer: str) -> Rows:
+        """Return the rows of a layer's units that respond."""
         rows = self.layers[layer]
-        found: Rows = rows.start + np.flatnonzero(self.answers[rows])
+        found: Rows = rows.start + np.flatnonzero(self.measurable[rows])
         return found
 
     def layer_of(self, rows: Rows) -> Rows:
@@ -176,7 +176,7 @@ class CoupledAnswers:
 
     @property
     def invariance(self) -> Floats:
-        """For each unit: correlation of its answers to the images and to the stimuli."""
+        """For each unit: correlation of its responses to the images and to the stimuli."""
         return _squares(self.even) - _squares(self.odd)
 
     def compare(self, one: Rows, other: Rows) -> tuple[Floats, Floats]:
@@ -190,15 +190,15 @@ class CoupledAnswers:
             shared, opposed = even @ even.T, odd @ odd.T
         else:
             shared, opposed = even @ self.even[other].T, odd @ self.odd[other].T
-        same = shared + opposed
+        corr = shared + opposed
         shared -= opposed
-        return shared, same
+        return shared, corr
 
-    def answer_to(self, targets: Rows, sources: Rows) -> Floats:
-        """Return how the targets answer, on average, to the stimuli that sources answer to most.
+    def response_to(self, targets: Rows, sources: Rows) -> Floats:
+        """Return how the targets respond, on average, to the stimuli that sources respond to most.
 
         In standard deviations from the target's mean, over the stimuli of all couples. Axes
-        (target, source). Where several stimuli tie for the last place (a saturated unit answers
+        (target, source). Where several stimuli tie for the last place (a saturated unit responds
         alike to many), they share it.
         """
         chosen = top_stimuli(self.shown[sources][:, self.stimuli].astype(np.float32))
@@ -207,8 +207,8 @@ class CoupledAnswers:
         found: Floats = values @ (np.sqrt(np.float32(even.shape[1])) * chosen).T
         return found
 
-    def lean(self, units: Rows, sides: Floats) -> Floats:
-        """Return for each unit whether it answers more to the first (< 0) or second members.
+    def side_score(self, units: Rows, sides: Floats) -> Floats:
+        """Return for each unit whether it responds more to the first (< 0) or second members.
 
         ``sides`` weighs the couples, as :func:`side_weights` makes it.
         """
@@ -219,7 +219,7 @@ class CoupledAnswers:
 def side_weights(
     sides: NDArray[Any] | None, first: Rows, second: Rows, stimuli: Sequence[str]
 ) -> Floats:
-    """Return what each couple says of the sides of a unit that answers to its first member.
+    """Return what each couple says of the sides of a unit that responds to its first member.
 
     ``sides`` has a number for each stimulus, below 0 for side 1. Without it the first member of
     each couple, the one that stands first in the battery, is of side 1.
@@ -238,23 +238,25 @@ def side_weights(
     return found
 
 
-def top_stimuli(answers: Floats) -> Floats:
-    """Return the shares of the stimuli that each unit answers to most, which add up to 1.
+def top_stimuli(responses: Floats) -> Floats:
+    """Return the shares of the stimuli that each unit responds to most, which add up to 1.
 
-    Axes (unit, stimulus), as those of ``answers``. The first ten have equal shares; those that
+    Axes (unit, stimulus), as those of ``responses``. The first ten have equal shares; those that
     tie for the last places divide them.
 
     Examples
     --------
-    >>> answers = np.array([[5, 4, 4, *[9] * 9, 0]], np.float32)
-    >>> top_stimuli(answers).round(2).tolist()[0][:4]
+    >>> responses = np.array([[5, 4, 4, *[9] * 9, 0]], np.float32)
+    >>> top_stimuli(responses).round(2).tolist()[0][:4]
     [0.1..., 0.0, 0.0, 0.1...]
     >>> top_stimuli(np.array([[4, 4, *[9] * 9, 0]], np.float32)).round(2).tolist()[0][:3]
     [0.05..., 0.05..., 0.1...]
     """
-    count = min(TOP, answers.shape[1])
-    last = np.partition(answers, answers.shape[1] - count, axis=1)[:, [answers.shape[1] - count]]
-    above, ties = answers > last, answers == last
+    count = min(TOP, responses.shape[1])
+    last = np.partition(responses, responses.shape[1] - count, axis=1)[
+        :, [responses.shape[1] - count]
+    ]
+    above, ties = responses > last, responses == last
     open_places = count - above.sum(axis=1, keepdims=True)
     shares = above + ties * (open_places / ties.sum(axis=1, keepdims=True))
     found: Floats = (shares / count).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Unions, and other motifs of two inputs, found by what the units of a model answered.
+"""Motifs of pairs found by what the units of a model respond to.
 
 :func:`find_by_responses` searches all edges (:mod:`~circuitkb.motifs.by_responses.search`), asks
 both controls (:mod:`~circuitkb.motifs.by_responses.controls`), and keeps the hits that chance does
@@ -16,8 +16,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from circuitkb.motifs.by_kernels.pairs import weight_rows
-from circuitkb.motifs.by_kernels.sides import two_sides
 from circuitkb.motifs.by_responses.controls import (
     Decoys,
     find_permuted,
@@ -25,47 +23,52 @@ from circuitkb.motifs.by_responses.controls import (
     permuted_weights,
 )
 from circuitkb.motifs.by_responses.coupled_responses import (
-    CoupledAnswers,
+    CoupledResponses,
     Rows,
     couples,
     side_weights,
 )
-from circuitkb.motifs.by_responses.findings import (
-    MeasuredCase,
-    MeasuredCircuit,
-    MeasuredFindings,
-    MeasuredUnit,
-    RelatedPair,
-    tallies,
-    tally,
-)
 from circuitkb.motifs.by_responses.related_pairs import against_shuffled, distinct
 from circuitkb.motifs.by_responses.search import Hits, Pairs, Searched, both_ways, search
-from circuitkb.motifs.motif import PairMotif
+from circuitkb.motifs.edges import case_weights
+from circuitkb.motifs.findings import (
+    Case,
+    Counts,
+    Findings,
+    FoundCircuit,
+    FoundTarget,
+    Null,
+    RelatedPair,
+)
+from circuitkb.motifs.pairs import PairMotif
+from circuitkb.motifs.sides import two_sides
 from circuitkb.motifs.target_decoy import target_decoy_q
-from circuitkb.motifs.union import Union
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Connection, Floats
 from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.responses import Responses
 
-VERSION = "1"
-
 DRAWS = 200
 """Permutations of a found target's own weights."""
+
+NULL_METHOD = (
+    "p, null_mean and null_count: permutations of the unit's own weights among its inputs of each "
+    "layer; q: target-decoy over all hits of the model, the larger of permuted weights and of "
+    "matched unrelated pairs, for the unit's best pair"
+)
 
 
 def find_by_responses(
     connections: Sequence[Connection],
     responses: Responses,
     permutation: NDArray[Any],
-    motif: PairMotif | None = None,
+    motif: PairMotif,
     *,
     model: str,
     seed: int = 0,
     sides: NDArray[Any] | None = None,
     progress: Progress = silent,
-) -> MeasuredFindings:
+) -> Findings:
     """Search all edges of an observed model for a motif, with both controls.
 
     Parameters
@@ -73,13 +76,13 @@ def find_by_responses(
     connections
         All kernels of the model; each is read once by the search.
     responses
-        What its units answered. Read are the answers after the nonlinearity, to the stimuli that
+        Of its units. Read are those after the nonlinearity, to the stimuli that
         the transform changes.
     permutation
         Index of each stimulus's image under ``motif.of``, as
         ``battery.transformed(motif.of.name)`` gives it.
     motif
-        What to look for; unions of left-right mirrors unless given.
+        What to look for.
     model
         Name of the model, for the ids.
     seed
@@ -99,59 +102,74 @@ def find_by_responses(
 
     Examples
     --------
-    >>> answers = np.zeros((1, 2), np.float32)
-    >>> responses = Responses("b", ("s", "t"), (("a", 1),), *[answers] * 4, {})
-    >>> findings = find_by_responses([], responses, np.array([1, 0]), model="m")
+    >>> from circuitkb.motifs.union import Union
+    >>> zeros = np.zeros((1, 2), np.float32)
+    >>> responses = Responses("b", ("s", "t"), (("a", 1),), *[zeros] * 4, {})
+    >>> motif = Union().by_responses()
+    >>> findings = find_by_responses([], responses, np.array([1, 0]), motif, model="m")
     >>> findings.tested, findings.circuits
     (0, 0)
     """
     started = time.perf_counter()
-    motif = motif or Union().by_responses()
     first, second = couples(permutation, len(responses.stimuli), motif.of.name)
-    lean = side_weights(sides, first, second, responses.stimuli)
+    side_score = side_weights(sides, first, second, responses.stimuli)
     named = f"{model}: {{}}"
-    progress(f"{model}: reading answers", 0.0)
-    answers = CoupledAnswers.of(responses.after, responses.rows, first, second)
-    searched = search(connections, answers, motif, within(progress, 0.1, 0.3, named))
+    progress(f"{model}: reading responses", 0.0)
+    coupled = CoupledResponses.of(responses.after, responses.rows, first, second)
+    searched = search(connections, coupled, motif, within(progress, 0.1, 0.3, named))
     found_by = time.perf_counter()
     streams = [np.random.default_rng([seed, stream]) for stream in range(3)]
     permuted = permuted_weights(
-        searched, answers, motif, streams[0], within(progress, 0.3, 0.6, named)
+        searched, coupled, motif, streams[0], within(progress, 0.3, 0.6, named)
     )
-    matched = matched_pairs(searched, answers, motif, streams[1], within(progress, 0.6, 0.8, named))
+    matched = matched_pairs(searched, coupled, motif, streams[1], within(progress, 0.6, 0.8, named))
     q = worse_q(searched.hits, permuted, matched)
     passed = np.flatnonzero(q <= motif.fdr)
     progress(f"{model}: permuting weights of the units found", 0.8)
-    counts = own_counts(searched, answers, motif, searched.hits.target[passed], streams[2])
-    report = _Report(model, motif, answers, searched, lean)
-    units = report.units(q, passed, counts)
+    counts = own_counts(searched, coupled, motif, searched.hits.target[passed], streams[2])
+    report = _Report(model, motif, coupled, searched, side_score)
+    targets = report.targets(q, passed, counts)
     progress(f"{model}: comparing with shuffled weights", 0.9)
     related = _related(report, passed, responses, first, second)
     spread = {
         report.feature(row): float(np.std(responses.after[row], dtype=np.float64))
         for row in np.unique(_members(searched.hits, passed)).tolist()
     }
-    weights = _weights(units, connections, model, spread)
+    weights = _with_strength(case_weights(targets, connections, model), spread)
     progress(f"{model}: searched", 1.0)
     done = time.perf_counter()
-    return MeasuredFindings(
+    return Findings(
+        motif=motif,
         model=model,
         seed=seed,
+        battery=responses.battery,
         tested=searched.tested,
+        tests=searched.tested,
         not_tested=searched.not_tested,
+        counts=_counts(searched.hits, np.arange(len(searched.hits))),
+        controls={"permuted": _each(permuted), "matched": _each(matched)},
+        targets=targets,
+        related=related,
         weights=weights,
         seconds=done - started,
-        motif=motif,
-        battery=responses.battery,
-        all=tally(searched.hits, np.arange(len(searched.hits))),
-        permuted=tallies(permuted),
-        matched=tallies(matched),
-        found=units,
-        related=related,
-        spread=spread,
-        search_seconds=found_by - started,
         control_seconds=done - found_by,
     )
+
+
+def _counts(hits: Hits, chosen: Rows) -> Counts:
+    """Count some of the hits, and the distinct targets and pairs in them."""
+    ends = np.sort(np.stack([hits.one[chosen], hits.other[chosen]]), axis=0)
+    return {
+        "hits": len(chosen),
+        "units": len(np.unique(hits.target[chosen])),
+        "pairs": np.unique(ends, axis=1).shape[1],
+    }
+
+
+def _each(decoys: Decoys) -> tuple[Counts, ...]:
+    """Count the hits of each repetition of a control."""
+    draws = range(decoys.repetitions)
+    return tuple(_counts(decoys.hits, np.flatnonzero(decoys.draw == draw)) for draw in draws)
 
 
 def worse_q(hits: Hits, *controls: Decoys) -> NDArray[np.float64]:
@@ -163,7 +181,7 @@ def worse_q(hits: Hits, *controls: Decoys) -> NDArray[np.float64]:
 
 def own_counts(
     searched: Searched,
-    answers: CoupledAnswers,
+    coupled: CoupledResponses,
     motif: PairMotif,
     targets: Rows,
     rng: np.random.Generator,
@@ -176,7 +194,7 @@ def own_counts(
         if not len(places):
             continue
         pairs = both_ways(Pairs.join(list(by_block.values())), motif)
-        _, drawn = find_permuted(layer, answers, pairs, np.repeat(places, DRAWS), rng)
+        _, drawn = find_permuted(layer, coupled, pairs, np.repeat(places, DRAWS), rng)
         hits = np.bincount(drawn, minlength=len(places) * DRAWS).reshape(len(places), DRAWS)
         counts |= dict(zip(held[places].tolist(), hits, strict=True))
     return counts
@@ -193,13 +211,13 @@ class _Report:
         self,
         model: str,
         motif: PairMotif,
-        answers: CoupledAnswers,
+        coupled: CoupledResponses,
         searched: Searched,
-        lean: Floats,
+        side_score: Floats,
     ) -> None:
-        self.model, self.motif, self.answers, self.searched = model, motif, answers, searched
-        self.lean = lean
-        self.invariance = answers.invariance
+        self.model, self.motif, self.coupled, self.searched = model, motif, coupled, searched
+        self.side_score = side_score
+        self.invariance = coupled.invariance
         self._held = {
             int(row): (layer, place)
             for layer, _ in searched.layers
@@ -208,11 +226,11 @@ class _Report:
 
     def feature(self, row: int) -> str:
         """Return the id of a unit."""
-        return str(FeatureId(self.model, *self.answers.unit_of(row)))
+        return str(FeatureId(self.model, *self.coupled.unit_of(row)))
 
-    def units(
+    def targets(
         self, q: NDArray[np.float64], passed: Rows, counts: Mapping[int, NDArray[np.int64]]
-    ) -> tuple[MeasuredUnit, ...]:
+    ) -> tuple[FoundTarget, ...]:
         """Return the targets of the hits that passed, smallest q first."""
         hits = self.searched.hits
         by_target: dict[int, list[int]] = {}
@@ -223,28 +241,30 @@ class _Report:
             layer, place = self._held[row]
             count = int((hits.target == row).sum())
             drawn = counts[row]
+            p = float((1 + (drawn >= count).sum()) / (1 + len(drawn)))
+            circuits = self._circuits(own, q)
             found.append(
-                MeasuredUnit(
+                FoundTarget(
                     target=self.feature(row),
                     inputs=int(layer.inputs.count[place]),
                     strongest=int(layer.strongest[place]),
-                    invariance=float(self.invariance[row]),
                     hits=count,
-                    null_mean=float(drawn.mean()),
-                    draws=len(drawn),
-                    p=float((1 + (drawn >= count).sum()) / (1 + len(drawn))),
-                    circuits=self._circuits(own, q),
+                    nulls=(Null(NULL_METHOD, p, float(drawn.mean()), len(drawn)),),
+                    q=min(circuit.q for circuit in circuits),
+                    circuits=circuits,
+                    invariance=float(self.invariance[row]),
                 )
             )
         return tuple(sorted(found, key=lambda unit: (unit.q, unit.p, -unit.hits, unit.target)))
 
-    def _circuits(self, own: list[int], q: NDArray[np.float64]) -> tuple[MeasuredCircuit, ...]:
+    def _circuits(self, own: list[int], q: NDArray[np.float64]) -> tuple[FoundCircuit, ...]:
         hits = self.searched.hits
         rows = np.unique(np.concatenate([hits.one[own], hits.other[own]]))
         name = {int(row): self.feature(int(row)) for row in rows}
-        lean = dict(zip(name.values(), self.answers.lean(rows, self.lean).tolist(), strict=True))
+        scores = self.coupled.side_score(rows, self.side_score).tolist()
+        side_score = dict(zip(name.values(), scores, strict=True))
         pair = {hit: (name[int(hits.one[hit])], name[int(hits.other[hit])]) for hit in own}
-        sides = two_sides(list(pair.values()), lean)
+        sides = two_sides(list(pair.values()), side_score)
         found = []
         for hit, ends in pair.items():
             cases = tuple(
@@ -253,29 +273,31 @@ class _Report:
             )
             one, other = sorted(cases, key=lambda case: case.side)
             found.append(
-                MeasuredCircuit(
+                FoundCircuit(
                     (one, other),
-                    float(hits.turned[hit]),
-                    float(hits.same[hit]),
-                    float(hits.score[hit]),
+                    float(hits.corr_image[hit]),
+                    float(hits.corr[hit]),
                     float(q[hit]),
+                    {"score": float(hits.score[hit])},
                 )
             )
-        return tuple(sorted(found, key=lambda circuit: (circuit.q, circuit.score, -circuit.turned)))
+        return tuple(sorted(found, key=lambda c: (c.q, c.figures["score"], -c.corr_image)))
 
-    def _case(self, hit: int, end: int, feature: str, side: int) -> MeasuredCase:
+    def _case(self, hit: int, end: int, feature: str, side: int) -> Case:
         hits, role = self.searched.hits, self.motif.roles[end]
         layer, place = self._held[int(hits.target[hit])]
         row = (hits.one, hits.other)[end][hit]
         column = int(layer.columns(np.array([row]))[0])
-        return MeasuredCase(
-            feature=feature,
-            role=role.name,
-            side=side,
-            weight=float(layer.inputs.mass[role.sign][place, column]),
-            spread=float(layer.spread[column]),
-            rank=int((hits.rank_one, hits.rank_other)[end][hit]),
-            answer=float((hits.answer_one, hits.answer_other)[end][hit]),
+        return Case(
+            feature,
+            role.name,
+            side,
+            float(layer.inputs.mass[role.sign][place, column]),
+            {
+                "rank": int((hits.rank_one, hits.rank_other)[end][hit]),
+                "z": float((hits.response_one, hits.response_other)[end][hit]),
+                "spread": float(layer.spread[column]),
+            },
         )
 
 
@@ -286,16 +308,16 @@ def _related(
         return ()
     hits = report.searched.hits
     pairs = distinct(
-        Pairs(hits.one[passed], hits.other[passed], hits.turned[passed], hits.same[passed])
+        Pairs(hits.one[passed], hits.other[passed], hits.corr_image[passed], hits.corr[passed])
     )
-    shuffled = CoupledAnswers.of(responses.shuffled_after, responses.rows, first, second)
-    found = against_shuffled(pairs, report.motif, report.answers, shuffled)
+    shuffled = CoupledResponses.of(responses.shuffled_after, responses.rows, first, second)
+    found = against_shuffled(pairs, report.motif, report.coupled, shuffled)
     return tuple(
         RelatedPair(
             one=report.feature(int(pairs.one[place])),
             other=report.feature(int(pairs.other[place])),
-            score=float(pairs.turned[place]),
-            same=float(pairs.same[place]),
+            score=float(pairs.corr_image[place]),
+            same=float(pairs.corr[place]),
             null_mean=float(found.null_mean[place]),
             null_count=int(found.null_count[place]),
             p=float(found.p[place]),
@@ -305,29 +327,14 @@ def _related(
     )
 
 
-def _weights(
-    units: Sequence[MeasuredUnit],
-    connections: Sequence[Connection],
-    model: str,
-    spread: Mapping[str, float],
-) -> pa.Table:
-    """Return the ``WEIGHT`` rows of all circuits, with ``strength``: sum times source's spread."""
-    ends: dict[tuple[str, str], dict[tuple[int, int], None]] = {}
-    for unit in units:
-        target = FeatureId.parse(unit.target)
-        for circuit in unit.circuits:
-            for case in circuit.cases:
-                source = FeatureId.parse(case.feature)
-                layers = source.layer, target.layer
-                ends.setdefault(layers, {})[source.unit, target.unit] = None
-    edges = {
-        connection.key: ends.get((connection.source, connection.target), {})
-        for connection in connections
-    }
-    table = weight_rows(edges, connections, model)
+def _with_strength(weights: pa.Table, spread: Mapping[str, float]) -> pa.Table:
+    """Return ``WEIGHT`` rows with ``strength``: the sum times the source's spread."""
     strength = [
         total * spread[source]
-        for total, source in zip(table["sum"].to_pylist(), table["source"].to_pylist(), strict=True)
+        for total, source in zip(
+            weights["sum"].to_pylist(), weights["source"].to_pylist(), strict=True
+        )
     ]
-    place = table.schema.get_field_index("strength")
-    return table.set_column(place, table.schema.field(place), pa.array(strength, pa.float64()))
+    place = weights.schema.get_field_index("strength")
+    column = pa.array(strength, pa.float64())
+    return weights.set_column(place, weights.schema.field(place), column)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.motifs.by_kernels.similarity import blocks
-from circuitkb.motifs.by_responses.coupled_responses import CoupledAnswers, Rows
+from circuitkb.motifs.by_responses.coupled_responses import CoupledResponses, Rows
 from circuitkb.motifs.motif import Sign
 from circuitkb.schema.kernels import Connection, Floats
 
@@ -25,7 +25,7 @@ _Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class InputMasses:
-    """Edges from the units that answer to some units of one layer.
+    """Edges from the units that respond to some units of one layer.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class InputMasses:
         Name of the layer.
     targets, sources
         Rows of the units in
-        :class:`~circuitkb.motifs.by_responses.coupled_responses.CoupledAnswers`.
+        :class:`~circuitkb.motifs.by_responses.coupled_responses.CoupledResponses`.
     mass
         By sign, axes (target, source), never below 0: sum of the kernel's values of this sign,
         over all connections that join the two.
@@ -62,9 +62,9 @@ class InputMasses:
         )
 
 
-def usable(into: Sequence[Connection], answers: CoupledAnswers) -> list[Connection]:
+def usable(into: Sequence[Connection], responses: CoupledResponses) -> list[Connection]:
     """Return the connections whose sources are features that were observed."""
-    return [c for c in into if c.source != INPUT and c.source in answers.layers]
+    return [c for c in into if c.source != INPUT and c.source in responses.layers]
 
 
 def most_inputs(into: Sequence[Connection]) -> int:
@@ -76,45 +76,45 @@ def most_inputs(into: Sequence[Connection]) -> int:
 
 
 def read_masses(
-    into: Sequence[Connection], answers: CoupledAnswers, signs: Sequence[Sign]
+    into: Sequence[Connection], responses: CoupledResponses, signs: Sequence[Sign]
 ) -> InputMasses:
     """Read all kernels into one layer, which must have been observed.
 
     Memory: for each sign one number in single precision, and one flag, for each pair of a unit
-    that answers in this layer and one in a source layer.
+    that responds in this layer and one in a source layer.
 
     Parameters
     ----------
     into
         Connections into the layer, at least one, as :func:`usable` leaves them.
-    answers
-        Only its units that answer become targets and sources.
+    responses
+        Only its units that respond become targets and sources.
     signs
         Masses to read.
 
     Examples
     --------
     >>> layers = {"a": slice(0, 2), "b": slice(2, 3)}
-    >>> answers = CoupledAnswers.of(
+    >>> responses = CoupledResponses.of(
     ...     np.array([[1, 0], [0, 1], [2, 1]], np.float32), layers, np.array([0]), np.array([1]))
     >>> units = np.zeros((1, 1), np.int32), np.array([[0, 1]], np.int32)
     >>> kernel = np.array([3, -1, -2, 0], np.float32).reshape(1, 1, 2, 1, 2)
     >>> c = Connection("c0", "a", "b", "direct", *units, kernel)
-    >>> found = read_masses([c, c], answers, ["excites"])
+    >>> found = read_masses([c, c], responses, ["excites"])
     >>> found.mass["excites"].tolist(), found.edge.tolist(), found.count.tolist()
     ([[6.0, 0.0]], [[True, True]], [2])
     """
     target = into[0].target
-    targets = answers.answering(target)
+    targets = responses.measurable_rows(target)
     names = dict.fromkeys(c.source for c in into)
-    sources = np.concatenate([answers.answering(name) for name in names])
-    row, column = np.full((2, len(answers.answers)), -1, np.intp)
+    sources = np.concatenate([responses.measurable_rows(name) for name in names])
+    row, column = np.full((2, len(responses.measurable)), -1, np.intp)
     row[targets], column[sources] = np.arange(len(targets)), np.arange(len(sources))
     mass = {sign: np.zeros((len(targets), len(sources)), np.float32) for sign in signs}
     edge = np.zeros((len(targets), len(sources)), bool)
     for connection in into:
-        rows = row[answers.layers[target]][connection.target_units]
-        columns = column[answers.layers[connection.source]][connection.source_units]
+        rows = row[responses.layers[target]][connection.target_units]
+        columns = column[responses.layers[connection.source]][connection.source_units]
         if len(rows) == 1 and _once(rows[0]) and _once(columns[0]):
             _add_dense(connection.kernel[0], rows[0], columns[0], mass, edge)
         else:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.motifs.by_responses.coupled_responses import CoupledAnswers, Rows
+from circuitkb.motifs.by_responses.coupled_responses import CoupledResponses, Rows
 from circuitkb.motifs.by_responses.search import Pairs
-from circuitkb.motifs.motif import PairMotif
+from circuitkb.motifs.pairs import PairMotif
 from circuitkb.motifs.target_decoy import target_decoy_q
 from circuitkb.observation.measures.nulls import share_reached
 
@@ -41,21 +41,21 @@ class RelatedPairs:
     q: Scores
 
 
-def best_partners(answers: CoupledAnswers, motif: PairMotif, one: str, other: str) -> Scores:
-    """Return corr(unit transformed, partner) of each answering unit's best partner.
+def best_partners(responses: CoupledResponses, motif: PairMotif, one: str, other: str) -> Scores:
+    """Return corr(unit transformed, partner) of each measurable unit's best partner.
 
     Partners are units of the other layer (of the same one, if it is one) that are not alike:
     corr(unit, partner) is as the motif wants it. Units without any are left out.
     """
-    mine, theirs = answers.answering(one), answers.answering(other)
-    turned, same = answers.compare(mine, theirs)
-    turned[~motif.same(same)] = -np.inf
+    mine, theirs = responses.measurable_rows(one), responses.measurable_rows(other)
+    corr_image, corr = responses.compare(mine, theirs)
+    corr_image[~motif.corr(corr)] = -np.inf
     if one == other:
         # A motif may allow partners that are alike; a unit is not its own partner even then.
-        np.fill_diagonal(turned, -np.inf)
-    best = turned.max(axis=1, initial=-np.inf)
+        np.fill_diagonal(corr_image, -np.inf)
+    best = corr_image.max(axis=1, initial=-np.inf)
     if one != other:
-        best = np.concatenate([best, turned.max(axis=0, initial=-np.inf)])
+        best = np.concatenate([best, corr_image.max(axis=0, initial=-np.inf)])
     found: Scores = best[np.isfinite(best)].astype(np.float64)
     return found
 
@@ -63,8 +63,8 @@ def best_partners(answers: CoupledAnswers, motif: PairMotif, one: str, other: st
 def against_shuffled(
     pairs: Pairs,
     motif: PairMotif,
-    answers: CoupledAnswers,
-    shuffled: CoupledAnswers,
+    responses: CoupledResponses,
+    shuffled: CoupledResponses,
 ) -> RelatedPairs:
     """Compare pairs with what units of the same layers reach in the shuffled network.
 
@@ -72,24 +72,24 @@ def against_shuffled(
     ----------
     pairs
         Each once, in any order.
-    answers, shuffled
+    responses, shuffled
         Of the real network and of the one with shuffled weights.
 
     Notes
     -----
-    ``p`` is often large: shuffled networks have units whose answers are mirror images, too. What
+    ``p`` is often large: shuffled networks have units whose responses are mirror images, too. What
     they lack is the wiring, which :mod:`~circuitkb.motifs.by_responses.controls` tests.
     """
     size = len(pairs)
     mean, p, q = np.zeros(size), np.ones(size), np.ones(size)
     count = np.zeros(size, np.intp)
-    blocks = np.stack([answers.layer_of(pairs.one), answers.layer_of(pairs.other)])
-    names = list(answers.layers)
+    blocks = np.stack([responses.layer_of(pairs.one), responses.layer_of(pairs.other)])
+    names = list(responses.layers)
     for low, high in np.unique(np.sort(blocks, axis=0), axis=1).T.tolist():
         here = np.flatnonzero((np.sort(blocks, axis=0) == [[low], [high]]).all(axis=0))
-        real = best_partners(answers, motif, names[low], names[high])
+        real = best_partners(responses, motif, names[low], names[high])
         null = best_partners(shuffled, motif, names[low], names[high])
-        score = pairs.turned[here].astype(np.float64)
+        score = pairs.corr_image[here].astype(np.float64)
         mean[here] = null.mean() if len(null) else 0.0
         count[here] = len(null)
         p[here] = share_reached(score, null)

@@ -1,9 +1,9 @@
-"""The search for a motif of measured answers over all edges of a model, layer by layer.
+"""The search for a motif of measured responses over all edges of a model, layer by layer.
 
 For each pair of source layers, both correlations of all units are two matrix products; for each
 target layer, the strongest inputs are one partition of a matrix of masses. Loops run over layers.
 
-Memory: the answers in single precision, the masses of those targets that passed on their own
+Memory: the responses in single precision, the masses of those targets that passed on their own
 (invariance and number of inputs), and for one layer at a time a few matrices of its targets and
 sources and two of its source layers' pairs.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.motifs.by_kernels.similarity import blocks
-from circuitkb.motifs.by_responses.coupled_responses import CoupledAnswers, Rows
+from circuitkb.motifs.by_responses.coupled_responses import CoupledResponses, Rows
 from circuitkb.motifs.by_responses.input_masses import (
     LEAST_INPUTS,
     InputMasses,
@@ -27,7 +27,8 @@ from circuitkb.motifs.by_responses.input_masses import (
     read_masses,
     usable,
 )
-from circuitkb.motifs.motif import PairMotif, Sign
+from circuitkb.motifs.motif import Sign
+from circuitkb.motifs.pairs import PairMotif
 from circuitkb.schema.kernels import Connection, Floats
 from circuitkb.schema.progress import Progress, silent
 
@@ -45,8 +46,8 @@ class Pairs:
 
     one: Rows
     other: Rows
-    turned: Floats
-    same: Floats
+    corr_image: Floats
+    corr: Floats
 
     def __len__(self) -> int:
         return len(self.one)
@@ -58,7 +59,7 @@ class Pairs:
     @classmethod
     def join(cls, parts: Sequence[Pairs]) -> Pairs:
         """Return all of them in one."""
-        measured = ("turned", "same")
+        measured = ("corr_image", "corr")
         columns = {
             name: _concatenate([getattr(part, name) for part in parts], name in measured)
             for name in _PAIR
@@ -66,7 +67,7 @@ class Pairs:
         return cls(**columns)
 
 
-_PAIR = ("one", "other", "turned", "same")
+_PAIR = ("one", "other", "corr_image", "corr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,26 +78,26 @@ class Hits:
     ----------
     target, one, other
         Rows of the three units.
-    turned, same
+    corr_image, corr
         Of the pair.
     rank_one, rank_other
         Places among the target's inputs by strength, from 1.
     inputs
         How many inputs the target has.
-    answer_one, answer_other
-        How the target answers to what either input answers to most.
+    response_one, response_other
+        How the target responds to what either input responds to most.
     """
 
     target: Rows
     one: Rows
     other: Rows
-    turned: Floats
-    same: Floats
+    corr_image: Floats
+    corr: Floats
     rank_one: Rows
     rank_other: Rows
     inputs: Rows
-    answer_one: Floats
-    answer_other: Floats
+    response_one: Floats
+    response_other: Floats
 
     def __len__(self) -> int:
         return len(self.target)
@@ -109,7 +110,7 @@ class Hits:
     @classmethod
     def join(cls, parts: Sequence[Hits]) -> Hits:
         """Return all of them in one."""
-        measured = ("turned", "same", "answer_one", "answer_other")
+        measured = ("corr_image", "corr", "response_one", "response_other")
         columns = {
             name: _concatenate([getattr(part, name) for part in parts], name in measured)
             for name in cls.__dataclass_fields__
@@ -169,13 +170,13 @@ class LayerSearch:
         return found
 
     def find(
-        self, answers: CoupledAnswers, pairs: Pairs, targets: Rows, order: Rows | None = None
+        self, responses: CoupledResponses, pairs: Pairs, targets: Rows, order: Rows | None = None
     ) -> Found:
         """Return the hits among these pairs at these targets.
 
         Parameters
         ----------
-        answers
+        responses
             Of the whole model.
         pairs
             Of sources of this layer, in the order of the roles.
@@ -188,14 +189,14 @@ class LayerSearch:
         used, place = np.unique(np.concatenate(ends), return_inverse=True)
         one, other = np.split(place, 2)
         own, back = np.unique(targets, return_inverse=True)
-        answer = answers.answer_to(self.inputs.targets[own], self.inputs.sources[used])
+        response = responses.response_to(self.inputs.targets[own], self.inputs.sources[used])
         strengths = self.strengths(targets, order)
         both = []
         for role, end in zip(self.motif.roles, (one, other), strict=True):
             strength = strengths[role.sign]
             least = _kth_largest(strength, self.strongest[targets])
             here = strength[:, used]
-            fits = (here >= least[:, None]) & (here > 0) & role.answer(answer)[back]
+            fits = (here >= least[:, None]) & (here > 0) & role.response(response)[back]
             both.append((fits, end))
         target, pair = _both(*both[0], *both[1])
         ranks = [
@@ -207,13 +208,13 @@ class LayerSearch:
             self.inputs.targets[held],
             pairs.one[pair],
             pairs.other[pair],
-            pairs.turned[pair],
-            pairs.same[pair],
+            pairs.corr_image[pair],
+            pairs.corr[pair],
             ranks[0],
             ranks[1],
             self.inputs.count[held],
-            answer[back[target], one[pair]],
-            answer[back[target], other[pair]],
+            response[back[target], one[pair]],
+            response[back[target], other[pair]],
         )
         return Found(hits, target, pair)
 
@@ -249,32 +250,32 @@ def _rank(strength: Floats, target: Rows, column: Rows) -> Rows:
 class PairFinder:
     """Pairs that a motif's transform relates, by pair of layers; each block is compared once."""
 
-    def __init__(self, motif: PairMotif, answers: CoupledAnswers) -> None:
-        self.motif, self.answers = motif, answers
+    def __init__(self, motif: PairMotif, responses: CoupledResponses) -> None:
+        self.motif, self.responses = motif, responses
         self._found: dict[tuple[str, str], Pairs] = {}
 
     def block(self, one: str, other: str) -> tuple[Rows, Rows, Floats, Floats]:
         """Return both layers' units and the two correlations of all pairs, each pair once."""
-        mine, theirs = self.answers.answering(one), self.answers.answering(other)
-        turned, same = self.answers.compare(mine, theirs)
+        mine, theirs = self.responses.measurable_rows(one), self.responses.measurable_rows(other)
+        corr_image, corr = self.responses.compare(mine, theirs)
         if one == other:
             # A pair and its reverse are one, and no unit is its own partner.
-            turned[np.tril_indices(len(mine))] = np.nan
-        return mine, theirs, turned, same
+            corr_image[np.tril_indices(len(mine))] = np.nan
+        return mine, theirs, corr_image, corr
 
     def between(self, one: str, other: str) -> Pairs:
         """Return the related pairs of two layers; the first unit of each pair is of ``one``."""
         if (one, other) not in self._found:
-            mine, theirs, turned, same = self.block(one, other)
-            place = np.nonzero(self.motif.turned(turned) & self.motif.same(same))
+            mine, theirs, corr_image, corr = self.block(one, other)
+            place = np.nonzero(self.motif.corr_image(corr_image) & self.motif.corr(corr))
             self._found[one, other] = Pairs(
-                mine[place[0]], theirs[place[1]], turned[place], same[place]
+                mine[place[0]], theirs[place[1]], corr_image[place], corr[place]
             )
         return self._found[one, other]
 
     def of(self, layer: LayerSearch) -> dict[tuple[str, str], Pairs]:
         """Return the pairs that some target of a layer may have as inputs, by block."""
-        names = _layers(self.answers.layers, layer.inputs.sources)
+        names = _layers(self.responses.layers, layer.inputs.sources)
         found = {}
         for place, one in enumerate(names):
             for other in names[place:]:
@@ -289,7 +290,7 @@ def both_ways(pairs: Pairs, motif: PairMotif) -> Pairs:
     """Return the pairs in the order of the roles: reversed ones too, where the roles differ."""
     if not motif.ordered:
         return pairs
-    return Pairs.join([pairs, Pairs(pairs.other, pairs.one, pairs.turned, pairs.same)])
+    return Pairs.join([pairs, Pairs(pairs.other, pairs.one, pairs.corr_image, pairs.corr)])
 
 
 def feed_together(layer: LayerSearch, pairs: Pairs) -> _Flags:
@@ -321,13 +322,13 @@ class Searched:
 
 def search(
     connections: Sequence[Connection],
-    answers: CoupledAnswers,
+    responses: CoupledResponses,
     motif: PairMotif,
     progress: Progress = silent,
 ) -> Searched:
     """Search all edges of a model for a motif, without controls; each kernel is read once."""
-    finder = PairFinder(motif, answers)
-    invariant = motif.invariance(answers.invariance)
+    finder = PairFinder(motif, responses)
+    invariant = motif.invariance(responses.invariance)
     by_target: dict[str, list[Connection]] = {}
     for connection in connections:
         by_target.setdefault(connection.target, []).append(connection)
@@ -336,33 +337,35 @@ def search(
     for place, (target, into) in enumerate(by_target.items()):
         progress(f"searching {target}", place / len(by_target))
         units = np.unique(np.concatenate([c.target_units.ravel() for c in into]))
-        if target not in answers.layers:
+        if target not in responses.layers:
             not_tested[UNSEEN] += len(units)
             continue
-        rows = answers.layers[target].start + units
-        not_tested[NEVER] += int((~answers.moved[rows]).sum())
-        not_tested[WEAKLY] += int((answers.moved[rows] & ~answers.answers[rows]).sum())
-        answering = int(answers.answers[rows].sum())
-        into = usable(into, answers)
+        rows = responses.layers[target].start + units
+        not_tested[NEVER] += int((~responses.is_responsive[rows]).sum())
+        not_tested[WEAKLY] += int(
+            (responses.is_responsive[rows] & ~responses.measurable[rows]).sum()
+        )
+        measurable = int(responses.measurable[rows].sum())
+        into = usable(into, responses)
         if most_inputs(into) < LEAST_INPUTS:
-            not_tested[FEW] += answering
+            not_tested[FEW] += measurable
             continue
-        inputs = read_masses(into, answers, motif.signs)
+        inputs = read_masses(into, responses, motif.signs)
         enough = inputs.count >= LEAST_INPUTS
         tested += int(enough.sum())
-        not_tested[FEW] += answering - int(enough.sum())
-        layer = _layer(motif, inputs.take(enough & invariant[inputs.targets]), answers)
+        not_tested[FEW] += measurable - int(enough.sum())
+        layer = _layer(motif, inputs.take(enough & invariant[inputs.targets]), responses)
         pairs = finder.of(layer) if len(layer.inputs.targets) else {}
         if pairs:
             everything = both_ways(Pairs.join(list(pairs.values())), motif)
             everywhere = np.arange(len(layer.inputs.targets))
-            hits.append(layer.find(answers, everything, everywhere).hits)
+            hits.append(layer.find(responses, everything, everywhere).hits)
             layers.append((layer, pairs))
     reasons = sorted((item for item in not_tested.items() if item[1]), key=lambda r: (-r[1], r[0]))
     return Searched(tuple(layers), Hits.join(hits), tested, dict(reasons))
 
 
-def _layer(motif: PairMotif, inputs: InputMasses, answers: CoupledAnswers) -> LayerSearch:
+def _layer(motif: PairMotif, inputs: InputMasses, responses: CoupledResponses) -> LayerSearch:
     top = np.maximum(motif.at_least, np.floor(motif.share * inputs.count).astype(np.intp))
     strongest = np.minimum(top, inputs.count)
-    return LayerSearch(motif, inputs, answers.spread[inputs.sources], strongest)
+    return LayerSearch(motif, inputs, responses.spread[inputs.sources], strongest)

@@ -17,7 +17,7 @@
 // circuit = "id of the circuit"
 // motif = "its kind"
 // role = "the part that the feature plays"
-// side = "1 or 2 for the cases of a union"
+// side = "1 or 2, where the motif has two sides"
 // origin = "found by search, or published"
 // score = "how well it fits the motif"
 // claim = "what a published circuit is said to do"

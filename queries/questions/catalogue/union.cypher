@@ -51,6 +51,7 @@
 // help = "what published circuits of this kind are called"
 // # A subquery costs a tenth of a millisecond for each row: labels of all members are one, and
 // # centroids, which only kernels have sides in, are asked of those found by kernels alone.
+// # Evidence that older versions wrote says what it is of in its detail alone.
 // [columns]
 // model = "the model"
 // target = "the unit that unites the cases"
@@ -74,7 +75,7 @@
 // also_in = "published circuits of another kind that do, with it: kernels cannot tell which it is"
 CALL () {
   MATCH (c:Circuit {motif: 'union', origin: 'found'})
-  WHERE (size($models) = 0 OR c.model IN $models)
+  WHERE coalesce($of IN c.of, true) AND (size($models) = 0 OR c.model IN $models)
     AND ($label = '' OR EXISTS {
       MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
@@ -96,7 +97,7 @@ CALL () {
   MATCH (a:Feature)-[one:MEMBER_OF]->(c) WHERE one.side = 1
   MATCH (b:Feature)-[two:MEMBER_OF]->(c) WHERE two.side = 2
   MATCH (u:Feature)-[both:MEMBER_OF]->(c) WHERE both.role = 'union'
-  MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE e.detail CONTAINS '"of":"' + $of + '"'
+  MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE coalesce(e.of = $of, e.detail CONTAINS '"of":"' + $of + '"')
   WITH c, a, b, u, e ORDER BY c.score DESC, c.id, a.id, b.id, e.q, e.id
   WITH u, collect(DISTINCT a) AS ones, collect(DISTINCT b) AS twos,
     collect(DISTINCT c) AS circuits, max(c.score) AS score, head(collect(e)) AS e
@@ -125,7 +126,7 @@ CALL () {
       WHERE z.position > y.position }
     AND NOT EXISTS {
       MATCH (u)-[m:MEMBER_OF]->(c:Circuit {origin: 'found'}) WHERE m.role = 'union'
-      MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE e.detail CONTAINS '"of":"' + $of + '"'
+      MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE coalesce(e.of = $of, e.detail CONTAINS '"of":"' + $of + '"')
         AND NOT EXISTS { MATCH (x:Feature)-[:MEMBER_OF]->(c)
           WHERE NOT EXISTS { MATCH (x)-[:MEMBER_OF]->(p) } } }
   RETURN u, [] AS ones, [] AS twos, [] AS circuits, p.score AS score, null AS e,

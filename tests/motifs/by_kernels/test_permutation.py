@@ -11,16 +11,16 @@ import pytest
 from circuitkb.motifs.by_kernels.permutation import (
     among_all_units,
     among_own_inputs,
-    deal,
+    draw_sets,
     sequential,
 )
-from circuitkb.motifs.by_kernels.sides import two_sides
-from circuitkb.motifs.by_kernels.similarity import Match, count_matches, standardise, turn
+from circuitkb.motifs.by_kernels.similarity import Match, count_matches, standardise, with_images
+from circuitkb.motifs.sides import two_sides
 from circuitkb.motifs.transforms import Mirror
 
 
 def test_every_set_is_dealt_equally_often() -> None:
-    draws = deal(np.random.default_rng(0), 6, 3, 20_000)
+    draws = draw_sets(np.random.default_rng(0), 6, 3, 20_000)
     counts = Counter(tuple(sorted(row)) for row in draws.tolist())
     assert len(counts) == 20
     expected = 20_000 / 20
@@ -38,7 +38,7 @@ def kernels() -> np.ndarray:
 
 
 def enumerate_p(kernels: np.ndarray, k: int, observed: int) -> float:
-    vectors, turned = turn(kernels, Mirror("left-right"))
+    vectors, turned = with_images(kernels, Mirror("left-right"))
     sets = np.array(list(combinations(range(len(kernels)), k)))
     counts = count_matches(vectors[sets], turned[sets], Match())
     return float((counts >= observed).mean())
@@ -48,7 +48,7 @@ def enumerate_p(kernels: np.ndarray, k: int, observed: int) -> float:
 def test_both_nulls_estimate_the_p_of_full_enumeration(kernels: np.ndarray, observed: int) -> None:
     exact = enumerate_p(kernels, 5, observed)
     assert 0 < exact < 1
-    vectors, turned = turn(kernels, Mirror("left-right"))
+    vectors, turned = with_images(kernels, Mirror("left-right"))
     counts = np.array([observed])
     for null in (
         among_all_units(
@@ -89,10 +89,10 @@ def test_p_values_of_dealt_sets_hold_their_level() -> None:
     rng = np.random.default_rng(4)
     pool = rng.normal(size=(60, 3, 3)).astype(np.float32)
     pool[30:] = pool[:30, :, ::-1]
-    vectors, turned = turn(pool, Mirror("left-right"))
+    vectors, turned = with_images(pool, Mirror("left-right"))
     p = []
     for _ in range(200):
-        sets = deal(rng, 60, 8, 5)
+        sets = draw_sets(rng, 60, 8, 5)
         observed = count_matches(vectors[sets], turned[sets], Match())
         p += among_all_units(
             observed, vectors, turned, 8, match=Match(), limit=2000, rng=rng
@@ -105,7 +105,10 @@ def test_p_values_of_dealt_sets_hold_their_level() -> None:
 def test_a_constant_kernel_is_like_nothing() -> None:
     flat = np.full((2, 5, 5), 0.1, np.float32)
     assert not standardise(flat).any()
-    assert count_matches(*(array[None] for array in turn(flat, Mirror("left-right"))), Match()) == 0
+    assert (
+        count_matches(*(array[None] for array in with_images(flat, Mirror("left-right"))), Match())
+        == 0
+    )
 
 
 def test_sides_that_cannot_be_coloured_follow_each_pair_s_own_mass() -> None:

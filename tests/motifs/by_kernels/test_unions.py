@@ -11,9 +11,16 @@ from scipy.stats import binom, pearsonr
 
 from circuitkb.errors import QueryError
 from circuitkb.motifs.transforms import Mirror, mirror
-from circuitkb.motifs.union import Union, find_unions
+from circuitkb.motifs.union import Union
 from circuitkb.schema.kernels import Connection
-from tests.motifs.kernel_families import found_pairs, layer, noise, one_sided, plant
+from tests.motifs.kernel_families import (
+    find_unions,
+    found_pairs,
+    layer,
+    noise,
+    one_sided,
+    plant,
+)
 
 Grid = np.ndarray[Any, Any]
 
@@ -59,7 +66,7 @@ def test_matching_pairs_are_those_of_a_naive_double_loop(axis: str, seed: int) -
     findings = find_unions(connections, motif, model="m")
     expected = naive_hits(connections, motif)
     assert sum(expected.values()) > 10
-    found = {tuple(test.target.split("/")[1].split(":")): test.hits for test in findings.units}
+    found = {tuple(test.target.split("/")[1].split(":")): test.hits for test in findings.targets}
     assert found == {(name, str(unit)): hits for (name, unit), hits in expected.items()}
     assert findings.hits == sum(expected.values())
 
@@ -209,7 +216,7 @@ def test_single_place_kernels_are_counted_as_not_testable() -> None:
     assert sorted(findings.not_tested.values()) == [30, 30]
     assert "single place" in findings.why
     assert "fewer than two inputs" in findings.why
-    assert findings.units == ()
+    assert findings.targets == ()
 
 
 def test_a_column_cannot_show_left_and_right_but_a_row_can() -> None:
@@ -226,7 +233,7 @@ def test_empty_borders_do_not_make_kernels_alike() -> None:
     framed = np.zeros((64, 64, 5, 5))
     framed[:, :, 1:4, 1:4] = small
     plain, bordered = (find_unions([layer(k)], model="m") for k in (small, framed))
-    assert {test.grid for test in bordered.units} == {(3, 3)}
+    assert {test.grid for test in bordered.targets} == {(3, 3)}
     assert bordered.hits == plain.hits
     assert found_pairs(bordered) == found_pairs(plain)
     single = np.zeros((64, 64, 5, 5))
@@ -288,10 +295,11 @@ def test_the_whole_model_control_matches_chance_and_not_a_planted_model() -> Non
     rng = np.random.default_rng(1)
     kernels = noise(rng, "smooth", 128, 64, 3)
     chance = find_unions([layer(kernels)], model="m")
-    assert min(chance.shuffled) <= chance.hits <= max(chance.shuffled)
+    drawn = [draw["hits"] for draw in chance.controls["shuffled"]]
+    assert min(drawn) <= chance.hits <= max(drawn)
     plant(rng, kernels, planted=20, cases=2, error=0.1)
     planted = find_unions([layer(kernels)], model="m")
-    assert planted.hits > 2 * max(planted.shuffled)
+    assert planted.hits > 2 * max(draw["hits"] for draw in planted.controls["shuffled"])
 
 
 def test_the_same_seed_gives_the_same_findings_and_another_nearly_the_same() -> None:
@@ -299,10 +307,10 @@ def test_the_same_seed_gives_the_same_findings_and_another_nearly_the_same() -> 
     kernels = noise(rng, "smooth", 64, 64, 3)
     truth = plant(rng, kernels, planted=6, cases=2, error=0.2)
     one, same, other = (find_unions([layer(kernels)], model="m", seed=seed) for seed in (1, 1, 2))
-    assert one.units == same.units
-    assert one.shuffled == same.shuffled
+    assert one.targets == same.targets
+    assert one.controls == same.controls
     assert one.weights.equals(same.weights)
-    assert one.units != other.units
+    assert one.targets != other.targets
     assert found_pairs(one).keys() == found_pairs(other).keys() >= truth.keys()
 
 

@@ -18,7 +18,7 @@ from circuitkb.motifs.by_responses.controls import (
     permuted_orders,
     permuted_weights,
 )
-from circuitkb.motifs.by_responses.coupled_responses import CoupledAnswers, couples
+from circuitkb.motifs.by_responses.coupled_responses import CoupledResponses, couples
 from circuitkb.motifs.by_responses.find import find_by_responses
 from circuitkb.motifs.by_responses.related_pairs import against_shuffled, distinct
 from circuitkb.motifs.by_responses.search import PairFinder, Pairs, Searched, search
@@ -46,13 +46,13 @@ UNION = Union(share=0.2, answers=0.3, mirrored=0.6).by_responses()
 
 def searched(
     connections: list[Connection], responses: Responses
-) -> tuple[Searched, CoupledAnswers]:
+) -> tuple[Searched, CoupledResponses]:
     answers = coupled(responses.after, responses)
     return search(connections, answers, UNION), answers
 
 
-def coupled(values: Array, responses: Responses) -> CoupledAnswers:
-    return CoupledAnswers.of(values, responses.rows, *couples(IMAGE, len(IMAGE), "mirror"))
+def coupled(values: Array, responses: Responses) -> CoupledResponses:
+    return CoupledResponses.of(values, responses.rows, *couples(IMAGE, len(IMAGE), "mirror"))
 
 
 def two_layers(rng: np.random.Generator, targets: int) -> tuple[list[Connection], Responses]:
@@ -148,7 +148,7 @@ def test_matched_pairs_are_of_the_same_layers_about_as_alike_and_unrelated() -> 
     finder = PairFinder(UNION, answers)
     ((_, by_block),) = found.layers
     for one, other, same in zip(
-        decoys.hits.one.tolist(), decoys.hits.other.tolist(), decoys.hits.same.tolist(), strict=True
+        decoys.hits.one.tolist(), decoys.hits.other.tolist(), decoys.hits.corr.tolist(), strict=True
     ):
         ends = answers.unit_of(one), answers.unit_of(other)
         assert naive.correlation(*ends, True) < 0.3 + 1e-6
@@ -156,10 +156,10 @@ def test_matched_pairs_are_of_the_same_layers_about_as_alike_and_unrelated() -> 
         block = ends[0][0], ends[1][0]
         pairs = by_block[block]
         _, _, turned, alike = finder.block(*block)
-        others = alike[(turned < 0.3) & UNION.same(alike)]
-        nearest = np.sort(np.abs(others[:, None] - pairs.same), axis=0)
+        others = alike[(turned < 0.3) & UNION.corr(alike)]
+        nearest = np.sort(np.abs(others[:, None] - pairs.corr), axis=0)
         limit = nearest[min(NEAREST, len(others)) - 1]
-        assert (np.abs(same - pairs.same) <= limit + 1e-5).any()
+        assert (np.abs(same - pairs.corr) <= limit + 1e-5).any()
 
 
 def test_matched_pairs_at_a_target_fulfil_everything_else() -> None:
@@ -262,7 +262,7 @@ def test_the_null_of_a_pair_is_the_best_partner_of_each_unit_of_its_layers() -> 
             if value.std() > 0
             and row.std() > 0
             and (partners, place) != unit
-            and np.corrcoef(value, row)[0, 1] < UNION.same.high
+            and np.corrcoef(value, row)[0, 1] < UNION.corr.high
         ]
         return max(scores, default=None)
 
@@ -272,7 +272,7 @@ def test_the_null_of_a_pair_is_the_best_partner_of_each_unit_of_its_layers() -> 
             ends = {(layers[0], layers[1]), (layers[1], layers[0])}
             given = [best(own, (x, u), y) for x, y in sorted(ends) for u in range(len(own[x]))]
             scores[name] = np.array([score for score in given if score is not None])
-        score = float(pairs.turned[place]) - 1e-6
+        score = float(pairs.corr_image[place]) - 1e-6
         above = (scores["null"] >= score).sum()
         assert found.null_count[place] == len(scores["null"])
         assert found.null_mean[place] == pytest.approx(scores["null"].mean(), abs=1e-5)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitkb.errors import QueryError
-from circuitkb.motifs.by_responses.coupled_responses import CoupledAnswers, couples
+from circuitkb.motifs.by_responses.coupled_responses import CoupledResponses, couples
 from circuitkb.motifs.by_responses.search import Searched, search
-from circuitkb.motifs.motif import Between, PairMotif, Role
+from circuitkb.motifs.motif import Between, Role
+from circuitkb.motifs.pairs import PairMotif
 from circuitkb.motifs.transforms import mirror
 from circuitkb.motifs.union import Union
 from circuitkb.schema.kernels import Connection
@@ -37,23 +38,23 @@ OPPOSITION = PairMotif(
     of=mirror("up-down"),
     target="opposed",
     roles=(
-        Role(name="for", answer=Between(0.3)),
-        Role(name="against", sign="inhibits", answer=Between(high=0.9)),
+        Role(name="for", response=Between(0.3)),
+        Role(name="against", sign="inhibits", response=Between(high=0.9)),
     ),
-    turned=Between(0.5),
+    corr_image=Between(0.5),
     share=0.3,
 )
 
 
 def searched(
     connections: list[Connection], responses: Responses, motif: PairMotif
-) -> tuple[Searched, CoupledAnswers]:
+) -> tuple[Searched, CoupledResponses]:
     ends = couples(IMAGE, len(IMAGE), "mirror")
-    answers = CoupledAnswers.of(responses.after, responses.rows, *ends)
+    answers = CoupledResponses.of(responses.after, responses.rows, *ends)
     return search(connections, answers, motif), answers
 
 
-def hits_of(found: Searched, answers: CoupledAnswers, motif: PairMotif) -> dict[Hit, Any]:
+def hits_of(found: Searched, answers: CoupledResponses, motif: PairMotif) -> dict[Hit, Any]:
     hits, named = found.hits, {}
     for hit in range(len(hits)):
         layer, unit = answers.unit_of(int(hits.target[hit]))
@@ -145,14 +146,14 @@ def test_hits_are_those_of_plain_loops(motif: PairMotif) -> None:
 def test_hits_are_those_of_plain_loops_whatever_the_settings(
     seed: int, ordered: bool, share: float, turned: float, answer: float
 ) -> None:
-    role = Role(name="case", answer=Between(answer))
+    role = Role(name="case", response=Between(answer))
     motif = PairMotif(
         name="any",
         of=mirror("left-right"),
         roles=(role, Role(name="other", sign="inhibits") if ordered else role),
         target="target",
-        turned=Between(turned),
-        same=Between(high=0.8),
+        corr_image=Between(turned),
+        corr=Between(high=0.8),
         invariance=Between(0.1),
         share=share,
     )
@@ -170,7 +171,7 @@ def test_both_correlations_and_the_invariance_are_those_of_the_answers() -> None
     rng = np.random.default_rng(0)
     values = rng.normal(3, 2, size=(7, len(IMAGE))).astype(np.float32)
     ends = couples(IMAGE, len(IMAGE), "mirror")
-    answers = CoupledAnswers.of(values, {"a": slice(0, 3), "b": slice(3, 7)}, *ends)
+    answers = CoupledResponses.of(values, {"a": slice(0, 3), "b": slice(3, 7)}, *ends)
     moving = np.arange(len(IMAGE)) != IMAGE
     every = np.arange(7)
     turned, same = answers.compare(every, every)
@@ -281,7 +282,7 @@ def test_units_that_nothing_moves_are_neither_tested_nor_inputs() -> None:
         "answered too weakly to be measured": 1,
         "never answered to the battery": 1,
     }
-    assert not answers.answers[:5].any()
+    assert not answers.measurable[:5].any()
     assert {len(layer.inputs.sources) for layer, _ in found.layers} <= {15}
 
 

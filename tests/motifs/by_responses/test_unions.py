@@ -12,10 +12,12 @@ import pytest
 from circuitkb.errors import QueryError
 from circuitkb.loaders.composition.summaries import kernel_statistics
 from circuitkb.motifs.by_responses.find import DRAWS, find_by_responses
-from circuitkb.motifs.by_responses.findings import MeasuredFindings
-from circuitkb.motifs.by_responses.rows import measured_rows
-from circuitkb.motifs.motif import Between, PairMotif, Role
+from circuitkb.motifs.findings import Findings
+from circuitkb.motifs.motif import Between, Role
+from circuitkb.motifs.pairs import PairMotif
+from circuitkb.motifs.rows import found_rows
 from circuitkb.motifs.transforms import mirror
+from circuitkb.motifs.union import Union
 from circuitkb.schema.ids import FeatureId, circuit_id
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.responses import Responses
@@ -33,6 +35,7 @@ from tests.motifs.measured_networks import (
 COUPLES = 60
 IMAGE = mirror_of(COUPLES)
 PLANTED = range(0, 60, 6)
+UNION = Union().by_responses()
 
 
 def planted(
@@ -55,17 +58,17 @@ def network() -> tuple[list[Connection], Responses, dict[int, frozenset[int]]]:
 
 
 @pytest.fixture(scope="module")
-def findings(network: tuple[list[Connection], Responses, Any]) -> MeasuredFindings:
+def findings(network: tuple[list[Connection], Responses, Any]) -> Findings:
     connections, responses, _ = network
-    return find_by_responses(connections, responses, IMAGE, model="m")
+    return find_by_responses(connections, responses, IMAGE, UNION, model="m")
 
 
 @pytest.fixture(scope="module")
-def rows(findings: MeasuredFindings) -> GraphRows:
-    return measured_rows(findings)
+def rows(findings: Findings) -> GraphRows:
+    return found_rows(findings)
 
 
-def found_pairs(findings: MeasuredFindings) -> dict[int, set[frozenset[int]]]:
+def found_pairs(findings: Findings) -> dict[int, set[frozenset[int]]]:
     return {
         FeatureId.parse(unit.target).unit: {
             frozenset(FeatureId.parse(case.feature).unit for case in circuit.cases)
@@ -82,7 +85,7 @@ def relations(rows: GraphRows, name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("seed", range(8))
 def test_planted_unions_are_found_and_nothing_else(seed: int) -> None:
     connections, responses, truth = planted(seed)
-    findings = find_by_responses(connections, responses, IMAGE, model="m", seed=seed)
+    findings = find_by_responses(connections, responses, IMAGE, UNION, model="m", seed=seed)
     found = found_pairs(findings)
     assert truth.keys() <= found.keys()
     assert all(truth[unit] in found[unit] for unit in truth)
@@ -107,66 +110,69 @@ def test_false_unions_and_one_sided_units_are_not_found() -> None:
         weights[unit, other] = 0
         targets[unit] = sources[one]
     given = responses_of({"a": sources, "b": targets})
-    findings = find_by_responses([dense(weights)], given, IMAGE, model="m")
+    findings = find_by_responses([dense(weights)], given, IMAGE, UNION, model="m")
     found = found_pairs(findings)
     assert set(sorted(truth)[8:]) <= found.keys()
     assert not found.keys() & {*false, *one_sided}
 
 
-def test_the_figures_tell_hits_from_what_the_controls_give(findings: MeasuredFindings) -> None:
+def test_the_figures_tell_hits_from_what_the_controls_give(findings: Findings) -> None:
     figures = findings.figures()
     assert figures["hits"] == findings.hits >= 10
     assert figures["permuted_hits_mean"] < 2
     assert figures["matched_hits_mean"] < 2
-    assert len(findings.permuted) == len(findings.matched) == findings.motif.permutations
-    assert findings.all.units <= findings.all.hits
-    assert findings.search_seconds + findings.control_seconds == pytest.approx(findings.seconds)
+    assert len(findings.controls["permuted"]) == len(findings.controls["matched"]) == 20
+    assert findings.counts["units"] <= findings.counts["hits"]
+    assert 0 < findings.control_seconds < findings.seconds
 
 
-def test_each_unit_has_a_p_of_its_own_permuted_weights(findings: MeasuredFindings) -> None:
+def test_each_unit_has_a_p_of_its_own_permuted_weights(findings: Findings) -> None:
     for unit in findings.found:
-        assert unit.draws == DRAWS >= 200
+        assert unit.null.draws == DRAWS >= 200
         assert 1 / (1 + DRAWS) <= unit.p < 0.1
-        assert unit.null_mean < unit.hits
+        assert unit.null.mean < unit.hits
         assert unit.q == min(circuit.q for circuit in unit.circuits) <= 0.05
+        assert unit.invariance is not None
         assert unit.invariance > 0.8
         for circuit in unit.circuits:
-            ranks = [case.rank for case in circuit.cases]
-            assert circuit.score == max(ranks) / unit.inputs
+            ranks = [case.figures["rank"] for case in circuit.cases]
+            assert circuit.figures["score"] == max(ranks) / unit.inputs
             assert max(ranks) <= unit.strongest == 4
-            assert all(case.answer > 1 for case in circuit.cases)
+            assert all(case.figures["z"] > 1 for case in circuit.cases)
     assert [unit.q for unit in findings.found] == sorted(unit.q for unit in findings.found)
 
 
-def test_findings_are_grouped_by_distinct_pair_too(findings: MeasuredFindings) -> None:
-    groups = findings.pairs
-    assert sum(map(len, groups.values())) == findings.circuits
-    assert {frozenset(pair) for pair in groups} == {
-        frozenset((pair.one, pair.other)) for pair in findings.related
+def test_related_pairs_are_the_distinct_pairs_of_the_circuits(findings: Findings) -> None:
+    pairs = {
+        frozenset(case.feature for case in circuit.cases)
+        for unit in findings.found
+        for circuit in unit.circuits
     }
-    sizes = [len(targets) for targets in groups.values()]
-    assert sizes == sorted(sizes, reverse=True)
+    assert findings.related is not None
+    assert len(findings.related) == len(pairs)
+    assert {frozenset((pair.one, pair.other)) for pair in findings.related} == pairs
 
 
 def test_the_same_seed_gives_the_same_findings_and_another_the_same_hits() -> None:
     connections, responses, _ = planted(3)
     one, same, other = (
-        find_by_responses(connections, responses, IMAGE, model="m", seed=seed) for seed in (1, 1, 2)
+        find_by_responses(connections, responses, IMAGE, UNION, model="m", seed=seed)
+        for seed in (1, 1, 2)
     )
     assert one.found == same.found
-    assert (one.permuted, one.matched) == (same.permuted, same.matched)
+    assert one.controls == same.controls
     assert one.related == same.related
     assert one.weights.equals(same.weights)
-    assert one.all == other.all
-    assert one.permuted != other.permuted
+    assert one.counts == other.counts
+    assert one.controls != other.controls
 
 
 def test_responses_in_half_precision_give_the_same_unions() -> None:
     connections, responses, _ = planted(4)
     names = ("before", "after", "shuffled_before", "shuffled_after")
     halves = {name: getattr(responses, name).astype(np.float16) for name in names}
-    single = find_by_responses(connections, responses, IMAGE, model="m")
-    half = find_by_responses(connections, replace(responses, **halves), IMAGE, model="m")
+    single = find_by_responses(connections, responses, IMAGE, UNION, model="m")
+    half = find_by_responses(connections, replace(responses, **halves), IMAGE, UNION, model="m")
     assert found_pairs(half) == found_pairs(single)
 
 
@@ -174,7 +180,12 @@ def test_the_search_tells_how_far_it_is() -> None:
     connections, responses, _ = planted(5)
     said: list[float] = []
     find_by_responses(
-        connections, responses, IMAGE, model="m", progress=lambda doing, done: said.append(done)
+        connections,
+        responses,
+        IMAGE,
+        UNION,
+        model="m",
+        progress=lambda doing, done: said.append(done),
     )
     assert said == sorted(said)
     assert said[-1] == 1.0
@@ -184,7 +195,7 @@ def test_the_search_tells_how_far_it_is() -> None:
 
 
 def test_side_1_answers_more_to_the_first_of_each_couple(
-    findings: MeasuredFindings, network: tuple[Any, Responses, Any]
+    findings: Findings, network: tuple[Any, Responses, Any]
 ) -> None:
     after = network[1].after
     first = np.arange(0, 2 * COUPLES, 2)
@@ -192,7 +203,7 @@ def test_side_1_answers_more_to_the_first_of_each_couple(
         for circuit in unit.circuits:
             assert [case.side for case in circuit.cases] == [1, 2]
             lean = [
-                float((after[row, first] - after[row, first + 1]).sum() / case.spread)
+                float((after[row, first] - after[row, first + 1]).sum() / case.figures["spread"])
                 for case in circuit.cases
                 for row in [FeatureId.parse(case.feature).unit]
             ]
@@ -200,14 +211,14 @@ def test_side_1_answers_more_to_the_first_of_each_couple(
 
 
 def test_a_caller_may_say_which_stimuli_are_of_side_1(
-    findings: MeasuredFindings, network: tuple[list[Connection], Responses, Any]
+    findings: Findings, network: tuple[list[Connection], Responses, Any]
 ) -> None:
     connections, responses, _ = network
     sides = np.zeros(len(IMAGE))
     sides[: 2 * COUPLES : 2], sides[1 : 2 * COUPLES : 2] = 1, -1
-    turned = find_by_responses(connections, responses, IMAGE, model="m", sides=sides)
+    turned = find_by_responses(connections, responses, IMAGE, UNION, model="m", sides=sides)
 
-    def ordered(given: MeasuredFindings) -> dict[str, set[tuple[str, str]]]:
+    def ordered(given: Findings) -> dict[str, set[tuple[str, str]]]:
         return {
             unit.target: {(c.cases[0].feature, c.cases[1].feature) for c in unit.circuits}
             for unit in given.found
@@ -217,13 +228,13 @@ def test_a_caller_may_say_which_stimuli_are_of_side_1(
         target: {(b, a) for a, b in pairs} for target, pairs in ordered(findings).items()
     }
     with pytest.raises(QueryError, match="sides"):
-        find_by_responses(connections, responses, IMAGE, model="m", sides=sides[:-1])
+        find_by_responses(connections, responses, IMAGE, UNION, model="m", sides=sides[:-1])
 
 
 # Rows
 
 
-def test_each_pair_at_a_target_is_a_circuit(rows: GraphRows, findings: MeasuredFindings) -> None:
+def test_each_pair_at_a_target_is_a_circuit(rows: GraphRows, findings: Findings) -> None:
     circuits = {c["id"]: c for c in rows.nodes["Circuit"].to_pylist()}
     assert len(circuits) == findings.circuits
     members = relations(rows, "MEMBER_OF")
@@ -233,7 +244,7 @@ def test_each_pair_at_a_target_is_a_circuit(rows: GraphRows, findings: MeasuredF
             key = circuit_id("union", "m", [*own, (unit.target, "union", None)])
             assert circuits[key]["group"] == f"union:{unit.target}"
             assert (circuits[key]["motif"], circuits[key]["origin"]) == ("union", "found")
-            assert circuits[key]["score"] == pytest.approx(circuit.turned)
+            assert circuits[key]["score"] == pytest.approx(circuit.corr_image)
             assert "responses" in circuits[key]["method"]
             held = {
                 (m["source"], m["role"], m["side"], m["weight"])
@@ -245,7 +256,7 @@ def test_each_pair_at_a_target_is_a_circuit(rows: GraphRows, findings: MeasuredF
 
 
 def test_evidence_carries_value_null_and_every_criterion(
-    rows: GraphRows, findings: MeasuredFindings
+    rows: GraphRows, findings: Findings
 ) -> None:
     evidence = {e["id"]: e for e in rows.nodes["Evidence"].to_pylist()}
     assert len(evidence) == len(findings.found)
@@ -255,8 +266,8 @@ def test_evidence_carries_value_null_and_every_criterion(
         (key,) = [r["source"] for r in about if (r["target"], r["role"]) == (unit.target, "union")]
         row = evidence[key]
         assert row["kind"] == "mirrored-responses"
-        assert (row["value"], row["null_mean"]) == (unit.hits, unit.null_mean)
-        assert (row["null_count"], row["p"], row["q"]) == (unit.draws, unit.p, unit.q)
+        assert (row["value"], row["null_mean"]) == (unit.hits, unit.null.mean)
+        assert (row["null_count"], row["p"], row["q"]) == (unit.null.draws, unit.p, unit.q)
         assert row["tested"] == findings.tested
         detail = json.loads(row["detail"])
         assert '"of":"mirror left-right"' in row["detail"]
@@ -266,7 +277,7 @@ def test_evidence_carries_value_null_and_every_criterion(
         assert detail["model"]["hits"] == findings.hits
         pair, circuit = detail["pairs"][0], unit.circuits[0]
         assert pair["side_1"] == circuit.cases[0].feature
-        assert pair["z_2"] == pytest.approx(circuit.cases[1].answer, abs=1e-4)
+        assert pair["z_2"] == pytest.approx(circuit.cases[1].figures["z"], abs=1e-4)
         assert {"mirrored", "same", "rank_1", "rank_2", "spread_1", "q"} <= pair.keys()
         cases = {(c.feature, "case") for circuit in unit.circuits for c in circuit.cases}
         own = {(r["target"], r["role"]) for r in about if r["source"] == key}
@@ -277,11 +288,11 @@ def test_evidence_carries_value_null_and_every_criterion(
 
 
 def test_pairs_are_joined_both_ways_with_the_shuffled_network_as_null(
-    rows: GraphRows, findings: MeasuredFindings
+    rows: GraphRows, findings: Findings
 ) -> None:
     joined = {(r["source"], r["target"]): r for r in relations(rows, "TRANSFORMS_TO")}
-    assert len(joined) == 2 * len(findings.related)
-    for pair in findings.related:
+    assert len(joined) == 2 * len(findings.related or ())
+    for pair in findings.related or ():
         for ends in ((pair.one, pair.other), (pair.other, pair.one)):
             row = joined[ends]
             assert (row["group"], row["parameter"]) == ("mirror", 90.0)
@@ -322,8 +333,8 @@ def test_parallel_edges_are_written_one_by_one_and_weigh_together() -> None:
     connections, responses, truth = planted(6)
     half: Array = connections[0].kernel[0, :, :, 0, 0] / 2
     parallel = [dense(half), dense(half, "c1", path="residual")]
-    single = find_by_responses(connections, responses, IMAGE, model="m")
-    both = find_by_responses(parallel, responses, IMAGE, model="m")
+    single = find_by_responses(connections, responses, IMAGE, UNION, model="m")
+    both = find_by_responses(parallel, responses, IMAGE, UNION, model="m")
     assert found_pairs(both) == found_pairs(single)
     assert both.weights.num_rows == 2 * single.weights.num_rows
     assert set(both.weights["connection"].to_pylist()) == {"c0", "c1"}
@@ -340,7 +351,7 @@ def test_parallel_edges_are_written_one_by_one_and_weigh_together() -> None:
 
 def test_relations_end_in_nodes_of_the_search_or_of_the_model(rows: GraphRows) -> None:
     features = {f"m/a:{unit}" for unit in range(80)} | {f"m/b:{unit}" for unit in range(60)}
-    there = {"Feature": features} | {
+    there = {"Feature": features, "Import": {"find:union, mirror left-right:m"}} | {
         label: set(table["id"].to_pylist()) for label, table in rows.nodes.items()
     }
     for item in rows.relations:
@@ -350,8 +361,8 @@ def test_relations_end_in_nodes_of_the_search_or_of_the_model(rows: GraphRows) -
 
 def test_nothing_found_writes_nothing() -> None:
     connections, responses, _ = planted()
-    findings = find_by_responses(connections[:0], responses, IMAGE, model="m")
-    assert measured_rows(findings).counts() == {}
+    findings = find_by_responses(connections[:0], responses, IMAGE, UNION, model="m")
+    assert found_rows(findings).counts() == {}
     assert (findings.tested, findings.circuits, findings.hits) == (0, 0, 0)
     assert findings.figures()["permuted_hits_mean"] == 0
 
@@ -365,8 +376,8 @@ def opposition() -> PairMotif:
         of=mirror("up-down"),
         target="opposed",
         roles=(
-            Role(name="for", answer=Between(1)),
-            Role(name="against", sign="inhibits", answer=Between(high=0.5)),
+            Role(name="for", response=Between(1)),
+            Role(name="against", sign="inhibits", response=Between(high=0.5)),
         ),
         invariance=Between(high=0.5),
     )
@@ -392,7 +403,7 @@ def test_another_motif_is_another_value() -> None:
     }
     assert {target: (cases["for"], cases["against"]) for target, cases in found.items()} == truth
 
-    rows = measured_rows(findings)
+    rows = found_rows(findings)
     assert {c["motif"] for c in rows.nodes["Circuit"].to_pylist()} == {"opposition"}
     members = {(m["source"], m["role"]) for m in relations(rows, "MEMBER_OF")}
     for target, (excites, inhibits) in truth.items():

@@ -1,0 +1,240 @@
+"""What a search found in one model, whatever it read, and what it could not test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import pyarrow as pa
+
+from circuitkb.motifs.pairs import Pairs
+from circuitkb.schema.ids import content_hash
+
+Counts = Mapping[str, int]
+"""Pairs at targets that fulfil every criterion (``hits``); by responses the distinct ``units`` and
+``pairs`` in them too."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One of the two inputs of a circuit.
+
+    Attributes
+    ----------
+    feature, role, side
+        Its id, its role in the motif, and 1 or 2. By responses the inputs of side 1 respond more to
+        the first members of the couples of stimuli, or to the stimuli that are said to be of side
+        1; by kernels their positive mass lies further left (or up).
+    weight
+        Mass of its kernel into the target, of its role's sign; by responses over all connections.
+    figures
+        What else was measured of it. By responses: ``rank`` (place among the target's inputs by
+        mass times spread, from 1), ``z`` (how the target responds to the stimuli that it responds
+        to most, in standard deviations) and ``spread`` (standard deviation of its responses to the
+        stimuli that the transform changes).
+    connection
+        Key of the connection whose kernel was compared; None for all of them.
+    parallel
+        Other connections that join the same units (figures may repeat an edge), each with the
+        correlation of its kernel with the one that was compared.
+    """
+
+    feature: str
+    role: str
+    side: int
+    weight: float
+    figures: Mapping[str, float] = field(default_factory=dict)
+    connection: str | None = None
+    parallel: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class FoundCircuit:
+    """Two inputs that the transform relates, at one target.
+
+    Attributes
+    ----------
+    cases
+        That of side 1, then that of side 2.
+    corr_image, corr
+        Correlation of the image of one with the other, and of both as they are: of responses, or
+        of kernels.
+    q
+        By responses: share of hits as good that chance explains, by the worse of the two controls.
+        By kernels: ``p`` corrected for all pairs of the target's strongest inputs.
+    figures
+        By responses ``score``: place of the weaker input among the target's inputs, as a share. By
+        kernels ``p``: share of random pairs of strong inputs that match at least as well.
+    """
+
+    cases: tuple[Case, Case]
+    corr_image: float
+    corr: float
+    q: float
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Null:
+    """One null of one target: what the count of hits is there, and how it came about."""
+
+    method: str
+    p: float
+    mean: float
+    draws: int
+
+
+@dataclass(frozen=True)
+class FoundTarget:
+    """One target with hits.
+
+    Attributes
+    ----------
+    target
+        Its id.
+    inputs, strongest
+        How many inputs it has, and how many of them count as strongest.
+    hits
+        Pairs of them that fulfil every criterion, whatever their q.
+    nulls
+        What chance gives, in each way that was asked; the larger p decides.
+    q
+        By responses the smallest of its circuits; by kernels the deciding p, corrected for false
+        discovery over all tests.
+    circuits
+        The pairs that passed, best first.
+    invariance
+        By responses: corr(target on transformed stimuli, target).
+    grid
+        By kernels: rows and columns of the kernels compared, without empty rings.
+    """
+
+    target: str
+    inputs: int
+    strongest: int
+    hits: int
+    nulls: tuple[Null, ...]
+    q: float
+    circuits: tuple[FoundCircuit, ...]
+    invariance: float | None = None
+    grid: tuple[int, int] | None = None
+
+    @property
+    def null(self) -> Null:
+        """The null that decides: the one that explains the count best."""
+        return max(self.nulls, key=lambda null: null.p)
+
+    @property
+    def p(self) -> float:
+        """The larger p-value."""
+        return self.null.p
+
+    @property
+    def cases(self) -> dict[str, Case]:
+        """The cases of its circuits, by feature."""
+        return {case.feature: case for circuit in self.circuits for case in circuit.cases}
+
+
+@dataclass(frozen=True)
+class RelatedPair:
+    """Two features that the transform relates, with what the shuffled network gives."""
+
+    one: str
+    other: str
+    score: float
+    same: float
+    null_mean: float
+    null_count: int
+    p: float
+    q: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Findings:
+    """What a search found in one model.
+
+    Attributes
+    ----------
+    motif
+        What was searched for, and how.
+    model, seed, battery
+        What was searched, the seed of the draws, and the stimuli that were shown, if any.
+    tested, tests
+        Targets that could be tested, and tests on them (by kernels a unit with kernels on two
+        grids has two).
+    not_tested
+        Units that could not be, by reason.
+    counts
+        Of the whole model.
+    controls
+        The same in each repetition of each control: ``permuted`` weights and ``matched`` pairs by
+        responses; by kernels ``shuffled`` among all the slots of their pool.
+    targets
+        Targets with hits (by responses: with circuits), smallest q first.
+    related
+        By responses: the distinct pairs of the circuits.
+    weights
+        ``WEIGHT`` rows of the edges between the members found.
+    seconds, control_seconds
+        How long it took, and the part of it that the controls and p-values took.
+    """
+
+    motif: Pairs
+    model: str
+    seed: int
+    tested: int
+    tests: int
+    not_tested: Mapping[str, int]
+    counts: Counts
+    controls: Mapping[str, Sequence[Counts]]
+    targets: tuple[FoundTarget, ...]
+    weights: pa.Table
+    seconds: float
+    control_seconds: float = 0.0
+    battery: str | None = None
+    related: tuple[RelatedPair, ...] | None = None
+
+    @property
+    def not_testable(self) -> int:
+        """Units that could not be tested."""
+        return sum(self.not_tested.values())
+
+    @property
+    def why(self) -> str:
+        """Why units could not be tested, in one line; empty if all could."""
+        return "; ".join(f"{count:,}: {reason}" for reason, count in self.not_tested.items())
+
+    @property
+    def hits(self) -> int:
+        """Pairs at targets that fulfil every criterion, whatever their q."""
+        return self.counts["hits"]
+
+    @property
+    def found(self) -> tuple[FoundTarget, ...]:
+        """Targets with a pair that passed."""
+        return tuple(target for target in self.targets if target.circuits)
+
+    @property
+    def circuits(self) -> int:
+        """Pairs at targets that passed, one circuit each."""
+        return sum(len(target.circuits) for target in self.targets)
+
+    def figures(self) -> dict[str, float]:
+        """Return the counts of the whole model, and what the controls give, by name."""
+        found = {what: float(count) for what, count in self.counts.items()}
+        for name, draws in self.controls.items():
+            if draws:
+                for what in self.counts:
+                    found[f"{name}_{what}_mean"] = fmean(draw[what] for draw in draws)
+                found[f"{name}_hits_max"] = float(max(draw["hits"] for draw in draws))
+        if self.related is not None:
+            found["found_pairs"] = float(len(self.related))
+        return found
+
+    @property
+    def search(self) -> str:
+        """What tells this search from others for the same thing, with another seed, say."""
+        motif = self.motif
+        settings = [motif.method, motif.version, motif.settings(), self.battery, self.seed]
+        return content_hash([*settings, self.model, self.tested, self.figures()])

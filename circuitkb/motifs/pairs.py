@@ -1,0 +1,259 @@
+"""Motifs of a pair of inputs and a target: one class for each way of testing them.
+
+:class:`PairMotif` is tested by the responses of units, :class:`KernelPairMotif` by kernels alone.
+The engines (:mod:`~circuitkb.motifs.by_responses.find`, :mod:`~circuitkb.motifs.by_kernels.find`)
+know no motif by name: another value is another motif.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from circuitkb.motifs.motif import SIGNS, Basis, Between, Motif, Role, Search, Sign
+from circuitkb.motifs.transforms import Transform
+from circuitkb.schema.errors import QueryError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs(Motif, Search):
+    """What both ways of testing ask; the attributes that a subclass adds are its criteria.
+
+    Attributes
+    ----------
+    name, summary, title, of, roles, target, seed, question
+        As in :class:`~circuitkb.motifs.motif.Motif`.
+    evidence, method, intro
+        As in :class:`~circuitkb.motifs.motif.Search`; made of the name unless given.
+    share, at_least
+        What counts as strongest: the top ``share`` of the target's inputs, and ``at_least`` so
+        many.
+    fdr
+        False discovery rate over all hits (or tests) of a model.
+    """
+
+    name: str
+    of: Transform
+    roles: tuple[Role, Role]
+    target: str
+    summary: str = ""
+    title: str = ""
+    seed: int = 0
+    question: str | None = None
+    evidence: str = ""
+    method: str = ""
+    intro: str = ""
+    share: float = 0.05
+    at_least: int = 4
+    fdr: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise QueryError(f"{self.name}(share={self.share}): between 0 and 1.")
+        if self.at_least < 1:
+            raise QueryError(f"{self.name}(at_least={self.at_least}): 1 or more.")
+        if not 0 < self.fdr < 1:
+            raise QueryError(f"{self.name}(fdr={self.fdr}): between 0 and 1.")
+        given = {
+            "summary": f"two inputs and a target, as {self.name}",
+            "title": f"{self.plural.capitalize()}",
+            "evidence": f"{self.name}-{self.by}",
+            "method": f"{self.name} by {self.by}, among the strongest inputs",
+        }
+        for name, value in given.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairMotif(Pairs):
+    """Two inputs that a transform relates, and a target; all criteria are measured by responses.
+
+    Attributes
+    ----------
+    corr_image, corr
+        corr(A on transformed stimuli, B), and corr(A, B).
+    invariance
+        corr(target on transformed stimuli, target).
+    permutations
+        Draws from each control.
+
+    Raises
+    ------
+    QueryError
+        A setting out of its range.
+
+    Examples
+    --------
+    Opposition, in which the mirrored input inhibits; no engine is needed for it:
+
+    >>> from circuitkb.motifs.transforms import mirror
+    >>> opposition = PairMotif(
+    ...     name="opposition", of=mirror("up-down"), target="opposed",
+    ...     roles=(Role(name="for", response=Between(1)),
+    ...            Role(name="against", sign="inhibits", response=Between(high=0))),
+    ...     invariance=Between(high=0.5))
+    >>> opposition.ordered, opposition.evidence
+    (True, 'opposition-responses')
+    """
+
+    by: ClassVar[Basis] = "responses"
+    version: ClassVar[str] = "1"
+
+    corr_image: Between = field(default_factory=lambda: Between(low=0.8))
+    corr: Between = field(default_factory=lambda: Between(high=0.5))
+    invariance: Between = field(default_factory=Between)
+    permutations: int = 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.permutations < 1:
+            raise QueryError(f"{self.name}(permutations={self.permutations}): 1 or more.")
+        if not self.intro:
+            intro = (
+                "By responses: a target and two of its inputs, the cases A and B, tested over "
+                "every edge of the model. These must hold:"
+            )
+            object.__setattr__(self, "intro", intro)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the roles ask different things, so that a pair has two ways round."""
+        one, other = self.roles
+        return (one.sign, one.response) != (other.sign, other.response)
+
+    @property
+    def signs(self) -> tuple[Sign, ...]:
+        """Signs of the masses that are needed, each once."""
+        return tuple(sign for sign in SIGNS if any(role.sign == sign for role in self.roles))
+
+    @property
+    def score(self) -> str:
+        """What ``Circuit.score`` measures."""
+        return (
+            f"correlation of one input's answers to transformed stimuli ({self.of.name}) with the "
+            "other's"
+        )
+
+    @property
+    def label(self) -> str:
+        """What its hits are called in a table of all that was found."""
+        return f"{self.of.name.removeprefix('mirror ')} {self.plural}"
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings as JSON can hold them; ranges as [low, high], null is endless."""
+        return {
+            "of": self.of.name,
+            "turned": self.corr_image.ends(),
+            "same": self.corr.ends(),
+            "invariance": self.invariance.ends(),
+            "roles": [
+                {"role": role.name, "sign": role.sign, "answer": role.response.ends()}
+                for role in self.roles
+            ],
+            "share": self.share,
+            "at_least": self.at_least,
+            "fdr": self.fdr,
+            "permutations": self.permutations,
+        }
+
+    def criteria(self) -> dict[str, list[str]]:
+        """Return what its circuits are tested for, in sentences.
+
+        Examples
+        --------
+        >>> from circuitkb.motifs.union import Union
+        >>> for sentence in Union().by_responses().criteria()["tested"]:
+        ...     print(sentence)
+        corr(A on the images of the stimuli, B) is above 0.8
+        corr(A, B) is below 0.5
+        case: among the strongest inputs by positive mass times spread
+        case: the target's mean z on what it answers to most is above 1
+        corr(target on the images of the stimuli, target) is above 0.8
+        """
+        found = [
+            f"corr(A on the images of the stimuli, B) is {self.corr_image}",
+            f"corr(A, B) is {self.corr}",
+        ]
+        for role in dict.fromkeys(self.roles):
+            mass = "positive" if role.sign == "excites" else "negative"
+            found.append(f"{role.name}: among the strongest inputs by {mass} mass times spread")
+            if role.response != Between():
+                what = "the target's mean z on what it answers to most"
+                found.append(f"{role.name}: {what} is {role.response}")
+        if self.invariance != Between():
+            what = "corr(target on the images of the stimuli, target)"
+            found.append(f"{what} is {self.invariance}")
+        return {"tested": found, "untested": []}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelPairMotif(Pairs):
+    """Two inputs whose kernels into a target a transform relates; kernels alone are read.
+
+    Attributes
+    ----------
+    mirrored, same, opposed
+        Two inputs match where corr(transform(kernel of A), kernel of B) > ``mirrored`` and
+        ``opposed`` < corr(kernel of A, kernel of B) < ``same``.
+    draws
+        Most draws from the null for one unit; if None, as many as let one unit alone pass.
+    untested
+        What else must hold, and kernels cannot tell.
+
+    Raises
+    ------
+    QueryError
+        A setting out of its range, or roles that ask for more than kernels tell.
+    """
+
+    by: ClassVar[Basis] = "kernels"
+    version: ClassVar[str] = "1"
+
+    mirrored: float = 0.8
+    same: float = 0.5
+    opposed: float = -0.8
+    draws: int | None = None
+    untested: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.roles[0] != self.roles[1] or self.roles[0] != Role(name=self.roles[0].name):
+            raise QueryError(
+                f"{self.name}: by kernels both inputs excite the target, and have one role."
+            )
+        if not self.intro:
+            intro = "By kernels alone: the kernels of the two cases into the target are related."
+            object.__setattr__(self, "intro", intro)
+
+    @property
+    def score(self) -> str:
+        """What ``Circuit.score`` measures."""
+        return "correlation of one kernel's mirror image with the other"
+
+    @property
+    def label(self) -> str:
+        """What its hits are called in a table of all that was found."""
+        return f"{self.of.name.removeprefix('mirror ')} kernels"
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings as JSON can hold them."""
+        return {
+            "of": self.of.name,
+            "mirrored": self.mirrored,
+            "same": self.same,
+            "opposed": self.opposed,
+            "share": self.share,
+            "at_least": self.at_least,
+            "fdr": self.fdr,
+        }
+
+    def criteria(self) -> dict[str, list[str]]:
+        """Return what its circuits are tested for, and what kernels cannot tell, in sentences."""
+        return {
+            "tested": [
+                "the cases' kernels into the unit are mirror images and not alike",
+                "the cases are among the unit's strongest inputs by positive mass",
+            ],
+            "untested": list(self.untested),
+        }

@@ -1,0 +1,41 @@
+"""The motifs there are: ours, and those of other packages (entry points ``circuitkb.motifs``)."""
+
+from __future__ import annotations
+
+from circuitkb.motifs.motif import Motif
+from circuitkb.schema.errors import QueryError
+from circuitkb.schema.registry import Registry
+
+DEFAULT = "union"
+"""The motif that is searched for where none is named."""
+
+MOTIFS: Registry[Motif] = Registry(
+    "circuitkb.motifs",
+    "motif",
+    Motif,
+    {"union": "circuitkb.motifs.union:UNION"},
+    unknown=QueryError,
+)
+
+
+def motif_named(wanted: str | Motif) -> Motif:
+    """Return the motif of a name; a motif is itself.
+
+    Raises
+    ------
+    QueryError
+        There is no such motif.
+
+    Examples
+    --------
+    >>> motif_named("union").target
+    'union'
+    >>> motif_named("onion")
+    Traceback (most recent call last):
+    circuitkb.schema.errors.QueryError: There is no motif 'onion'. Did you mean 'union'?
+    """
+    if isinstance(wanted, Motif):
+        return wanted
+    if not isinstance(wanted, str):
+        raise QueryError(f"{wanted!r} is no motif: name one, or give a value such as Union().")
+    return MOTIFS.get(wanted)

@@ -1,0 +1,324 @@
+"""Circuits of a motif, with their controls and what failed them: a section of a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from circuitkb.motifs.motif import Motif
+from circuitkb.motifs.registry import DEFAULT, MOTIFS
+from circuitkb.report.markdown import (
+    NOTHING,
+    code,
+    correlation,
+    count,
+    mean,
+    paragraph,
+    plural,
+    probability,
+    share,
+    table,
+)
+from circuitkb.report.record import Record, Step, local
+from circuitkb.report.searches import RATE, Circuit, Pair, Searched
+from circuitkb.results.harmless_text import for_markdown
+
+CLEAREST = 10
+"""Pairs of cases that are shown."""
+
+_CONTROLS = ("permuted", "matched", "shuffled")
+
+
+def reported_motifs(record: Record) -> list[Motif]:
+    """Return the motifs that have a section: the default one, and others that were searched for."""
+    searched = {step.source for step in record.of("find")}
+    return [motif for motif in MOTIFS if motif.name == DEFAULT or motif.name in searched]
+
+
+def transforms(record: Record, motif: Motif) -> list[str]:
+    """Return what searches took for the relation between the cases, the motif's own first."""
+    found = {step.summary["of"] for step in _steps(record, motif)} | {motif.of.name}
+    return sorted(found, key=lambda name: (name != motif.of.name, name))
+
+
+def _steps(record: Record, motif: Motif) -> list[Step]:
+    return [step for step in record.of("find") if step.source == motif.name]
+
+
+def motif_section(record: Record, motif: Motif, number: int) -> list[str]:
+    """Return what was found of a motif in all models, and then model by model."""
+    lines = [f"## {number}. {motif.title}", ""]
+    searched = {step.model for step in _steps(record, motif)}
+    for of in transforms(record, motif):
+        found = []
+        for by in motif.searches:
+            found += _lines(
+                [
+                    Searched.of(record, motif, by, step)
+                    for step in _steps(record, motif)
+                    if (step.summary["of"], step.summary["by"]) == (of, by.by)
+                ]
+            )
+        if found and of != motif.of.name:
+            usual = motif.of.name.removeprefix("mirror ")
+            lines += [f"### Instead of {usual}: {of}", ""]
+        lines += found
+    for model in record.models:
+        if model not in searched:
+            command = f"circuitkb find {motif.name} --model {model}"
+            lines += paragraph(f"{code(model)} was not searched: {code(command)}.")
+    return lines
+
+
+def summary_rows(record: Record) -> Iterator[tuple[str, str, str, str]]:
+    """Yield for each search of a motif's own transform: the model, what, found, by chance."""
+    for motif in reported_motifs(record):
+        for way in motif.searches:
+            for step in _steps(record, motif):
+                if (step.summary["of"], step.summary["by"]) != (motif.of.name, way.by):
+                    continue
+                figures = step.summary["null"]
+                chance = [
+                    f"{mean(figures[name])} {control}"
+                    for control in _CONTROLS
+                    if (name := f"{control}_hits_mean") in figures
+                ]
+                found = f"{count(figures.get('hits', 0))} ({count(step.summary['circuits'])})"
+                what = f"{way.label}: hits (found)"
+                yield code(step.model), what, found, ", ".join(chance) or NOTHING
+
+
+def repeated(record: Record) -> tuple[list[list[str]], list[str]]:
+    """Return the searches as commands, and those of other transforms as Python."""
+    commands, python = [], []
+    for motif in reported_motifs(record):
+        for of in transforms(record, motif):
+            for step in _steps(record, motif):
+                said = step.summary
+                if said["of"] != of:
+                    continue
+                if of == motif.of.name:
+                    words = ["circuitkb", "find", motif.name, "--model", step.model]
+                    commands.append([*words, "--by", said["by"], "--seed", str(said["seed"])])
+                else:
+                    python.append(
+                        f"kb.find({motif.typed(of.removeprefix('mirror '))}, "
+                        f"models=[{json.dumps(step.model)}], by={json.dumps(said['by'])}, "
+                        f"seed={int(said['seed'])})"
+                    )
+    return commands, python
+
+
+def _lines(found: Sequence[Searched]) -> list[str]:
+    """Return what one way of searching found in all models."""
+    if not found:
+        return []
+    lines = paragraph(found[0].way.intro)
+    by_responses = found[0].way.by == "responses"
+    criteria = next((one.criteria for one in found if one.evidence), ()) if by_responses else ()
+    lines += [*(f"- {sentence}" for sentence in criteria), ""] if criteria else []
+    lines += table(("", *(code(one.step.model) for one in found)), _rows(found))
+    if not by_responses:
+        return lines + [line for one in found for line in _targets(one)]
+    lines += paragraph(
+        "Hits fulfil every criterion; found are those of low q against the worse of both controls, "
+        "by target-decoy competition. Permuted: the weights of each unit permuted "
+        "among its inputs of each layer. Matched: mirrored pairs replaced by unrelated ones of "
+        "the same layers. Means and maxima of the repetitions. Hits repeat along residual "
+        "streams: distinct pairs say more."
+    )
+    lines += [line for one in found for line in _failures(one)]
+    lines += _as_mirrors(found)
+    return lines + [line for one in found for line in _one_model(one)]
+
+
+def _rows(found: Sequence[Searched]) -> Iterable[Sequence[str]]:
+    said = [one.step.summary for one in found]
+    by_responses = found[0].way.by == "responses"
+    names = _NAMES if by_responses else {"hits": "matching pairs among strongest inputs"}
+    yield "units tested", *(count(one["tested"]) for one in said)
+    yield "not testable", *(count(one["not_testable"]) for one in said)
+    if by_responses:
+        reasons = [_reasons(one["why"]) for one in said]
+        for reason in dict.fromkeys(name for one in reasons for name in one):
+            yield f"... {for_markdown(reason)}", *(one.get(reason, "0") for one in reasons)
+    else:
+        yield "... why", *(for_markdown(one["why"]) or NOTHING for one in said)
+    for what, name in names.items():
+        yield name, *(count(one.figures[what]) for one in found)
+    if by_responses:
+        for control in ("permuted", "matched"):
+            yield (
+                f"{control}: hits, mean (max)",
+                *(_mean_and_max(one.figures, control) for one in found),
+            )
+            for what in ("units", "pairs"):
+                yield (
+                    f"{control}: {names[what]}, mean",
+                    *(mean(one.figures.get(f"{control}_{what}_mean")) for one in found),
+                )
+        yield "q of at most", *(probability(one.fdr) for one in found)
+    else:
+        yield (
+            "... with all kernels shuffled, mean (max)",
+            *(_mean_and_max(one.figures, "shuffled") for one in found),
+        )
+    circuits = [
+        len(one.circuits) if by_responses else one.step.summary["circuits"] for one in found
+    ]
+    rows = [
+        ("**found: circuits**", *(f"**{count(number)}**" for number in circuits)),
+        ("**found: targets**", *(f"**{count(len(one.targets))}**" for one in found)),
+    ]
+    yield from rows if by_responses else reversed(rows)
+    if by_responses:
+        yield (
+            "**found: distinct mirrored pairs**",
+            *(f"**{count(len(one.pairs))}**" for one in found),
+        )
+        yield (
+            "hits that failed (not found)",
+            *(count(one.figures["hits"] - len(one.circuits)) for one in found),
+        )
+    else:
+        yield (
+            "tested and not found",
+            *(count(one.step.summary["tested"] - len(one.targets)) for one in found),
+        )
+    yield "seed", *(str(one["seed"]) for one in said)
+
+
+_NAMES = {"hits": "hits", "units": "units with hits", "pairs": "distinct pairs in hits"}
+
+
+def _reasons(why: str) -> dict[str, str]:
+    """Return how many units could not be tested for each reason, as the search said it."""
+    parts = (part.partition(": ") for part in why.split("; ") if part)
+    return {reason: for_markdown(number) for number, _, reason in parts}
+
+
+def _mean_and_max(figures: Mapping[str, float], control: str) -> str:
+    if f"{control}_hits_mean" not in figures:
+        return NOTHING
+    most = count(figures[f"{control}_hits_max"])
+    return f"{mean(figures[f'{control}_hits_mean'])} ({most})"
+
+
+def _targets(search: Searched) -> list[str]:
+    """Return the targets that kernels show, each with its null."""
+    if not search.evidence:
+        number = plural(search.figures.get("hits", 0), "matching pair")
+        return paragraph(f"{code(search.step.model)}: {number}, and no unit beats its null.")
+    best_first = sorted(search.evidence, key=lambda row: (row["q"], row["p"], row["target"]))
+    return table(
+        ("target", "matching pairs", "by chance", "p", "q", "published as"),
+        (
+            (
+                code(local(row["target"])),
+                count(row["hits"]),
+                mean(row["null_mean"]),
+                probability(row["p"]),
+                probability(row["q"]),
+                ", ".join(f"{code(c)}" for c in sorted(row["detail"]["published_as"])) or NOTHING,
+            )
+            for row in best_first
+        ),
+    )
+
+
+def _failures(search: Searched) -> list[str]:
+    name, hits = code(search.step.model), search.figures["hits"]
+    if not search.circuits:
+        return paragraph(f"{name}: none of {plural(hits, 'hit')} holds against both controls.")
+    failed = hits - len(search.circuits)
+    permuted = search.figures.get("permuted_hits_mean", 0.0)
+    matched = search.figures.get("matched_hits_mean", 0.0)
+    return paragraph(
+        f"{name}: {count(failed)} of {plural(hits, 'hit')} ({share(failed, hits)}) failed. With "
+        f"permuted weights there are {share(permuted, hits)} as many hits, with matched pairs "
+        f"{share(matched, hits)}.",
+        f"{plural(search.earlier, 'circuit')} of earlier searches are in the graph besides, and "
+        "are not counted here."
+        if search.earlier
+        else "",
+    )
+
+
+def _as_mirrors(found: Sequence[Searched]) -> list[str]:
+    """Return how many pairs are better mirrors than shuffled networks have."""
+    some = [search for search in found if search.related]
+    if not some:
+        return []
+    lines = paragraph(
+        "**The mirrored pairs as such.** Compared with the best partners of the same two layers in "
+        "the network with shuffled weights (`TRANSFORMS_TO`):"
+    )
+    lines += table(
+        ("pairs", *(code(search.step.model) for search in some)),
+        (
+            ("of the circuits found", *(count(len(search.related)) for search in some)),
+            (
+                f"beyond shuffled weights (q of at most {RATE:.0%})",
+                *(count(len(search.related) - search.chance_pairs) for search in some),
+            ),
+            ("**not beyond them**", *(f"**{count(search.chance_pairs)}**" for search in some)),
+            ("largest q", *(probability(max(search.related.values())) for search in some)),
+        ),
+    )
+    if any(search.chance_pairs for search in some):
+        lines += paragraph(
+            "So being a mirrored pair is no evidence alone: pairs as good stand in networks that "
+            "learned nothing. What the controls above test is that a unit unites them."
+        )
+    return lines
+
+
+def _one_model(search: Searched) -> list[str]:
+    if not search.circuits:
+        return []
+    lines = [f"### {code(search.step.model)}: where, and the clearest", ""]
+    layers = dict.fromkeys(circuit.layer for circuit in search.circuits)
+    rows = []
+    for layer in layers:
+        here = [circuit for circuit in search.circuits if circuit.layer == layer]
+        rows.append(
+            (
+                code(layer),
+                count(len({circuit.target for circuit in here})),
+                count(len(here)),
+                count(len({circuit.unordered for circuit in here})),
+            )
+        )
+    lines += table(("layer of the target", "targets", "circuits", "pairs"), rows)
+    best: dict[Pair, Circuit] = {}
+    for circuit in sorted(search.circuits, key=lambda one: one.clearness):
+        best.setdefault(circuit.unordered, circuit)
+    shown = list(best.values())[:CLEAREST]
+    lines += paragraph(
+        f"The {plural(len(shown), 'clearest pair')} of cases, each with its clearest target, by q "
+        "and then by the place of the weaker case among the target's inputs. Targets: how many "
+        "units unite the pair. Ranks, z (how the target answers to what the case answers to most): "
+        "side 1, side 2. r: correlation of one case, mirrored, with the other; in brackets without "
+        "the mirror. Inv.: correlation of the target with itself mirrored."
+    )
+    return lines + table(
+        ("target", "side 1", "side 2", "targets", "ranks", "z", "r", "inv.", "q", "analogous"),
+        (_clear(search, circuit) for circuit in shown),
+    )
+
+
+def _clear(search: Searched, circuit: Circuit) -> Sequence[str]:
+    pair, (one, two) = circuit.pair, circuit.cases
+    others = search.analogous.get((circuit.target, one, two), ())
+    return (
+        code(local(circuit.target)),
+        code(local(one)),
+        code(local(two)),
+        count(search.pairs[circuit.unordered]),
+        f"{pair['rank_1']}, {pair['rank_2']}",
+        f"{pair['z_1']:.1f}, {pair['z_2']:.1f}",
+        f"{correlation(pair['mirrored'])} ({correlation(pair['same'])})",
+        correlation(circuit.invariance),
+        probability(pair["q"]),
+        ", ".join(map(code, others)) or NOTHING,
+    )
