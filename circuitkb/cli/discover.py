@@ -24,8 +24,16 @@ class Basis(StrEnum):
     kernels = "kernels"
 
 
+_ASKED = f"{__name__}.asked"
+
+
 class _Command(TyperCommand):
     """Its help reads the motifs that there are; ``find MOTIF --help`` says what must hold."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; help is asked for before they are."""
+        ctx.meta[_ASKED] = [word for word in args if word in MOTIFS.names]
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
@@ -33,8 +41,8 @@ class _Command(TyperCommand):
         motif.help = " ".join(  # type: ignore[attr-defined]  # Typer's arguments have help
             f"{known.name}: {known.summary}." for known in MOTIFS
         )
-        if (named := ctx.params.get("motif")) is not None:
-            self.help = f"{self.help}\n\n" + "\n\n".join(_criteria(named))
+        for name in ctx.meta[_ASKED][:1]:
+            self.help = "\n\n".join([self.help or "", *_criteria(name)])
         super().format_help(ctx, formatter)
 
 
@@ -73,7 +81,7 @@ def register(app: typer.Typer) -> None:
 def find(
     motif: Annotated[
         str | None,
-        typer.Argument(metavar="[MOTIF]", is_eager=True, help="What to look for."),
+        typer.Argument(metavar="MOTIF", help="What to look for."),
     ] = None,
     model: Annotated[
         list[str] | None,
