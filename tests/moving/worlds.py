@@ -23,6 +23,7 @@ from circuitkb.stores.belonging import Ends
 
 Record = dict[str, Any]
 
+_SPEAK = ("ABOUT", "SUPPORTS", "REFUTES", "FROM", "ANNOTATES")
 NAMED_BY_MODEL = ("Layer", "Feature", "Circuit", "Import")
 MODELS = ("alex", "lite0", "lite1")
 TEXTS = ["", "Ünïcödé 漢字 🧠", "a,b", 'quote " and \\', "nul \x00", "x" * 300]
@@ -84,7 +85,7 @@ class World:
             more = set()
             for name, source, target, record in self.every_relation():
                 start, end = (source, record["source"]), (target, record["target"])
-                if name in ("ABOUT", "SUPPORTS", "REFUTES", "ANNOTATES") and end in kept:
+                if name in _SPEAK and end in kept:
                     more.add(start)
                 if (name in ("BY", "USES", "PART_OF") or target == "Claim") and start in kept:
                     more.add(end)
