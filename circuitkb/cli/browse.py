@@ -32,6 +32,7 @@ HIDDEN = {
     ),
     "match": ("null",),
     "circuits": ("group", "p", "null_count", "published_as", "claim"),
+    "list": ("records", "definitions", "not_composed", "awaits", "detail", "summary"),
     "card": ("id", "detail", "connection", "origin", "group", "claim"),
 }
 
@@ -268,7 +269,7 @@ def nodes(
         if model is not None:
             rows = rows.where("id" if label == "Model" else "model", "=", model)
         result = rows.run()
-    print_result(result, format_, wide=wide, hidden=())
+    print_result(result, format_, wide=wide, hidden=HIDDEN["list"])
 
 
 def show(

@@ -112,7 +112,7 @@ class Listing:
         question
             ``"union"``, or ``"find all circuits unioning left/right orientation detectors"``.
         parameters
-            Values that the sentence does not state; they hold against those that it does.
+            Values that the sentence does not state; they must not differ from those that it does.
 
         Raises
         ------

@@ -129,8 +129,8 @@ def plan(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float) 
     """Return the SQL of the join, and DuckDB's plan for it."""
     with _prepared(store, tables, pattern, timeout) as (database, made, numbering, searched):
         text, values = _selected(made, pattern, (0, len(numbering)), None)
-        (_, told), *_ = database.execute(f"EXPLAIN {text}", values).fetchall()
-        return f"{searched.sql}\n\n{told}"
+        (_, steps), *_ = database.execute(f"EXPLAIN {text}", values).fetchall()
+        return f"{searched.sql}\n\n{steps}"
 
 
 def note(searched: Searched) -> str:

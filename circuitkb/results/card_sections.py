@@ -154,12 +154,12 @@ ORDER BY from_layer, connection, path"""
 def _evidence(store: Store, cypher: str, id: str) -> Section:
     """The measurements, and below them once each what was measured and how its null was made."""
     section = _section(store, "Evidence", cypher, unshown=_LONG, id=id)
-    told = dict.fromkeys(
+    methods = dict.fromkeys(
         f"{row['kind']}: {row['method']}."
         + (f" Null: {row['null_method']}." if row["null_method"] else "")
         for row in section.result.to_dicts()
     )
-    return replace(section, note="\n".join(told))
+    return replace(section, note="\n".join(methods))
 
 
 def _labels(store: Store, id: str) -> Section:
@@ -169,20 +169,20 @@ def _labels(store: Store, id: str) -> Section:
     section = _section(store, "Labels", LABELS, unshown=("name",), id=id)
     if not section.rows:
         return section
-    said = {row["label"]: row for row in of_feature(store, id).to_dicts()}
-    told = [said.get(label) for label in section.result["label"]]
+    measured = {row["label"]: row for row in of_feature(store, id).to_dicts()}
+    rows = [measured.get(label) for label in section.result["label"]]
     result = replace(
         section.result,
         columns=(*section.columns, "measured"),
         rows=tuple(
-            (*row, row_said and row_said["verdict"])
-            for row, row_said in zip(section.rows, told, strict=True)
+            (*row, found and found["verdict"])
+            for row, found in zip(section.rows, rows, strict=True)
         ),
     )
     note = "\n".join(
         f"{row['label']}: expected {row['expected']}, measured {row['measured']}"
         + (f" (q = {row['q']:.2g})" if row["q"] is not None else "")
-        for row in said.values()
+        for row in measured.values()
         if row["verdict"] != "not measured"
     )
     return replace(section, result=result, note=note)

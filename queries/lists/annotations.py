@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, where_clause
+from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, exists, where_clause
 from circuitkb.queries.lists.features import Features, as_features
 from circuitkb.queries.lists.predicates import Predicate, as_predicate
 from circuitkb.queries.lists.statement import Statement
@@ -72,9 +72,7 @@ class Annotations(Criteria):
                 text = as_predicate(wanted).text(
                     f"{who}.{owner.name}", owner, parameters.binder(name)
                 )
-                found.append(
-                    f"EXISTS {{ MATCH ({annotation})-[:BY]->({who}:Annotator) WHERE {text} }}"
-                )
+                found.append(exists(f"({annotation})-[:BY]->({who}:Annotator)", [text]))
         if self.label is not None:
             word = parameters.variable("word")
             bind = parameters.binder("label")
@@ -85,14 +83,11 @@ class Annotations(Criteria):
                     f"{word}.text", node_type("Label").property("text"), bind
                 )
             )
-            found.append(f"EXISTS {{ MATCH ({annotation})-[:USES]->({word}:Label) WHERE {text} }}")
+            found.append(exists(f"({annotation})-[:USES]->({word}:Label)", [text]))
         if self._target and not led:
             target = parameters.variable("x")
-            inner = where_clause(self._target.matches(target, parameters, "feature_")).strip()
-            inner = f" {inner}" if inner else ""
-            found.append(
-                f"EXISTS {{ MATCH ({annotation})-[:ANNOTATES]->({target}:Feature){inner} }}"
-            )
+            conditions = self._target.matches(target, parameters, "feature_")
+            found.append(exists(f"({annotation})-[:ANNOTATES]->({target}:Feature)", conditions))
         return found + self.compare(annotation, parameters)
 
     def clauses(self, annotation: str, parameters: Parameters) -> str:

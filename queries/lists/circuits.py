@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, where_clause
+from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, exists, where_clause
 from circuitkb.queries.lists.features import Features, as_features, labels_of
 from circuitkb.queries.lists.predicates import Predicate
 from circuitkb.queries.lists.statement import Statement
@@ -81,9 +81,8 @@ class Circuits(Criteria):
         found = self.named(names, circuit, parameters)
         if self._member and not led:
             member = parameters.variable("x")
-            inner = where_clause(self._member.matches(member, parameters, "feature_")).strip()
-            inner = f" {inner}" if inner else ""
-            found.append(f"EXISTS {{ MATCH ({member}:Feature)-[:MEMBER_OF]->({circuit}){inner} }}")
+            conditions = self._member.matches(member, parameters, "feature_")
+            found.append(exists(f"({member}:Feature)-[:MEMBER_OF]->({circuit})", conditions))
         return found + self.compare(circuit, parameters)
 
     def clauses(self, circuit: str, parameters: Parameters) -> str:

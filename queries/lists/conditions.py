@@ -211,3 +211,14 @@ def where_clause(conditions: Iterable[str]) -> str:
     """Return the ``WHERE`` that asks for all of them, or nothing."""
     text = "\n  AND ".join(conditions)
     return f"WHERE {text}\n" if text else ""
+
+
+def exists(pattern: str, conditions: Iterable[str] = ()) -> str:
+    """Return the condition that the pattern is there, with all that must hold of it.
+
+    Examples
+    --------
+    >>> exists("(a)-[w:WEIGHT]->(b)", ["w.rank = 1"])
+    'EXISTS { MATCH (a)-[w:WEIGHT]->(b) WHERE w.rank = 1 }'
+    """
+    return f"EXISTS {{ MATCH {f'{pattern} {where_clause(conditions)}'.strip()} }}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
-from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, where_clause
+from circuitkb.queries.lists.conditions import Criteria, Mention, Parameters, exists, where_clause
 from circuitkb.queries.lists.predicates import Predicate, as_predicate
 from circuitkb.queries.lists.statement import Statement
 from circuitkb.schema.definition import node_type
@@ -149,7 +149,7 @@ class Features(Criteria):
             found.append(self._label(variable, parameters, prefix))
         if self.labelled is not None:
             label = LABEL.format(about=parameters.variable("about"), word="")
-            found.append(f"{'' if self.labelled else 'NOT '}EXISTS {{ MATCH ({variable}){label} }}")
+            found.append(f"{'' if self.labelled else 'NOT '}{exists(f'({variable}){label}')}")
         found += self.compare(variable, parameters, prefix)
         if self.origin is not None and not led:
             found.append(self.origin.holds(variable, parameters))
@@ -220,8 +220,7 @@ class Features(Criteria):
     def _label(self, variable: str, parameters: Parameters, prefix: str) -> str:
         word = parameters.variable("word")
         label = LABEL.format(about=parameters.variable("about"), word=word)
-        wanted = self._on_word(word, parameters, prefix)
-        return f"EXISTS {{ MATCH ({variable}){label}\n    WHERE {wanted} }}"
+        return exists(f"({variable}){label}", [self._on_word(word, parameters, prefix)])
 
     def _on_word(self, word: str, parameters: Parameters, prefix: str) -> str:
         bind = parameters.binder(f"{prefix}label")

@@ -22,12 +22,13 @@ Bind = Callable[[Any], str]
 
 Language = Literal["cypher", "sql"]
 
+# Without toString, Neo4j 5.26 may look such texts up in an index that cannot answer it.
 _TEXTS: Mapping[Language, Mapping[str, str]] = {
     "cypher": {
         "in": "{0} IN {1}",
-        "contains": "{0} CONTAINS {1}",
+        "contains": "toString({0}) CONTAINS {1}",
         "starts with": "{0} STARTS WITH {1}",
-        "ends with": "{0} ENDS WITH {1}",
+        "ends with": "toString({0}) ENDS WITH {1}",
     },
     "sql": {
         "in": "list_contains({1}, {0})",

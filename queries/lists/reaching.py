@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from circuitkb.queries.lists.annotations import Annotations
 from circuitkb.queries.lists.circuits import Circuits
-from circuitkb.queries.lists.conditions import Condition, Mention, Parameters, where_clause
+from circuitkb.queries.lists.conditions import Condition, Mention, Parameters, exists, where_clause
 from circuitkb.queries.lists.edges import Edges
 from circuitkb.queries.lists.features import Features
 from circuitkb.queries.lists.models import Models
@@ -37,8 +37,7 @@ class Ends:
         names = self._names(variable, parameters)
         s, w, t = names
         inner = self.edges.matches(names, parameters) + self.edges.within_top(names, parameters)
-        where = where_clause(inner).strip()
-        return f"EXISTS {{ MATCH ({s}:Feature)-[{w}:WEIGHT]->({t}:Feature) {where} }}"
+        return exists(f"({s}:Feature)-[{w}:WEIGHT]->({t}:Feature)", inner)
 
     def mentions(self) -> tuple[Mention, ...]:
         """Return those of the edges."""
@@ -69,9 +68,8 @@ class Inside:
     def holds(self, variable: str, parameters: Parameters) -> str:
         """Return the condition that a feature is in one of the models."""
         model, layer = parameters.variable("m"), parameters.variable("y")
-        where = where_clause(self.models.matches(model, parameters)).strip()
         pattern = f"({variable})-[:IN_LAYER]->({layer}:Layer)-[:IN_MODEL]->({model}:Model)"
-        return f"EXISTS {{ MATCH {pattern} {where} }}"
+        return exists(pattern, self.models.matches(model, parameters))
 
     def mentions(self) -> tuple[Mention, ...]:
         """Return the names that the models rely on."""
@@ -101,8 +99,7 @@ class Members:
         circuit, member = parameters.variable("c"), parameters.variable("b")
         conditions = self._conditions(member, parameters)
         conditions += self.circuits.matches(circuit, parameters)
-        where = where_clause(conditions).strip()
-        return f"EXISTS {{ MATCH ({variable})-[{member}:MEMBER_OF]->({circuit}:Circuit) {where} }}"
+        return exists(f"({variable})-[{member}:MEMBER_OF]->({circuit}:Circuit)", conditions)
 
     def mentions(self) -> tuple[Mention, ...]:
         """Return those of the circuits."""
@@ -135,9 +132,8 @@ class Annotated:
         """Return the condition that one of the annotations speaks of the feature."""
         annotation, about = parameters.variable("n"), parameters.variable("about")
         conditions = [f"{about}.role IS NULL", *self.annotations.matches(annotation, parameters)]
-        where = where_clause(conditions).strip()
         pattern = f"({variable})<-[{about}:ANNOTATES]-({annotation}:Annotation)"
-        return f"EXISTS {{ MATCH {pattern} {where} }}"
+        return exists(pattern, conditions)
 
     def mentions(self) -> tuple[Mention, ...]:
         """Return those of the annotations."""
@@ -182,9 +178,7 @@ class Partners:
         other, relation = parameters.variable("x"), parameters.variable("r")
         conditions = self.features.matches(other, parameters, "of_")
         conditions += on_relation(self.conditions, relation, parameters)
-        where = where_clause(conditions).strip()
-        pattern = f"({variable})-[{relation}:{self.relation}]-({other}:Feature)"
-        return f"EXISTS {{ MATCH {pattern} {where} }}"
+        return exists(f"({variable})-[{relation}:{self.relation}]-({other}:Feature)", conditions)
 
     def mentions(self) -> tuple[Mention, ...]:
         """Return those of the features."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from circuitkb.queries.lists.conditions import Parameters, where_clause
+from circuitkb.queries.lists.conditions import Parameters, exists, where_clause
 from circuitkb.queries.lists.edges import Edges
 from circuitkb.queries.lists.reaching import on_relation
 from circuitkb.queries.lists.statement import Statement
@@ -129,7 +129,7 @@ class _Scope:
                     # A feature that only 'not' names is any other one.
                     conditions += self._of_feature(name)
                     conditions += self._apart(name, self.pattern.names)
-            found.append(f"NOT EXISTS {{ MATCH {arrow} {where_clause(conditions).strip()} }}")
+            found.append(f"NOT {exists(arrow, conditions)}")
         return found
 
     def _counterparts(self) -> list[str]:
