@@ -48,7 +48,8 @@ class ReadOnlyGraph:
             yield from self._stream("sql", sql, parameters)
         except Exception as error:
             # A kind of node that was added after the graph was made: a write declares it.
-            if "SchemaException" not in fault_of(error).kinds:
+            fault = fault_of(error)
+            if "SchemaException" not in fault.kinds or "Type with name" not in fault.text:
                 raise
 
     def match(self, cypher: str, **parameters: Any) -> Iterator[Record]:
