@@ -244,11 +244,10 @@ def _narrowed(
 def _candidates(store: Store, wanted: Features) -> list[str]:
     parameters = Parameters()
     variable = parameters.variable("f")
-    lead = wanted.lead(variable, parameters)
-    conditions = where_clause(wanted.matches(variable, parameters, led=True))
-    text = (
-        f"{lead}MATCH ({variable}{'' if lead else ':Feature'})-[:IN_LAYER]->(:Layer)\n{conditions}"
-    )
+    anchor = wanted.anchor(variable, parameters)
+    conditions = where_clause(wanted.matches(variable, parameters, anchored=True))
+    start = f"({variable}{'' if anchor else ':Feature'})"
+    text = f"{anchor}MATCH {start}-[:IN_LAYER]->(:Layer)\n{conditions}"
     rows = store.read(f"{text}RETURN {variable}.id AS id", parameters, limit=None).rows
     return [row[0] for row in rows]
 

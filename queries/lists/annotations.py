@@ -60,7 +60,9 @@ class Annotations(Criteria):
         own = (Mention("label", self.label),) if isinstance(self.label, str) else ()
         return own + (self._target.mentions() if self._target else ())
 
-    def matches(self, annotation: str, parameters: Parameters, *, led: bool = False) -> list[str]:
+    def matches(
+        self, annotation: str, parameters: Parameters, *, anchored: bool = False
+    ) -> list[str]:
         """Return the conditions on the annotation of this name."""
         found = self.named({"kind": self.kind, "state": self.state}, annotation, parameters)
         for name, owner, wanted in (
@@ -84,7 +86,7 @@ class Annotations(Criteria):
                 )
             )
             found.append(exists(f"({annotation})-[:USES]->({word}:Label)", [text]))
-        if self._target and not led:
+        if self._target and not anchored:
             target = parameters.variable("x")
             conditions = self._target.matches(target, parameters, "feature_")
             found.append(exists(f"({annotation})-[:ANNOTATES]->({target}:Feature)", conditions))
@@ -94,12 +96,12 @@ class Annotations(Criteria):
         """Return clauses that bind each annotation, once."""
         if self._target:
             target = parameters.variable("x")
-            conditions = self._target.matches(target, parameters, "feature_", led=True)
-            conditions += self.matches(annotation, parameters, led=True)
-            lead = self._target.lead(target, parameters, "feature_")
+            conditions = self._target.matches(target, parameters, "feature_", anchored=True)
+            conditions += self.matches(annotation, parameters, anchored=True)
+            anchor = self._target.anchor(target, parameters, "feature_")
             return (
-                f"{lead}MATCH ({annotation}:Annotation)-[:ANNOTATES]->"
-                f"({target}{'' if lead else ':Feature'})\n"
+                f"{anchor}MATCH ({annotation}:Annotation)-[:ANNOTATES]->"
+                f"({target}{'' if anchor else ':Feature'})\n"
                 f"{where_clause(conditions)}WITH DISTINCT {annotation}\n"
             )
         conditions = self.matches(annotation, parameters)

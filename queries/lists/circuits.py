@@ -75,11 +75,11 @@ class Circuits(Criteria):
         ]
         return (*own, *(self._member.mentions() if self._member else ()))
 
-    def matches(self, circuit: str, parameters: Parameters, *, led: bool = False) -> list[str]:
+    def matches(self, circuit: str, parameters: Parameters, *, anchored: bool = False) -> list[str]:
         """Return the conditions on the circuit called ``circuit``."""
         names = {"model": self.model, "motif": self.motif, "origin": self.origin}
         found = self.named(names, circuit, parameters)
-        if self._member and not led:
+        if self._member and not anchored:
             member = parameters.variable("x")
             conditions = self._member.matches(member, parameters, "feature_")
             found.append(exists(f"({member}:Feature)-[:MEMBER_OF]->({circuit})", conditions))
@@ -87,13 +87,13 @@ class Circuits(Criteria):
 
     def clauses(self, circuit: str, parameters: Parameters) -> str:
         """Return clauses that bind each circuit, once."""
-        if self._member and self._member.known == 3:
+        if self._member and self._member.selectivity == 3:
             member = parameters.variable("x")
-            lead = self._member.lead(member, parameters, "feature_")
-            conditions = self._member.matches(member, parameters, "feature_", led=True)
-            conditions += self.matches(circuit, parameters, led=True)
+            anchor = self._member.anchor(member, parameters, "feature_")
+            conditions = self._member.matches(member, parameters, "feature_", anchored=True)
+            conditions += self.matches(circuit, parameters, anchored=True)
             return (
-                f"{lead}MATCH ({member}{'' if lead else ':Feature'})-[:MEMBER_OF]->"
+                f"{anchor}MATCH ({member}{'' if anchor else ':Feature'})-[:MEMBER_OF]->"
                 f"({circuit}:Circuit)\n"
                 f"{where_clause(conditions)}WITH DISTINCT {circuit}\n"
             )

@@ -85,19 +85,19 @@ class Edges(Criteria):
         return found + self.compare(weight, parameters)
 
     def matches(
-        self, names: tuple[str, str, str], parameters: Parameters, led: str | None = None
+        self, names: tuple[str, str, str], parameters: Parameters, anchored: str | None = None
     ) -> list[str]:
         """Return all conditions on a source, a weight and a target with these names.
 
-        ``led`` is the end whose origin the clauses before see to.
+        ``anchored`` is the end that the clauses of its :meth:`Features.anchor` bind.
         """
         s, w, t = names
         source, target = self._ends
         found = []
         if self.model is not None:
             found.append(f"{t}.model = {parameters.bind('model', self.model)}")
-        found += source.matches(s, parameters, "source_", led=led == "source")
-        found += target.matches(t, parameters, "target_", led=led == "target")
+        found += source.matches(s, parameters, "source_", anchored=anchored == "source")
+        found += target.matches(t, parameters, "target_", anchored=anchored == "target")
         return found + self.on_weight(w, parameters)
 
     def clauses(self, names: tuple[str, str, str], parameters: Parameters) -> str:
@@ -105,16 +105,18 @@ class Edges(Criteria):
         s, w, t = names
         source, target = self._ends
         # The engine goes from the left, so what is known best stands there.
-        led: Literal["source", "target"] = "source" if source.known > target.known else "target"
-        start = {"source": source, "target": target}[led]
-        text = start.lead(s if led == "source" else t, parameters, f"{led}_")
+        anchored: Literal["source", "target"] = (
+            "source" if source.selectivity > target.selectivity else "target"
+        )
+        start = {"source": source, "target": target}[anchored]
+        text = start.anchor(s if anchored == "source" else t, parameters, f"{anchored}_")
         bound = "" if text else ":Feature"
         text += (
             f"MATCH ({s}{bound})-[{w}:WEIGHT]->({t}:Feature)\n"
-            if led == "source"
+            if anchored == "source"
             else f"MATCH ({t}{bound})<-[{w}:WEIGHT]-({s}:Feature)\n"
         )
-        text += where_clause(self.matches(names, parameters, led))
+        text += where_clause(self.matches(names, parameters, anchored))
         return text if self.top is None else text + self._strongest(names, parameters)
 
     def _strongest(self, names: tuple[str, str, str], parameters: Parameters) -> str:

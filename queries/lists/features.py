@@ -34,10 +34,10 @@ def labels_of(variable: str) -> str:
 class Origin(Protocol):
     """Where features were reached from, by a step through the graph."""
 
-    def lead(self, variable: str, parameters: Parameters) -> str:
+    def anchor(self, variable: str, parameters: Parameters) -> str:
         """Return clauses that end with each feature reached, once, as ``variable``."""
 
-    def holds(self, variable: str, parameters: Parameters) -> str:
+    def condition(self, variable: str, parameters: Parameters) -> str:
         """Return the condition that ``variable`` is reached."""
 
     def mentions(self) -> tuple[Mention, ...]:
@@ -50,7 +50,7 @@ class Listed:
 
     ids: tuple[str, ...]
 
-    def lead(self, variable: str, parameters: Parameters) -> str:
+    def anchor(self, variable: str, parameters: Parameters) -> str:
         """Return clauses that look each id up."""
         listed = parameters.bind("ids", list(self.ids))
         id = parameters.variable("id")
@@ -59,7 +59,7 @@ class Listed:
             f"WITH DISTINCT {variable}\n"
         )
 
-    def holds(self, variable: str, parameters: Parameters) -> str:
+    def condition(self, variable: str, parameters: Parameters) -> str:
         """Return the condition that the feature is one of them."""
         return f"{variable}.id IN {parameters.bind('ids', list(self.ids))}"
 
@@ -137,22 +137,22 @@ class Features(Criteria):
         return replace(self, without=(*self.without, self._other(other)))
 
     def matches(
-        self, variable: str, parameters: Parameters, prefix: str = "", *, led: bool = False
+        self, variable: str, parameters: Parameters, prefix: str = "", *, anchored: bool = False
     ) -> list[str]:
         """Return the conditions on the feature called ``variable``.
 
-        ``led`` says that the clauses of :meth:`lead` stand before.
+        ``anchored`` says that the clauses of :meth:`anchor` stand before.
         """
         names = {"model": self.model, "layer": self.layer, "id": self.id}
         found = self.named(names, variable, parameters, prefix)
-        if self.label is not None and not (led and self._leads_by_label):
+        if self.label is not None and not (anchored and self._anchored_by_label):
             found.append(self._label(variable, parameters, prefix))
         if self.labelled is not None:
             label = LABEL.format(about=parameters.variable("about"), word="")
             found.append(f"{'' if self.labelled else 'NOT '}{exists(f'({variable}){label}')}")
         found += self.compare(variable, parameters, prefix)
-        if self.origin is not None and not led:
-            found.append(self.origin.holds(variable, parameters))
+        if self.origin is not None and not anchored:
+            found.append(self.origin.condition(variable, parameters))
         for other in self.both:
             found += other.matches(variable, parameters, prefix)
         if self.either:
@@ -163,15 +163,15 @@ class Features(Criteria):
             found.append(f"CASE WHEN {inner} THEN false ELSE true END")
         return found
 
-    def lead(self, variable: str, parameters: Parameters, prefix: str = "") -> str:
+    def anchor(self, variable: str, parameters: Parameters, prefix: str = "") -> str:
         """Return clauses that bind ``variable`` to a few features, or nothing.
 
         They are those that the origin reaches, or those with the label: to look at every feature
         for its labels takes a hundred times as long.
         """
         if self.origin is not None:
-            return self.origin.lead(variable, parameters)
-        if not self._leads_by_label:
+            return self.origin.anchor(variable, parameters)
+        if not self._anchored_by_label:
             return ""
         word, about = parameters.variable("word"), parameters.variable("about")
         return (
@@ -181,18 +181,18 @@ class Features(Criteria):
         )
 
     @property
-    def leads(self) -> bool:
-        """Whether :meth:`lead` has something to say."""
-        return self.origin is not None or self._leads_by_label
+    def is_anchored(self) -> bool:
+        """Whether :meth:`anchor` gives clauses."""
+        return self.origin is not None or self._anchored_by_label
 
     @property
-    def _leads_by_label(self) -> bool:
+    def _anchored_by_label(self) -> bool:
         return self.label is not None and self.origin is None and not isinstance(self.id, str)
 
     @property
-    def known(self) -> int:
-        """How much the value says of a feature: 3 for few of them, 0 for any."""
-        if isinstance(self.id, str) or self.leads:
+    def selectivity(self) -> int:
+        """How far the value narrows features down: 3 to few of them, 0 not at all."""
+        if isinstance(self.id, str) or self.is_anchored:
             return 3
         if self.conditions or self.both or self.either or self.label is not None:
             return 2
@@ -203,11 +203,11 @@ class Features(Criteria):
         parameters = Parameters()
         feature, layer = parameters.variable("f"), parameters.variable("y")
         order = "ORDER BY f.model, y.position, coalesce(f.basis, ''), f.unit, f.id"
-        lead = self.lead(feature, parameters)
-        start = "(f)" if lead else "(f:Feature)"
-        where = where_clause(self.matches(feature, parameters, led=True))
+        anchor = self.anchor(feature, parameters)
+        start = "(f)" if anchor else "(f:Feature)"
+        where = where_clause(self.matches(feature, parameters, anchored=True))
         return Statement(
-            f"{lead}MATCH {start}-[:IN_LAYER]->({layer}:Layer)\n{where}"
+            f"{anchor}MATCH {start}-[:IN_LAYER]->({layer}:Layer)\n{where}"
             f"WITH f, y {order}{self.row_bound(parameters)}\n"
             "RETURN f.id AS feature, f.model AS model, f.layer AS layer, f.unit AS unit,\n"
             f"  f.basis AS basis, {labels_of('f')} AS labels,\n"

@@ -64,19 +64,19 @@ class Paths(Criteria):
         parameters = Parameters()
         lengths = range(1, self.max_length + 1)
         # The engine goes from the left, so what is known best stands there.
-        backwards = self.target.known >= self.source.known
+        backwards = self.target.selectivity >= self.source.selectivity
         if backwards:
-            lead = self.target.lead("z", parameters, "target_")
-            conditions = self.target.matches("z", parameters, "target_", led=True)
+            anchor = self.target.anchor("z", parameters, "target_")
+            conditions = self.target.matches("z", parameters, "target_", anchored=True)
             conditions += self.source.matches("a", parameters, "source_")
         else:
-            lead = self.source.lead("a", parameters, "source_")
-            conditions = self.source.matches("a", parameters, "source_", led=True)
+            anchor = self.source.anchor("a", parameters, "source_")
+            conditions = self.source.matches("a", parameters, "source_", anchored=True)
             conditions += self.target.matches("z", parameters, "target_")
         ends = "\n    AND ".join(conditions)
         steps = [self.edges.on_weight(f"w{i}", parameters) for i in lengths]
         parts = "\n  UNION ALL\n".join(
-            self._of_length(length, lead, ends, steps[:length], backwards=backwards)
+            self._of_length(length, anchor, ends, steps[:length], backwards=backwards)
             for length in lengths
         )
         fewest = (
@@ -97,10 +97,10 @@ class Paths(Criteria):
         )
 
     def _of_length(
-        self, length: int, lead: str, ends: str, steps: list[list[str]], *, backwards: bool
+        self, length: int, anchor: str, ends: str, steps: list[list[str]], *, backwards: bool
     ) -> str:
         names = ["a", *(f"m{i}" for i in range(1, length)), "z"]
-        label = "" if lead else ":Feature"
+        label = "" if anchor else ":Feature"
         if backwards:
             chain = f"(z{label})"
             for i in range(length, 0, -1):
@@ -120,7 +120,7 @@ class Paths(Criteria):
         weights = range(1, length + 1)
         share = " * ".join(f"w{i}.l1 / {names[i]}.input_l1" for i in weights)
         return (
-            f"  {lead}  MATCH {chain}\n{where}"
+            f"  {anchor}  MATCH {chain}\n{where}"
             f"  RETURN a.id AS source, z.id AS target, {length} AS length,\n"
             f"    {listed([f'{name}.id' for name in names])} AS path,\n"
             f"    {listed([f'w{i}.rank' for i in weights])} AS ranks,\n"

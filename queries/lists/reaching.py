@@ -27,12 +27,12 @@ class Ends:
     edges: Edges
     end: Literal["source", "target"]
 
-    def lead(self, variable: str, parameters: Parameters) -> str:
+    def anchor(self, variable: str, parameters: Parameters) -> str:
         """Return clauses that bind the end of each edge, once."""
         names = self._names(variable, parameters)
         return f"{self.edges.clauses(names, parameters)}WITH DISTINCT {variable}\n"
 
-    def holds(self, variable: str, parameters: Parameters) -> str:
+    def condition(self, variable: str, parameters: Parameters) -> str:
         """Return the condition that the feature is an end of one of the edges."""
         names = self._names(variable, parameters)
         s, w, t = names
@@ -56,7 +56,7 @@ class Inside:
 
     models: Models
 
-    def lead(self, variable: str, parameters: Parameters) -> str:
+    def anchor(self, variable: str, parameters: Parameters) -> str:
         """Return clauses that bind each feature."""
         model, layer = parameters.variable("m"), parameters.variable("y")
         where = where_clause(self.models.matches(model, parameters))
@@ -65,7 +65,7 @@ class Inside:
             f"\n{where}WITH DISTINCT {variable}\n"
         )
 
-    def holds(self, variable: str, parameters: Parameters) -> str:
+    def condition(self, variable: str, parameters: Parameters) -> str:
         """Return the condition that a feature is in one of the models."""
         model, layer = parameters.variable("m"), parameters.variable("y")
         pattern = f"({variable})-[:IN_LAYER]->({layer}:Layer)-[:IN_MODEL]->({model}:Model)"
@@ -84,7 +84,7 @@ class Members:
     role: str | None = None
     side: int | None = None
 
-    def lead(self, variable: str, parameters: Parameters) -> str:
+    def anchor(self, variable: str, parameters: Parameters) -> str:
         """Return clauses that bind each member, once."""
         circuit, member = parameters.variable("c"), parameters.variable("b")
         conditions = self._conditions(member, parameters)
@@ -94,7 +94,7 @@ class Members:
             f"{where_clause(conditions)}WITH DISTINCT {variable}\n"
         )
 
-    def holds(self, variable: str, parameters: Parameters) -> str:
+    def condition(self, variable: str, parameters: Parameters) -> str:
         """Return the condition that the feature is a member."""
         circuit, member = parameters.variable("c"), parameters.variable("b")
         conditions = self._conditions(member, parameters)
@@ -119,7 +119,7 @@ class Annotated:
 
     annotations: Annotations
 
-    def lead(self, variable: str, parameters: Parameters) -> str:
+    def anchor(self, variable: str, parameters: Parameters) -> str:
         """Return clauses that bind each of them, once."""
         annotation, about = parameters.variable("n"), parameters.variable("about")
         return (
@@ -128,7 +128,7 @@ class Annotated:
             f"WHERE {about}.role IS NULL\nWITH DISTINCT {variable}\n"
         )
 
-    def holds(self, variable: str, parameters: Parameters) -> str:
+    def condition(self, variable: str, parameters: Parameters) -> str:
         """Return the condition that one of the annotations speaks of the feature."""
         annotation, about = parameters.variable("n"), parameters.variable("about")
         conditions = [f"{about}.role IS NULL", *self.annotations.matches(annotation, parameters)]
@@ -162,18 +162,18 @@ class Partners:
         given = {"q": at_most(max_q), **transform_properties(by), **properties}
         return cls("TRANSFORMS_TO", features, _conditions("TRANSFORMS_TO", given))
 
-    def lead(self, variable: str, parameters: Parameters) -> str:
+    def anchor(self, variable: str, parameters: Parameters) -> str:
         """Return clauses that bind each partner, once."""
         other, relation = parameters.variable("x"), parameters.variable("r")
-        start = self.features.lead(other, parameters, "of_")
-        conditions = self.features.matches(other, parameters, "of_", led=True)
+        start = self.features.anchor(other, parameters, "of_")
+        conditions = self.features.matches(other, parameters, "of_", anchored=True)
         conditions += on_relation(self.conditions, relation, parameters)
         return (
             f"{start}MATCH ({other}{'' if start else ':Feature'})-[{relation}:{self.relation}]-"
             f"({variable}:Feature)\n{where_clause(conditions)}WITH DISTINCT {variable}\n"
         )
 
-    def holds(self, variable: str, parameters: Parameters) -> str:
+    def condition(self, variable: str, parameters: Parameters) -> str:
         """Return the condition that the feature is a partner of one of them."""
         other, relation = parameters.variable("x"), parameters.variable("r")
         conditions = self.features.matches(other, parameters, "of_")

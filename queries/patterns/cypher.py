@@ -65,12 +65,12 @@ class _Scope:
         anchor = start
         if outermost:
             ends = order[0][0].ends
-            anchor = next((n for n in ends if self.pattern.feature(n).leads), None)
+            anchor = next((n for n in ends if self.pattern.feature(n).is_anchored), None)
             if anchor is not None:
                 wanted = self.pattern.feature(anchor)
-                text = wanted.lead(self.names[anchor], self.parameters, f"{anchor}_")
+                text = wanted.anchor(self.names[anchor], self.parameters, f"{anchor}_")
         bound = [] if anchor is None else [anchor]
-        conditions = [] if anchor is None else self._of_feature(anchor, led=outermost)
+        conditions = [] if anchor is None else self._of_feature(anchor, anchored=outermost)
         for place, (step, wanted) in enumerate(order):
             arrow, on_step = self._arrow(step, wanted, bound)
             conditions += on_step
@@ -102,11 +102,11 @@ class _Scope:
         return arrow, on_relation(wanted, relation, self.parameters)
 
     def _worth(self, name: str, bound: Sequence[str]) -> int:
-        return 4 if name in bound else self.pattern.feature(name).known
+        return 4 if name in bound else self.pattern.feature(name).selectivity
 
-    def _of_feature(self, name: str, *, led: bool = False) -> list[str]:
+    def _of_feature(self, name: str, *, anchored: bool = False) -> list[str]:
         wanted = self.pattern.feature(name)
-        return wanted.matches(self.names[name], self.parameters, f"{name}_", led=led)
+        return wanted.matches(self.names[name], self.parameters, f"{name}_", anchored=anchored)
 
     def _apart(self, name: str, others: Sequence[str]) -> list[str]:
         mine = self.names[name]
@@ -154,7 +154,7 @@ class _Scope:
 def _order(pattern: Pattern, start: str | None) -> list[tuple[Step, Any]]:
     """Return the arrows so that each joins on to those before it."""
     rest = list(pattern.present)
-    known = {name: pattern.feature(name).known for name in pattern.names}
+    known = {name: pattern.feature(name).selectivity for name in pattern.names}
     bound = {start} if start else set()
     order: list[tuple[Step, Any]] = []
     while rest:
