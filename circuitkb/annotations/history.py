@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from circuitkb.queries.lists.statement import Statement
 from circuitkb.results.result import Result
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import IdError, NotFoundError
@@ -38,7 +39,7 @@ UNWIND $ids AS id MATCH (a:Annotation {id: id})
 RETURN id, COLLECT { MATCH (a)-[:SUPERSEDES|ANNOTATES]-(b:Annotation)
   RETURN DISTINCT b.id AS other ORDER BY other } AS others"""
 
-_TOLD = """\
+_SAID = """\
 UNWIND $ids AS id MATCH (a:Annotation {id: id})
 RETURN a.id AS annotation, a.created AS created, a.kind AS kind,
   CASE WHEN a.verdict IS NULL OR a.verdict = a.text THEN a.text
@@ -87,7 +88,8 @@ def history(store: Store, id: str) -> Result:
         rows = store.read(_JOINED, {"ids": sorted(newest)}, limit=None).rows
         found |= {row[0] for row in rows}
         newest = {other for _, others in rows for other in others} - found
-    answer = store.read(_TOLD, {"ids": sorted(found)}, limit=None)
+    said = Statement(_SAID, {"ids": sorted(found)})
+    answer = store.read(said.text, said.parameters, limit=None)
     if not answer.rows and not there:
         raise _unknown(store, id)
     order = answer.columns.index("created")
@@ -96,8 +98,7 @@ def history(store: Store, id: str) -> Result:
     def age(row: tuple[Any, ...]) -> tuple[Any, ...]:
         return (*date_order(row[order] or ""), row[key])
 
-    rows_in_order = tuple(sorted(answer.rows, key=age))
-    return Result(answer.columns, rows_in_order, False, _TOLD, {"ids": sorted(found)})
+    return Result.of_answer(answer, said, rows=tuple(sorted(answer.rows, key=age)))
 
 
 def _ends(id: str) -> dict[str, str] | None:

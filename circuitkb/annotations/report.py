@@ -100,7 +100,7 @@ class ImportReport:
             "written": self.written,
             "seconds": round(self.seconds, 2),
         }
-        return Result(tuple(row), (tuple(row.values()),))
+        return Result.of_records([row])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain dictionaries and lists."""

@@ -100,7 +100,7 @@ def _ids(store: Store) -> Finding:
         bad = 0
         example = ""
         for piece in store.stream(text, timeout=_PATIENCE, rows=_ROWS):
-            rows = [dict(zip(piece.columns, row, strict=True)) for row in piece.rows]
+            rows = piece.to_dicts()
             if not rows:
                 continue
             table = pa.table({name: [row[name] for row in rows] for name in piece.columns})

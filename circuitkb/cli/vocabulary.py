@@ -58,6 +58,4 @@ def schema(
         if format_ is Notation.json:
             typer.echo(to_json(rows, indent=2))
         else:
-            columns = tuple(rows[0])
-            result = Result(columns, tuple(tuple(row[name] for name in columns) for row in rows))
-            print_rows(result, wide=wide)
+            print_rows(Result.of_records(rows), wide=wide)

@@ -199,4 +199,4 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Row]) -> Result:
-    return Result(tuple(columns), tuple(tuple(row.get(name) for name in columns) for row in rows))
+    return Result.of_records(rows, columns=columns)

@@ -144,13 +144,12 @@ def _twins(store: Store, loadable: Loadable) -> tuple[str, ...]:
 
 
 def _layers(store: Store, model: str) -> list[dict[str, Any]]:
-    answer = store.read(
+    return store.read(
         "MATCH (l:Layer {model: $model}) RETURN l.name AS name, l.kind AS kind, "
         "l.channels AS channels, l.height AS height, l.width AS width",
         {"model": model},
         limit=None,
-    )
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    ).to_dicts()
 
 
 def _kernels_can_be_read(store: Store, model: str) -> bool:

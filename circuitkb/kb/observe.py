@@ -111,7 +111,7 @@ def _stored(store: Store, model: str) -> dict[str, Any]:
         "m.computation AS computation, m.input_shape AS input_shape",
         {"id": model},
     )
-    return dict(zip(answer.columns, answer.rows[0], strict=True))
+    return answer.to_dicts()[0]
 
 
 def _refuse_without_weights(stored: Mapping[str, Any]) -> None:
@@ -281,14 +281,13 @@ def _layers(store: Store, model: str, views: Sequence[View]) -> list[dict[str, A
         limit=None,
     )
     places = {layer: place for view in views for layer, place in view.places.items()}
-    records = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     return [
         record
         | {
             "receptive_field": places[record["name"]].side,
             "off_centre": places[record["name"]].off_centre,
         }
-        for record in records
+        for record in answer.to_dicts()
         if record["name"] in places
     ]
 

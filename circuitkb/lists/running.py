@@ -46,15 +46,7 @@ class Runner:
         answer = self.store.read(statement.text, statement.parameters, timeout=timeout, limit=limit)
         if not answer.rows:
             known_names.check(self.store, mentions)
-        return Result(
-            answer.columns,
-            tuple(answer.rows),
-            answer.truncated,
-            statement.text,
-            dict(statement.parameters),
-            answer.seconds,
-            illustrate=self._illustrate,
-        )
+        return Result.of_answer(answer, statement, illustrate=self._illustrate)
 
     def _illustrate(self, row: Mapping[str, Any]) -> str:
         from circuitkb.results.pictures.thumbnails import Thumbnails
@@ -77,14 +69,7 @@ class Runner:
             if first and not answer.rows:
                 known_names.check(self.store, mentions)
             first = False
-            yield Result(
-                answer.columns,
-                tuple(answer.rows),
-                False,
-                statement.text,
-                dict(statement.parameters),
-                answer.seconds,
-            )
+            yield Result.of_answer(answer, statement)
 
     def explain(self, statement: Statement) -> str:
         """Return the plan of the store's engine for a statement, which does not run."""

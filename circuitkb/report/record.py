@@ -106,8 +106,7 @@ class Record:
 
 def ask(store: Store, cypher: str, **parameters: Any) -> list[Row]:
     """Return all rows of a query as dictionaries."""
-    answer = store.read(cypher, parameters, timeout=TIMEOUT, limit=None)
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    return store.read(cypher, parameters, timeout=TIMEOUT, limit=None).to_dicts()
 
 
 def local(feature: str) -> str:

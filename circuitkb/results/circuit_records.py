@@ -21,9 +21,8 @@ def circuit_records(store: Store, rows: Iterable[Mapping[str, Any]]) -> list[dic
     rows = list(rows)
     answer = store.read(NULLS, {"circuits": [row["circuit"] for row in rows]}, limit=None)
     nulls: dict[str, list[dict[str, Any]]] = {}
-    for circuit, *values in answer.rows:
-        figures = dict(zip(answer.columns[1:], values, strict=True))
-        nulls.setdefault(circuit, []).append(figures)
+    for figures in answer.to_dicts():
+        nulls.setdefault(figures.pop("circuit"), []).append(figures)
     return [
         {
             "id": row["circuit"],

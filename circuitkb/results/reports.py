@@ -76,7 +76,7 @@ class LoadReport:
             "not_composed": list(self.not_composed),
             "models": dict(self.models),
         }
-        return Result(tuple(row), (tuple(row.values()),), seconds=self.seconds, notes=self.notes)
+        return Result.of_records([row], seconds=self.seconds, notes=self.notes)
 
     @property
     def message(self) -> str:
@@ -257,22 +257,9 @@ class FindReport:
 
     def to_result(self) -> Result:
         """Return one row for each model."""
-        figures = tuple(dict.fromkeys(name for found in self.models for name in found.null))
-        return Result(
-            ("model", "by", "tested", "not_testable", "why", "circuits", "groups", *figures),
-            tuple(
-                (
-                    found.model,
-                    found.by,
-                    found.tested,
-                    found.not_testable,
-                    found.why,
-                    found.circuits,
-                    found.groups,
-                    *(found.null.get(name) for name in figures),
-                )
-                for found in self.models
-            ),
+        rows = ({**vars(found), **found.null} for found in self.models)
+        return Result.of_records(
+            ({name: row[name] for name in row if name != "null"} for row in rows),
             seconds=self.seconds,
         )
 
@@ -330,37 +317,24 @@ class MatchReport:
 
     def to_result(self) -> Result:
         """Return a row for features and one for circuits."""
-        names = (
-            "first",
-            "second",
-            "what",
-            "compared_first",
-            "compared_second",
-            "mutual_nearest",
-            "above_threshold",
-            "found",
-            "null_mean",
-            "null_max",
-            "q_max",
-            "null",
-        )
-        rows = tuple(
-            (
-                self.first,
-                self.second,
-                item.what,
-                *item.compared,
-                item.mutual,
-                item.above,
-                item.found,
-                item.null_above,
-                item.null_above_max,
-                item.q_max,
-                item.null,
-            )
+        rows = (
+            {
+                "first": self.first,
+                "second": self.second,
+                "what": item.what,
+                "compared_first": item.compared[0],
+                "compared_second": item.compared[1],
+                "mutual_nearest": item.mutual,
+                "above_threshold": item.above,
+                "found": item.found,
+                "null_mean": item.null_above,
+                "null_max": item.null_above_max,
+                "q_max": item.q_max,
+                "null": item.null,
+            }
             for item in self.analogous
         )
-        return Result(names, rows, seconds=self.seconds, notes=self.notes)
+        return Result.of_records(rows, seconds=self.seconds, notes=self.notes)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from circuitkb.results.harmless_text import for_spreadsheet
 from circuitkb.schema.errors import MissingExtraError, QueryError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import rich.table
     from matplotlib.axes import Axes
+
+    from circuitkb.queries.lists.statement import Statement
+    from circuitkb.stores.base import Answer
 
 HTML_ROWS = 50
 """Rows that a notebook shows; :meth:`Result.to_pandas` has them all."""
@@ -69,6 +72,46 @@ class Result:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     illustrate: Callable[[Mapping[str, Any]], str] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_answer(cls, answer: Answer, statement: Statement, **about: Any) -> Self:
+        """Return what a store answered to a statement.
+
+        Parameters
+        ----------
+        about
+            Further attributes, and those that are otherwise than in the answer.
+        """
+        return cls(
+            **{
+                "columns": answer.columns,
+                "rows": tuple(answer.rows),
+                "truncated": answer.truncated,
+                "cypher": statement.text,
+                "parameters": dict(statement.parameters),
+                "seconds": answer.seconds,
+                **about,
+            }
+        )
+
+    @classmethod
+    def of_records(cls, records: Iterable[Mapping[str, Any]], **about: Any) -> Self:
+        """Return records as rows; what one of them lacks is None there.
+
+        Parameters
+        ----------
+        about
+            Further attributes; ``columns`` where they are not simply those of the records.
+
+        Examples
+        --------
+        >>> Result.of_records([{"a": 1}, {"a": 2, "b": 3}]).rows
+        ((1, None), (2, 3))
+        """
+        records = list(records)
+        names = about.pop("columns", None) or dict.fromkeys(name for row in records for name in row)
+        rows = tuple(tuple(row.get(name) for name in names) for row in records)
+        return cls(tuple(names), rows, **about)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -48,6 +48,10 @@ class Answer:
     truncated: bool
     seconds: float
 
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dictionary for each row."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
 
 def missing(address: str) -> StoreNotFoundError:
     """Return the error that says how to make a knowledge base at ``address``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from circuitkb.queries.questions.catalogue import find
 from circuitkb.results.result import Result
@@ -61,14 +62,7 @@ def measured_labels(
     notes = (", ".join(f"{name}: {found[name]:,}" for name in VERDICTS if found[name]),)
     if not answer.rows:
         notes = (_silence(store),)
-    return Result(
-        answer.columns,
-        tuple(answer.rows),
-        cypher=statement.text,
-        parameters=statement.parameters,
-        seconds=answer.seconds,
-        notes=notes,
-    )
+    return Result.of_answer(answer, statement, notes=notes)
 
 
 def of_feature(store: Store, feature: str) -> Result:
@@ -86,7 +80,7 @@ def of_feature(store: Store, feature: str) -> Result:
     place = FeatureId.parse(feature)
     found = measured_labels(store, [place.model], [place.layer])
     rows = tuple(row for row in found.rows if row[0] == feature)
-    return Result(found.columns, rows, cypher=found.cypher, parameters=found.parameters)
+    return replace(found, rows=rows, notes=())
 
 
 def _silence(store: Store) -> str:

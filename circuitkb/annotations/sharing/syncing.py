@@ -52,7 +52,7 @@ class SyncReport:
             "records_added": self.wrote.added,
             "left_behind": self.wrote.left_behind,
         }
-        return Result(tuple(row), (tuple(row.values()),))
+        return Result.of_records([row])
 
 
 def sync(
