@@ -4,7 +4,8 @@
 >>> ckb.FeatureId.parse("inceptionv1/mixed4b:418").unit
 418
 
-Names load when they are first used, so that ``import circuitkb`` answers at once.
+Names load when they are first used, so that ``import circuitkb`` answers at once. The errors that
+a caller is likely to catch are here too; :mod:`circuitkb.errors` has and draws all of them.
 """
 
 from __future__ import annotations
@@ -34,16 +35,48 @@ if TYPE_CHECKING:
     )
     from circuitkb.queries.patterns.pattern import Pattern, edge, feature
     from circuitkb.results.result import Result
+    from circuitkb.schema.errors import (
+        AnnotationError,
+        CircuitKBError,
+        IdError,
+        MissingExtraError,
+        ModelConflictError,
+        NotFoundError,
+        ObservationError,
+        QueryError,
+        QueryTimeoutError,
+        SchemaError,
+        SourceError,
+        StoreBusyError,
+        StoreError,
+        StoreNotFoundError,
+        UnknownQuestionError,
+    )
     from circuitkb.schema.ids import FeatureId
 
     __version__: str
 
 __all__ = [
+    "AnnotationError",
+    "CircuitKBError",
     "FeatureId",
+    "IdError",
     "KnowledgeBase",
+    "MissingExtraError",
+    "ModelConflictError",
+    "NotFoundError",
+    "ObservationError",
     "Pattern",
+    "QueryError",
+    "QueryTimeoutError",
     "Result",
+    "SchemaError",
+    "SourceError",
+    "StoreBusyError",
+    "StoreError",
+    "StoreNotFoundError",
     "Union",
+    "UnknownQuestionError",
     "__version__",
     "above",
     "at_least",
@@ -68,6 +101,8 @@ _PREDICATES = (
     "above at_least at_most below between containing ending_with missing near one_of starting_with"
 )
 
+_ERRORS = [name for name in __all__ if name.endswith("Error")]
+
 _HOME = {
     "FeatureId": "circuitkb.schema.ids",
     "KnowledgeBase": "circuitkb.kb.knowledge_base",
@@ -79,6 +114,7 @@ _HOME = {
     "feature": "circuitkb.queries.patterns.pattern",
     "mirror": "circuitkb.motifs.transforms",
     "open": "circuitkb.kb.opening",
+    **dict.fromkeys(_ERRORS, "circuitkb.schema.errors"),
     **dict.fromkeys(_PREDICATES.split(), "circuitkb.queries.lists.predicates"),
 }
 

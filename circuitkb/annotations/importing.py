@@ -14,8 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from circuitkb.annotations.merging import Tally, merge_rows
-from circuitkb.annotations.places import Places
+from circuitkb.annotations.merging import MergeCounts, merge_rows
+from circuitkb.annotations.places import KnownPlaces
 from circuitkb.annotations.references import Referring, reference_problems
 from circuitkb.annotations.report import KEPT, FileReport, ImportReport, Place
 from circuitkb.annotations.spool import Spool
@@ -147,7 +147,7 @@ def _merged(
     return merge.finish(report)
 
 
-def refuse(report: ImportReport) -> None:
+def raise_if_refused(report: ImportReport) -> None:
     """Raise for a report that says that nothing was written because of some records.
 
     Raises
@@ -181,7 +181,7 @@ class _Checking:
     """Reads files, checks each record, and keeps the good ones in a spool."""
 
     def __init__(self, store: Store, spool: Spool, progress: Progress) -> None:
-        self._places = Places(store)
+        self._places = KnownPlaces(store)
         self._spool = spool
         self._progress = progress
         self._files: list[FileReport] = []
@@ -308,7 +308,7 @@ class AnnotationMerge:
         self._files = files
         self._importer = importer
         self._dry_run = dry_run
-        self._tallies: dict[int, Tally] = {}
+        self._counts: dict[int, MergeCounts] = {}
         self._conflicts: dict[int, list[tuple[int, int]]] = {}
         self._changed: dict[int, bool] = {}
         self._seen: dict[str, int] = {}
@@ -323,23 +323,23 @@ class AnnotationMerge:
         keyed = [item for piece in range(first, last) for item in self._spool.piece(piece)]
         # An import brings no features: what waits for them is looked at once.
         awaited = AWAITED if first == 0 else AWAITED[1:]
-        rows, tally = merge_rows((record for _, record in keyed), graph, awaited)
-        self._tallies[first] = tally
-        self._conflicts[first] = [keyed[position][0] for position in tally.conflicts]
-        self._changed[first] = bool(tally.new or tally.conflicts)
+        rows, counts = merge_rows((record for _, record in keyed), graph, awaited)
+        self._counts[first] = counts
+        self._conflicts[first] = [keyed[position][0] for position in counts.conflicts]
+        self._changed[first] = bool(counts.new or counts.conflicts)
         if self._dry_run:
-            self._correct(first, tally)
+            self._correct(first, counts)
             return GraphRows()
-        tally.new_ids.clear()
+        counts.new_ids.clear()
         if last == self.pieces and any(self._changed.values()):
             rows = replace(rows, nodes={**rows.nodes, **self._imports(graph)})
         return rows
 
-    def _correct(self, piece: int, tally: Tally) -> None:
+    def _correct(self, piece: int, counts: MergeCounts) -> None:
         """Count a record once: a look that writes nothing sees none of the pieces before."""
-        again = sum(self._seen.setdefault(id, piece) < piece for id in tally.new_ids)
-        tally.new -= again
-        tally.known += again
+        again = sum(self._seen.setdefault(id, piece) < piece for id in counts.new_ids)
+        counts.new -= again
+        counts.known += again
 
     def _imports(self, graph: StoredGraph) -> dict[str, pa.Table]:
         there = {row["id"] for row in graph.nodes("Import", list(self._files), ["id"])}
@@ -366,14 +366,14 @@ class AnnotationMerge:
         ]
         return {"Import": pa.concat_tables(nodes)} if nodes else {}
 
-    def _total(self) -> Tally:
-        total = Tally()
-        for tally in self._tallies.values():
-            total.new += tally.new
-            total.known += tally.known
-            total.pending += tally.pending
-            total.conflicts += tally.conflicts
-            total.contested_circuits |= tally.contested_circuits
+    def _total(self) -> MergeCounts:
+        total = MergeCounts()
+        for counts in self._counts.values():
+            total.new += counts.new
+            total.known += counts.known
+            total.pending += counts.pending
+            total.conflicts += counts.conflicts
+            total.contested_circuits |= counts.contested_circuits
         return total
 
     def finish(self, report: ImportReport) -> ImportReport:

@@ -53,7 +53,7 @@ _STORED = ("id", "kind", "text", "state", "records")
 
 
 @dataclass
-class Told:
+class AnnotationHistory:
     """Everything that was ever said under one id.
 
     Attributes
@@ -77,12 +77,14 @@ class Told:
     missing: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> Told:
+    def of(cls, stored: Mapping[str, Any]) -> AnnotationHistory:
         """Return what a node of the graph holds."""
         records = together(json.loads(text) for text in stored["records"] or ())
-        told = cls(records, stored)
-        told.state = max(stored["state"], LIVE, key=STATES.index)  # whether it waits is looked up
-        return told
+        history = cls(records, stored)
+        history.state = max(
+            stored["state"], LIVE, key=STATES.index
+        )  # whether it waits is looked up
+        return history
 
     def add(self, record: Record) -> str:
         """Take a record; return whether it is ``new``, ``known`` or ``conflicting``."""
@@ -118,7 +120,7 @@ class Told:
 
 
 @dataclass
-class Tally:
+class MergeCounts:
     """What became of the records of one piece.
 
     Attributes
@@ -143,7 +145,7 @@ class Tally:
 
 def merge_rows(
     records: Iterable[Record], graph: StoredGraph, awaited: Sequence[str] = AWAITED
-) -> tuple[GraphRows, Tally]:
+) -> tuple[GraphRows, MergeCounts]:
     """Return what some records change in a graph.
 
     Parameters
@@ -167,60 +169,65 @@ class _Merging:
     def __init__(self, graph: StoredGraph, awaited: Sequence[str]) -> None:
         self._graph = graph
         self._awaited = awaited
-        self._told: dict[str, Told] = {}
+        self._histories: dict[str, AnnotationHistory] = {}
         self._known: dict[str, set[str]] = {"Feature": set(), "Circuit": set()}
         self._circuits: dict[str, Mapping[str, Any]] = {}
         self._new_circuits: dict[str, dict[str, Any]] = {}
         self._relations = RelationRows()
 
-    def rows(self, records: Sequence[Record]) -> tuple[GraphRows, Tally]:
-        tally = Tally()
+    def rows(self, records: Sequence[Record]) -> tuple[GraphRows, MergeCounts]:
+        counts = MergeCounts()
         self._recall(record["id"] for record in records)
         for position, record in enumerate(records):
-            told = self._told.setdefault(record["id"], Told())
-            match told.add(record):
+            history = self._histories.setdefault(record["id"], AnnotationHistory())
+            match history.add(record):
                 case "new":
-                    tally.new += 1
-                    tally.new_ids.add(record["id"])
+                    counts.new += 1
+                    counts.new_ids.add(record["id"])
                 case "known":
-                    tally.known += 1
+                    counts.known += 1
                 case _:
-                    tally.conflicts.append(position)
+                    counts.conflicts.append(position)
         touched = self._touched()
         self._look_up(touched)
-        self._make_circuits(touched, tally)
-        for id, told in touched.items():
-            self._refer(id, told)
+        self._make_circuits(touched, counts)
+        for id, history in touched.items():
+            self._refer(id, history)
         tables = self._tables(touched)
-        tally.pending = sum(
-            told.stored is None and self._state(told) == PENDING for told in touched.values()
+        counts.pending = sum(
+            history.stored is None and self._state(history) == PENDING
+            for history in touched.values()
         )
-        return tables, tally
+        return tables, counts
 
     def _recall(self, ids: Iterable[str]) -> None:
         """Read what the graph holds under some ids."""
-        wanted = [id for id in dict.fromkeys(ids) if id not in self._told]
+        wanted = [id for id in dict.fromkeys(ids) if id not in self._histories]
         for row in self._graph.nodes("Annotation", wanted, _STORED):
-            self._told[row["id"]] = Told.of(row)
+            self._histories[row["id"]] = AnnotationHistory.of(row)
 
-    def _touched(self) -> dict[str, Told]:
+    def _touched(self) -> dict[str, AnnotationHistory]:
         """Return what changed, and what waited for something and may have it now."""
-        touched = {id: told for id, told in self._told.items() if told.changed}
+        touched = {id: history for id, history in self._histories.items() if history.changed}
         for row in self._graph.nodes_with("Annotation", "awaiting", self._awaited, _STORED):
             if row["id"] not in touched:
-                touched[row["id"]] = self._told.setdefault(row["id"], Told.of(row))
+                touched[row["id"]] = self._histories.setdefault(
+                    row["id"], AnnotationHistory.of(row)
+                )
         others = [kind for kind in AWAITED if kind not in self._awaited]
         # Of these only what also supersedes a record that came now can have changed.
         waiting = self._graph.nodes_with("Annotation", "awaiting", others, ("id", "awaits"))
-        named = [row["id"] for row in waiting if not self._told.keys().isdisjoint(row["awaits"])]
+        named = [
+            row["id"] for row in waiting if not self._histories.keys().isdisjoint(row["awaits"])
+        ]
         self._recall(named)
-        return touched | {id: self._told[id] for id in named}
+        return touched | {id: self._histories[id] for id in named}
 
-    def _look_up(self, touched: Mapping[str, Told]) -> None:
+    def _look_up(self, touched: Mapping[str, AnnotationHistory]) -> None:
         """Find which of the things that the touched ones refer to are there."""
         wanted: dict[str, dict[str, None]] = {"Feature": {}, "Circuit": {}, "Annotation": {}}
-        for told in touched.values():
-            for record in told.records.values():
+        for history in touched.values():
+            for record in history.records.values():
                 for reference in (*references_of(record), *member_references(record)):
                     wanted[reference.label][reference.id] = None
                 for id in record.get("supersedes", ()):
@@ -233,10 +240,10 @@ class _Merging:
         self._known["Circuit"] = set(self._circuits)
         self._recall(wanted["Annotation"])
 
-    def _make_circuits(self, touched: Mapping[str, Told], tally: Tally) -> None:
+    def _make_circuits(self, touched: Mapping[str, AnnotationHistory], counts: MergeCounts) -> None:
         """Make the circuits that records define and that neither a search nor an article did."""
-        for told in touched.values():
-            for record in told.records.values():
+        for history in touched.values():
+            for record in history.records.values():
                 members = member_references(record)
                 if not members or any(each.id not in self._known["Feature"] for each in members):
                     continue
@@ -255,32 +262,32 @@ class _Merging:
                         Reference("Circuit", id),
                         member.role,
                     )
-        tally.contested_circuits = {
+        counts.contested_circuits = {
             id for id, circuit in self._new_circuits.items() if len(circuit["definitions"]) > 1
         }
 
-    def _refer(self, id: str, told: Told) -> None:
+    def _refer(self, id: str, history: AnnotationHistory) -> None:
         """Make the relations of what is there, note what is missing, pass on states."""
         annotation = Reference("Annotation", id)
-        for record in told.records.values():
+        for record in history.records.values():
             self._relations.said_by(id, record)
             retracts = record["kind"] == "retraction"
             for reference in references_of(record):
                 if not self._there(reference) or (
                     retracts and not self._pass_on(RETRACTED, record, reference.id)
                 ):
-                    told.missing[reference.id] = _kind(reference)
+                    history.missing[reference.id] = _kind(reference)
                 else:
                     self._relations.add("ANNOTATES", annotation, reference, reference.role)
             for older in record.get("supersedes", ()):
-                if older in self._told and self._pass_on(SUPERSEDED, record, older):
+                if older in self._histories and self._pass_on(SUPERSEDED, record, older):
                     self._relations.add("SUPERSEDES", annotation, Reference("Annotation", older))
                 else:
-                    told.missing.setdefault(older, "annotation")
+                    history.missing.setdefault(older, "annotation")
 
     def _there(self, reference: Reference) -> bool:
         if reference.label == "Annotation":
-            return reference.id in self._told
+            return reference.id in self._histories
         return reference.id in self._known[reference.label]
 
     def _pass_on(self, state: str, record: Record, to: str) -> bool:
@@ -288,37 +295,40 @@ class _Merging:
 
         What is another author's is waited for, as if it were not there: it has no effect.
         """
-        older = self._told[to]
+        older = self._histories[to]
         if record["author"]["id"] not in older.authors:
             return False
         older.reach(state)
         return True
 
-    def _state(self, told: Told) -> str:
-        """Return the state of a told annotation once all references are looked up."""
-        if told.state != LIVE:
-            return told.state
+    def _state(self, history: AnnotationHistory) -> str:
+        """Return the state of an annotation once all references are looked up."""
+        if history.state != LIVE:
+            return history.state
         targets = {
-            reference.id for record in told.records.values() for reference in references_of(record)
+            reference.id
+            for record in history.records.values()
+            for reference in references_of(record)
         }
-        return PENDING if targets & set(told.missing) else LIVE
+        return PENDING if targets & set(history.missing) else LIVE
 
-    def _tables(self, touched: Mapping[str, Told]) -> GraphRows:
+    def _tables(self, touched: Mapping[str, AnnotationHistory]) -> GraphRows:
         nodes = []
-        for id, told in touched.items():
-            node = annotation_properties(id, list(told.records.values()))
-            node["state"] = self._state(told)
-            node["awaits"] = sorted(told.missing)
-            node["awaiting"] = min(told.missing.values(), key=AWAITED.index, default="")
+        for id, history in touched.items():
+            node = annotation_properties(id, list(history.records.values()))
+            node["state"] = self._state(history)
+            node["awaits"] = sorted(history.missing)
+            node["awaiting"] = min(history.missing.values(), key=AWAITED.index, default="")
             nodes.append(node)
         nodes += [  # those that another one superseded or retracted, and that did not change else
-            {name: told.stored[name] for name in ("id", "kind", "text")} | {"state": told.state}
-            for id, told in self._told.items()
-            if told.changed and id not in touched and told.stored is not None
+            {name: history.stored[name] for name in ("id", "kind", "text")}
+            | {"state": history.state}
+            for id, history in self._histories.items()
+            if history.changed and id not in touched and history.stored is not None
         ]
         if not nodes:
             return GraphRows()
-        records = [record for told in touched.values() for record in told.records.values()]
+        records = [record for history in touched.values() for record in history.records.values()]
         tables = {
             "Annotation": node_table("Annotation", rows_of(nodes)),
             "Annotator": node_table("Annotator", rows_of(self._annotators(records))),

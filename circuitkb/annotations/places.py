@@ -33,8 +33,8 @@ class _Layer:
     channels: int
 
 
-class Places:
-    """The models, layers and circuits of a knowledge base, to hold records against."""
+class KnownPlaces:
+    """The models, layers and circuits of a knowledge base, to check records by."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -94,7 +94,7 @@ class Annotate:
         AnnotationFileError
             A file cannot be read at all.
         """
-        from circuitkb.annotations.importing import import_annotations, refuse
+        from circuitkb.annotations.importing import import_annotations, raise_if_refused
         from circuitkb.loaders.annotation_formats.lines import Defaults
 
         report = import_annotations(
@@ -118,7 +118,7 @@ class Annotate:
             progress=progress,
         )
         if not dry_run:
-            refuse(report)
+            raise_if_refused(report)
         return report
 
     def add(

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from circuitkb.checking.graph import check_graph
 from circuitkb.checking.report import CheckReport
-from circuitkb.kb.opening import address_of
+from circuitkb.kb.address import address_of
 from circuitkb.schema.errors import CapabilityError, CircuitKBError, StoreUnreachableError
 from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.stores import is_url, open_store

@@ -64,11 +64,11 @@ class KnowledgeBase(Listing, Annotating, Moving):
         return self.store.address
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self.store.close()
 
     def check(self, *, repair: bool = False, progress: Progress = silent) -> CheckReport:
-        """Hold all of the knowledge base against what was written; see :func:`circuitkb.check`.
+        """Check all of the knowledge base by what was written; see :func:`circuitkb.check`.
 
         Parameters
         ----------

@@ -1,14 +1,11 @@
-"""Where a knowledge base is: the address that was given, or the usual one."""
+"""Opening a knowledge base."""
 
 from __future__ import annotations
 
 import os
 
+from circuitkb.kb.address import address_of
 from circuitkb.kb.knowledge_base import KnowledgeBase
-
-DEFAULT_ADDRESS = "circuits.ckb"
-
-ADDRESS_VARIABLE = "CIRCUITKB"
 
 
 def open(address: str | os.PathLike[str] | None = None, *, create: bool = True) -> KnowledgeBase:
@@ -31,9 +28,3 @@ def open(address: str | os.PathLike[str] | None = None, *, create: bool = True) 
     from circuitkb.stores import open_store
 
     return KnowledgeBase(open_store(address_of(address), create=create))
-
-
-def address_of(address: str | os.PathLike[str] | None) -> str:
-    """Return the address that was given, else that of the variable, else the usual one."""
-    place = os.fspath(address) if address is not None else os.environ.get(ADDRESS_VARIABLE)
-    return place or DEFAULT_ADDRESS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from circuitkb.annotations.merging import Tally, merge_rows
+from circuitkb.annotations.merging import MergeCounts, merge_rows
 from circuitkb.schema.definition import node_type, relation_type
 from circuitkb.schema.records import canonical_record, kept
 from circuitkb.schema.tables import GraphRows, Relations
@@ -37,10 +37,10 @@ class MemoryStore:
                 ends = (item.name, item.source_label, row["source"], item.target_label)
                 self.relations[(*ends, row["target"], *(row[name] for name in key))] = row
 
-    def imported(self, records: Iterable[Row]) -> Tally:
-        rows, tally = merge_rows([canonical_record(record) for record in records], self)
+    def imported(self, records: Iterable[Row]) -> MergeCounts:
+        rows, counts = merge_rows([canonical_record(record) for record in records], self)
         self.write(rows)
-        return tally
+        return counts
 
     def content(self) -> Any:
         """Return all there is, to be compared."""

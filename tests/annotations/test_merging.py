@@ -125,8 +125,8 @@ def test_any_order_any_repetition_and_any_split_give_the_same_graph(
         split.imported(deepcopy(part))
 
     assert split.content() == at_once.content()
-    tally = split.imported(deepcopy(given_records))
-    assert (tally.new, tally.conflicts) == (0, [])
+    counts = split.imported(deepcopy(given_records))
+    assert (counts.new, counts.conflicts) == (0, [])
     assert split.content() == at_once.content()
 
 
@@ -156,18 +156,18 @@ def _parts(data: st.DataObject, items: Sequence[Record]) -> list[Sequence[Record
 def test_the_same_record_with_another_date_is_known_and_the_earlier_date_stays() -> None:
     store = store_with_models()
     store.imported([record(created="2026-01-02")])
-    tally = store.imported([record(created="2026-01-03"), record(created="2025-12-31")])
+    counts = store.imported([record(created="2026-01-03"), record(created="2025-12-31")])
     (node,) = store.graph["Annotation"].values()
-    assert (tally.new, tally.known, tally.conflicts) == (0, 2, [])
+    assert (counts.new, counts.known, counts.conflicts) == (0, 2, [])
     assert node["created"] == "2025-12-31"
     assert len(node["records"]) == 1
 
 
 def test_the_same_statement_with_another_confidence_is_a_conflict_and_both_are_kept() -> None:
     store = store_with_models()
-    tally = store.imported([record(confidence=0.5), record(confidence=0.9)])
+    counts = store.imported([record(confidence=0.5), record(confidence=0.9)])
     (node,) = store.graph["Annotation"].values()
-    assert (tally.new, tally.conflicts) == (1, [1])
+    assert (counts.new, counts.conflicts) == (1, [1])
     assert len(node["records"]) == 2
     assert node["state"] == "live"
 
@@ -228,8 +228,8 @@ def test_a_retraction_holds_against_every_import_of_what_it_took_back(
 
 def test_an_annotation_of_an_unknown_model_waits_and_joins_it_once_it_is_loaded() -> None:
     store = MemoryStore()
-    tally = store.imported([record()])
-    assert tally.pending == 1
+    counts = store.imported([record()])
+    assert counts.pending == 1
     assert store.state(id_of(record())) == "pending"
     store.write(model_rows())
     store.imported([])

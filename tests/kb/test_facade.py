@@ -19,7 +19,7 @@ from circuitkb.errors import (
     StoreNotFoundError,
     UnknownQuestionError,
 )
-from circuitkb.kb.opening import ADDRESS_VARIABLE
+from circuitkb.kb.address import ADDRESS_VARIABLE
 
 HEAD = "inceptionv1/mixed4b:418"
 LEFT_AND_RIGHT = "find all circuits unioning left/right orientation detectors across models"

@@ -22,11 +22,26 @@ def run(code: str) -> str:
 
 def test_the_public_names_are_these() -> None:
     assert circuitkb.__all__ == [
+        "AnnotationError",
+        "CircuitKBError",
         "FeatureId",
+        "IdError",
         "KnowledgeBase",
+        "MissingExtraError",
+        "ModelConflictError",
+        "NotFoundError",
+        "ObservationError",
         "Pattern",
+        "QueryError",
+        "QueryTimeoutError",
         "Result",
+        "SchemaError",
+        "SourceError",
+        "StoreBusyError",
+        "StoreError",
+        "StoreNotFoundError",
         "Union",
+        "UnknownQuestionError",
         "__version__",
         "above",
         "at_least",
@@ -57,6 +72,13 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_the_errors_are_one_module() -> None:
     assert isinstance(circuitkb.errors, types.ModuleType)
     assert issubclass(circuitkb.errors.ModelConflictError, circuitkb.errors.CircuitKBError)
+
+
+def test_errors_stand_at_the_top_too_and_every_branch_of_the_tree_does() -> None:
+    for name in (name for name in circuitkb.__all__ if name.endswith("Error")):
+        assert getattr(circuitkb, name) is getattr(circuitkb.errors, name)
+    branches = {error.__name__ for error in circuitkb.CircuitKBError.__subclasses__()}
+    assert branches - {"PluginError"} <= set(circuitkb.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -10,9 +10,9 @@ from typing import Literal, get_args
 
 from circuitkb.annotations.sharing.stored_records import (
     UNLICENSED,
+    RecordCounts,
     Selection,
     StoredRecord,
-    Tally,
     stored_records,
 )
 from circuitkb.results.result import Result
@@ -159,18 +159,18 @@ def export_annotations(
             f"{did_you_mean(format, FORMATS)}"
         )
     check_target(target.expanduser().resolve(), overwrite=overwrite)
-    tally, wanted = Tally(), selection or Selection()
-    records = _told(stored_records(store, wanted, tally), tally, store, progress)
+    counts, wanted = RecordCounts(), selection or Selection()
+    records = _reporting(stored_records(store, wanted, counts), counts, store, progress)
     with whole_file(target, overwrite=overwrite) as file:
         lost = _write(store, file, format, wanted, records)
     progress(f"{target}: written", 1.0)
     return ExportReport(
         str(target),
         format,
-        tally.records,
-        dict(sorted(tally.left_behind.items())),
-        tally.measured,
-        tally.missing,
+        counts.records,
+        dict(sorted(counts.left_behind.items())),
+        counts.measured,
+        counts.missing,
         lost,
         perf_counter() - start,
     )
@@ -210,15 +210,15 @@ def write_json_lines(file: Path, records: Iterator[StoredRecord]) -> None:
             stream.write(f"{item.text}\n")
 
 
-def _told(
-    records: Iterator[StoredRecord], tally: Tally, store: Store, progress: Progress
+def _reporting(
+    records: Iterator[StoredRecord], counts: RecordCounts, store: Store, progress: Progress
 ) -> Iterator[StoredRecord]:
     """Pass records through and tell how many of all annotations were seen."""
     cypher = "MATCH (a:Annotation) RETURN count(a) AS count"
     expected = store.read(cypher).rows[0][0] or 1
     progress("Writing annotations", 0.0)
     for item in records:
-        if tally.records % 1000 == 0:
-            seen = tally.records + tally.measured + sum(tally.left_behind.values())
+        if counts.records % 1000 == 0:
+            seen = counts.records + counts.measured + sum(counts.left_behind.values())
             progress("Writing annotations", min(seen / expected, 1.0))
         yield item

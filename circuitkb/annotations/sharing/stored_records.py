@@ -88,7 +88,7 @@ class StoredRecord(NamedTuple):
 
 
 @dataclass
-class Tally:
+class RecordCounts:
     """What was counted while records were read.
 
     Attributes
@@ -111,7 +111,7 @@ class Tally:
 
 
 def stored_records(
-    store: Store, selection: Selection | None = None, tally: Tally | None = None
+    store: Store, selection: Selection | None = None, counts: RecordCounts | None = None
 ) -> Iterator[StoredRecord]:
     """Give the records of a store in the order of their ids, then of their texts.
 
@@ -124,7 +124,7 @@ def stored_records(
         Where they are.
     selection
         Which ones; all that have a licence if not given.
-    tally
+    counts
         Takes the counts; they are complete when the last record was given.
 
     Raises
@@ -132,7 +132,7 @@ def stored_records(
     QueryError
         The store cannot be read.
     """
-    wanted, counted = selection or Selection(), tally or Tally()
+    wanted, counted = selection or Selection(), counts or RecordCounts()
     about = _about(store, wanted)
     referring: Counter[str] = Counter()
 

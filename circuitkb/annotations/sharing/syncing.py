@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from circuitkb.annotations.importing import import_annotations, refuse
+from circuitkb.annotations.importing import import_annotations, raise_if_refused
 from circuitkb.annotations.report import ImportReport
 from circuitkb.annotations.sharing.author_files import (
     AuthorFilesReport,
@@ -97,7 +97,7 @@ def sync(
         read = import_annotations(
             store, paths, format="jsonl", importer=importer, progress=progress
         )
-        refuse(read)
+        raise_if_refused(read)
     authors = [row[0] for row in store.read(_AUTHORS, limit=None).rows]
     selection = Selection(authors=authors, with_noassertion=with_noassertion)
     return SyncReport(read, write_author_files(store, folder, selection))

@@ -16,7 +16,7 @@ from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.arrays import kernel_files, response_files
 from circuitkb.stores.belonging import ALL_ENDS
 
-Places = NDArray[np.int64]
+Positions = NDArray[np.int64]
 Marks = NDArray[np.bool_]
 
 
@@ -107,11 +107,11 @@ class Digest:
         self._sort()
         return kind_hash(self._contents)
 
-    def find(self, table: pa.Table) -> Places:
+    def find(self, table: pa.Table) -> Positions:
         """Return the place of each row of a table by its key; -1 for those that are not here."""
         return self._find(key_hashes(table, self.kind.key))
 
-    def _find(self, keys: Hashes) -> Places:
+    def _find(self, keys: Hashes) -> Positions:
         if not len(self):
             return np.full(len(keys), -1, np.int64)
         places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)

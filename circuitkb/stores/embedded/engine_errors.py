@@ -12,7 +12,7 @@ from circuitkb.stores.querying.errors import (
     shortened,
     timed_out,
     without_value,
-    would_change,
+    write_refused_error,
 )
 
 _PLACE = re.compile(r"(?:^Syntax error )?at line (\d+)(?:, column |:)(\d+)(?: - )?")
@@ -58,7 +58,7 @@ def query_error(fault: Fault, cypher: str, offset: int, timeout: float) -> Query
     ):  # what the engine does not know might write, it says
         return QueryRefusedError("The query calls a procedure or function that is unknown here.")
     if any(kind in _CHANGING for kind in fault.kinds):
-        return would_change()
+        return write_refused_error()
     if "SecurityException" in fault.kinds:
         return QueryRefusedError(
             "The query would read a file or the network; it may only read the knowledge base."

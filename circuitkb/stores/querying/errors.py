@@ -87,7 +87,7 @@ def too_deep() -> QueryError:
     return QueryError("The answer is nested too deeply: make it flatter.")
 
 
-def would_change() -> QueryRefusedError:
+def write_refused_error() -> QueryRefusedError:
     """Return the error of a query that writes."""
     return QueryRefusedError("The query would change the knowledge base; it may only read.")
 

@@ -12,7 +12,7 @@ from circuitkb.stores.querying.errors import (
     shortened,
     timed_out,
     without_value,
-    would_change,
+    write_refused_error,
 )
 
 _PLACE = re.compile(r"\s*\(line \d+, column \d+ \(offset: (\d+)\)\)")
@@ -58,7 +58,7 @@ def query_error(error: Exception, cypher: str, timeout: float) -> CircuitKBError
     if code.endswith(("Transaction.Terminated", "Transaction.TransactionMarkedAsFailed")):
         return QueryError("The server ended the query before its time: ask again.")
     if code.endswith(("Statement.AccessMode", "ForbiddenOnReadOnlyDatabase")):
-        return would_change()
+        return write_refused_error()
     if code.endswith("Security.Forbidden"):
         return StoreAccessError(
             "This user may not read that: ask the server's administrator for a role that may."

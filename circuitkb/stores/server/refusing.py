@@ -12,7 +12,7 @@ import re
 
 from circuitkb.schema.errors import QueryRefusedError
 from circuitkb.stores.querying.cypher_text import Token, error_at
-from circuitkb.stores.querying.errors import would_change
+from circuitkb.stores.querying.errors import write_refused_error
 from circuitkb.stores.querying.refusals import Call, calls_of, refuse_on_any_engine
 
 # Neo4j decodes these before it looks for strings and comments, so they could hide anything.
@@ -186,7 +186,7 @@ def _beginning(cypher: str, tokens: list[Token]) -> int:
     if first.word == "CYPHER":
         raise QueryRefusedError("CYPHER and its options are not for queries: leave them out.")
     if first.word in _CHANGING:
-        raise would_change()
+        raise write_refused_error()
     if first.word == "SHOW" and not _shows_the_schema(tokens[begin + 1 :]):
         raise QueryRefusedError(_LEAVING["SHOW"])
     if first.word not in _READING and first.word not in _LEAVING:

@@ -13,7 +13,7 @@ import pytest
 from circuitkb.annotations.importing import import_annotations
 from circuitkb.annotations.sharing import stored_records as reading
 from circuitkb.annotations.sharing.exporting import FORMATS, export_annotations
-from circuitkb.annotations.sharing.stored_records import Selection, Tally, stored_records
+from circuitkb.annotations.sharing.stored_records import RecordCounts, Selection, stored_records
 from circuitkb.moving.copies.copy import copy
 from circuitkb.schema.errors import AnnotationError, StoreError
 from circuitkb.schema.ids import canonical_json
@@ -148,16 +148,16 @@ def test_every_kind_of_store_gives_the_same_records(
     source, store = store, factory.open(tmp_path / "kb")
     store.ensure_schema()
     copy(source, store)
-    tally = Tally()
-    whole = [item.text for item in stored_records(store, EVERYTHING, tally)]
+    counts = RecordCounts()
+    whole = [item.text for item in stored_records(store, EVERYTHING, counts)]
     layer = [item.record for item in stored_records(store, Selection(layers=["alpha/conv2"]))]
-    grace = Tally()
+    grace = RecordCounts()
     list(stored_records(store, Selection(authors=["grace", "bo"]), grace))
     model = [item.record for item in stored_records(store, Selection(models=["beta"]))]
     bundled = export_annotations(store, tmp_path / "a.zip", "bundle")
     store.close()
     assert whole == lines_of(every_kind())
-    assert (tally.records, tally.missing) == (len(whole), 0)
+    assert (counts.records, counts.missing) == (len(whole), 0)
     assert sorted(item["kind"] for item in layer) == ["claim", "role"]
     assert [item["target"]["model"] for item in model] == ["beta"]
     assert (grace.records, grace.missing) == (4, 1)
@@ -173,12 +173,12 @@ def test_what_speaks_of_a_record_left_behind_is_counted(tmp_path: Path) -> None:
     nowhere = {"type": "annotation", "id": "ckb:" + "1" * 32}
     waiting = record("review", verdict="agree", target=nowhere)
     take_in(store, [hidden, review, newer, waiting], tmp_path)
-    tally = Tally()
-    assert len(list(stored_records(store, None, tally))) == 3
-    whole = Tally()
+    counts = RecordCounts()
+    assert len(list(stored_records(store, None, counts))) == 3
+    whole = RecordCounts()
     list(stored_records(store, EVERYTHING, whole))
     store.close()
-    assert (tally.missing, whole.missing) == (2, 0)
+    assert (counts.missing, whole.missing) == (2, 0)
 
 
 def test_measurements_of_the_program_are_counted_and_stay(tmp_path: Path) -> None:
