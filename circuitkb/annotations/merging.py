@@ -81,9 +81,8 @@ class AnnotationHistory:
         """Return what a node of the graph holds."""
         records = together(json.loads(text) for text in stored["records"] or ())
         history = cls(records, stored)
-        history.state = max(
-            stored["state"], LIVE, key=STATES.index
-        )  # whether it waits is looked up
+        # Whether it waits is looked up.
+        history.state = max(stored["state"], LIVE, key=STATES.index)
         return history
 
     def add(self, record: Record) -> str:
@@ -211,9 +210,8 @@ class _Merging:
         touched = {id: history for id, history in self._histories.items() if history.changed}
         for row in self._graph.nodes_with("Annotation", "awaiting", self._awaited, _STORED):
             if row["id"] not in touched:
-                touched[row["id"]] = self._histories.setdefault(
-                    row["id"], AnnotationHistory.of(row)
-                )
+                history = AnnotationHistory.of(row)
+                touched[row["id"]] = self._histories.setdefault(row["id"], history)
         others = [kind for kind in AWAITED if kind not in self._awaited]
         # Of these only what also supersedes a record that came now can have changed.
         waiting = self._graph.nodes_with("Annotation", "awaiting", others, ("id", "awaits"))

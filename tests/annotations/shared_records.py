@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from circuitkb.annotations.importing import import_annotations, refuse
+from circuitkb.annotations.importing import import_annotations, raise_if_refused
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
@@ -87,7 +87,7 @@ def take_in(store: Store, records: Iterable[Mapping[str, Any]], folder: Path) ->
     """Import records; each must be good."""
     path = folder / "given.jsonl"
     path.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
-    refuse(import_annotations(store, [path], importer="test"))
+    raise_if_refused(import_annotations(store, [path], importer="test"))
 
 
 def unit(number: int = 0, *, model: str = "alpha", layer: str = "conv1", **more: Any) -> Record:

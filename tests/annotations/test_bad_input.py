@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from circuitkb.annotations import importing
-from circuitkb.annotations.importing import import_annotations, refuse
+from circuitkb.annotations.importing import import_annotations, raise_if_refused
 from circuitkb.schema.errors import AnnotationError
 from circuitkb.schema.records import canonical_record
 from circuitkb.stores.base import Store
@@ -355,7 +355,7 @@ def test_a_malformed_record_is_refused_with_its_line_and_reason(
     assert "\n" not in reason
     assert annotations(store) == before
     with pytest.raises(AnnotationError, match=r"labels\.jsonl:2: "):
-        refuse(report)
+        raise_if_refused(report)
 
 
 def test_a_circle_of_supersessions_is_refused_on_every_line_of_it(

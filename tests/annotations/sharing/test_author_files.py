@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from circuitkb.annotations.importing import import_annotations, refuse
+from circuitkb.annotations.importing import import_annotations, raise_if_refused
 from circuitkb.annotations.sharing.author_files import (
     AuthorFilesReport,
     author_files,
@@ -53,7 +53,7 @@ def opened(tmp_path: Path) -> Iterator[Opening]:
 
 def sync(store: Store, folder: Path) -> AuthorFilesReport:
     """What a sync is: the files are imported, and then written back."""
-    refuse(import_annotations(store, author_files(folder), importer="test"))
+    raise_if_refused(import_annotations(store, author_files(folder), importer="test"))
     return write_author_files(store, folder)
 
 
