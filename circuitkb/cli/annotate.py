@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from circuitkb.cli import annotate_shared
-from circuitkb.cli.options import Format, Store, add
+from circuitkb.cli.options import Format, Store, command
 from circuitkb.cli.output import print_result, progress, say
 
 if TYPE_CHECKING:
@@ -98,58 +97,24 @@ AuthorType = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    group = typer.Typer(
-        name="annotate",
-        help="Labels and opinions of many people: import, add, compare, share.",
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        context_settings={"help_option_names": ["-h", "--help"]},
-        epilog="Start with: circuitkb annotate import FILE",
-    )
-    add(
-        group,
-        import_,
-        name="import",
-        panel="Take in",
-        examples=(
-            "circuitkb annotate import labels.jsonl",
-            "circuitkb annotate import sheet.csv --author ada --unit-base 0 --model inceptionv1",
-            "circuitkb annotate import tally.csv --format netdissect --model resnet18 "
-            "--layer layer4.1.relu_1 --dry-run",
-        ),
-    )
-    add(
-        group,
-        label,
-        name="add",
-        panel="Take in",
-        examples=(
-            "circuitkb annotate add inceptionv1/mixed4b:418 'dog head, any pose' --author ada",
-            "circuitkb annotate add 'inceptionv1/mixed4a:308 -> inceptionv1/mixed4b:418' "
-            "'left view' --sign excitatory --author ada",
-        ),
-    )
-    add(
-        group,
-        review,
-        panel="Take in",
-        examples=(
-            "circuitkb annotate review ckb:0123456789abcdef0123456789abcdef disagree "
-            "--text 'it answers to cats too' --author grace",
-        ),
-    )
-    add(
-        group,
-        retract,
-        panel="Take in",
-        examples=("circuitkb annotate retract ckb:0123456789abcdef0123456789abcdef --author ada",),
-    )
-    annotate_shared.register(group)
-    app.add_typer(group, rich_help_panel="Fill")
+group = typer.Typer(
+    name="annotate",
+    help="Labels and opinions of many people: import, add, compare, share.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: circuitkb annotate import FILE",
+)
 
 
+@command(
+    "Take in",
+    "circuitkb annotate import labels.jsonl",
+    "circuitkb annotate import sheet.csv --author ada --unit-base 0 --model inceptionv1",
+    "circuitkb annotate import tally.csv --format netdissect --model resnet18 "
+    "--layer layer4.1.relu_1 --dry-run",
+    name="import",
+)
 def import_(
     file: Annotated[
         list[Path],
@@ -240,6 +205,13 @@ def import_(
         raise typer.Exit(2)
 
 
+@command(
+    "Take in",
+    "circuitkb annotate add inceptionv1/mixed4b:418 'dog head, any pose' --author ada",
+    "circuitkb annotate add 'inceptionv1/mixed4a:308 -> inceptionv1/mixed4b:418' "
+    "'left view' --sign excitatory --author ada",
+    name="add",
+)
 def label(
     target: Annotated[
         str,
@@ -296,6 +268,11 @@ Reason = Annotated[
 ]
 
 
+@command(
+    "Take in",
+    "circuitkb annotate review ckb:0123456789abcdef0123456789abcdef disagree "
+    "--text 'it answers to cats too' --author grace",
+)
 def review(
     id_: Annotation,
     verdict: Annotated[Verdict, typer.Argument(help="What you say of it.")],
@@ -318,6 +295,10 @@ def review(
     _print_one(report, f"circuitkb annotate history {id_}")
 
 
+@command(
+    "Take in",
+    "circuitkb annotate retract ckb:0123456789abcdef0123456789abcdef --author ada",
+)
 def retract(
     id_: Annotation,
     text: Reason = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Limit, Shape, Store, Timeout, Wide, add
+from circuitkb.cli.options import Format, Limit, Shape, Store, Timeout, Wide, command
 from circuitkb.cli.output import check_format, print_result, progress, say
 
 if TYPE_CHECKING:
@@ -60,70 +60,11 @@ class FileFormat(StrEnum):
     bundle = "bundle"
 
 
-def register(group: typer.Typer) -> None:
-    """Add the commands."""
-    add(
-        group,
-        disagreements,
-        panel="Compare",
-        examples=(
-            "circuitkb annotate disagreements",
-            "circuitkb annotate disagreements --model inceptionv1 --format csv > disagreements.csv",
-        ),
-    )
-    add(
-        group,
-        agreement,
-        panel="Compare",
-        examples=(
-            "circuitkb annotate agreement",
-            "circuitkb annotate agreement --model inceptionv1 --layer mixed3b --format json",
-        ),
-    )
-    add(
-        group,
-        consensus,
-        panel="Compare",
-        examples=("circuitkb annotate consensus --rule unanimous --least-raters 3",),
-    )
-    add(
-        group,
-        history,
-        panel="Compare",
-        examples=(
-            "circuitkb annotate history inceptionv1/mixed4b:418",
-            "circuitkb annotate history ckb:0123456789abcdef0123456789abcdef",
-        ),
-    )
-    add(
-        group,
-        vocabulary,
-        panel="Compare",
-        examples=(
-            "circuitkb annotate vocabulary --suggest",
-            "circuitkb annotate vocabulary our-words.csv",
-        ),
-    )
-    add(
-        group,
-        export,
-        panel="Share",
-        examples=(
-            "circuitkb annotate export labels.jsonl",
-            "circuitkb annotate export labels.csv --author ada",
-            "circuitkb annotate export for-other-lab.zip --format bundle --model inceptionv1",
-        ),
-    )
-    add(
-        group,
-        sync,
-        panel="Share",
-        examples=(
-            "circuitkb annotate sync labels/ && git -C labels add . && git -C labels commit",
-        ),
-    )
-
-
+@command(
+    "Compare",
+    "circuitkb annotate disagreements",
+    "circuitkb annotate disagreements --model inceptionv1 --format csv > disagreements.csv",
+)
 def disagreements(
     model: Models = None,
     label: Annotated[
@@ -155,6 +96,11 @@ def disagreements(
     print_result(result, format_, wide=wide, hidden=())
 
 
+@command(
+    "Compare",
+    "circuitkb annotate agreement",
+    "circuitkb annotate agreement --model inceptionv1 --layer mixed3b --format json",
+)
 def agreement(
     model: Models = None,
     layer: Layers = None,
@@ -181,6 +127,10 @@ def agreement(
     print_result(shown, format_, wide=wide, hidden=("waiting",))
 
 
+@command(
+    "Compare",
+    "circuitkb annotate consensus --rule unanimous --least-raters 3",
+)
 def consensus(
     model: Models = None,
     layer: Layers = None,
@@ -207,6 +157,11 @@ def consensus(
     print_result(shown, format_, wide=wide, hidden=("rule", "model", "layer", "unit"))
 
 
+@command(
+    "Compare",
+    "circuitkb annotate history inceptionv1/mixed4b:418",
+    "circuitkb annotate history ckb:0123456789abcdef0123456789abcdef",
+)
 def history(
     id_: Annotated[
         str,
@@ -229,6 +184,11 @@ def history(
     print_result(shown, format_, wide=wide, hidden=("records", "license", "method"))
 
 
+@command(
+    "Compare",
+    "circuitkb annotate vocabulary --suggest",
+    "circuitkb annotate vocabulary our-words.csv",
+)
 def vocabulary(
     file: Annotated[
         Path | None,
@@ -259,6 +219,12 @@ def vocabulary(
     print_result(result, format_, wide=wide, hidden=())
 
 
+@command(
+    "Share",
+    "circuitkb annotate export labels.jsonl",
+    "circuitkb annotate export labels.csv --author ada",
+    "circuitkb annotate export for-other-lab.zip --format bundle --model inceptionv1",
+)
 def export(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
     format_: Annotated[
@@ -316,6 +282,10 @@ def export(
         say("note", note)
 
 
+@command(
+    "Share",
+    "circuitkb annotate sync labels/ && git -C labels add . && git -C labels commit",
+)
 def sync(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of JSON Lines files.")],
     with_noassertion: WithNoAssertion = False,

@@ -16,6 +16,7 @@ import typer.core
 
 from circuitkb.cli import (
     annotate,
+    annotate_shared,
     browse,
     check,
     compare,
@@ -30,6 +31,7 @@ from circuitkb.cli import (
     report,
     vocabulary,
 )
+from circuitkb.cli.options import add_commands
 from circuitkb.cli.output import say
 from circuitkb.schema.errors import CircuitKBError
 from circuitkb.schema.limits import limit_reached
@@ -102,7 +104,6 @@ for _commands in (
     observe,
     discover,
     compare,
-    annotate,
     browse,
     question,
     report,
@@ -112,7 +113,10 @@ for _commands in (
     check,
     vocabulary,
 ):
-    _commands.register(app)
+    add_commands(app, _commands)
+add_commands(annotate.group, annotate)
+add_commands(annotate.group, annotate_shared)
+app.add_typer(annotate.group, rich_help_panel="Fill")
 
 
 def main() -> None:

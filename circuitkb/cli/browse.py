@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from circuitkb.cli.options import Format, Limit, Model, Shape, Store, Wide, add
+from circuitkb.cli.options import Format, Limit, Model, Shape, Store, Wide, command
 from circuitkb.cli.output import check_format, console, print_result, print_rows
 from circuitkb.results.harmless_text import for_terminal
 
@@ -44,70 +44,11 @@ class CardFormat(StrEnum):
     json = "json"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    add(
-        app,
-        models,
-        panel=_PANEL,
-        examples=(
-            "circuitkb models",
-            "circuitkb models --format json",
-        ),
-    )
-    add(
-        app,
-        features,
-        panel=_PANEL,
-        examples=(
-            "circuitkb features --label curve",
-            "circuitkb features --model inceptionv1 --layer mixed4b --limit 20",
-            "circuitkb features --model efficientnet_lite0 --format csv > features.csv",
-        ),
-    )
-    add(
-        app,
-        edges,
-        panel=_PANEL,
-        examples=(
-            "circuitkb edges --target inceptionv1/mixed4b:418",
-            "circuitkb edges --source inceptionv1/mixed4a:308 --sign negative",
-            "circuitkb edges --model efficientnet_lite0 --max-rank 3 --format arrow > edges.arrow",
-        ),
-    )
-    add(
-        app,
-        circuits,
-        panel=_PANEL,
-        examples=(
-            "circuitkb circuits --motif union",
-            "circuitkb circuits --feature inceptionv1/mixed4b:418 --format json",
-            "circuitkb circuits --origin published",
-        ),
-    )
-    add(
-        app,
-        nodes,
-        name="list",
-        panel=_PANEL,
-        examples=(
-            "circuitkb list Trial",
-            "circuitkb list Evidence --where 'kind=union' --where 'q <= 0.05'",
-            "circuitkb list Annotation --where 'text contains dog' --format json",
-        ),
-    )
-    add(
-        app,
-        show,
-        panel=_PANEL,
-        examples=(
-            "circuitkb show inceptionv1/mixed4b:418",
-            "circuitkb show inceptionv1/mixed4b",
-            "circuitkb show efficientnet_lite0 --format json",
-        ),
-    )
-
-
+@command(
+    _PANEL,
+    "circuitkb models",
+    "circuitkb models --format json",
+)
 def models(
     model: Model = None,
     limit: Limit = None,
@@ -129,6 +70,12 @@ def models(
     print_result(result, format_, wide=wide, hidden=HIDDEN["models"])
 
 
+@command(
+    _PANEL,
+    "circuitkb features --label curve",
+    "circuitkb features --model inceptionv1 --layer mixed4b --limit 20",
+    "circuitkb features --model efficientnet_lite0 --format csv > features.csv",
+)
 def features(
     model: Model = None,
     layer: Annotated[
@@ -153,6 +100,12 @@ def features(
     print_result(result, format_, wide=wide, hidden=HIDDEN["features"])
 
 
+@command(
+    _PANEL,
+    "circuitkb edges --target inceptionv1/mixed4b:418",
+    "circuitkb edges --source inceptionv1/mixed4a:308 --sign negative",
+    "circuitkb edges --model efficientnet_lite0 --max-rank 3 --format arrow > edges.arrow",
+)
 def edges(
     model: Model = None,
     source: Annotated[
@@ -203,6 +156,12 @@ def edges(
     print_result(result, format_, wide=wide, hidden=HIDDEN["edges"])
 
 
+@command(
+    _PANEL,
+    "circuitkb circuits --motif union",
+    "circuitkb circuits --feature inceptionv1/mixed4b:418 --format json",
+    "circuitkb circuits --origin published",
+)
 def circuits(
     model: Model = None,
     motif: Annotated[
@@ -238,6 +197,13 @@ def circuits(
     print_result(result, format_, wide=wide, hidden=HIDDEN["circuits"], records=records)
 
 
+@command(
+    _PANEL,
+    "circuitkb list Trial",
+    "circuitkb list Evidence --where 'kind=union' --where 'q <= 0.05'",
+    "circuitkb list Annotation --where 'text contains dog' --format json",
+    name="list",
+)
 def nodes(
     label: Annotated[
         str, typer.Argument(metavar="LABEL", help="A kind of node, as circuitkb schema lists them.")
@@ -272,6 +238,12 @@ def nodes(
     print_result(result, format_, wide=wide, hidden=HIDDEN["list"])
 
 
+@command(
+    _PANEL,
+    "circuitkb show inceptionv1/mixed4b:418",
+    "circuitkb show inceptionv1/mixed4b",
+    "circuitkb show efficientnet_lite0 --format json",
+)
 def show(
     id_: Annotated[
         str,

@@ -6,27 +6,19 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, Wide, add
+from circuitkb.cli.options import Format, Shape, Store, Wide, command
 from circuitkb.cli.output import check_format, print_result, progress
 
 DAMAGED = 3
 """How the command ends where something is damaged."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        check,
-        panel="Move",
-        examples=(
-            "circuitkb check",
-            "circuitkb check --kb zoo.ckb --format json",
-            "circuitkb check --repair",
-        ),
-    )
-
-
+@command(
+    "Move",
+    "circuitkb check",
+    "circuitkb check --kb zoo.ckb --format json",
+    "circuitkb check --repair",
+)
 def check(
     repair: Annotated[
         bool,

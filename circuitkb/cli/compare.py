@@ -7,24 +7,16 @@ from typing import Annotated
 import typer
 
 from circuitkb.cli.browse import HIDDEN
-from circuitkb.cli.options import Format, Shape, Store, Wide, add
+from circuitkb.cli.options import Format, Shape, Store, Wide, command
 from circuitkb.cli.output import check_format, print_result, progress
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        match,
-        panel="Fill",
-        examples=(
-            "circuitkb match efficientnet_lite0 efficientnet_lite1",
-            "circuitkb query 'MATCH (a:Feature)-[r:ANALOGOUS_TO]->(b) "
-            "RETURN a.id, b.id, r.score ORDER BY r.score DESC' --limit 10",
-        ),
-    )
-
-
+@command(
+    "Fill",
+    "circuitkb match efficientnet_lite0 efficientnet_lite1",
+    "circuitkb query 'MATCH (a:Feature)-[r:ANALOGOUS_TO]->(b) "
+    "RETURN a.id, b.id, r.score ORDER BY r.score DESC' --limit 10",
+)
 def match(
     first: Annotated[str, typer.Argument(metavar="MODEL", help="An observed model.")],
     second: Annotated[str, typer.Argument(metavar="MODEL", help="Another one.")],

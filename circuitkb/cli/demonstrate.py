@@ -7,26 +7,18 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import add
+from circuitkb.cli.options import command
 from circuitkb.cli.output import console, print_rows, progress, say
 
 INTERRUPTED = 130
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        demo,
-        panel="Start",
-        examples=(
-            "circuitkb demo",
-            "circuitkb demo --kb zoo.ckb --figure union.png",
-            "circuitkb demo --model efficientnet_lite0",
-        ),
-    )
-
-
+@command(
+    "Start",
+    "circuitkb demo",
+    "circuitkb demo --kb zoo.ckb --figure union.png",
+    "circuitkb demo --model efficientnet_lite0",
+)
 def demo(
     kb: Annotated[
         str,

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from circuitkb.cli.browse import HIDDEN
-from circuitkb.cli.options import Format, Shape, Store, Wide, add
+from circuitkb.cli.options import Format, Shape, Store, Wide, command
 from circuitkb.cli.output import check_format, print_result, progress, say
 from circuitkb.motifs.registry import DEFAULT, MOTIFS
 
@@ -60,24 +60,16 @@ def _criteria(name: str) -> list[str]:
     return found
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        find,
-        panel="Fill",
-        examples=(
-            "circuitkb find",
-            f"circuitkb find {DEFAULT}",
-            f"circuitkb find {DEFAULT} --by kernels",
-            f"circuitkb find {DEFAULT} --model inceptionv1 --format json",
-            f"circuitkb find {DEFAULT} --help",
-            f"circuitkb circuits --motif {DEFAULT}",
-        ),
-    )
-    app.registered_commands[-1].cls = _Command
-
-
+@command(
+    "Fill",
+    "circuitkb find",
+    f"circuitkb find {DEFAULT}",
+    f"circuitkb find {DEFAULT} --by kernels",
+    f"circuitkb find {DEFAULT} --model inceptionv1 --format json",
+    f"circuitkb find {DEFAULT} --help",
+    f"circuitkb circuits --motif {DEFAULT}",
+    cls=_Command,
+)
 def find(
     motif: Annotated[
         str | None,

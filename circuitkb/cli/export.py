@@ -6,26 +6,18 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, add
+from circuitkb.cli.options import Format, Shape, Store, command
 from circuitkb.cli.output import check_format, print_result, progress, say
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        export,
-        panel="Move",
-        examples=(
-            "circuitkb export parquet zoo-2026",
-            "circuitkb load zoo-2026 --kb copy.ckb",
-            "circuitkb export parquet alexnet --model alexnet --force",
-            "circuitkb export neo4j-admin import-files",
-            "circuitkb export graphml alexnet.graphml --model alexnet --max-rank 8",
-        ),
-    )
-
-
+@command(
+    "Move",
+    "circuitkb export parquet zoo-2026",
+    "circuitkb load zoo-2026 --kb copy.ckb",
+    "circuitkb export parquet alexnet --model alexnet --force",
+    "circuitkb export neo4j-admin import-files",
+    "circuitkb export graphml alexnet.graphml --model alexnet --max-rank 8",
+)
 def export(
     kind: Annotated[
         str,

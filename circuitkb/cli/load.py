@@ -6,27 +6,19 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, add
+from circuitkb.cli.options import Format, Shape, Store, command
 from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        load,
-        panel="Fill",
-        examples=(
-            "circuitkb load published:inceptionv1",
-            "circuitkb load efficientnet_lite0 --kb zoo.ckb",
-            "circuitkb load torchvision:resnet18@IMAGENET1K_V1 --name resnet18",
-            "circuitkb load weights.safetensors --arch torchvision:resnet18 --name mine",
-            "circuitkb load nets/mine.py:build --shape 1x64x64",
-            "circuitkb load zoo-2026 --kb copy.ckb",
-        ),
-    )
-
-
+@command(
+    "Fill",
+    "circuitkb load published:inceptionv1",
+    "circuitkb load efficientnet_lite0 --kb zoo.ckb",
+    "circuitkb load torchvision:resnet18@IMAGENET1K_V1 --name resnet18",
+    "circuitkb load weights.safetensors --arch torchvision:resnet18 --name mine",
+    "circuitkb load nets/mine.py:build --shape 1x64x64",
+    "circuitkb load zoo-2026 --kb copy.ckb",
+)
 def load(
     source: Annotated[
         str,

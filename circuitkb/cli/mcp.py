@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import typer
-
-from circuitkb.cli.options import Store, add
+from circuitkb.cli.options import Store, command
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        mcp,
-        panel="Ask",
-        examples=("circuitkb mcp --kb zoo.ckb", "circuitkb mcp --kb bolt://localhost:7687"),
-    )
-
-
+@command(
+    "Ask",
+    "circuitkb mcp --kb zoo.ckb",
+    "circuitkb mcp --kb bolt://localhost:7687",
+)
 def mcp(kb: Store = None) -> None:
     """Serve the knowledge base to an assistant, over standard input and output; it only reads.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, Wide, add
+from circuitkb.cli.options import Format, Shape, Store, Wide, command
 from circuitkb.cli.output import check_format, print_result, progress, say
 
 if TYPE_CHECKING:
@@ -17,29 +17,6 @@ if TYPE_CHECKING:
 HIDDEN = ("there_hash",)
 
 INTERRUPTED = 130
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    add(
-        app,
-        push,
-        panel="Move",
-        examples=(
-            "circuitkb push bolt://localhost:7687",
-            "circuitkb push bolt://ada@lab.example.org:7687 --model efficientnet_lite0",
-            "circuitkb push copy.ckb --kb zoo.ckb --dry-run",
-        ),
-    )
-    add(
-        app,
-        pull,
-        panel="Move",
-        examples=(
-            "circuitkb pull bolt://localhost:7687 --kb mine.ckb",
-            "circuitkb pull neo4j+s://ada@lab.example.org --model inceptionv1",
-        ),
-    )
 
 
 Place = Annotated[
@@ -58,6 +35,12 @@ DryRun = Annotated[
 ]
 
 
+@command(
+    "Move",
+    "circuitkb push bolt://localhost:7687",
+    "circuitkb push bolt://ada@lab.example.org:7687 --model efficientnet_lite0",
+    "circuitkb push copy.ckb --kb zoo.ckb --dry-run",
+)
 def push(
     store: Place,
     model: Models = None,
@@ -80,6 +63,11 @@ def push(
     print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN)
 
 
+@command(
+    "Move",
+    "circuitkb pull bolt://localhost:7687 --kb mine.ckb",
+    "circuitkb pull neo4j+s://ada@lab.example.org --model inceptionv1",
+)
 def pull(
     store: Place,
     model: Models = None,

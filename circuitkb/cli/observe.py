@@ -6,25 +6,17 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, Wide, add
+from circuitkb.cli.options import Format, Shape, Store, Wide, command
 from circuitkb.cli.output import check_format, print_result, progress, say_what_runs
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        observe,
-        panel="Fill",
-        examples=(
-            "circuitkb observe efficientnet_lite0",
-            "circuitkb observe mine --source moved/mine.onnx --black 0 --white 1",
-            "circuitkb observe mine --black=-2.1,-2.0,-1.8 --white 2.2,2.4,2.6",
-            "circuitkb features --model efficientnet_lite0 --label 'orientation 45'",
-        ),
-    )
-
-
+@command(
+    "Fill",
+    "circuitkb observe efficientnet_lite0",
+    "circuitkb observe mine --source moved/mine.onnx --black 0 --white 1",
+    "circuitkb observe mine --black=-2.1,-2.0,-1.8 --white 2.2,2.4,2.6",
+    "circuitkb features --model efficientnet_lite0 --label 'orientation 45'",
+)
 def observe(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A model of the knowledge base, with weights.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from types import ModuleType
+from typing import Annotated, NamedTuple, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 TABLE_LIMIT = 100
 """Rows of a printed table, if the user does not say."""
@@ -32,26 +34,49 @@ class Format(StrEnum):
         return TABLE_LIMIT if self is Format.table else DATA_LIMIT
 
 
-def add(
-    app: typer.Typer,
-    command: Callable[..., None],
-    *,
-    panel: str,
-    examples: Sequence[str],
-    name: str | None = None,
-) -> None:
-    """Add a command: its help is its docstring, and ends with commands to copy.
+Run = TypeVar("Run", bound=Callable[..., None])
+
+
+class _Command(NamedTuple):
+    run: Callable[..., None]
+    panel: str
+    examples: tuple[str, ...]
+    name: str
+    cls: type[TyperCommand] | None
+
+
+_COMMANDS: dict[str, list[_Command]] = {}
+"""The commands of each module, in the order in which they stand there."""
+
+
+def command(
+    panel: str, *examples: str, name: str = "", cls: type[TyperCommand] | None = None
+) -> Callable[[Run], Run]:
+    """Make a function a command: its help is its docstring, and ends with commands to copy.
 
     It is called as the function is, unless Python has the ``name`` for something else.
     """
-    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
-    lines = "\n".join(example.replace("[", r"\[") for example in examples)
-    app.command(
-        name or command.__name__,
-        help="\n\n".join(" ".join(text.split()) for text in paragraphs),
-        rich_help_panel=panel,
-        epilog=f"[bold]Examples[/bold]\n{lines}",
-    )(command)
+
+    def mark(run: Run) -> Run:
+        made = _Command(run, panel, examples, name or run.__name__, cls)
+        _COMMANDS.setdefault(run.__module__, []).append(made)
+        return run
+
+    return mark
+
+
+def add_commands(app: typer.Typer, module: ModuleType) -> None:
+    """Add the commands of a module to a program, or to a group of one."""
+    for item in _COMMANDS[module.__name__]:
+        paragraphs = inspect.cleandoc(item.run.__doc__ or "").split("\n\n")
+        lines = "\n".join(example.replace("[", r"\[") for example in item.examples)
+        app.command(
+            item.name,
+            cls=item.cls,
+            help="\n\n".join(" ".join(text.split()) for text in paragraphs),
+            rich_help_panel=item.panel,
+            epilog=f"[bold]Examples[/bold]\n{lines}",
+        )(item.run)
 
 
 def _positive_seconds(value: float) -> float:

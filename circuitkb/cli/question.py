@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from circuitkb.cli.options import Format, Limit, Shape, Store, Timeout, Wide, add
+from circuitkb.cli.options import Format, Limit, Shape, Store, Timeout, Wide, command
 from circuitkb.cli.output import check_format, print_result, say
 
 SECONDS = 30.0
@@ -26,32 +26,13 @@ Parameters = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    add(
-        app,
-        query,
-        panel="Ask",
-        examples=(
-            "circuitkb query 'MATCH (m:Model) RETURN m.id, m.features'",
-            "circuitkb query 'MATCH (a)-[w:WEIGHT]->(b:Feature {id: $unit}) "
-            "RETURN a.id, w.positive ORDER BY w.rank' -p unit=inceptionv1/mixed4b:418",
-            "circuitkb query - --format csv < question.cypher > rows.csv",
-        ),
-    )
-    add(
-        app,
-        ask,
-        panel="Ask",
-        examples=(
-            "circuitkb ask --list",
-            "circuitkb ask 'find all circuits unioning left/right orientation detectors "
-            "across models'",
-            "circuitkb ask union --format json",
-        ),
-    )
-
-
+@command(
+    "Ask",
+    "circuitkb query 'MATCH (m:Model) RETURN m.id, m.features'",
+    "circuitkb query 'MATCH (a)-[w:WEIGHT]->(b:Feature {id: $unit}) "
+    "RETURN a.id, w.positive ORDER BY w.rank' -p unit=inceptionv1/mixed4b:418",
+    "circuitkb query - --format csv < question.cypher > rows.csv",
+)
 def query(
     cypher: Annotated[
         str, typer.Argument(metavar="CYPHER", help="The query; - reads it from standard input.")
@@ -74,6 +55,12 @@ def query(
     print_result(result, format_, wide=wide)
 
 
+@command(
+    "Ask",
+    "circuitkb ask --list",
+    "circuitkb ask 'find all circuits unioning left/right orientation detectors across models'",
+    "circuitkb ask union --format json",
+)
 def ask(
     question: Annotated[
         str | None,

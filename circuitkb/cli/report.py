@@ -7,23 +7,15 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Store, add
+from circuitkb.cli.options import Store, command
 from circuitkb.cli.output import say
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        report,
-        panel="Ask",
-        examples=(
-            "circuitkb report --output findings.md",
-            "circuitkb report --model efficientnet_lite0 --model efficientnet_lite1",
-        ),
-    )
-
-
+@command(
+    "Ask",
+    "circuitkb report --output findings.md",
+    "circuitkb report --model efficientnet_lite0 --model efficientnet_lite1",
+)
 def report(
     model: Annotated[
         list[str] | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Wide, add
+from circuitkb.cli.options import Wide, command
 from circuitkb.cli.output import print_rows
 
 
@@ -20,20 +20,12 @@ class Notation(StrEnum):
     json = "json"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add(
-        app,
-        schema,
-        panel="Ask",
-        examples=(
-            "circuitkb schema",
-            "circuitkb schema --format cypher > constraints.cypher",
-            "circuitkb schema --format mermaid",
-        ),
-    )
-
-
+@command(
+    "Ask",
+    "circuitkb schema",
+    "circuitkb schema --format cypher > constraints.cypher",
+    "circuitkb schema --format mermaid",
+)
 def schema(
     format_: Annotated[
         Notation,

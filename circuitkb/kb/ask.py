@@ -50,14 +50,10 @@ def ask(
         question,
         dict(values),
         statement.text,
-        Result(
-            answer.columns,
-            tuple(answer.rows),
-            answer.truncated,
-            statement.text,
-            dict(values),
-            answer.seconds,
-            (
+        Result.of_answer(
+            answer,
+            statement,
+            notes=(
                 *_left_out(choice.unknown),
                 *_notes(store, question, values, answered=bool(answer.rows)),
             ),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from circuitkb.queries.lists.criteria import labels_of
+from circuitkb.queries.lists.statement import Statement
 from circuitkb.queries.questions.catalogue import find
 from circuitkb.results.card import Section
 from circuitkb.results.result import Result
@@ -31,14 +32,7 @@ def _section(
     answer = store.read(cypher, parameters)
     return Section(
         title,
-        Result(
-            answer.columns,
-            tuple(answer.rows),
-            answer.truncated,
-            cypher,
-            parameters,
-            answer.seconds,
-        ),
+        Result.of_answer(answer, Statement(cypher, parameters)),
         note,
         unshown,
     )
