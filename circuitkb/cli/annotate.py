@@ -344,7 +344,7 @@ def _print_one(report: ImportReport, look: str) -> None:
 
 def _print(report: ImportReport, *, json_: bool) -> None:
     if json_:
-        from circuitkb.results.result import to_json
+        from circuitkb.results.text import to_json
 
         typer.echo(to_json(report.to_dict(), indent=2))
         return

@@ -103,7 +103,7 @@ def print_result(
         Stand in for the rows in JSON, where JSON can tell more.
     """
     if format_ is Format.json:
-        from circuitkb.results.result import to_json
+        from circuitkb.results.text import to_json
 
         typer.echo(to_json(result.to_dicts() if records is None else records, indent=2))
     elif format_ is Format.csv:

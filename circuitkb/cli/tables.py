@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.results.harmless_text import for_terminal
-from circuitkb.results.result import show
+from circuitkb.results.text import show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

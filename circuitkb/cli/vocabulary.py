@@ -44,7 +44,8 @@ def schema(
     elif format_ is Notation.mermaid:
         typer.echo(ddl.mermaid())
     else:
-        from circuitkb.results.result import Result, to_json
+        from circuitkb.results.result import Result
+        from circuitkb.results.text import to_json
 
         rows = ddl.table_rows()
         if format_ is Notation.json:

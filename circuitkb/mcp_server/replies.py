@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from circuitkb.results.result import Result, to_json
+from circuitkb.results.result import Result
+from circuitkb.results.text import to_json
 
 DEFAULT_ROWS = 50
 MOST_ROWS = 1000

@@ -26,7 +26,7 @@ from circuitkb.mcp_server.replies import (
     unquoted,
 )
 from circuitkb.queries.questions.catalogue import Question
-from circuitkb.results.result import to_json
+from circuitkb.results.text import to_json
 from circuitkb.schema.ddl import table_rows
 from circuitkb.schema.errors import CircuitKBError
 

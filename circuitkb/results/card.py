@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from circuitkb.results.result import Result, show, to_json
+from circuitkb.results.result import Result
+from circuitkb.results.text import show, to_json
 
 if TYPE_CHECKING:
     from rich.console import Group
