@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from circuitkb.schema.properties import NodeType, given, identity
+from functools import cache
+
+from circuitkb.schema.measures import MEASURES, MeasuredProperties, without_clashes
+from circuitkb.schema.properties import NodeType, Property, given, identity
+
+
+@cache
+def measures() -> tuple[MeasuredProperties, ...]:
+    """Return the measures that can be used, ours first; each is imported now, not before.
+
+    Examples
+    --------
+    >>> measures()[0].name
+    'orientation'
+    """
+    (feature,) = (node for node in BUILT_IN if node.label == "Feature")
+    return without_clashes(MEASURES, (item.name for item in feature.own))
+
+
+def measured_properties() -> tuple[Property, ...]:
+    """Return the properties of features that measures give, in order."""
+    return tuple(item for measure in measures() for item in measure.properties)
+
 
 BUILT_IN: tuple[NodeType, ...] = (
     NodeType(
@@ -85,19 +107,8 @@ BUILT_IN: tuple[NodeType, ...] = (
             given("left_out_l2_squared", "float", "part of input_l2_squared that it does not keep"),
             given("answers", "boolean", "whether any stimulus moved it; null: not observed"),
             given("spread", "float", "standard deviation of its answers to the battery"),
-            given(
-                "orientation",
-                "float",
-                "degrees of the lines it prefers, 0 horizontal, 45 rising to the right; "
-                "only where it passed its nulls",
-                period=180.0,
-            ),
-            given(
-                "orientation_selectivity",
-                "float",
-                "0 (none) to 1 (one orientation alone), likewise",
-            ),
         ),
+        further=measured_properties,
     ),
     NodeType(
         "Circuit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -35,24 +35,32 @@ class NodeType:
     ----------
     label, description
         Its name, and what it is.
-    properties
-        What it says about itself; the first is ``id``, which is unique.
+    own
+        What it says about itself whatever is installed; the first is ``id``, which is unique.
     relations
         Relations that come with it. One whose name is there already adds ends to that one.
+    further
+        Gives the properties that installed packages add, when they are first asked for.
     """
 
     label: str
     description: str
-    properties: tuple[Property, ...]
+    own: tuple[Property, ...]
     relations: tuple[RelationType, ...] = ()
+    further: Callable[[], tuple[Property, ...]] = tuple
 
     def __post_init__(self) -> None:
-        names = [item.name for item in self.properties]
+        names = [item.name for item in self.own]
         for name in (self.label, *names):
             if not (name.isascii() and name.isidentifier()):
                 raise SchemaError(f"{name!r} is no name for a kind of node or a property.")
         if names[:1] != ["id"] or len(set(names)) < len(names):
             raise SchemaError(f"{self.label}: properties start with 'id', and each stands once.")
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """All properties."""
+        return (*self.own, *self.further())
 
     def property(self, name: str) -> Property:
         """Return the property called ``name``; raises :class:`SchemaError` with near matches."""

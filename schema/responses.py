@@ -1,7 +1,8 @@
-"""What the units of a model answered to a battery of stimuli: made once, kept beside the graph."""
+"""The responses of the units of a model to a battery: made once, kept beside the graph."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from circuitkb.schema.errors import NotFoundError, SchemaError
 from circuitkb.schema.ids import FeatureId
 
-Answers = NDArray[np.float16] | NDArray[np.float32]
+ResponseArray = NDArray[np.float16] | NDArray[np.float32]
 
 ARRAYS = ("before", "after", "shuffled_before", "shuffled_after")
 """Names of the arrays of :class:`Responses`, in order."""
@@ -20,7 +21,7 @@ ARRAYS = ("before", "after", "shuffled_before", "shuffled_after")
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """Answers of every unit of a model, read where its receptive field is centred on the stimuli.
+    """Responses of every unit of a model, read where its receptive field is centred on the stimuli.
 
     All arrays have the axes (unit, stimulus) and one dtype, float16 or float32. Units stand in the
     order of ``layers``, within a layer by their number.
@@ -34,7 +35,7 @@ class Responses:
     layers
         Name and number of units of each layer.
     before, after
-        Answers before and after the nonlinearity; alike for layers that have none.
+        Responses before and after the nonlinearity; alike for layers that have none.
     shuffled_before, shuffled_after
         The same for the network with shuffled weights: the null. Of equal shape.
     settings
@@ -44,10 +45,10 @@ class Responses:
     battery: str
     stimuli: tuple[str, ...]
     layers: tuple[tuple[str, int], ...]
-    before: Answers
-    after: Answers
-    shuffled_before: Answers
-    shuffled_after: Answers
+    before: ResponseArray
+    after: ResponseArray
+    shuffled_before: ResponseArray
+    shuffled_after: ResponseArray
     settings: dict[str, Any]
 
     def __post_init__(self) -> None:
@@ -78,11 +79,7 @@ class Responses:
         >>> responses.rows["b"]
         slice(2, 5, None)
         """
-        ends = np.cumsum([units for _, units in self.layers]).tolist()
-        return {
-            name: slice(end - units, end)
-            for (name, units), end in zip(self.layers, ends, strict=True)
-        }
+        return rows_of_layers(self.layers)
 
     def row(self, feature: str | FeatureId) -> int:
         """Return the row of a unit, given by its id.
@@ -106,3 +103,15 @@ class Responses:
             "layers": [list(layer) for layer in self.layers],
             "settings": self.settings,
         }
+
+
+def rows_of_layers(layers: Sequence[tuple[str, int]]) -> dict[str, slice]:
+    """Return the rows of each layer, given by name and number of units.
+
+    Examples
+    --------
+    >>> rows_of_layers([("a", 2), ("b", 3)])
+    {'a': slice(0, 2, None), 'b': slice(2, 5, None)}
+    """
+    ends = np.cumsum([units for _, units in layers]).tolist()
+    return {name: slice(end - units, end) for (name, units), end in zip(layers, ends, strict=True)}

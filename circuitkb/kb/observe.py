@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from circuitkb.loaders.composition.network import Network
     from circuitkb.loaders.receptive_fields.views import View
     from circuitkb.loaders.sources.pixels import Level
-    from circuitkb.observation.measures.orientation import OrientationTuning
+    from circuitkb.observation.measures.measure import Measure, Places
+    from circuitkb.observation.measures.rows import Measurements
     from circuitkb.observation.recording import Recording
     from circuitkb.observation.stimuli.battery import Battery
     from circuitkb.schema.responses import Responses
@@ -60,28 +61,32 @@ def observe(
         network = _with_pixels(network, pixels)
 
     from circuitkb.loaders.receptive_fields.views import plan_views
+    from circuitkb.observation.measures.measure import measures
+    from circuitkb.observation.measuring import measure_recording, usable
 
     planning = within(progress, 0.2 * PLANNING, 0.7 * PLANNING, f"{model}: {{}}")
     views = plan_views(network.module, network.example, progress=planning)
     battery = _battery(network, views)
     settings = _settings(network, views, seed=seed)
+    asked, read = usable(measures(), battery.stimuli)
     before = _kept(store, model)
     if before is not None and _same(before, battery, settings):
-        report = _report(store, model, before, seconds=perf_counter() - start, created=False)
-        # The user may have said now what was assumed then.
-        return replace(report, pixels_known=network.pixels.known)
-    recording = _record(store, model, network, views, battery, settings, seed, progress)
+        said = _summary(store, model)
+        if all(measure.counted in said for measure in asked):
+            # The user may have said now what was assumed then.
+            said |= {"pixels_known": network.pixels.known, "resumed": 0.0}
+            return _report(model, said, asked, seconds=perf_counter() - start, created=False)
+    recording = _record(store, model, network, views, battery, read, settings, seed, progress)
     progress(f"{model}: measuring", SHOWING)
-    found, control = _measure(recording, battery, seed)
+    found = measure_recording(recording, battery.stimuli, asked, seed=seed)
     progress(f"{model}: writing", MEASURING)
     summary = {
         "battery": battery.name,
         "stimuli": len(battery),
         "images": [f"{view.rows}x{view.columns}" for view in views],
-        "units": len(found.answers),
-        "silent": int((~found.answers).sum()),
-        "oriented": int(found.passed.sum()),
-        "oriented_shuffled": control,
+        "units": len(found.responsive),
+        "silent": int((~found.responsive).sum()),
+        **found.counts,
         "off_centre": _worst_off_centre(views),
         "pixels_known": network.pixels.known,
         "settings": settings,
@@ -93,7 +98,7 @@ def observe(
 
     forget(store.workspace(_workspace(model)))
     progress(f"{model}: observed", 1.0)
-    return _report(store, model, recording.responses, seconds=perf_counter() - start, created=True)
+    return _report(model, summary, asked, seconds=perf_counter() - start, created=True)
 
 
 def _kept(store: Store, model: str) -> Responses | None:
@@ -186,12 +191,12 @@ def _record(
     network: Network,
     views: Sequence[View],
     battery: Battery,
+    read: Places,
     settings: Mapping[str, Any],
     seed: int,
     progress: Progress,
 ) -> Recording:
     from circuitkb.loaders.activations.reading import look
-    from circuitkb.observation.measures.tuning import oriented_stimuli
     from circuitkb.observation.recording import record
 
     looks = []
@@ -204,36 +209,13 @@ def _record(
         battery,
         looks,
         store.workspace(_workspace(model)),
-        second_stimuli=oriented_stimuli(battery.stimuli),
+        second_stimuli=read,
         seed=seed,
         settings=settings,
         progress=within(progress, PLANNING, SHOWING, f"{model}: {{}}"),
     )
     dated = dict(settings) | {"created": now()}
     return replace(recording, responses=replace(recording.responses, settings=dated))
-
-
-def _measure(recording: Recording, battery: Battery, seed: int) -> tuple[OrientationTuning, int]:
-    """Measure orientation; also how many units of a shuffled copy would pass the same test."""
-    from circuitkb.observation.measures.orientation import measure_orientation
-    from circuitkb.schema.responses import Responses
-
-    responses, chosen = recording.responses, recording.second_stimuli
-    second = {name: [recording.second_before[rows]] for name, rows in responses.rows.items()}
-    found = measure_orientation(responses, battery.stimuli, seed=seed, more_shuffled=second)
-    stimuli = [battery.stimuli[place] for place in chosen]
-    null = Responses(
-        responses.battery,
-        tuple(stimulus.id for stimulus in stimuli),
-        responses.layers,
-        before=responses.shuffled_before[:, chosen],
-        after=responses.shuffled_after[:, chosen],
-        shuffled_before=recording.second_before,
-        shuffled_after=recording.second_before,
-        settings={},
-    )
-    control = measure_orientation(null, stimuli, seed=seed)
-    return found, int(control.passed.sum())
 
 
 def _worst_off_centre(views: Sequence[View]) -> float:
@@ -245,15 +227,15 @@ def _rows(
     store: Store,
     stored: Mapping[str, Any],
     responses: Responses,
-    found: OrientationTuning,
+    found: Measurements,
     views: Sequence[View],
     summary: Mapping[str, Any],
     seconds: float,
 ) -> GraphRows:
-    from circuitkb.observation.measures.orientation_rows import orientation_rows
+    from circuitkb.observation.measures.rows import measurement_rows
 
     model = stored["id"]
-    rows = orientation_rows(
+    rows = measurement_rows(
         found,
         model=model,
         fingerprint=stored["fingerprint"],
@@ -292,26 +274,30 @@ def _layers(store: Store, model: str, views: Sequence[View]) -> list[dict[str, A
     ]
 
 
-def _report(
-    store: Store, model: str, responses: Responses, *, seconds: float, created: bool
-) -> ObserveReport:
-    summary = json.loads(
-        store.read(
-            "MATCH (i:Import {id: $id}) RETURN i.summary AS summary", {"id": f"observe:{model}"}
-        ).rows[0][0]
+def _summary(store: Store, model: str) -> dict[str, Any]:
+    """Return what was said of an observation that was done before."""
+    answer = store.read(
+        "MATCH (i:Import {id: $id}) RETURN i.summary AS summary", {"id": f"observe:{model}"}
     )
+    summary: dict[str, Any] = json.loads(answer.rows[0][0])
+    return summary
+
+
+def _report(
+    model: str,
+    summary: Mapping[str, Any],
+    measures: Sequence[Measure],
+    *,
+    seconds: float,
+    created: bool,
+) -> ObserveReport:
+    counted = [measure.counted for measure in measures if measure.counted in summary]
+    same = ("battery", "stimuli", "units", "silent", "off_centre", "pixels_known", "resumed")
     return ObserveReport(
         model=model,
         created=created,
-        battery=responses.battery,
-        stimuli=summary["stimuli"],
         images=tuple(summary["images"]),
-        units=summary["units"],
-        silent=summary["silent"],
-        oriented=summary["oriented"],
-        oriented_shuffled=summary["oriented_shuffled"],
-        off_centre=summary["off_centre"],
-        pixels_known=summary["pixels_known"],
-        resumed=summary["resumed"] if created else 0.0,
+        counts={name: summary[name] for each in counted for name in (each, f"{each}_shuffled")},
         seconds=seconds,
+        **{name: summary[name] for name in same},
     )

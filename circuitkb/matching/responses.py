@@ -1,4 +1,4 @@
-"""Answers of two models in a form whose products are correlations, over the stimuli they share."""
+"""Responses of two models in a form whose products are correlations, over shared stimuli."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.observation.measures.activity import moved
+from circuitkb.observation.measures.responsiveness import is_responsive
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import ObservationError
-from circuitkb.schema.responses import Answers, Responses
+from circuitkb.schema.responses import ResponseArray, Responses
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -121,7 +121,7 @@ def answered(values: Floats) -> NDArray[np.float64]:
 
 
 def unit_answers(
-    answers: Answers, responses: Responses, columns: Rows, layers: Sequence[str] | None = None
+    answers: ResponseArray, responses: Responses, columns: Rows, layers: Sequence[str] | None = None
 ) -> UnitAnswers:
     """Return the units whose answers can be compared.
 
@@ -151,8 +151,8 @@ def unit_answers(
         (np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros((0, len(columns)), np.float32))
     ]
     for number, name in enumerate(names):
-        of_layer: Answers = answers[responses.rows[name]][:, columns]
-        unit = np.flatnonzero(moved(of_layer))
+        of_layer: ResponseArray = answers[responses.rows[name]][:, columns]
+        unit = np.flatnonzero(is_responsive(of_layer))
         deviations = _deviations(of_layer[unit])
         enough = answered(deviations) >= FEWEST_ANSWERED
         unit = unit[enough]
@@ -162,7 +162,7 @@ def unit_answers(
     return UnitAnswers(starts[layer] + unit, layer, unit, names, values)
 
 
-def _deviations(answers: Answers) -> Floats:
+def _deviations(answers: ResponseArray) -> Floats:
     """Return deviations from each unit's mean, of length 1; every unit must vary."""
     values: Floats = answers.astype(np.float32)
     # First of a size near 1, so that no square leaves the range of single precision.

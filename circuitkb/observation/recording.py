@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from circuitkb.schema.errors import StoreBusyError
 from circuitkb.schema.ids import content_hash
 from circuitkb.schema.progress import Progress, silent, within
-from circuitkb.schema.responses import Answers, Responses
+from circuitkb.schema.responses import ResponseArray, Responses
 from circuitkb.stores.disk.own_files import remove_own
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Recording:
     """
 
     responses: Responses
-    second_before: Answers
+    second_before: ResponseArray
     second_stimuli: NDArray[np.intp]
     resumed: float
 
@@ -367,7 +367,7 @@ def _recording(
     answers = arrays["answers"]
     single = _needs_single_precision(answers, layers)
 
-    def turned(recorded: Recorded) -> Answers:
+    def turned(recorded: Recorded) -> ResponseArray:
         turn = recorded.T
         return np.ascontiguousarray(turn) if single else np.ascontiguousarray(turn, np.float16)
 

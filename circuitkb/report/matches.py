@@ -31,10 +31,9 @@ SHOWN = 10
 Triple = tuple[str, str, str]
 
 
-def matches_section(record: Record, number: int) -> list[str]:
+def matches_section(record: Record) -> list[str]:
     """Return analogous features and circuits of each pair of models, with their controls."""
-    lines = [f"## {number}. Universality", ""]
-    lines += _not_matched(record)
+    lines = _not_matched(record)
     if not record.matched:
         return lines
     lines += paragraph(

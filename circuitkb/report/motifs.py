@@ -45,9 +45,9 @@ def _steps(record: Record, motif: Motif) -> list[Step]:
     return [step for step in record.of("find") if step.source == motif.name]
 
 
-def motif_section(record: Record, motif: Motif, number: int) -> list[str]:
+def motif_section(record: Record, motif: Motif) -> list[str]:
     """Return what was found of a motif in all models, and then model by model."""
-    lines = [f"## {number}. {motif.title}", ""]
+    lines: list[str] = []
     searched = {step.model for step in _steps(record, motif)}
     for of in transforms(record, motif):
         found = []

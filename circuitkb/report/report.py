@@ -6,10 +6,12 @@ import shlex
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
+from circuitkb.observation.measures.measure import measures
 from circuitkb.report.markdown import NOTHING, code, commands, count, mean, paragraph, table
 from circuitkb.report.matches import matches_section
+from circuitkb.report.measures import measure_section
 from circuitkb.report.motifs import motif_section, repeated, reported_motifs, summary_rows
-from circuitkb.report.orientation import observed_section, orientation_section
+from circuitkb.report.observed import observed_section
 from circuitkb.report.record import Record, Step
 from circuitkb.results.harmless_text import for_markdown
 from circuitkb.stores.base import Store
@@ -54,15 +56,16 @@ def report(store: Store, models: Sequence[str] | None = None) -> str:
         )
     lines += _front(record)
     lines += _summary(record)
-    lines += observed_section(record)
-    lines += orientation_section(record)
-    motifs = reported_motifs(record)
-    for place, motif in enumerate(motifs):
-        lines += motif_section(record, motif, 3 + place)
-    number = 3 + len(motifs)
-    lines += matches_section(record, number)
-    lines += [f"## {number + 1}. What this cannot tell", "", LIMITS, ""]
-    lines += _repeat_section(record, number + 2)
+    sections = [
+        ("What was observed", observed_section(record)),  # others name it as section 1
+        *((measure.words.title, measure_section(record, measure)) for measure in measures()),
+        *((motif.title, motif_section(record, motif)) for motif in reported_motifs(record)),
+        ("Universality", matches_section(record)),
+        ("What this cannot tell", [LIMITS, ""]),
+        ("How to repeat it", _repeat_section(record)),
+    ]
+    for number, (title, section) in enumerate(sections, 1):
+        lines += [f"## {number}. {title}", "", *section]
     return _text(lines)
 
 
@@ -110,15 +113,12 @@ def _summary(record: Record) -> list[str]:
     """Return the figures that a reader looks for first, each beside what chance gives."""
     rows = []
     for model, step in record.observed.items():
-        said = step.summary
-        rows.append(
-            (
-                code(model),
-                "units that prefer an orientation",
-                count(said["oriented"]),
-                f"{count(said['oriented_shuffled'])} in a shuffled copy",
-            )
-        )
+        for measure in measures():
+            if measure.counted in step.summary:
+                shuffled = count(step.summary[f"{measure.counted}_shuffled"])
+                passed = count(step.summary[measure.counted])
+                found = f"{shuffled} in a shuffled copy"
+                rows.append((code(model), measure.words.passed, passed, found))
     rows += summary_rows(record)
     for step in record.matched:
         for item in step.summary["compared"]:
@@ -133,9 +133,8 @@ def _summary(record: Record) -> list[str]:
     return table(("model", "what", "found", "by chance"), rows) if rows else []
 
 
-def _repeat_section(record: Record, number: int) -> list[str]:
-    lines = [f"## {number}. How to repeat it", ""]
-    lines += paragraph(
+def _repeat_section(record: Record) -> list[str]:
+    lines = paragraph(
         "In this order, with the variable `CIRCUITKB` set to the knowledge base. Values of black "
         "and white that were given to an observation (section 1) are to be given again."
     )

@@ -132,9 +132,9 @@ class ObserveReport:
         What was shown: name and version, number of stimuli, sizes of the images.
     units, silent
         Units read, and those that no stimulus moved: they are marked and not counted.
-    oriented, oriented_shuffled
-        Units that prefer an orientation beyond both nulls, and how many of a network with
-        shuffled weights would, by the same test.
+    counts
+        For each measure how many units passed it, and how many of a network with shuffled weights
+        would, by the same test: ``oriented``, ``oriented_shuffled``. They are attributes too.
     off_centre
         Pixels between the stimuli and the receptive field that was read, for the worst layer.
     pixels_known
@@ -152,12 +152,17 @@ class ObserveReport:
     images: tuple[str, ...]
     units: int
     silent: int
-    oriented: int
-    oriented_shuffled: int
+    counts: Mapping[str, int]
     off_centre: float
     pixels_known: bool
     resumed: float
     seconds: float
+
+    def __getattr__(self, name: str) -> int:
+        """Return a count; called for what is no attribute."""
+        if name != "counts" and name in self.counts:
+            return self.counts[name]
+        raise AttributeError(f"This report has no {name!r}.")
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -188,8 +193,7 @@ class ObserveReport:
             "images",
             "units",
             "silent",
-            "oriented",
-            "oriented_shuffled",
+            *self.counts,
             "off_centre",
             "seconds",
         )

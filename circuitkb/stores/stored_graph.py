@@ -21,7 +21,7 @@ def model_property(label: str) -> str | None:
     """
     if label == "Model":
         return "id"
-    names = [p.name for p in node_type(label).properties]
+    names = [p.name for p in node_type(label).own]
     return "model" if "model" in names else None
 
 

@@ -1,4 +1,4 @@
-"""A small battery of oriented stimuli, drawn here, and hand-made units that look at it."""
+"""A small battery of oriented stimuli, drawn here, and hand-made units that respond to it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitkb.observation.measures.against_nulls import (
+    Measurement,
+    Shown,
+    measure_against_nulls,
+)
+from circuitkb.observation.measures.measure import Measure
+from circuitkb.observation.measures.orientation import ORIENTATION
+from circuitkb.observation.measuring import responsive_units
 from circuitkb.observation.stimuli.stimulus import Stimulus, stimulus
 from circuitkb.schema.responses import Responses
 
@@ -124,4 +132,24 @@ def responses(
         shuffled_before=shuffled.astype(np.float32),
         shuffled_after=after(shuffled).astype(np.float32),
         settings={},
+    )
+
+
+def measured(
+    given: Responses,
+    stimuli: Sequence[Stimulus],
+    *,
+    more_shuffled: Sequence[Floats] = (),
+    measure: Measure = ORIENTATION,
+    seed: int = 0,
+) -> Measurement:
+    """Measure units against their shuffled copy, and against more of them."""
+    null = [given.shuffled_before, *(each.astype(np.float32) for each in more_shuffled)]
+    return measure_against_nulls(
+        measure,
+        Shown(stimuli, given.before),
+        [Shown(stimuli, copy) for copy in null],
+        layers=given.layers,
+        responsive=responsive_units(given.layers, given.before, given.after),
+        seed=seed,
     )

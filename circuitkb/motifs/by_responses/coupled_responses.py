@@ -1,4 +1,4 @@
-"""Answers of all units to stimuli and to their images, so that any two units can be compared.
+"""Responses of all units to stimuli and to their images, so that any two units can be compared.
 
 A transform that is its own inverse sorts the stimuli into couples: one, and its image. Half the
 sum of a unit's two responses is its *even* part, half the difference its *odd* part, and then
@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.observation.measures.activity import moved
+from circuitkb.observation.measures.responsiveness import is_responsive
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.kernels import Floats
-from circuitkb.schema.responses import Answers
+from circuitkb.schema.responses import ResponseArray
 
 Rows = NDArray[np.intp]
 """Rows of :class:`CoupledResponses`: units of the whole model, in the order of its layers."""
@@ -103,7 +103,7 @@ class CoupledResponses:
     """
 
     layers: Mapping[str, slice]
-    shown: Answers
+    shown: ResponseArray
     stimuli: Rows
     even: Floats
     odd: Floats
@@ -113,7 +113,7 @@ class CoupledResponses:
 
     @classmethod
     def of(
-        cls, responses: Answers, layers: Mapping[str, slice], first: Rows, second: Rows
+        cls, responses: ResponseArray, layers: Mapping[str, slice], first: Rows, second: Rows
     ) -> CoupledResponses:
         """Split responses with axes (unit, stimulus) into even and odd parts.
 
@@ -139,7 +139,7 @@ class CoupledResponses:
         even, odd = np.empty((2, units, size), np.float32)
         spread, any_response, measurable = np.zeros(units, np.float32), *np.zeros((2, units), bool)
         for rows in layers.values():
-            any_response[rows] = moved(responses[rows])
+            any_response[rows] = is_responsive(responses[rows])
             own = responses[rows].astype(np.float32)
             one, other = own[:, first], own[:, second]
             mean = 0.5 * (one.mean(axis=1) + other.mean(axis=1))

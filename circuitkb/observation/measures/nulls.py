@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 
+RATE = 0.05
+"""False discovery rate within each layer."""
+
 
 def share_reached(values: Doubles, null: Doubles) -> Doubles:
     """Return for each value the share of the null at or above it, counting the value itself.
@@ -16,7 +19,7 @@ def share_reached(values: Doubles, null: Doubles) -> Doubles:
     values
         Any number of measured values.
     null
-        Draws that they are all held against.
+        Draws that they are all compared with.
 
     Returns
     -------
@@ -35,7 +38,7 @@ def share_reached(values: Doubles, null: Doubles) -> Doubles:
 def corrected(p: Doubles) -> Doubles:
     """Return q: ``p`` corrected for false discovery over all of them (Benjamini and Hochberg).
 
-    Units held against one pool of draws share its luck. Benjamini-Hochberg still controls the
+    Units compared with one null pool share its luck. Benjamini-Hochberg still controls the
     rate, since such p-values depend on one another positively (Bates et al., Testing for outliers
     with conformal p-values, Annals of Statistics 2023).
 

@@ -1,4 +1,4 @@
-"""Tuning curves: how strongly each unit answers to gratings, lines and edges, by orientation.
+"""Tuning curves: how strongly each unit responds to gratings, lines and edges, by orientation.
 
 Orientations are those of the lines on the screen, in degrees counter-clockwise from horizontal:
 0 is horizontal, 45 rises to the right, 90 is vertical.
@@ -6,15 +6,16 @@ Orientations are those of the lines on the screen, in degrees counter-clockwise 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitkb.observation.measures.responsiveness import blocks
 from circuitkb.observation.stimuli.stimulus import Stimulus
 from circuitkb.schema.errors import ObservationError
-from circuitkb.schema.responses import Answers
+from circuitkb.schema.responses import ResponseArray
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -23,9 +24,7 @@ FAMILIES: Mapping[str, str] = {"grating": "wavelength", "line": "width", "edge":
 """Kinds of stimuli with an orientation, and the parameter that is their scale."""
 
 GREY = 0.5
-"""Luminance of the flat stimulus that an answer is measured from."""
-
-_UNITS_AT_ONCE = 2_048
+"""Luminance of the flat stimulus that responses are measured from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,7 @@ class OrientedFamily:
 
 @dataclass(frozen=True, eq=False)
 class TuningCurves:
-    """How units answer to one family, by orientation, each unit at the scale it likes best.
+    """How units respond to one family, by orientation, each unit at the scale it likes best.
 
     Attributes
     ----------
@@ -73,7 +72,7 @@ class TuningCurves:
         Degrees in [0, 180), ascending.
     curve
         Axes (unit, orientation): root mean square over phases, offsets and polarities of the
-        excitation above the answer to flat grey, in the units of the answers; never negative.
+        excitation above the response to flat grey, in the units of the responses; never negative.
     scale
         For each unit the wavelength or width in pixels that holds its largest value.
     """
@@ -204,12 +203,14 @@ def oriented_stimuli(stimuli: Sequence[Stimulus]) -> NDArray[np.intp]:
     return np.sort(np.concatenate([*families, [grey_of(stimuli)]]))
 
 
-def tuning_curves(answers: Answers, stimuli: Sequence[Stimulus]) -> tuple[TuningCurves, ...]:
+def tuning_curves(
+    responses: ResponseArray, stimuli: Sequence[Stimulus]
+) -> tuple[TuningCurves, ...]:
     """Return the tuning curves of all units, one table for each family.
 
     Parameters
     ----------
-    answers
+    responses
         Axes (unit, stimulus), before the nonlinearity.
     stimuli
         Those of the battery, in the order of the columns.
@@ -222,10 +223,10 @@ def tuning_curves(answers: Answers, stimuli: Sequence[Stimulus]) -> tuple[Tuning
     families = oriented_families(stimuli)
     grey = grey_of(stimuli)
     averaging = [family.averaging() for family in families]
-    curves = [np.empty((len(answers), len(f.orientations)), np.float32) for f in families]
-    scales = [np.empty(len(answers), np.float32) for _ in families]
-    for units in blocks(len(answers)):
-        from_grey = answers[units].astype(np.float32)
+    curves = [np.empty((len(responses), len(f.orientations)), np.float32) for f in families]
+    scales = [np.empty(len(responses), np.float32) for _ in families]
+    for units in blocks(len(responses)):
+        from_grey = responses[units].astype(np.float32)
         from_grey -= from_grey[:, [grey]]
         for family, average, curve, scale in zip(families, averaging, curves, scales, strict=True):
             excitation = from_grey[:, family.stimuli].clip(min=0)
@@ -238,15 +239,3 @@ def tuning_curves(answers: Answers, stimuli: Sequence[Stimulus]) -> tuple[Tuning
         TuningCurves(f.name, f.orientations, curve, scale)
         for f, curve, scale in zip(families, curves, scales, strict=True)
     )
-
-
-def blocks(units: int) -> Iterator[slice]:
-    """Yield slices that cover ``units`` rows: what is made of them stays small in memory.
-
-    Examples
-    --------
-    >>> list(blocks(3_000))
-    [slice(0, 2048, None), slice(2048, 3000, None)]
-    """
-    for start in range(0, units, _UNITS_AT_ONCE):
-        yield slice(start, min(start + _UNITS_AT_ONCE, units))

@@ -1,21 +1,19 @@
-"""Small pictures beside the rows that a notebook shows: kernels, and preferred orientations."""
+"""Small pictures beside the rows that a notebook shows: kernels, and what was measured."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
 
+from circuitkb.observation.measures.measure import PICTURE as SIZE
+from circuitkb.observation.measures.measure import Measure, measures
 from circuitkb.results.pictures.colours import EXCITES, INHIBITS
 from circuitkb.schema.errors import CircuitKBError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores.base import Store
-
-SIZE = 44
-"""Pixels of a picture's side."""
 
 LARGEST = 15
 """Rows and columns of a kernel beyond which a picture of this size shows nothing."""
@@ -26,7 +24,7 @@ class Thumbnails:
 
     A row with ``source``, ``target`` and ``connection`` gets its kernel, red where it excites and
     blue where it inhibits, as strong as the value is large in this kernel; one with a ``feature``
-    that was measured to prefer an orientation gets a line at that angle.
+    that passed a measure gets the picture of the first one that draws it: a line at its angle.
     """
 
     def __init__(self, store: Store) -> None:
@@ -38,7 +36,7 @@ class Thumbnails:
             if {"source", "target", "connection"} <= row.keys():
                 return self._kernel(row)
             if isinstance(row.get("feature"), str):
-                return self._orientation(row["feature"])
+                return self._measured(row["feature"])
         except (CircuitKBError, OSError):
             pass  # a picture that cannot be drawn is no reason to show no table
         return ""
@@ -51,12 +49,18 @@ class Thumbnails:
                 return "" if found is None else kernel_picture(found)
         return ""
 
-    def _orientation(self, feature: str) -> str:
-        rows = self._store.read(
-            "MATCH (f:Feature {id: $id}) RETURN f.orientation AS degrees", {"id": feature}
-        ).rows
-        degrees = rows[0][0] if rows else None
-        return "" if degrees is None else orientation_picture(degrees)
+    def _measured(self, feature: str) -> str:
+        drawn = [each for each in measures() if each.picture and each.properties]
+        columns = ", ".join(f"f.{p.name} AS {p.name}" for m in drawn for p in m.properties)
+        answer = self._store.read(
+            f"MATCH (f:Feature {{id: $id}}) RETURN {columns}", {"id": feature}
+        )
+        for row in answer.rows:
+            values = dict(zip(answer.columns, row, strict=True))
+            for measure in drawn:
+                if values[measure.properties[0].name] is not None:
+                    return measure_picture(measure, values)
+        return ""
 
 
 def kernel_picture(kernel: Any) -> str:
@@ -85,21 +89,22 @@ def kernel_picture(kernel: Any) -> str:
     return _svg(cells, f"kernel, {rows} by {columns}, largest value {strongest:.3g}")
 
 
-def orientation_picture(degrees: float) -> str:
-    """Return the SVG of a line at an angle: 0 horizontal, 45 rising to the right.
+def measure_picture(measure: Measure, values: Mapping[str, Any]) -> str:
+    """Return the SVG that a measure draws of a feature's properties; none where it fails.
 
     Examples
     --------
-    >>> 'x1="4.0" y1="22.0" x2="40.0" y2="22.0"' in orientation_picture(0)
+    >>> orientation = next(each for each in measures() if each.name == "orientation")
+    >>> svg = measure_picture(orientation, {"orientation": 0})
+    >>> 'x1="4.0" y1="22.0" x2="40.0" y2="22.0"' in svg
     True
     """
-    middle, reach = SIZE / 2, SIZE / 2 - 4
-    dx, dy = reach * math.cos(math.radians(degrees)), reach * math.sin(math.radians(degrees))
-    line = (
-        f'<line x1="{middle - dx:.1f}" y1="{middle + dy:.1f}" x2="{middle + dx:.1f}" '
-        f'y2="{middle - dy:.1f}" stroke="#333" stroke-width="4"/>'
-    )
-    return _svg(line, f"prefers lines at {degrees:.0f} degrees")
+    if measure.picture is None:
+        return ""
+    try:
+        return _svg(*measure.picture(values))
+    except Exception:  # whatever another package's code may raise
+        return ""
 
 
 def _svg(body: str, told: str) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
 
-from circuitkb.observation.measures.nulls import corrected, share_reached
+from circuitkb.observation.measures.against_nulls import Measurement
+from circuitkb.observation.measures.nulls import RATE, corrected, share_reached
 from circuitkb.observation.measures.orientation import (
-    RATE,
-    OrientationTuning,
-    measure_orientation,
-    orientation_measure,
+    ORIENTATION,
+    orientation_statistic,
     permuted_labels,
 )
+from circuitkb.observation.measures.responsiveness import spread_of
 from circuitkb.observation.measures.tuning import orientation_of
 from circuitkb.observation.stimuli.battery import battery as real_battery
 from circuitkb.observation.stimuli.stimulus import Stimulus, stimulus
@@ -26,6 +27,7 @@ from tests.observation.oriented_battery import (
     complex_cells,
     gabor,
     look,
+    measured,
     responses,
     scrambled,
 )
@@ -73,38 +75,38 @@ def shuffled_answers(seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def found() -> OrientationTuning:
-    return measure_orientation(responses(hand_made(), shuffled_answers(1)), STIMULI)
+def found() -> Measurement:
+    return measured(responses(hand_made(), shuffled_answers(1)), STIMULI)
 
 
-def test_hand_made_gabors_get_their_orientation(found: OrientationTuning) -> None:
+def test_hand_made_gabors_get_their_orientation(found: Measurement) -> None:
     assert found.passed[GABORS].all()
-    assert apart(found.measure.preferred[GABORS], DEGREES).max() < 8
-    assert found.measure.selectivity[GABORS].min() > 0.5
+    assert apart(found.measured.properties["orientation"][GABORS], DEGREES).max() < 8
+    assert found.measured.properties["orientation_selectivity"][GABORS].min() > 0.5
 
 
-def test_units_that_ignore_phase_get_their_orientation_too(found: OrientationTuning) -> None:
+def test_units_that_ignore_phase_get_their_orientation_too(found: Measurement) -> None:
     assert found.passed[COMPLEX].all()
-    assert apart(found.measure.preferred[COMPLEX], DEGREES).max() < 8
-    assert found.measure.selectivity[COMPLEX].min() > 0.5
+    assert apart(found.measured.properties["orientation"][COMPLEX], DEGREES).max() < 8
+    assert found.measured.properties["orientation_selectivity"][COMPLEX].min() > 0.5
 
 
-def test_blobs_and_constant_units_do_not_pass(found: OrientationTuning) -> None:
+def test_blobs_and_constant_units_do_not_pass(found: Measurement) -> None:
     assert not found.passed[BLOBS].any()
     assert not found.passed[CONSTANT]
 
 
 def test_random_units_are_at_most_5_percent_of_what_passes_beside_oriented_ones() -> None:
-    shares = []
+    shares, quick = [], replace(ORIENTATION, permutations=1_000)
     for seed in range(20):
         given = responses(hand_made(seed), shuffled_answers(seed))
-        passed = measure_orientation(given, STIMULI, permutations=1_000).passed
+        passed = measured(given, STIMULI, measure=quick).passed
         shares.append(passed[CONSTANT + 1 :].sum() / passed.sum())
     assert np.mean(shares) < RATE
 
 
-def test_a_unit_that_nothing_moves_is_marked_and_not_counted(found: OrientationTuning) -> None:
-    assert np.flatnonzero(~found.answers).tolist() == [CONSTANT]
+def test_a_unit_that_nothing_moves_is_marked_and_not_counted(found: Measurement) -> None:
+    assert np.flatnonzero(~found.testable).tolist() == [CONSTANT]
     assert set(found.tested.tolist()) == {199}
     assert np.isnan([found.p[CONSTANT], found.q[CONSTANT], found.p_shuffled[CONSTANT]]).all()
     others = np.delete(np.arange(200), CONSTANT)
@@ -114,9 +116,9 @@ def test_a_unit_that_nothing_moves_is_marked_and_not_counted(found: OrientationT
 def test_a_unit_that_is_always_off_does_not_answer() -> None:
     before = hand_made()
     before[0] -= 1e3
-    found = measure_orientation(responses(before, shuffled_answers(1)), STIMULI)
-    assert np.flatnonzero(~found.answers).tolist() == [0, CONSTANT]
-    assert found.spread[0] == 0
+    given = responses(before, shuffled_answers(1))
+    assert np.flatnonzero(~measured(given, STIMULI).testable).tolist() == [0, CONSTANT]
+    assert spread_of(given.after)[0] == 0
 
 
 def test_lines_that_rise_to_the_right_are_45_degrees() -> None:
@@ -126,7 +128,7 @@ def test_lines_that_rise_to_the_right_are_45_degrees() -> None:
     level[SIDE // 2, :] = 1
     upright[:, SIDE // 2] = 1
     filters = [rising, np.fliplr(rising), level - level.mean(), upright - upright.mean()]
-    preferred = orientation_measure(look(filters, IMAGES).astype(np.float32), STIMULI).preferred
+    preferred = orientation_statistic(look(filters, IMAGES).astype(np.float32), STIMULI).preferred
     assert apart(preferred, np.array([45, 135, 0, 90])).max() < 3
     assert ((preferred >= 0) & (preferred < 180)).all()
 
@@ -139,17 +141,19 @@ def test_the_battery_that_networks_are_shown_counts_degrees_alike() -> None:
     images = whole.images(places, rows=SIDE, columns=SIDE)[:, 0].astype(float)
     rising = np.fliplr(np.eye(SIDE)) - 1 / SIDE
     filters = [*FILTERS, rising, np.fliplr(rising)]
-    found = orientation_measure(look(filters, images).astype(np.float32), stimuli)
+    found = orientation_statistic(look(filters, images).astype(np.float32), stimuli)
     assert apart(found.preferred, [*DEGREES, 45, 135]).max() < 8
-    cells = orientation_measure(complex_cells(DEGREES, images).astype(np.float32), stimuli)
+    cells = orientation_statistic(complex_cells(DEGREES, images).astype(np.float32), stimuli)
     assert apart(cells.preferred, DEGREES).max() < 8
     assert min(found.selectivity.min(), cells.selectivity.min()) > 0.5
-    assert orientation_measure(look([blob()], images).astype(np.float32), stimuli).statistic < 0.05
+    assert (
+        orientation_statistic(look([blob()], images).astype(np.float32), stimuli).statistic < 0.05
+    )
 
 
 def test_amplitude_is_in_units_of_the_spread_so_that_scale_does_not_matter() -> None:
     plain, louder = (
-        orientation_measure((answers * size).astype(np.float32), STIMULI)
+        orientation_statistic((answers * size).astype(np.float32), STIMULI)
         for answers, size in ((look(FILTERS, IMAGES), 1), (look(FILTERS, IMAGES), 1e-5))
     )
     np.testing.assert_allclose(louder.statistic, plain.statistic, rtol=1e-3)
@@ -161,7 +165,7 @@ def test_families_that_prefer_orientations_across_one_another_speak_against_it()
         wanted = {"grating": 0, "line": 90, "edge": 45}.get(item.kind)
         degrees = item.parameters.get("orientation", item.parameters.get("direction", 0) + 90)
         answers[0, place] = wanted is not None and degrees % 180 == wanted
-    measure = orientation_measure(answers, STIMULI)
+    measure = orientation_statistic(answers, STIMULI)
     assert measure.agreement[0] == pytest.approx(-1 / 3, abs=1e-6)
     assert measure.selectivity[0] == 0
 
@@ -169,7 +173,7 @@ def test_families_that_prefer_orientations_across_one_another_speak_against_it()
 def test_a_unit_that_edges_never_excite_has_no_statistic_and_no_small_p() -> None:
     answers = look([gabor(30)], IMAGES)
     answers[:, [s.kind == "edge" for s in STIMULI]] = -9
-    measure = orientation_measure(answers.astype(np.float32), STIMULI)
+    measure = orientation_statistic(answers.astype(np.float32), STIMULI)
     p, mean = permuted_labels(measure, seed=0, draws=100)
     assert (measure.statistic[0], p[0], mean[0]) == (0, 1, 0)
 
@@ -184,7 +188,7 @@ def answers_by_orientation(values: dict[float, float]) -> np.ndarray:
 
 
 def test_a_unit_that_likes_all_orientations_alike_has_p_1() -> None:
-    measure = orientation_measure(
+    measure = orientation_statistic(
         answers_by_orientation(dict.fromkeys(range(0, 180, 15), 1)), STIMULI
     )
     p, _ = permuted_labels(measure, seed=0, draws=100)
@@ -192,7 +196,7 @@ def test_a_unit_that_likes_all_orientations_alike_has_p_1() -> None:
 
 
 def test_hardly_less_than_horizontal_is_0_degrees_and_not_180() -> None:
-    assert orientation_measure(answers_by_orientation({0: 1, 165: 1e-16}), STIMULI).preferred == 0
+    assert orientation_statistic(answers_by_orientation({0: 1, 165: 1e-16}), STIMULI).preferred == 0
 
 
 def four_orientations(seed: int) -> tuple[list[Stimulus], np.ndarray]:
@@ -212,7 +216,7 @@ def four_orientations(seed: int) -> tuple[list[Stimulus], np.ndarray]:
 
 def test_permuting_labels_gives_what_all_permutations_give() -> None:
     shown, answers = four_orientations(3)
-    measure = orientation_measure(answers, shown)
+    measure = orientation_statistic(answers, shown)
     draws = 20_000
     p, mean = permuted_labels(measure, seed=1, draws=draws)
     orders = np.array(list(permutations(range(4))))
@@ -235,35 +239,34 @@ def test_permuting_labels_gives_what_all_permutations_give() -> None:
 
 def test_permuting_the_labels_of_the_stimuli_is_permuting_the_curves() -> None:
     answers = look(FILTERS[:6], IMAGES).astype(np.float32)
-    before = orientation_measure(answers, STIMULI)
+    before = orientation_statistic(answers, STIMULI)
     order = np.random.default_rng(2).permutation(12)
     relabelled = list(STIMULI)
     for place, item in enumerate(STIMULI):
         if item.kind == "grating":
             label = 15 * float(order[int(item.number("orientation")) // 15])
             relabelled[place] = stimulus("grating", **{**item.parameters, "orientation": label})
-    after = orientation_measure(answers, relabelled)
+    after = orientation_statistic(answers, relabelled)
     np.testing.assert_array_equal(after.curves[0].scale, before.curves[0].scale)
     np.testing.assert_allclose(after.curves[0].curve[:, order], before.curves[0].curve, rtol=1e-5)
     np.testing.assert_allclose(after.amplitude, before.amplitude, rtol=1e-5)
 
 
 def layers_that_pass(real: list[np.ndarray], null: list[list[np.ndarray]]) -> int:
-    """Return the number of layers in which anything passes, each held against several nulls.
+    """Return the number of layers in which anything passes, each compared with several nulls.
 
     Where no unit differs from its null, 5% of the layers may. The nulls of a layer are pooled:
     against one alone the smallest p is so large that hardly anything could pass anyway.
     """
     layers = [(f"layer{i}", len(part)) for i, part in enumerate(real)]
-    found = measure_orientation(
+    found = measured(
         responses(
             np.concatenate(real), np.concatenate([first for first, *_ in null]), layers=layers
         ),
         STIMULI,
-        more_shuffled={
-            name: [more.astype(np.float32) for more in rest]
-            for (name, _), (_, *rest) in zip(layers, null, strict=True)
-        },
+        more_shuffled=[
+            np.concatenate(more) for more in zip(*(rest for _, *rest in null), strict=True)
+        ],
     )
     ends = np.cumsum([0, *(units for _, units in layers)])
     return sum(found.passed[a:b].any() for a, b in pairwise(ends))
@@ -301,7 +304,7 @@ def test_oriented_units_against_oriented_units_pass_at_most_at_the_rate() -> Non
 
     real = [layer() for _ in range(LAYERS)]
     assert layers_that_pass(real, [[layer() for _ in range(5)] for _ in real]) <= ALLOWED
-    measure = orientation_measure(np.concatenate(real).astype(np.float32), STIMULI)
+    measure = orientation_statistic(np.concatenate(real).astype(np.float32), STIMULI)
     p, _ = permuted_labels(measure, seed=0, draws=500)
     assert (corrected(p) <= RATE).mean() > 0.9
 
@@ -309,18 +312,18 @@ def test_oriented_units_against_oriented_units_pass_at_most_at_the_rate() -> Non
 def test_a_small_layer_passes_only_with_more_shuffled_weights() -> None:
     filters = [gabor(d) for d in DEGREES[::4]]
     small = responses(look(filters, IMAGES), look(scrambled(filters, 0), IMAGES))
-    assert not measure_orientation(small, STIMULI).passed.any()
-    more = [look(scrambled(filters, seed), IMAGES).astype(np.float32) for seed in range(1, 60)]
-    found = measure_orientation(small, STIMULI, more_shuffled={"layer": more})
+    assert not measured(small, STIMULI).passed.any()
+    more = [look(scrambled(filters, seed), IMAGES) for seed in range(1, 60)]
+    found = measured(small, STIMULI, more_shuffled=more)
     assert found.passed.all()
     assert set(found.shuffled_count.tolist()) == {360}
 
 
 def test_layers_are_measured_apart() -> None:
     real, null = hand_made(), shuffled_answers(1)
-    alone = measure_orientation(responses(real, null), STIMULI)
+    alone = measured(responses(real, null), STIMULI)
     oriented = complex_cells([30] * 200, IMAGES)
-    together = measure_orientation(
+    together = measured(
         responses(
             np.concatenate([oriented, real]),
             np.concatenate([oriented, null]),
@@ -335,10 +338,10 @@ def test_layers_are_measured_apart() -> None:
 
 def test_the_same_seed_gives_the_same_p_and_another_seed_nearly_so() -> None:
     given = responses(hand_made(), shuffled_answers(1))
-    one, same, other = (measure_orientation(given, STIMULI, seed=seed) for seed in (4, 4, 5))
+    one, same, other = (measured(given, STIMULI, seed=seed) for seed in (4, 4, 5))
     np.testing.assert_array_equal(one.p_permuted, same.p_permuted)
     np.testing.assert_array_equal(one.q, same.q)
-    assert (one.p_permuted[one.answers] != other.p_permuted[one.answers]).any()
+    assert (one.p_permuted[one.testable] != other.p_permuted[one.testable]).any()
     assert np.nanmax(np.abs(one.p_permuted - other.p_permuted)) < 0.08
 
 
@@ -351,11 +354,9 @@ def test_p_counts_the_value_itself_and_ties() -> None:
 def test_responses_that_do_not_fit_are_refused() -> None:
     real, null = hand_made(), shuffled_answers(1)
     with pytest.raises(ObservationError, match="not to these"):
-        measure_orientation(responses(real, null), STIMULI[:-1])
-    with pytest.raises(ObservationError, match="no layer here"):
-        measure_orientation(responses(real, null), STIMULI, more_shuffled={"x": [null]})
-    with pytest.raises(ObservationError, match="should be"):
-        measure_orientation(responses(real, null), STIMULI, more_shuffled={"layer": [null[:, 1:]]})
+        measured(responses(real, null), STIMULI[:-1])
+    with pytest.raises(ObservationError, match="not to these"):
+        measured(responses(real, null), STIMULI, more_shuffled=[null[:, 1:]])
     real[3, 5] = np.inf
     with pytest.raises(ObservationError, match="'layer' are not finite"):
-        measure_orientation(responses(real, null), STIMULI)
+        measured(responses(real, null), STIMULI)

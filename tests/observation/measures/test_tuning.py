@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuitkb.observation.measures.activity import moved
+from circuitkb.observation.measures.responsiveness import is_responsive
 from circuitkb.observation.measures.tuning import (
     grey_of,
     orientation_of,
@@ -147,7 +147,7 @@ def test_units_that_nothing_moves_are_told_from_weak_ones() -> None:
     layer[2] = random.normal(size=50) * 1e-9  # rounding about zero
     layer[3] *= 1e-2  # weak, and moved all the same
     for size in (1e-6, 1, 1e6):
-        found = moved((layer * size).astype(np.float32))
+        found = is_responsive((layer * size).astype(np.float32))
         assert np.flatnonzero(~found).tolist() == [0, 1, 2]
 
 
@@ -155,14 +155,14 @@ def test_a_constant_that_half_precision_rounds_two_ways_is_not_moved() -> None:
     layer = np.random.default_rng(0).normal(size=(20, 50))
     layer[0] = 10.004 + np.random.default_rng(1).normal(size=50) * 1e-3
     assert len(set(layer[0].astype(np.float16).tolist())) > 1
-    assert np.flatnonzero(~moved(layer.astype(np.float16))).tolist() == [0]
+    assert np.flatnonzero(~is_responsive(layer.astype(np.float16))).tolist() == [0]
 
 
 def test_one_huge_unit_does_not_silence_its_layer_and_a_dead_layer_stays_dead() -> None:
     layer = np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32)
     layer[7] *= 1e8
-    assert moved(layer).all()
-    assert not moved(np.full((20, 50), 2, np.float32)).any()
+    assert is_responsive(layer).all()
+    assert not is_responsive(np.full((20, 50), 2, np.float32)).any()
     mostly = np.zeros((20, 50), np.float32)
     mostly[3] = layer[0]
-    assert np.flatnonzero(moved(mostly)).tolist() == [3]
+    assert np.flatnonzero(is_responsive(mostly)).tolist() == [3]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import circuitkb as ckb
+from circuitkb.observation.measures.orientation import ORIENTATION
 from circuitkb.results.pictures.circuit_diagram import EXCITES, INHIBITS
-from circuitkb.results.pictures.thumbnails import kernel_picture, orientation_picture
+from circuitkb.results.pictures.thumbnails import kernel_picture, measure_picture
 from tests.queries.pattern_worlds import World, make
 
 HEAD = "inceptionv1/mixed4b:418"
@@ -55,12 +56,13 @@ def test_features_that_were_measured_have_a_line_at_their_angle(
     angles = [world.features[id]["orientation"] for id in found["feature"]]
     assert html.count("<svg") == sum(angle is not None for angle in angles) > 0
     for angle in angles:
-        assert angle is None or orientation_picture(angle) in html
+        assert angle is None or measure_picture(ORIENTATION, {"orientation": angle}) in html
 
 
 def test_a_line_rises_to_the_right_at_45_degrees() -> None:
     numbers = re.search(
-        r'x1="([\d.]+)" y1="([\d.]+)" x2="([\d.]+)" y2="([\d.]+)"', orientation_picture(45)
+        r'x1="([\d.]+)" y1="([\d.]+)" x2="([\d.]+)" y2="([\d.]+)"',
+        measure_picture(ORIENTATION, {"orientation": 45}),
     )
     assert numbers
     x1, y1, x2, y2 = map(float, numbers.groups())

@@ -1,4 +1,4 @@
-"""Orientation in a store: properties, evidence and labels, written once however often."""
+"""What was measured in a store: properties, evidence and labels, written once however often."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuitkb.observation.measures.orientation import OrientationTuning, measure_orientation
-from circuitkb.observation.measures.orientation_rows import (
-    label_text,
-    nearest_orientation,
-    orientation_rows,
-)
+from circuitkb.observation.measures.against_nulls import Measurement
+from circuitkb.observation.measures.orientation import label_text, orientation_statistic
+from circuitkb.observation.measures.responsiveness import spread_of
+from circuitkb.observation.measures.rows import Measurements, measurement_rows
 from circuitkb.schema.ids import annotation_id
 from circuitkb.schema.tables import GraphRows, node_table
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-from tests.observation.oriented_battery import battery, blob, gabor, look, responses, scrambled
+from tests.observation.oriented_battery import (
+    battery,
+    blob,
+    gabor,
+    look,
+    measured,
+    responses,
+    scrambled,
+)
 
 STIMULI, IMAGES = battery()
 DEGREES = [7.5 * step for step in range(24)]
@@ -29,26 +35,42 @@ CONSTANT = 1
 ORIENTED = range(2, 26)
 
 
-@pytest.fixture(scope="module")
-def found() -> OrientationTuning:
-    """Two layers of a blob, a constant and 24 oriented units; the null of the second is itself."""
+def layer_and_nulls() -> tuple[np.ndarray, list[np.ndarray]]:
+    """A blob, a constant and 24 oriented units, and the same with shuffled weights."""
     filters = [blob(), *(gabor(d) for d in DEGREES)]
     layer = np.insert(look(filters, IMAGES), CONSTANT, 2, axis=0)
-    null = [
+    return layer, [
         np.insert(look(scrambled(filters, seed), IMAGES), CONSTANT, 2, axis=0) for seed in range(20)
     ]
-    given = responses(
-        np.concatenate([layer, layer]),
-        np.concatenate([null[0], layer]),
-        layers=[("a", UNITS), ("b.1", UNITS)],
-    )
-    more = {"a": [each.astype(np.float32) for each in null[1:]]}
-    return measure_orientation(given, STIMULI, more_shuffled=more, seed=3)
 
 
 @pytest.fixture(scope="module")
-def rows(found: OrientationTuning) -> GraphRows:
-    return orientation_rows(found, model="m", fingerprint="f00", created="2020-01-02")
+def measurements() -> Measurements:
+    """Two such layers; the null of the second is itself."""
+    layer, null = layer_and_nulls()
+    both = [np.concatenate([each, layer]) for each in null]
+    layers = [("a", UNITS), ("b.1", UNITS)]
+    given = responses(np.concatenate([layer, layer]), both[0], layers=layers)
+    found = measured(given, STIMULI, more_shuffled=both[1:], seed=3)
+    return Measurements(
+        given.layers, found.testable, spread_of(given.after), {"orientation": found}, {}
+    )
+
+
+@pytest.fixture(scope="module")
+def found(measurements: Measurements) -> Measurement:
+    return measurements.found["orientation"]
+
+
+@pytest.fixture(scope="module")
+def rows(measurements: Measurements) -> GraphRows:
+    return measurement_rows(measurements, model="m", fingerprint="f00", created="2020-01-02")
+
+
+def with_found(measurements: Measurements, **changes: Any) -> Measurements:
+    """The same with another measurement."""
+    found = replace(measurements.found["orientation"], **changes)
+    return replace(measurements, found={"orientation": found})
 
 
 @pytest.fixture
@@ -63,7 +85,7 @@ def nodes(rows: GraphRows, label: str) -> dict[str, dict[str, Any]]:
 
 
 def test_every_unit_is_a_feature_and_only_those_that_passed_have_an_orientation(
-    found: OrientationTuning, rows: GraphRows
+    measurements: Measurements, rows: GraphRows
 ) -> None:
     features = nodes(rows, "Feature")
     assert list(features) == [f"m/{layer}:{unit}" for layer in ("a", "b.1") for unit in range(26)]
@@ -78,12 +100,12 @@ def test_every_unit_is_a_feature_and_only_those_that_passed_have_an_orientation(
     assert silent == [f"m/a:{CONSTANT}", f"m/b.1:{CONSTANT}"]
     assert features[silent[0]]["spread"] == 0
     np.testing.assert_allclose(
-        [row["spread"] for row in features.values()], found.spread, rtol=1e-12
+        [row["spread"] for row in features.values()], measurements.spread, rtol=1e-12
     )
 
 
 def test_every_unit_that_answers_has_evidence_with_its_null(
-    found: OrientationTuning, rows: GraphRows
+    found: Measurement, rows: GraphRows
 ) -> None:
     about = next(item for item in rows.relations if item.name == "ABOUT").table.to_pylist()
     evidence = nodes(rows, "Evidence")
@@ -96,13 +118,14 @@ def test_every_unit_that_answers_has_evidence_with_its_null(
         assert row["role"] == "unit"
         assert (given["kind"], given["version"], given["seed"]) == ("orientation-tuning", "1", 3)
         assert given["tested"] == 25
-        assert given["value"] == found.measure.statistic[unit]
+        assert given["value"] == found.measured.statistic[unit]
         assert given["p"] == max(found.p_shuffled[unit], found.p_permuted[unit])
         assert given["q"] == found.q[unit]
         assert given["stance"] == ("supports" if unit in ORIENTED else "neutral")
+        assert found.p_permuted is not None
         if found.p_shuffled[unit] >= found.p_permuted[unit]:
             assert "shuffled weights" in given["null_method"]
-            assert given["null_count"] == (500 if unit < 26 else 25)
+            assert given["null_count"] == 500
         else:
             assert "permuted" in given["null_method"]
             assert given["null_count"] == 2_000
@@ -166,21 +189,22 @@ def test_the_id_of_a_label_is_that_of_the_record_in_a_file(rows: GraphRows) -> N
 
 
 def test_writing_the_same_observation_again_changes_nothing(
-    found: OrientationTuning, rows: GraphRows, store: Store, tmp_path: Path
+    measurements: Measurements, rows: GraphRows, store: Store, tmp_path: Path
 ) -> None:
     current = tmp_path / "zoo.ckb" / "CURRENT"
     before = current.read_text()
     store.write(rows)
     once = current.read_text()
-    store.write(orientation_rows(found, model="m", fingerprint="f00", created="2020-01-02"))
+    store.write(measurement_rows(measurements, model="m", fingerprint="f00", created="2020-01-02"))
     assert before != once == current.read_text()
 
 
 def test_another_seed_updates_the_same_evidence(
-    found: OrientationTuning, rows: GraphRows, store: Store
+    measurements: Measurements, rows: GraphRows, store: Store
 ) -> None:
     store.write(rows)
-    store.write(orientation_rows(replace(found, seed=4), model="m", fingerprint="f00"))
+    again = with_found(measurements, seed=4)
+    store.write(measurement_rows(again, model="m", fingerprint="f00"))
     answer = store.read("MATCH (e:Evidence) RETURN e.seed AS seed, count(*) AS n")
     assert answer.rows == [(4, 50)]
 
@@ -194,19 +218,17 @@ def test_what_was_loaded_before_stays(rows: GraphRows, store: Store) -> None:
 
 
 def test_a_model_in_which_nothing_passes_gets_evidence_and_no_labels(
-    found: OrientationTuning, store: Store
+    measurements: Measurements, found: Measurement, store: Store
 ) -> None:
-    rows = orientation_rows(
-        replace(found, q=np.where(found.answers, 1.0, np.nan)), model="m", fingerprint="f00"
-    )
+    failing = with_found(measurements, q=np.where(found.testable, 1.0, np.nan))
+    rows = measurement_rows(failing, model="m", fingerprint="f00")
     assert rows.counts() == {"Feature": 52, "Evidence": 50, "ABOUT": 50}
     assert set(rows.nodes["Evidence"]["stance"].to_pylist()) == {"neutral"}
     store.write(rows)
 
 
-def test_orientations_next_to_180_are_called_horizontal(found: OrientationTuning) -> None:
-    angles = np.full(52, 90.0)
-    angles[:4] = 179.9, 172.6, 172.4, 7.4
-    moved = replace(found, measure=replace(found.measure, preferred=angles))
-    assert nearest_orientation(moved)[:5].tolist() == [0, 0, 165, 0, 90]
+def test_orientations_next_to_180_are_called_horizontal() -> None:
+    statistic = orientation_statistic(layer_and_nulls()[0].astype(np.float32), STIMULI)
+    angles = np.array([179.9, 172.6, 172.4, 7.4, 90.0])
+    assert replace(statistic, preferred=angles).nearest.tolist() == [0, 0, 165, 0, 90]
     assert label_text(172.5) == "orientation 172.5°"
