@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.near_matches import did_you_mean
 from circuitkb.schema.node_types import BUILT_IN
-from circuitkb.schema.properties import NodeType, Property, PropertyType, RelationType, did_you_mean
+from circuitkb.schema.properties import NodeType, Property, PropertyType, RelationType
 from circuitkb.schema.registry import PluginWarning, Registry
 from circuitkb.schema.relation_types import BUILT_IN_RELATIONS
 

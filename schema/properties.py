@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 from circuitkb.schema.errors import SchemaError
+from circuitkb.schema.near_matches import did_you_mean
 
 PropertyType = Literal["string", "integer", "float", "boolean", "strings"]
 
@@ -91,23 +91,6 @@ def _pick(properties: Iterable[Property], name: str, what: str) -> Property:
     if name in by_name:
         return by_name[name]
     raise SchemaError(f"{name!r} is not {what}.{did_you_mean(name, by_name)}")
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean ...?`` with the nearest known names, or the known names.
-
-    Examples
-    --------
-    >>> did_you_mean("Featur", ["Feature", "Layer"])
-    " Did you mean 'Feature'?"
-    >>> did_you_mean("xyz", ["Feature", "Layer"])
-    ' Known: Feature, Layer.'
-    """
-    names = sorted(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.6)
-    if near:
-        return f" Did you mean {', '.join(map(repr, near))}?"
-    return f" Known: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}."
 
 
 def identity(text: str) -> Property:

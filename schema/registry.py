@@ -19,7 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from circuitkb.schema.errors import CircuitKBError, PluginError
-from circuitkb.schema.near_matches import did_you_mean
+from circuitkb.schema.near_matches import suggestion
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -102,7 +102,7 @@ class Registry(Generic[T]):
             It cannot be imported, is of another kind, or two packages take its name.
         """
         if name not in self._points:
-            near = did_you_mean(name, self.names) or f"There are {', '.join(self.names)}."
+            near = suggestion(name, self.names) or f"There are {', '.join(self.names)}."
             raise self.unknown(f"There is no {self.what} {name!r}. {near}")
         if name not in self._found:
             self._found[name] = self._load(name)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from circuitkb.cli.options import Format, Limit, Model, Shape, Store, Wide, command
-from circuitkb.cli.output import check_format, console, print_result, print_rows
+from circuitkb.cli.output import check_format, console, print_lines, print_result
 from circuitkb.results.harmless_text import for_terminal
+
+if TYPE_CHECKING:
+    from circuitkb.results.result import Result
 
 _PANEL = "Look"
 
@@ -34,6 +38,12 @@ HIDDEN = {
     "circuits": ("group", "p", "null_count", "published_as", "claim"),
     "list": ("records", "definitions", "not_composed", "awaits", "detail", "summary"),
     "card": ("id", "detail", "connection", "origin", "group", "claim"),
+}
+
+# What a table that has no room for all shows before the rest.
+FIRST = {
+    "edges": ("source", "target", "rank", "sum", "positive", "negative"),
+    "circuits": ("circuit", "motif", "members", "score", "q"),
 }
 
 
@@ -67,7 +77,7 @@ def models(
         result = rows.run()
         if model is not None and not result.rows:
             base.show(model)  # Raises, and names what comes near.
-    print_result(result, format_, wide=wide, hidden=HIDDEN["models"])
+    _print(result, format_, wide=wide, hidden="models")
 
 
 @command(
@@ -97,7 +107,7 @@ def features(
     with ckb.open(kb, create=False) as base:
         rows = base.features(model=model, layer=layer, label=label, limit=format_.limit(limit))
         result = rows.run()
-    print_result(result, format_, wide=wide, hidden=HIDDEN["features"])
+    _print(result, format_, wide=wide, hidden="features")
 
 
 @command(
@@ -153,7 +163,7 @@ def edges(
             sign=sign,
             limit=format_.limit(limit),
         ).run()
-    print_result(result, format_, wide=wide, hidden=HIDDEN["edges"])
+    _print(result, format_, wide=wide, hidden="edges")
 
 
 @command(
@@ -194,7 +204,21 @@ def circuits(
             records = base.circuit_records(
                 model=model, motif=motif, origin=origin, feature=feature, limit=rows
             )
-    print_result(result, format_, wide=wide, hidden=HIDDEN["circuits"], records=records)
+    _print(result, format_, wide=wide, hidden="circuits", records=records)
+
+
+def _print(
+    result: Result,
+    format_: Format,
+    *,
+    wide: bool,
+    hidden: str,
+    records: list[dict[str, Any]] | None = None,
+) -> None:
+    table = partial(
+        print_lines, result, wide=wide, hidden=HIDDEN[hidden], first=FIRST.get(hidden, ())
+    )
+    print_result(result, format_, records=records, as_table=table)
 
 
 @command(
@@ -235,7 +259,7 @@ def nodes(
         if model is not None:
             rows = rows.where("id" if label == "Model" else "model", "=", model)
         result = rows.run()
-    print_result(result, format_, wide=wide, hidden=HIDDEN["list"])
+    _print(result, format_, wide=wide, hidden="list")
 
 
 @command(
@@ -270,6 +294,6 @@ def show(
     out.print(facts(card.facts))
     for section in card.sections:
         out.print(f"\n{section.title}", style="bold")
-        print_rows(section.result, wide=wide, hidden=(*HIDDEN["card"], *section.unshown))
+        print_lines(section.result, wide=wide, hidden=(*HIDDEN["card"], *section.unshown))
         if section.note:
             out.print(for_terminal(section.note), style="dim")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,35 @@ def print_rows(
     out.print(shown)
 
 
+def print_lines(
+    result: Result,
+    *,
+    wide: bool = False,
+    hidden: Collection[str] = (),
+    first: Sequence[str] = (),
+    years: Mapping[str, str] | None = None,
+) -> None:
+    """Print rows to be read, one on a line, and say what was left out for that.
+
+    See :func:`circuitkb.cli.line_tables.line_table`; ``wide`` shows all of every column.
+    """
+    from circuitkb.cli.line_tables import line_table
+
+    if wide or not result.rows:
+        print_rows(result, wide=wide)
+        return
+    out = console()
+    table = line_table(
+        result.columns, result.rows, out.width, hidden=hidden, first=first, years=years
+    )
+    out.print(table.shown)
+    sys.stdout.flush()
+    if table.left_out:
+        say("note", f"no room for {', '.join(table.left_out)}; --wide shows every column, whole")
+    elif table.cut:
+        say("note", "some texts are cut (…, +n): --wide shows them whole")
+
+
 def print_result(
     result: Result,
     format_: Format,
@@ -92,6 +121,7 @@ def print_result(
     wide: bool = False,
     hidden: Collection[str] | None = None,
     records: list[dict[str, Any]] | None = None,
+    as_table: Callable[[], None] | None = None,
 ) -> None:
     """Print rows and what a reader must know about them.
 
@@ -101,6 +131,8 @@ def print_result(
         Columns that a table shows only if ``wide``, as it does empty ones; None hides none.
     records
         Stand in for the rows in JSON, where JSON can tell more.
+    as_table
+        Prints the rows as a table, if not :func:`print_rows` does.
     """
     if format_ is Format.json:
         from circuitkb.results.text import to_json
@@ -114,6 +146,8 @@ def print_result(
         table = result.to_arrow()
         with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
             stream.write_table(table)
+    elif as_table is not None:
+        as_table()
     else:
         print_rows(result, wide=wide, hidden=hidden)
     sys.stdout.flush()

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from circuitkb.cli.options import Format, Limit, Shape, Store, Timeout, Wide, command
-from circuitkb.cli.output import check_format, print_result, say
+from circuitkb.cli.output import check_format, print_lines, print_result, say
+from circuitkb.schema.errors import UnknownQuestionError
+
+if TYPE_CHECKING:
+    from circuitkb.kb.knowledge_base import KnowledgeBase
+    from circuitkb.results.reports import Asked
+    from circuitkb.results.result import Result
 
 SECONDS = 30.0
 
@@ -52,7 +62,8 @@ def query(
     text = sys.stdin.read() if cypher == "-" else cypher
     with ckb.open(kb, create=False) as base:
         result = base.query(text, parameters, timeout=timeout, limit=format_.limit(limit))
-    print_result(result, format_, wide=wide)
+        years = _years(base, result, format_)
+    print_result(result, format_, as_table=partial(print_lines, result, wide=wide, years=years))
 
 
 @command(
@@ -70,15 +81,18 @@ def ask(
     list_: Annotated[
         bool, typer.Option("--list", help="List the questions that can be asked.")
     ] = False,
+    cypher: Annotated[
+        bool, typer.Option("--cypher", help="Show the Cypher that ran, and its parameters.")
+    ] = False,
     timeout: Timeout = SECONDS,
     limit: Limit = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
 ) -> None:
-    """Ask a question of the catalogue, by name or by sentence; shows the Cypher that it ran.
+    """Ask a question of the catalogue, by name or by sentence.
 
-    The Cypher and its parameters go to standard error, the answer to standard output.
+    How it was understood goes to standard error, the answer to standard output.
     """
     import circuitkb as ckb
 
@@ -88,14 +102,60 @@ def ask(
         return
     parameters = read_parameters(parameter or ())
     with ckb.open(kb, create=False) as base:
-        asked = base.ask(
-            question, parameters=parameters, timeout=timeout, limit=format_.limit(limit)
-        )
-    say("question", asked.understood)
-    typer.echo(asked.cypher.rstrip(), err=True)
-    for name, value in asked.parameters.items():
-        say(f"${name}", json.dumps(value, ensure_ascii=False, default=str))
-    print_result(asked.result, format_, wide=wide, hidden=())
+        try:
+            asked = base.ask(
+                question, parameters=parameters, timeout=timeout, limit=format_.limit(limit)
+            )
+        except UnknownQuestionError as error:
+            raise UnknownQuestionError(_of_store(str(error), kb)) from None
+        years = _years(base, asked.result, format_)
+    say("question", f"{asked.question.name}: {asked.question.title}")
+    if cypher:
+        typer.echo(asked.cypher.rstrip(), err=True)
+    stated = _worth_saying(asked, all_of_them=cypher)
+    if stated:
+        say("parameters", ", ".join(stated))
+    table = partial(print_lines, asked.result, wide=wide, first=asked.question.table, years=years)
+    print_result(asked.result, format_, as_table=table)
+    if not cypher:
+        say("note", "--cypher shows the query that ran")
+
+
+def _of_store(message: str, kb: str | None) -> str:
+    """Give the commands that a refusal proposes the store that was named, so that they run."""
+    if kb is None or kb == os.environ.get("CIRCUITKB"):
+        return message
+    return re.sub(
+        r"^  circuitkb ask (\S+)",
+        lambda found: f"  circuitkb ask {found[1]} --kb {shlex.quote(kb)}",
+        message,
+        flags=re.MULTILINE,
+    )
+
+
+def _worth_saying(asked: Asked, *, all_of_them: bool) -> list[str]:
+    """Return the parameters with their values; those that leave the answer open, only if all."""
+    known = asked.question.parameters
+    return [
+        f"{name}={json.dumps(value, ensure_ascii=False, default=str)}"
+        for name, value in asked.parameters.items()
+        if all_of_them or value != known[name].default or known[name].type == "integer"
+    ]
+
+
+def _years(base: KnowledgeBase, result: Result, format_: Format) -> dict[str, str]:
+    """Return when those annotated first that the rows name with several authors."""
+    from circuitkb.cli.line_tables import authors
+
+    names = authors(result.rows) if format_ is Format.table else []
+    if not names:
+        return {}
+    found = base.query(
+        "MATCH (n:Annotation)-[:BY]->(a:Annotator) WHERE a.name IN $names "
+        "RETURN a.name AS name, min(n.created) AS created ORDER BY name",
+        {"names": names},
+    )
+    return {name: str(created or "")[:4] for name, created in found.rows}
 
 
 def _list_questions(format_: Format, *, wide: bool) -> None:
@@ -107,7 +167,9 @@ def _list_questions(format_: Format, *, wide: bool) -> None:
         (item.name, item.title, tuple(item.parameters), item.example, item.origin or None)
         for item in every_question()
     )
-    print_result(Result(columns, rows), format_, wide=wide)
+    listed = Result(columns, rows)
+    table = partial(print_lines, listed, wide=wide, first=("question", "asks"))
+    print_result(listed, format_, as_table=table)
 
 
 def read_parameters(texts: Sequence[str]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def layout(
     """
     places: Sequence[int] = range(len(columns))
     if width is not None and hidden is not None:
-        said = [i for i in places if any(_is_said(row[i]) for row in rows)]
+        said = [i for i in places if any(is_said(row[i]) for row in rows)]
         places = [i for i in said if columns[i] not in hidden] or said or places
     table = _fitting_table(columns, rows, places, width)
     if table is not None:
@@ -69,7 +69,7 @@ def facts(values: Mapping[str, Any]) -> RenderableType:
     block.add_column(style="bold", overflow="fold")
     block.add_column(overflow="fold")
     for name, value in values.items():
-        if _is_said(value):
+        if is_said(value):
             block.add_row(_text(name), _text(_cell(value)))
     return block
 
@@ -77,23 +77,26 @@ def facts(values: Mapping[str, Any]) -> RenderableType:
 def _cell(value: Any) -> str:
     """Return a value as text; members of a circuit stand one on a line."""
     if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-        return for_terminal("\n".join(_member(item) for item in value))
+        return for_terminal("\n".join(member(item) for item in value))
     return for_terminal(show(value))
 
 
-def _member(item: Mapping[str, Any]) -> str:
+def member(item: Mapping[str, Any]) -> str:
+    """Return a member of a circuit as text: its role and side, its id, its labels."""
     if "feature" not in item:
         return show(item)
-    role = " ".join(show(item[key]) for key in ("role", "side") if _is_said(item.get(key)))
+    role = " ".join(show(item[key]) for key in ("role", "side") if is_said(item.get(key)))
     labels = show(item.get("labels") or [])
     return f"{role}: {item['feature']}" + (f" ({labels})" if labels else "")
 
 
-def _is_said(value: Any) -> bool:
+def is_said(value: Any) -> bool:
+    """Return whether a value says something."""
     return value is not None and value != [] and value != () and value != ""
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, to be aligned as one."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -153,7 +156,7 @@ def _fitting_table(
         leading=1 if folded else 0,
     )
     for i, name, size in zip(places, names, widths, strict=True):
-        numbers = any(_is_number(row[i]) for row in rows)
+        numbers = any(is_number(row[i]) for row in rows)
         table.add_column(
             _text(name), justify="right" if numbers else "left", overflow="fold", width=size
         )

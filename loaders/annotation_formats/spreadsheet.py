@@ -29,7 +29,7 @@ from circuitkb.loaders.annotation_formats.table import (
 from circuitkb.schema.errors import AnnotationFileError, IdError
 from circuitkb.schema.formulas import ERRORS, is_formula
 from circuitkb.schema.ids import FeatureId
-from circuitkb.schema.near_matches import did_you_mean
+from circuitkb.schema.near_matches import suggestion
 
 _TARGETS = ("target", "unit", "source_unit", "circuit", "annotation")
 _PLACE = ("target", "model", "layer", "unit", "basis", "source_unit", "target_unit", "circuit")
@@ -97,7 +97,7 @@ def _check_columns(table: Table) -> None:
     columns = [name for name in table.columns if name]
     for name in columns:
         if name not in COLUMNS and not (name.startswith("ext.") and name != "ext."):
-            near = did_you_mean(name, COLUMNS)
+            near = suggestion(name, COLUMNS)
             raise AnnotationFileError(
                 f"{table.path} has an unknown column {name[:60]!r}. "
                 f"{near or 'A column of your own is called ext.NAME.'}"

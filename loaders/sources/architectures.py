@@ -13,7 +13,7 @@ from circuitkb.loaders.sources import torchvision_kinds
 from circuitkb.loaders.sources.extras import require
 from circuitkb.loaders.sources.pixels import ASSUMED, PixelRange
 from circuitkb.schema.errors import SourceError, UnknownSourceError
-from circuitkb.schema.near_matches import did_you_mean
+from circuitkb.schema.near_matches import suggestion
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +110,7 @@ class Architecture:
         if library == "torchvision" and (reason := torchvision_kinds.why_not(name)):
             raise UnknownSourceError(f"{text} is no network that circuitkb composes: {reason}.")
         if name not in known:
-            near = did_you_mean(text, [f"{library}:{item}" for item in known])
+            near = suggestion(text, [f"{library}:{item}" for item in known])
             raise UnknownSourceError(f"{library} has no image classifier {name!r}.\n{near}".strip())
         return cls(library, name)
 
@@ -219,7 +219,7 @@ class Architecture:
         models = require("torchvision.models", extra="torch", what=str(self))
         offered = models.get_model_weights(self.name)
         if weights is not None and weights not in offered.__members__:
-            near = did_you_mean(weights, ["none", "DEFAULT", *offered.__members__])
+            near = suggestion(weights, ["none", "DEFAULT", *offered.__members__])
             raise UnknownSourceError(f"{self} has no weights {weights!r}.\n{near}".strip())
         chosen = offered[weights or "DEFAULT"]
         try:

@@ -25,7 +25,7 @@ from circuitkb.schema.errors import (
     UnknownSourceError,
 )
 from circuitkb.schema.ids import slugify
-from circuitkb.schema.near_matches import did_you_mean
+from circuitkb.schema.near_matches import suggestion
 
 if TYPE_CHECKING:
     from torch import nn
@@ -171,7 +171,7 @@ def _unknown(text: str, path: Path) -> str:
             f"({', '.join(CHECKPOINT_SUFFIXES)}): its name has another ending."
         )
     # The libraries' names take seconds to list, so they are asked only where no short name is near.
-    near = did_you_mean(text, [*ZOO, PUBLISHED]) or did_you_mean(text, _library_names())
+    near = suggestion(text, [*ZOO, PUBLISHED]) or suggestion(text, _library_names())
     advice = near or (
         f"Known: {', '.join(ZOO)}, torchvision:NAME, timm:NAME, an .onnx file, a checkpoint file, "
         f"FILE.py:FUNCTION, {PUBLISHED}, published:DIR."
@@ -184,7 +184,7 @@ def _near_files(path: Path) -> str:
         siblings = [item.name for item in path.parent.iterdir() if item.is_file()]
     except OSError:
         return ""
-    return did_you_mean(path.name, siblings)
+    return suggestion(path.name, siblings)
 
 
 def _library_names() -> Iterator[str]:

@@ -17,7 +17,8 @@ have one from each group (see :mod:`circuitkb.queries.questions.words`); ``words
 that it may have. A parameter without ``default`` must be given. ``motif`` names the search that
 the answer depends on, and the parameter ``of`` what it is a search over; ``whole_network`` says
 that it needs every weight of a model; ``requires`` lists what must be there before it can have
-rows, so that an answer without any says what is missing.
+rows, so that an answer without any says what is missing; ``table`` the columns that a narrow table
+shows before all others.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ _KEYWORDS = {
     "motif",
     "whole_network",
     "requires",
+    "table",
 }
 
 
@@ -93,6 +95,8 @@ class Question:
         Whether the answer needs every weight of a network, not only published ones.
     requires
         What must be in the knowledge base before there can be rows.
+    table
+        Columns that a narrow table shows before all others.
     origin
         The file of a question that somebody added; empty for those of the catalogue.
     """
@@ -109,6 +113,7 @@ class Question:
     motif: str | None = None
     whole_network: bool = False
     requires: tuple[Prerequisite, ...] = ()
+    table: tuple[str, ...] = ()
     origin: str = ""
 
     def bind(self, given: Mapping[str, Any]) -> Statement:
@@ -169,6 +174,7 @@ def parse(name: str, text: str) -> Question:
             motif=found.get("motif"),
             whole_network=found.get("whole_network", False),
             requires=tuple(found.get("requires", ())),
+            table=tuple(found.get("table", ())),
         )
     except tomllib.TOMLDecodeError as error:
         raise SchemaError(f"The header of the question {name!r} is no TOML: {error}.") from error
@@ -210,6 +216,12 @@ def _check(question: Question, header: set[str]) -> None:
             )
     declared = set(question.parameters)
     used = parameter_names(question.cypher)
+    for column in question.table:
+        if column not in question.columns:
+            raise SchemaError(
+                f"{where} has no column {column!r} for its table."
+                f"{did_you_mean(column, question.columns)}"
+            )
     if question.motif and "of" not in declared:
         raise SchemaError(f"{where} depends on a search and has no parameter 'of'.")
     if declared != used:

@@ -126,12 +126,58 @@ def test_ask_shows_the_cypher_it_ran_and_that_cypher_gives_the_answer(published:
         "find all circuits unioning left/right orientation detectors across models",
         "--format",
         "json",
+        "--cypher",
     )
     assert run.code == 0
     assert DOG_HEAD in json.dumps(run.json())
     assert "MATCH" in run.err
+    assert "--cypher" not in run.err
     by_name = published("ask", "union", "--format", "json")
     assert by_name.json() == run.json()
+
+
+def test_ask_says_the_question_the_parameters_and_how_to_see_the_cypher(published: Any) -> None:
+    run = published("ask", "labels of curve detectors in inception", env={"COLUMNS": "100"})
+    assert run.code == 0
+    first, second, *_, last = run.err.splitlines()
+    assert first == "question: labels: Features by label, and who says so"
+    assert second == 'parameters: label="curve", models=["inceptionv1"]'
+    assert last == "note: --cypher shows the query that ran"
+    assert "MATCH" not in run.err
+
+
+def test_authors_are_cited_in_a_table_and_named_in_full_elsewhere(published: Any) -> None:
+    question = ("ask", "labels", "-p", "label=curve", "--limit", "5")
+    table = published(*question, env={"COLUMNS": "100"}).out.splitlines()
+    assert len(table) == 2 + 5
+    assert all(line.rstrip().endswith("Olah et al. 2020") for line in table[2:])
+    for more in (("--wide",), ("--format", "json"), ("--format", "csv")):
+        assert "Nick Cammarata" in published(*question, *more).out
+
+
+LISTS = [
+    ("ask", "union"),
+    ("ask", "hubs"),
+    ("ask", "--list"),
+    ("ask", "imports"),
+    ("ask", "inputs", "-p", f"feature={DOG_HEAD}"),
+    ("circuits",),
+    ("models",),
+    ("edges", "--target", DOG_HEAD),
+    ("features", "--label", "curve"),
+    ("query", "MATCH (a:Annotator) RETURN a.id, a.name ORDER BY a.id"),
+]
+
+
+@pytest.mark.parametrize("arguments", LISTS, ids=" ".join)
+def test_a_table_has_a_line_for_each_row_in_a_hundred_columns(
+    published: Any, arguments: tuple[str, ...]
+) -> None:
+    count = len(published(*arguments, "--format", "json").json())
+    lines = published(*arguments, env={"COLUMNS": "100"}).out.splitlines()
+    assert max(map(len, lines)) <= 100
+    below = lines[next(i for i, line in enumerate(lines) if line.startswith("─")) + 1 :]
+    assert len(below) == min(count, 100)
 
 
 def test_the_questions_are_listed_without_a_knowledge_base(fresh: Any) -> None:

@@ -10,6 +10,7 @@
 // ]
 // needs = [["imported", "provenance", "history", "loaded", "come"]]
 // words = ["model"]
+// table = ["kind", "model", "source", "created"]
 // example = "what was imported?"
 // [parameters.models]
 // type = "models"

@@ -15,6 +15,7 @@
 // ]
 // needs = [["union", "invariant", "mirror"], ["union", "invariant", "into", "built"]]
 // words = ["orientation", "facing", "image", "pathway", "pair", "same", "published"]
+// table = ["target", "side_1", "side_2", "score", "q"]
 // example = "find all circuits unioning left/right orientation detectors across models"
 // motif = "union"
 // [parameters.models]

@@ -100,6 +100,7 @@ HEADER = """\
         (HEADER + "MATCH (f:Feature)-[:WEIGT]->() RETURN f.id AS id LIMIT $top", "'WEIGT' is not"),
         (HEADER.replace("integer", "numeral") + "RETURN $top AS id", "no type of a parameter"),
         (HEADER.replace("s {top}", "s {bottom}") + "RETURN $top AS id", "only in its sentences"),
+        ('// table = ["ids"]\n' + HEADER + "RETURN $top AS id", "no column 'ids'.*mean 'id'"),
         ('// colour = "red"\n' + HEADER + "RETURN $top AS id", "unknown .*colour"),
     ],
 )
