@@ -13,7 +13,8 @@ import pytest
 from circuitkb.schema import definition
 from circuitkb.schema.node_types import BUILT_IN
 from circuitkb.schema.properties import RelationType
-from circuitkb.schema.registry import PluginWarning, Registry
+from circuitkb.schema.registry import PluginWarning
+from tests.other_packages import installed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,15 +74,6 @@ with ckb.open(sys.argv[1]) as kb:
 """
 
 
-def put(folder: Path, code: str, place: str) -> None:
-    """Put a package where Python finds it, as an installer does: by its metadata."""
-    about = folder / "probes-1.dist-info"
-    about.mkdir(parents=True)
-    (folder / "probes.py").write_text(code)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: probes\nVersion: 1\n")
-    (about / "entry_points.txt").write_text(f"[circuitkb.node_types]\nProbe = {place}\n")
-
-
 def test_a_package_adds_a_kind_of_node_in_one_file(tmp_path: Path) -> None:
     def python(code: str, *path: Path) -> None:
         places = os.pathsep.join(map(str, (*path, ROOT)))
@@ -91,9 +83,9 @@ def test_a_package_adds_a_kind_of_node_in_one_file(tmp_path: Path) -> None:
             check=True,
         )
 
-    put(tmp_path / "site", PROBE, "probes:PROBE")
     python(MADE)  # a knowledge base that knows nothing of it
-    python(LATER, tmp_path / "site")
+    with installed(tmp_path, definition.ADDED, "probes", PROBE, Probe="probes:PROBE"):
+        python(LATER, tmp_path)
     python(WITHOUT)
 
 
@@ -112,16 +104,13 @@ def test_a_package_adds_a_kind_of_node_in_one_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_kind_of_node_is_named_and_ours_stay(
-    code: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: str, message: str, tmp_path: Path
 ) -> None:
-    put(tmp_path, code, "probes:PROBE")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "probes", raising=False)
-    added = Registry("circuitkb.node_types", "node type", definition.NodeType, {})
-    monkeypatch.setattr(definition, "ADDED", added)
-    with pytest.warns(PluginWarning, match=message):
-        found = tuple(definition._nodes())
-    assert found == BUILT_IN
+    with (
+        installed(tmp_path, definition.ADDED, "probes", code, Probe="probes:PROBE"),
+        pytest.warns(PluginWarning, match=message),
+    ):
+        assert tuple(definition._nodes()) == BUILT_IN
 
 
 def test_a_relation_between_unknown_labels_is_named_and_left_out() -> None:
