@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,26 @@ def test_imports_point_one_way(room: str) -> None:
         if room_of(name) not in ARROWS[room] | {None}
     ]
     assert wrong == []
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    dotted = parts if parts[0] == "circuitkb" else ("circuitkb", *parts)
+    return ".".join(dotted[:-1] if dotted[-1] == "__init__" else dotted)
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    """Imports within functions and for types count too: who needs whom goes one way."""
+    paths = {module_name(path): path for room in ARROWS for path in modules(room)}
+    needs: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        named = imports(ast.parse(path.read_text("utf-8")), path, everywhere=True)
+        found = {item if item in paths else item.rpartition(".")[0] for item in named}
+        needs[name] = (found & set(paths)) - {name}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
 
 
 @pytest.mark.parametrize("room", ["schema", "queries", "circuitkb"])
