@@ -66,7 +66,6 @@ def _criteria(name: str) -> list[str]:
     f"circuitkb find {DEFAULT}",
     f"circuitkb find {DEFAULT} --by kernels",
     f"circuitkb find {DEFAULT} --model inceptionv1 --format json",
-    f"circuitkb find {DEFAULT} --help",
     f"circuitkb circuits --motif {DEFAULT}",
     cls=_Command,
 )
@@ -98,7 +97,7 @@ def find(
 
     The search reads all edges, not only those that the graph keeps. Prints one row for each
     model, with what its controls give; `circuitkb circuits` then lists the circuits. Without a
-    motif it lists those that there are.
+    motif it lists those that there are; with one, `--help` says what must hold.
     """
     check_format(format_)
     if motif is None:

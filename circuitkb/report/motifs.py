@@ -35,6 +35,15 @@ def reported_motifs(record: Record) -> list[Motif]:
     return [motif for motif in MOTIFS if motif.name == DEFAULT or motif.name in searched]
 
 
+def unknown_motifs(record: Record) -> list[str]:
+    """Return a paragraph on the searches for motifs that no package here describes."""
+    names = {step.source for step in record.of("find")} - set(MOTIFS.names)
+    if not names:
+        return []
+    listed = ", ".join(map(code, sorted(names)))
+    return paragraph(f"Searched for as well, and described by no package here: {listed}.")
+
+
 def transforms(record: Record, motif: Motif) -> list[str]:
     """Return what searches took for the relation between the cases, the motif's own first."""
     found = {step.summary["of"] for step in _steps(record, motif)} | {motif.of.name}

@@ -10,7 +10,13 @@ from circuitkb.observation.measures.measure import measures
 from circuitkb.report.markdown import NOTHING, code, commands, count, mean, paragraph, table
 from circuitkb.report.matches import matches_section
 from circuitkb.report.measures import measure_section
-from circuitkb.report.motifs import motif_section, repeated, reported_motifs, summary_rows
+from circuitkb.report.motifs import (
+    motif_section,
+    repeated,
+    reported_motifs,
+    summary_rows,
+    unknown_motifs,
+)
 from circuitkb.report.observed import observed_section
 from circuitkb.report.record import Record, Step
 from circuitkb.results.harmless_text import for_markdown
@@ -143,6 +149,7 @@ def _repeat_section(record: Record) -> list[str]:
     if others:
         lines += paragraph("The other mirrors, in Python, with `kb = circuitkb.open(STORE)`:")
         lines += commands(others, "python")
+    lines += unknown_motifs(record)
     if record.steps:
         lines += paragraph("It took, with whatever else ran on the machine:")
         lines += table(("step", "of", "seconds", "date"), _times(record))
