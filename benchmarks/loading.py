@@ -31,7 +31,7 @@ from circuitkb.loaders.composition.compose import Composer, compose
 from circuitkb.loaders.composition.network import Network
 from circuitkb.loaders.composition.summaries import strongest_inputs
 from circuitkb.loaders.composition.tracing import trace
-from circuitkb.loaders.sources.source import open_network
+from circuitkb.loaders.sources.opening import open_network
 from circuitkb.schema.kernels import Connection
 
 Result = TypeVar("Result")

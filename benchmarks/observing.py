@@ -42,9 +42,9 @@ from circuitkb.loaders.activations.reading import Onlooker, look
 from circuitkb.loaders.composition.network import Network
 from circuitkb.loaders.receptive_fields.views import plan_views
 from circuitkb.loaders.sources.extras import package_folder
+from circuitkb.loaders.sources.opening import open_network
 from circuitkb.loaders.sources.pixels import PixelRange
 from circuitkb.loaders.sources.quiet import quiet
-from circuitkb.loaders.sources.source import open_network
 from circuitkb.observation.measures.tuning import oriented_stimuli
 from circuitkb.observation.recording import record
 from circuitkb.observation.stimuli.battery import Battery, battery

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from circuitkb.cli.options import Format, Store, command
+from circuitkb.cli.options import Format, Store, command, listing
 from circuitkb.cli.output import print_result, progress, say
+from circuitkb.kb import accepted
 
 if TYPE_CHECKING:
     from circuitkb.annotations.report import ImportReport
@@ -114,6 +115,7 @@ group = typer.Typer(
     "circuitkb annotate import tally.csv --format netdissect --model resnet18 "
     "--layer layer4.1.relu_1 --dry-run",
     name="import",
+    cls=listing(format_=accepted.annotation_formats),
 )
 def import_(
     file: Annotated[
@@ -125,8 +127,7 @@ def import_(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Their format, which is recognised without it: jsonl, csv, bundle, distill, "
-            "neuronpedia-explanations, neuronpedia-subgraph, netdissect, clip-dissect, milan.",
+            help="Their format, which is recognised without it: {}.",
         ),
     ] = None,
     author: SaidBy = None,

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, command
+from circuitkb.cli.options import Format, Shape, Store, command, listing
 from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
+from circuitkb.kb import accepted
 
 
 @command(
@@ -18,16 +19,14 @@ from circuitkb.cli.output import check_format, print_result, progress, say, say_
     "circuitkb load weights.safetensors --arch torchvision:resnet18 --name mine",
     "circuitkb load nets/mine.py:build --shape 1x64x64",
     "circuitkb load zoo-2026 --kb copy.ckb",
+    cls=listing(source=accepted.sources),
 )
 def load(
     source: Annotated[
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A network of the zoo (efficientnet_lite0, ...), torchvision:NAME(@WEIGHTS), "
-            "timm:NAME, a .onnx file, a checkpoint (.safetensors, .pt) with --arch, "
-            "FILE.py:FUNCTION (runs your file), "
-            "published:inceptionv1, published:DIR, or a folder that export parquet wrote.",
+            help="One of: {}.",
         ),
     ],
     name: Annotated[

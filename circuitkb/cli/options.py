@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable
 from enum import StrEnum
 from types import ModuleType
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperArgument, TyperCommand, TyperOption
 
 TABLE_LIMIT = 100
 """Rows of a printed table, if the user does not say."""
@@ -63,6 +63,22 @@ def command(
         return run
 
     return mark
+
+
+def listing(**parts: Callable[[], str]) -> type[TyperCommand]:
+    """Return a command whose help says ``{}`` of a parameter by what a function returns.
+
+    The function is called only where the help is shown, as it lists what other packages add.
+    """
+
+    class Listing(TyperCommand):
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            for parameter in self.params:
+                if parameter.name in parts and isinstance(parameter, TyperArgument | TyperOption):
+                    parameter.help = str(parameter.help).replace("{}", parts[parameter.name]())
+            super().format_help(ctx, formatter)
+
+    return Listing
 
 
 def add_commands(app: typer.Typer, module: ModuleType) -> None:

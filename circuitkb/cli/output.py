@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from circuitkb.cli.options import Format
+from circuitkb.kb.accepted import runs_python
 from circuitkb.results.harmless_text import for_terminal
 from circuitkb.schema.progress import Progress, silent
 
@@ -48,7 +48,7 @@ def say(kind: str, text: str) -> None:
 def say_what_runs(*given: str | None) -> None:
     """Say which Python file of the user's is about to run, if any was given."""
     for text in given:
-        if text is not None and re.fullmatch(r".+\.py:\w+", text, re.DOTALL):
+        if text is not None and runs_python(text):
             say("note", f"running {text}, which is Python code of yours.")
 
 

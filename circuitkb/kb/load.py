@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.prerequisites import some
-from circuitkb.moving.files.folder import ABOUT
 from circuitkb.results.reports import LoadReport
-from circuitkb.schema.errors import SourceError, StoreError, UnknownSourceError
+from circuitkb.schema.errors import SourceError, StoreError
 from circuitkb.schema.progress import Progress, within
 from circuitkb.stores.base import Store
 from circuitkb.stores.model_identity import Identity, check_layers, check_same
@@ -41,20 +39,10 @@ def load(
     """Load a source; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.load`."""
     from circuitkb.annotations.resolving import resolve
     from circuitkb.loaders import open_source
+    from circuitkb.loaders.sources.loadable import ExportedFolder
 
     if isinstance(keep, bool) or keep < 1:
         raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
-    folder = _exported_folder(source) if isinstance(source, str) else None
-    if folder is not None:
-        from circuitkb.moving.files.loading import load_folder
-
-        if name is not None or architecture is not None or input_shape is not None:
-            raise SourceError(
-                f"{source} names its models itself: --name, --arch and --shape go with one network."
-            )
-        report = load_folder(store, folder, progress)
-        resolve(store)
-        return report
     start = perf_counter()
     shape: dict[str, Any] = {}
     if input_shape is not None:
@@ -62,6 +50,12 @@ def load(
 
         shape["input_shape"] = check_shape(input_shape, "the shape of the image")
     loadable = open_source(source, name=name, architecture=architecture, **shape)
+    if isinstance(loadable, ExportedFolder):
+        from circuitkb.moving.files.loading import load_folder
+
+        report = load_folder(store, loadable.path, progress)
+        resolve(store)
+        return report
     there = store.read(
         "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, "
         "m.computation AS computation, m.keep AS keep",
@@ -162,23 +156,3 @@ def _kernels_can_be_read(store: Store, model: str) -> bool:
     except StoreError:
         return False
     return True
-
-
-def _exported_folder(source: str) -> Path | None:
-    """Return the folder that an export wrote, if that is what the source is.
-
-    Raises
-    ------
-    UnknownSourceError
-        It is a knowledge base, which is copied and not loaded.
-    """
-    from circuitkb.loaders.sources.zoo import ZOO
-
-    folder = Path(source).expanduser()
-    if source in ZOO or not folder.is_dir():
-        return None
-    if (folder / "store.json").is_file():
-        raise UnknownSourceError(
-            f"{source} is a knowledge base, no source. To copy all of it: circuitkb pull {source}"
-        )
-    return folder if (folder / ABOUT).is_file() else None

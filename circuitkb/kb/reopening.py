@@ -47,7 +47,7 @@ def reopen(
         text = source or stored["source"]
         network = _from_source(stored, source, architecture)
     elif source is None and architecture is None:
-        from circuitkb.loaders.sources.source import open_module
+        from circuitkb.loaders.sources.opening import open_module
 
         text = f"The module {type(module).__name__}"
         network = open_module(module, shape=_shape(stored))
@@ -62,24 +62,33 @@ def _from_source(
     source: str | None,
     architecture: str | None,
 ) -> Network:
-    from circuitkb.loaders.sources.source import open_network, own_source, parse_source
+    from circuitkb.loaders.sources.kinds.own import own_source
+    from circuitkb.loaders.sources.opening import SOURCES, open_network, parse_source
 
     model, text = stored["id"], source or stored["source"]
     if source is None:
         _refuse_to_go_there(model, text)
     try:
-        kind = parse_source(text).kind
+        parsed = parse_source(text)
+        kind = SOURCES.get(parsed.kind)
+        if source is None and kind.only_where_named:
+            raise ObservationError(
+                f"{model!r} was built by {text}. {kind.only_where_named}: "
+                f"circuitkb observe {model} --source {text}"
+            )
         of_weights = architecture
-        if kind == "checkpoint" and architecture is None:
+        if "architecture" in kind.options and architecture is None:
             of_weights = stored["architecture"]
             if own_source(of_weights or "") is not None:
                 raise ObservationError(
                     f"{model!r} was built by {of_weights}. A Python file runs only where you name "
                     f"it: circuitkb observe {model} --source {text} --arch FILE.py:FUNCTION"
                 )
-        own = kind == "own" or own_source(of_weights or "") is not None
-        shape = _shape(stored) if own else None
-        return open_network(text, architecture=of_weights, shape=shape)
+        takes_shape = "shape" in kind.options and (
+            "architecture" not in kind.options or own_source(of_weights or "") is not None
+        )
+        shape = _shape(stored) if takes_shape else None
+        return open_network(parsed, architecture=of_weights, shape=shape)
     except SourceError as error:
         if source is not None:
             raise
@@ -98,17 +107,12 @@ def _shape(stored: Mapping[str, Any]) -> tuple[int, int, int]:
 
 def _refuse_to_go_there(model: str, text: str) -> None:
     """Refuse what a model says of its source where following it would do more than read a file."""
-    from circuitkb.loaders.sources.source import IN_PYTHON, own_source
+    from circuitkb.loaders.sources.opening import IN_PYTHON
 
     if text.startswith(IN_PYTHON):
         raise ObservationError(
             f"{model!r} was loaded from a module in Python: give it again, with "
             f"kb.observe({model!r}, module=...), or what builds it, with --source FILE.py:FUNCTION."
-        )
-    if own_source(text) is not None:
-        raise ObservationError(
-            f"{model!r} was built by {text}. A Python file runs only where you name it: "
-            f"circuitkb observe {model} --source {text}"
         )
     if re.match(r"[\\/]{2}", text):
         raise ObservationError(

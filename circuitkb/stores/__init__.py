@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from circuitkb.schema.errors import CapabilityError
 
 if TYPE_CHECKING:
     from circuitkb.stores.base import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Answer, Capability, Store
@@ -33,7 +30,8 @@ def open_store(address: str | os.PathLike[str], *, create: bool = True) -> Store
     ----------
     address
         A path, as ``zoo.ckb``: a directory, made by the first write. Or a database on a Neo4j
-        server, as ``bolt://localhost:7687/zoo``; without a name, the user's home database.
+        server, as ``bolt://localhost:7687/zoo``; without a name, the user's home database. Or
+        what another package takes (:data:`circuitkb.stores.kinds.STORES`).
     create
         Whether nothing at the address is an empty knowledge base, and not an error.
 
@@ -48,7 +46,7 @@ def open_store(address: str | os.PathLike[str], *, create: bool = True) -> Store
     StoreError
         Something else is there; it is not touched.
     CapabilityError
-        A URL of something that is no Neo4j server.
+        A URL of something that is no store.
 
     Examples
     --------
@@ -57,22 +55,13 @@ def open_store(address: str | os.PathLike[str], *, create: bool = True) -> Store
     circuitkb.schema.errors.CapabilityError: https://localhost:7474: a knowledge base is in a
     directory (zoo.ckb) or on a Neo4j server (bolt, bolt+s, bolt+ssc, neo4j, neo4j+s, neo4j+ssc).
     """
+    from circuitkb.stores.kinds import STORES, kind_of
+
     text = os.fspath(address)
     url = _URL.match(text)
-    if url is None:
-        from circuitkb.stores.embedded import EmbeddedStore
-
-        return EmbeddedStore(Path(text).expanduser().absolute(), address=text, create=create)
-    from circuitkb.stores.server.address import SCHEMES
-
-    if url[1].lower() not in SCHEMES:
-        raise CapabilityError(
-            f"{text}: a knowledge base is in a directory (zoo.ckb) or on a Neo4j server "
-            f"({', '.join(SCHEMES)})."
-        )
-    from circuitkb.stores.server import ServerStore
-
-    return ServerStore(text, create=create)
+    kind = kind_of(text, url[1].lower() if url else "")
+    with STORES.running(kind.name):
+        return kind.open(text, create)
 
 
 def __getattr__(name: str) -> Any:

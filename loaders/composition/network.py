@@ -83,7 +83,7 @@ def network_rows(
     Parameters
     ----------
     network
-        As :func:`circuitkb.loaders.sources.source.open_network` gives it.
+        As :func:`circuitkb.loaders.sources.opening.open_network` gives it.
     name
         Of the model in the graph.
     keep
@@ -109,7 +109,7 @@ def network_rows(
 
     Examples
     --------
-    >>> from circuitkb.loaders.sources.source import open_network
+    >>> from circuitkb.loaders.sources.opening import open_network
     >>> rows = network_rows(open_network("torchvision:squeezenet1_1@none"), name="s", keep=2)
     >>> rows.counts()["Layer"], rows.counts()["IN_LAYER"] == rows.counts()["Feature"]
     (28, True)

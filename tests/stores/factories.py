@@ -1,7 +1,9 @@
 """The kinds of store that the conformance suite runs on.
 
-A new kind of store adds one entry to ``FACTORIES``; every test of ``test_conformance*.py`` then
-runs on it too. What an engine cannot do stands in its capabilities, which the tests ask.
+A kind of store that is kept in a folder says where (``StoreKind.address_in``), also one that
+another package adds; every test of ``test_conformance*.py`` then runs on it too. Another kind
+adds an entry to ``FACTORIES``. What an engine cannot do stands in its capabilities, which the
+tests ask.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
+from circuitkb.stores.kinds import STORES, StoreKind
 from circuitkb.stores.server import ServerStore
 from tests.stores import servers
 
@@ -95,8 +98,15 @@ def _server(place: Path, **options: Any) -> Store:
     return ServerStore(DATABASES.at(place), create=True, arrays=place / "arrays", **options)
 
 
+def factory_of(kind: StoreKind) -> Factory:
+    """Return what opens stores of a kind that is kept in a folder, ours or another package's."""
+    address_in = kind.address_in
+    assert address_in is not None
+    return Factory(kind.name, lambda place: open_store(address_in(place)))
+
+
 FACTORIES = (
-    Factory("embedded", lambda place: open_store(place / "zoo.ckb")),
+    *(factory_of(kind) for kind in STORES if kind.address_in is not None),
     Factory("neo4j", _server, is_a_server=True),
     Factory(
         "neo4j-staged",

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from circuitkb.loaders.sources.source import PUBLISHED
-from circuitkb.loaders.sources.zoo import ZOO
+from circuitkb.loaders.sources.opening import known_source
 from circuitkb.schema.errors import IdError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores import known_names
@@ -113,8 +112,4 @@ def labels_wait(number: int) -> str:
 
 
 def _load(model: str) -> str:
-    if model in ZOO:
-        return f"circuitkb load {model}"
-    if f"published:{model}" == PUBLISHED:
-        return f"circuitkb load {PUBLISHED}"
-    return f"circuitkb load SOURCE --name {model}"
+    return f"circuitkb load {known_source(model) or f'SOURCE --name {model}'}"

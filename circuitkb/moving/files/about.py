@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from circuitkb.moving.files.folder import ABOUT, checksum
+from circuitkb.loaders.sources.kinds.exported import ABOUT
+from circuitkb.moving.files.folder import checksum
 from circuitkb.moving.files.parquet_folder import FORMAT, VERSION
 from circuitkb.schema.definition import FORMAT_VERSION, NODES, RELATIONS
 from circuitkb.schema.errors import SourceError, StoreVersionError

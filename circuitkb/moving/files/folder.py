@@ -12,12 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from circuitkb.loaders.sources.kinds.exported import ABOUT
 from circuitkb.schema.errors import StoreError
 from circuitkb.stores.disk.files import bring_to_disk, disk_errors, sync, umask
 from circuitkb.stores.disk.unfinished import SUFFIX, held, prefix, remove_left_behind
-
-ABOUT = "circuitkb.json"
-"""The file that makes a folder an export of ours."""
 
 FORMATS_WRITTEN = ("circuitkb-parquet", "circuitkb-neo4j-admin")
 """What may stand in it under ``format``."""

@@ -21,7 +21,7 @@ from circuitkb.loaders.composition.network import Network, network_rows
 from circuitkb.loaders.composition.reference_image import pink_image
 from circuitkb.loaders.published.rows import published_rows
 from circuitkb.loaders.sources.fingerprint import fingerprint
-from circuitkb.loaders.sources.source import open_network
+from circuitkb.loaders.sources.opening import open_network
 from circuitkb.loaders.verification.verify import Verified
 from circuitkb.schema.errors import IdError, SourceError
 from circuitkb.schema.ids import FeatureId, LayerId

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from circuitkb.loaders.sources.checkpoints import read_tensors
 from circuitkb.loaders.sources.fitting import fill
-from circuitkb.loaders.sources.source import open_network
+from circuitkb.loaders.sources.opening import open_network
 from circuitkb.schema.errors import CheckpointError, UnknownSourceError
 
 STATE = {"conv.weight": torch.randn(4, 3, 3, 3), "conv.bias": torch.randn(4)}

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from circuitkb.loaders.sources.checkpoints import Candidate, read_candidates
 from circuitkb.loaders.sources.fitting import Fitted, fit
-from circuitkb.loaders.sources.source import open_network
+from circuitkb.loaders.sources.opening import open_network
 from circuitkb.schema.errors import CheckpointError
 
 

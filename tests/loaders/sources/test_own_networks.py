@@ -11,14 +11,10 @@ import torch
 from torch import nn
 
 from circuitkb.loaders import open_source
+from circuitkb.loaders.sources.kinds.own import own_source
+from circuitkb.loaders.sources.opening import open_module, open_network, parse_source
 from circuitkb.loaders.sources.own_networks import check_shape
-from circuitkb.loaders.sources.source import (
-    Source,
-    open_module,
-    open_network,
-    own_source,
-    parse_source,
-)
+from circuitkb.loaders.sources.source import Source
 from circuitkb.schema.errors import CheckpointError, SourceError, TraceError, UnknownSourceError
 
 NET = """
@@ -211,7 +207,7 @@ def test_a_file_without_a_function_asks_for_one(file: Path) -> None:
     with pytest.raises(UnknownSourceError, match=r"net\.py:build\."):
         parse_source(str(file))
     with pytest.raises(UnknownSourceError, match="There is no file"):
-        parse_source(f"{file.parent / 'nets.py'}:build")
+        open_network(f"{file.parent / 'nets.py'}:build")
 
 
 def test_the_shape_goes_with_a_network_of_ones_own_only(file: Path) -> None:

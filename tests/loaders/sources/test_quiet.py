@@ -19,8 +19,8 @@ from circuitkb.loaders.activations.reading import look
 from circuitkb.loaders.composition.network import Network
 from circuitkb.loaders.composition.tracing import trace
 from circuitkb.loaders.receptive_fields.views import plan_views
+from circuitkb.loaders.sources.opening import open_network
 from circuitkb.loaders.sources.quiet import quiet
-from circuitkb.loaders.sources.source import open_network
 from circuitkb.schema.errors import SourceError, TraceError
 
 

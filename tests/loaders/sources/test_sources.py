@@ -19,7 +19,8 @@ from torch import nn
 
 from circuitkb.loaders import open_source
 from circuitkb.loaders.composition.reference_image import pink_image
-from circuitkb.loaders.sources.source import Source, open_network, parse_source
+from circuitkb.loaders.sources.opening import open_network, parse_source
+from circuitkb.loaders.sources.source import Source
 from circuitkb.loaders.sources.zoo import ZOO
 from circuitkb.schema.errors import (
     IdError,
@@ -180,7 +181,7 @@ def test_an_architecture_goes_only_with_a_checkpoint() -> None:
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, missing: str, extra: str
 ) -> None:
-    from circuitkb.loaders.sources.source import architectures
+    from circuitkb.loaders.sources import architectures
 
     monkeypatch.chdir(tmp_path)
     Path("net.onnx").touch()
@@ -201,7 +202,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 def test_near_matches_do_without_libraries_that_are_not_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from circuitkb.loaders.sources.source import architectures
+    from circuitkb.loaders.sources import architectures
 
     architectures.known_names.cache_clear()
     monkeypatch.setitem(sys.modules, "timm", None)
@@ -419,7 +420,7 @@ def test_torchvisions_other_networks_are_refused_by_what_they_are(name: str, sai
 
 
 def test_a_segmentation_network_gives_its_classes_at_every_pixel() -> None:
-    from circuitkb.loaders.sources.source import architectures
+    from circuitkb.loaders.sources import architectures
 
     opened = open_network("torchvision:lraspp_mobilenet_v3_large@none")
     assert tuple(opened.example.shape) == (1, 3, 520, 520)

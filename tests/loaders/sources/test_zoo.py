@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from circuitkb.loaders.sources.source import open_network, parse_source
+from circuitkb.loaders.sources.opening import open_network, parse_source
 from circuitkb.loaders.sources.zoo import ZOO
 from circuitkb.schema.errors import CheckpointError, MissingExtraError
 

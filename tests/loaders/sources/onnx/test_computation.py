@@ -11,7 +11,7 @@ from onnx import ModelProto, helper, numpy_helper
 
 from circuitkb.loaders.sources.onnx.computation import onnx_computation
 from circuitkb.loaders.sources.onnx.files import read_onnx
-from circuitkb.loaders.sources.source import open_network
+from circuitkb.loaders.sources.opening import open_network
 from tests.loaders.onnx_networks import model, save, two_branches, values
 
 

@@ -15,7 +15,7 @@ from circuitkb.loaders import open_source
 from circuitkb.loaders.composition.compose import compose
 from circuitkb.loaders.composition.reference_image import pink_image
 from circuitkb.loaders.sources.onnx.files import read_onnx
-from circuitkb.loaders.sources.source import open_network
+from circuitkb.loaders.sources.opening import open_network
 from circuitkb.schema.errors import CheckpointError, TraceError
 from circuitkb.schema.ids import LayerId
 from tests.loaders.networks import large_ones_long

@@ -13,7 +13,7 @@ from onnx import ModelProto, helper
 from circuitkb.loaders import open_source
 from circuitkb.loaders.composition.compose import compose
 from circuitkb.loaders.sources.onnx.files import read_onnx
-from circuitkb.loaders.sources.source import open_network
+from circuitkb.loaders.sources.opening import open_network
 from circuitkb.schema.errors import SourceError, TraceError
 from tests.loaders.onnx_networks import integers, model, run, save, two_branches, values
 
