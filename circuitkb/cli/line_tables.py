@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuitkb.cli.tables import GAP, HEADER_WORD, LONGEST_WORD, facts, is_number, is_said, member
 from circuitkb.results.harmless_text import for_terminal
-from circuitkb.results.result import show
+from circuitkb.results.text import show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
