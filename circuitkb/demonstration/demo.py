@@ -9,8 +9,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.demonstration import tables
-from circuitkb.schema.errors import MissingExtraError
+from circuitkb.schema.errors import MissingExtraError, UnknownSourceError
 from circuitkb.schema.progress import Progress, parts, silent, within
+from circuitkb.schema.properties import did_you_mean
 
 if TYPE_CHECKING:
     from circuitkb.kb.knowledge_base import KnowledgeBase
@@ -98,11 +99,29 @@ def run(
 def sources_of(models: Sequence[str] | None = None) -> Mapping[str, str]:
     """Return what the demo loads: the published circuits and these networks, or its own two.
 
+    Parameters
+    ----------
+    models
+        Names of networks of the zoo.
+
+    Raises
+    ------
+    UnknownSourceError
+        The zoo has no network of that name.
+
     Examples
     --------
     >>> list(sources_of(["efficientnet_lite0"]))
     ['inceptionv1', 'efficientnet_lite0']
     """
+    from circuitkb.loaders.sources.zoo import ZOO
+
+    for name in models or ():
+        if name not in ZOO:
+            raise UnknownSourceError(
+                f"{name!r} is no network of the zoo.{did_you_mean(name, ZOO)} "
+                f"Known: {', '.join(ZOO)}."
+            )
     return {PUBLISHED: SOURCES[PUBLISHED]} | {name: name for name in models} if models else SOURCES
 
 

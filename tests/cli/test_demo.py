@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from circuitkb.demonstration.demo import next_commands
+from circuitkb.demonstration.demo import next_commands, sources_of
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,18 @@ def test_a_second_run_neither_loads_nor_searches_again(first_run: Any) -> None:
     again = program("demo", env={"PYTHONPATH": str(program.folder)})
     assert again.code == 0, again.err
     assert pointer.stat().st_mtime_ns == before
+
+
+def test_one_network_is_taken_beside_the_published_circuits() -> None:
+    assert list(sources_of(["opennsfw"])) == ["inceptionv1", "opennsfw"]
+    assert list(sources_of()) == ["inceptionv1", "efficientnet_lite0", "efficientnet_lite1"]
+
+
+def test_a_network_that_the_zoo_does_not_have_is_named_before_anything_is_made(fresh: Any) -> None:
+    said = fresh.refused("demo", "--model", "efficientnet_lite9")
+    assert "efficientnet_lite9" in said
+    assert "efficientnet_lite0" in said
+    assert not list(fresh.folder.iterdir())
 
 
 @pytest.mark.parametrize("line", next_commands("circuits-demo.ckb"))
