@@ -14,8 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.stores.factories import Factory
 
 ROOT = Path(__file__).resolve().parents[1]
-ON_A_SERVER = {"stored": 1, "world": 1, "seed": 8}
-"""Of graphs, small networks and random cases, so many are asked of a server; `long`: of all.
+ON_A_SERVER = {"stored": 1, "world": 1, "seed": 8, "pair": 3}
+"""Of graphs, small networks, random cases and ways to copy, so many for a server; `long`: all.
 
 What differs between two of them differs in the engine within the process too, which has them all.
 """
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         kinds = kinds_of_store(item)
         if any(kind.is_a_server for kind in kinds):
             item.add_marker("server")
-            if is_one_more(item):
+            if is_one_more(item) and not item.get_closest_marker("writes"):
                 item.add_marker("long")
         if any(kind.only_writes for kind in kinds) and not item.get_closest_marker("writes"):
             item.add_marker("long")
