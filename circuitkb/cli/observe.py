@@ -62,11 +62,12 @@ def observe(
     wide: Wide = False,
     kb: Store = None,
 ) -> None:
-    """Show a battery of stimuli to a network, and keep what every unit answers.
+    """Show a battery of stimuli to a network, and keep the responses of every unit.
 
     Gratings, lines, edges, arcs, corners, colours, spots and noise, each with its exact mirror
     image, shown where each unit looks; also to copies of the network with shuffled weights, which
-    are the null. Units that prefer an orientation beyond the nulls are labelled.
+    are the null. Units that prefer an orientation beyond the nulls are labelled, and so are those
+    that pass a measure of an installed package.
 
     All or nothing: an interrupted observation leaves the graph as it was, and goes on where it
     stopped when the command is given again.
