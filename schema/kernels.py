@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from circuitkb.schema.errors import SchemaError
 
-Path = Literal["direct", "residual", "pooled", "gated"]
+ConnectionPath = Literal["direct", "residual", "pooled", "gated"]
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -55,7 +55,7 @@ class Connection:
     key: str
     source: str
     target: str
-    path: Path
+    path: ConnectionPath
     target_units: Integers
     source_units: Integers
     kernel: Floats

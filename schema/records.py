@@ -27,6 +27,7 @@ FREE = "free"
 """Vocabulary of a label that names none, in the id of the ``Label`` node."""
 
 Record = dict[str, Any]
+"""An annotation as its JSON schema describes it, or the properties of a node or relation."""
 
 _EXACT = 2**53
 

@@ -33,6 +33,7 @@ from circuitkb.schema.ids import canonical_json
 from circuitkb.schema.records import (
     AWAITED,
     STATES,
+    Record,
     body_of,
     core_of,
     date_order,
@@ -41,8 +42,6 @@ from circuitkb.schema.records import (
 )
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores.stored_graph import StoredGraph
-
-Record = dict[str, Any]
 
 PENDING, LIVE, SUPERSEDED, RETRACTED, CONTESTED = STATES
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from circuitkb.schema.definition import node_type
+from circuitkb.schema.records import Record
 from circuitkb.schema.tables import Relations
-
-Record = dict[str, Any]
 
 
 def model_property(label: str) -> str | None:

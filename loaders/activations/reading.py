@@ -20,7 +20,7 @@ from circuitkb.loaders.composition.network import Network
 from circuitkb.loaders.composition.reference_image import pink_image
 from circuitkb.loaders.composition.retracing import traced_for
 from circuitkb.loaders.composition.tracing import TracedNetwork
-from circuitkb.loaders.receptive_fields.views import Place, View, sites_in
+from circuitkb.loaders.receptive_fields.views import View, ViewPlace, sites_in
 from circuitkb.schema.errors import ObservationError, TraceError
 from circuitkb.schema.kernels import Floats
 from circuitkb.schema.progress import Progress, parts, silent
@@ -240,5 +240,5 @@ def _allow_any_layout(network: TracedNetwork) -> None:
             node.target = torch.ops.aten.reshape.default
 
 
-def _channels(site: Site, place: Place) -> int:
+def _channels(site: Site, place: ViewPlace) -> int:
     return site.units(site.after.meta["val"], place.index).shape[1]

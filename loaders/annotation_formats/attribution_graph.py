@@ -25,11 +25,12 @@ from urllib.parse import quote
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels, missing, model_of
 from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
-from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line
 from circuitkb.loaders.annotation_formats.neuronpedia import SITE, is_whole_graph
 from circuitkb.loaders.annotation_formats.strict_json import JsonError, read_document, read_json
 from circuitkb.schema.errors import AnnotationFileError
 from circuitkb.schema.ids import slugify
+from circuitkb.schema.records import Record
 
 FALLBACK_BASIS = "transcoder"
 """Basis of features where a graph does not name the set that they come from."""

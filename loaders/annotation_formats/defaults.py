@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from circuitkb.loaders.annotation_formats.lines import Defaults, Record
+from circuitkb.loaders.annotation_formats.lines import Defaults
 from circuitkb.schema.errors import AnnotationFileError, IdError
 from circuitkb.schema.ids import check_slug
+from circuitkb.schema.records import Record
 
 SCHEMA = "circuitkb.annotation/1"
 NO_LICENSE = "NOASSERTION"

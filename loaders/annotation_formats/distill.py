@@ -15,10 +15,11 @@ from typing import Any
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels, missing, model_of
 from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
-from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line
 from circuitkb.loaders.annotation_formats.strict_json import read_document
 from circuitkb.loaders.annotation_formats.table import Row, RowError, open_table, unit_of
 from circuitkb.schema.errors import AnnotationFileError
+from circuitkb.schema.records import Record
 
 COLUMNS = ("model", "layer", "unit", "label")
 MODEL = "inceptionv1"

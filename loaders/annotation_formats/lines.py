@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-Record = dict[str, Any]
-"""One annotation as ``schema/resources/annotation.schema.json`` describes it."""
+from circuitkb.schema.records import Record
 
 AuthorType = Literal["human", "group", "model", "tool"]
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels, author_of, model_of
 from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
-from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line
 from circuitkb.loaders.annotation_formats.table import Row, RowError, open_table, unit_of
 from circuitkb.schema.errors import AnnotationFileError
+from circuitkb.schema.records import Record
 
 PLACE = ("layer", "unit")
 DESCRIBED, SUMMARISED = "description", "summary"

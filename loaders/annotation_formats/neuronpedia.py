@@ -17,10 +17,11 @@ from urllib.parse import quote
 from circuitkb.loaders.annotation_formats.defaults import FileLabels
 from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
 from circuitkb.loaders.annotation_formats.json_lines import read_json_lines
-from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line
 from circuitkb.loaders.annotation_formats.strict_json import read_document
 from circuitkb.schema.errors import AnnotationFileError, IdError
 from circuitkb.schema.ids import check_slug
+from circuitkb.schema.records import Record
 
 SITE = "https://www.neuronpedia.org"
 

@@ -16,12 +16,12 @@ from circuitkb.loaders.annotation_formats.defaults import (
     source_of,
 )
 from circuitkb.loaders.annotation_formats.format import AnnotationFormat, FileHead
-from circuitkb.loaders.annotation_formats.lines import Defaults, Line, Record
+from circuitkb.loaders.annotation_formats.lines import Defaults, Line
 from circuitkb.loaders.annotation_formats.strict_json import JsonError, read_json
 from circuitkb.loaders.annotation_formats.table import (
     Row,
     RowError,
-    Table,
+    TextTable,
     number_of,
     open_table,
     unit_of,
@@ -30,6 +30,7 @@ from circuitkb.schema.errors import AnnotationFileError, IdError
 from circuitkb.schema.formulas import ERRORS, is_formula
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.near_matches import suggestion
+from circuitkb.schema.records import Record
 
 _TARGETS = ("target", "unit", "source_unit", "circuit", "annotation")
 _PLACE = ("target", "model", "layer", "unit", "basis", "source_unit", "target_unit", "circuit")
@@ -93,7 +94,7 @@ def read_spreadsheet(path: Path, defaults: Defaults) -> Iterator[Line]:
     return table.lines(partial(_record, defaults, fixed))
 
 
-def _check_columns(table: Table) -> None:
+def _check_columns(table: TextTable) -> None:
     columns = [name for name in table.columns if name]
     for name in columns:
         if name not in COLUMNS and not (name.startswith("ext.") and name != "ext."):

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from circuitkb.loaders.annotation_formats.format import DELIMITERS
 from circuitkb.loaders.annotation_formats.json_lines import MOST_LINE, skip_line
-from circuitkb.loaders.annotation_formats.lines import Line, Record
+from circuitkb.loaders.annotation_formats.lines import Line
 from circuitkb.schema.errors import AnnotationFileError
+from circuitkb.schema.records import Record
 
 MOST_COLUMNS = 10_000
 """Columns that a table may have."""
@@ -29,7 +30,7 @@ class RowError(ValueError):
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A file whose first row names its columns.
 
     Attributes
@@ -96,7 +97,7 @@ class Table:
         return row
 
 
-def open_table(path: Path, known: Sequence[str] = ()) -> Table:
+def open_table(path: Path, known: Sequence[str] = ()) -> TextTable:
     """Read the header of a table.
 
     Parameters
@@ -137,7 +138,7 @@ def open_table(path: Path, known: Sequence[str] = ()) -> Table:
     count = Counter(name for name in columns if name)
     if twice := sorted(name for name, number in count.items() if number > 1):
         raise AnnotationFileError(f"{path} has two columns {twice[0][:60]!r}.")
-    return Table(path, columns, delimiter)
+    return TextTable(path, columns, delimiter)
 
 
 def _header(text: str, delimiter: str) -> tuple[str, ...]:

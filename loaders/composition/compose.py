@@ -24,7 +24,7 @@ from circuitkb.loaders.composition.layer_parts import connection, constant_at_ce
 from circuitkb.loaders.composition.linear_form import (
     KernelTooLargeError,
     LinearForm,
-    Source,
+    SourceLayer,
     features,
 )
 from circuitkb.loaders.composition.operations import MOVING, apply
@@ -185,9 +185,9 @@ class Composer:
         self.sites["input"] = Site("input", node, None, "ncyx", rows, columns)
         self._names["input"] = 1
         self._layers.append(ComposedLayer("input", "input", channels, rows, columns, None))
-        return self._features(node, Source("input", rows, columns), channels, "ncyx")
+        return self._features(node, SourceLayer("input", rows, columns), channels, "ncyx")
 
-    def _features(self, node: Node, source: Source, channels: int, layout: str) -> LinearForm:
+    def _features(self, node: Node, source: SourceLayer, channels: int, layout: str) -> LinearForm:
         form = features(source, channels, layout, shape_of(node))
         self._context.leaves[node] = replace(form, constant=None)
         return form
@@ -227,7 +227,7 @@ class Composer:
         self.sites[name] = Site(name, node, before, layout, rows, columns)
         mapped = "y" in layout or "t" in layout
         self._finish(name, kind, before, form, channels, (rows, columns) if mapped else None)
-        return self._features(node, Source(name, rows, columns), channels, layout)
+        return self._features(node, SourceLayer(name, rows, columns), channels, layout)
 
     def _with_layout(self, node: Node, form: LinearForm) -> LinearForm:
         """Give a tensor whose axes were lost on the way a layout, where it is sure."""

@@ -14,7 +14,7 @@ from circuitkb.loaders.composition.linear_form import (
     KernelTooLargeError,
     Pair,
     Part,
-    Source,
+    SourceLayer,
     check_size,
 )
 
@@ -227,7 +227,7 @@ def merge(parts: Sequence[Part]) -> tuple[Part, ...]:
     Gated parts stay apart from exact ones, pooled sources from unpooled ones, and so do two parts
     whose sum would be too large and larger than both.
     """
-    bins: dict[tuple[Source, bool, Pair], list[Part]] = {}
+    bins: dict[tuple[SourceLayer, bool, Pair], list[Part]] = {}
     for part in parts:
         bins.setdefault((part.source, part.gated, part.stride), []).append(part)
     merged: list[Part] = []

@@ -12,7 +12,7 @@ from torch import Tensor
 from circuitkb.loaders.composition.exactness import centre, margin
 from circuitkb.loaders.composition.linear_form import LinearForm, Part
 from circuitkb.loaders.composition.rules.context import axis_of
-from circuitkb.schema.kernels import Connection, Floats, Path
+from circuitkb.schema.kernels import Connection, ConnectionPath, Floats
 
 SPILL_BYTES = 2**24
 """Kernel arrays of this size and more wait on disk for the store."""
@@ -63,7 +63,7 @@ def layer_margin(form: LinearForm, parts: Sequence[Part]) -> tuple[int, int, int
 
 def connection(key: str, part: Part, target: str) -> Connection:
     """Return a part as the connection into a layer that stores keep."""
-    path: Path = "direct"
+    path: ConnectionPath = "direct"
     if part.gated:
         path = "gated"
     elif part.source.pooling:

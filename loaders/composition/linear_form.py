@@ -36,7 +36,7 @@ def check_size(values: int) -> None:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceLayer:
     """A layer of features, as it is or after poolings that keep channels apart."""
 
     layer: str
@@ -55,7 +55,7 @@ class Part:
     the same place everywhere.
     """
 
-    source: Source
+    source: SourceLayer
     targets: Tensor
     sources: Tensor
     kernel: Tensor
@@ -263,7 +263,7 @@ class LinearForm:
         return len(covered) == self.channels and len(torch.unique(covered)) == self.channels
 
 
-def features(source: Source, channels: int, layout: str, shape: Sequence[int]) -> LinearForm:
+def features(source: SourceLayer, channels: int, layout: str, shape: Sequence[int]) -> LinearForm:
     """Return the form of a layer of features itself; ``shape`` is the tensor's."""
     every = torch.arange(channels)[:, None]
     exact = (everywhere(source.rows), everywhere(source.columns))

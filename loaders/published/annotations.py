@@ -21,10 +21,9 @@ from circuitkb.loaders.annotation_formats.rows import (
 from circuitkb.loaders.published.files import PublishedFiles, Unit
 from circuitkb.loaders.published.format import CircuitRecord
 from circuitkb.schema.ids import FeatureId, annotation_id, slugify
-from circuitkb.schema.records import canonical_record
+from circuitkb.schema.records import Record, canonical_record
 from circuitkb.schema.tables import Relations, node_table, rows_of
 
-Record = dict[str, Any]
 Sign = Literal["excitatory", "inhibitory", "mixed"]
 
 # A sign stands alone or before a word ("-bottom"); after a letter it is a hyphen ("BW-colour").

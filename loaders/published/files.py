@@ -27,7 +27,7 @@ from circuitkb.loaders.published.folder import (
 )
 from circuitkb.loaders.published.format import (
     LONGEST_TEXT,
-    About,
+    AboutPublished,
     CircuitRecord,
     EdgesFile,
     LayerSizes,
@@ -85,7 +85,7 @@ class PublishedFiles:
     duplicate_labels: int
     kernels: tuple[PublishedKernel, ...]
     circuits: tuple[CircuitRecord, ...]
-    about: About
+    about: AboutPublished
     date: str
 
 
@@ -274,9 +274,9 @@ class _Reader:
                         f"{place}.edges[{index}]: {end} is no member of {circuit.id}."
                     )
 
-    def about(self) -> About:
+    def about(self) -> AboutPublished:
         value = self._json("about.json")
-        about = About() if value is None else check(About, value, "about.json")
+        about = AboutPublished() if value is None else check(AboutPublished, value, "about.json")
         for index, article in enumerate(about.articles):
             try:
                 datetime.fromisoformat(article.published)

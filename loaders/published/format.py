@@ -54,7 +54,7 @@ class EdgesFile(_Record):
     license: str | None = None
 
 
-class Origin(_Record):
+class FileOrigin(_Record):
     """Where in a repository something was read."""
 
     repo: Text | None = None
@@ -70,10 +70,10 @@ class MatrixFile(_Record):
     weights: dict[str, Rows]
     kernel: str | None = None
     license: str | None = None
-    origin: Origin = Origin()
+    origin: FileOrigin = FileOrigin()
 
 
-class CircuitSource(Origin):
+class CircuitSource(FileOrigin):
     """Where a circuit was published."""
 
     article: Text
@@ -130,7 +130,7 @@ class Article(_Record):
     doi: Text | None = None
 
 
-class About(_Record):
+class AboutPublished(_Record):
     """``about.json``: whom to name, and where things were published."""
 
     title: str | None = None

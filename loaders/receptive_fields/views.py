@@ -35,7 +35,7 @@ MOST_VIEWS = 6
 
 
 @dataclass(frozen=True)
-class Place:
+class ViewPlace:
     """Which position of a layer to read.
 
     Attributes
@@ -81,7 +81,7 @@ class View:
     rows: int
     columns: int
     centre: tuple[float, float]
-    places: Mapping[str, Place]
+    places: Mapping[str, ViewPlace]
     network: TracedNetwork
     sites: Mapping[str, Site]
 
@@ -129,7 +129,7 @@ def plan_views(
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 5, 3), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
     >>> (view,) = plan_views(network, torch.zeros(1, 3, 32, 32))
     >>> view.rows, view.centre, view.places["1"]
-    (35, (17.0, 17.0), Place(index=(5, 5), before=(5, 5), off_centre=0.0, side=5))
+    (35, (17.0, 17.0), ViewPlace(index=(5, 5), before=(5, 5), off_centre=0.0, side=5))
     """
     return _Planner(module, example, flexible=sizes == "any", progress=progress).plan()
 
@@ -206,13 +206,13 @@ class _Sized:
         points = points[~np.isnan(points).any(1)]
         return Grid(layer, axes, (np.unique(points[:, 0]), np.unique(points[:, 1])))
 
-    def place(self, layer: str, centre: tuple[float, float]) -> Place:
+    def place(self, layer: str, centre: tuple[float, float]) -> ViewPlace:
         """Return the position of a layer whose receptive field lies nearest to a pixel."""
         site = self.sites[layer]
         field = self._fields[site.after]
         index, off_centre = self._nearest(site.after, site, centre)
         before = None if site.before is None else self._nearest(site.before, site, centre)[0]
-        return Place(index, before, off_centre, None if field is None else longest_side(field))
+        return ViewPlace(index, before, off_centre, None if field is None else longest_side(field))
 
     def _nearest(
         self, node: Node, site: Site, centre: tuple[float, float]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Step:
+class ModuleStep:
     """One call: the name of a part, the numbers of the values that it reads and gives.
 
     ``several`` says that the part gives a list of tensors. Number 0 is the image.
@@ -44,7 +44,8 @@ class Stepwise(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> network = Stepwise({"n0": nn.ReLU()}, {"n0": "my.relu"}, [Step("n0", (0,), (1,))], [1])
+    >>> step = ModuleStep("n0", (0,), (1,))
+    >>> network = Stepwise({"n0": nn.ReLU()}, {"n0": "my.relu"}, [step], [1])
     >>> network(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     >>> seen_path(network, "n0")
@@ -55,7 +56,7 @@ class Stepwise(nn.Module):
         self,
         parts: Mapping[str, nn.Module],
         names: Mapping[str, str],
-        steps: Sequence[Step],
+        steps: Sequence[ModuleStep],
         outputs: Sequence[int],
     ) -> None:
         super().__init__()

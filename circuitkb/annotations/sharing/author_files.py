@@ -19,16 +19,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from circuitkb.annotations.sharing.stored_records import (
-    Record,
-    Selection,
-    StoredRecord,
-    stored_records,
-)
+from circuitkb.annotations.sharing.stored_records import Selection, StoredRecord, stored_records
 from circuitkb.loaders.annotation_formats.json_lines import read_json_lines
 from circuitkb.schema.errors import AnnotationError
 from circuitkb.schema.ids import slugify
-from circuitkb.schema.records import body_of, canonical_record
+from circuitkb.schema.records import Record, body_of, canonical_record
 from circuitkb.stores.base import Store
 from circuitkb.stores.disk.files import disk_errors, sync, umask
 

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from circuitkb.annotations.sharing.stored_records import Record, Selection, StoredRecord
+from circuitkb.annotations.sharing.stored_records import Selection, StoredRecord
 from circuitkb.loaders.annotation_formats.bundle import (
     BUNDLE,
     CHECKSUMS,
@@ -26,7 +26,7 @@ from circuitkb.loaders.annotation_formats.bundle import (
     RECORDS,
 )
 from circuitkb.loaders.annotation_formats.checking import units_of
-from circuitkb.schema.records import date_order
+from circuitkb.schema.records import Record, date_order
 from circuitkb.stores.base import Store
 
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from circuitkb.annotations.sharing.stored_records import Record, StoredRecord
+from circuitkb.annotations.sharing.stored_records import StoredRecord
 from circuitkb.loaders.annotation_formats.checking import feature_of
 from circuitkb.loaders.annotation_formats.lines import Defaults
 from circuitkb.loaders.annotation_formats.spreadsheet import read_spreadsheet
 from circuitkb.schema.formulas import ERRORS, is_formula
 from circuitkb.schema.ids import canonical_json
-from circuitkb.schema.records import canonical_record
+from circuitkb.schema.records import Record, canonical_record
 
 COLUMNS = (
     "id",

@@ -10,12 +10,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from circuitkb.loaders.annotation_formats.checking import units_of
+from circuitkb.schema.records import Record
 from circuitkb.stores.base import Store
-
-Record = dict[str, Any]
 
 UNLICENSED = "NOASSERTION"
 """Licence of records whose author gave none."""

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from circuitkb.annotations.sharing.stored_records import UNLICENSED, Record, StoredRecord
+from circuitkb.annotations.sharing.stored_records import UNLICENSED, StoredRecord
 from circuitkb.schema.ids import FeatureId
-from circuitkb.schema.records import date_order
+from circuitkb.schema.records import Record, date_order
 
 CONTEXT = [
     "http://www.w3.org/ns/anno.jsonld",

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from circuitkb.schema.records import Record
 from circuitkb.schema.tables import Relations
 from circuitkb.stores.embedded.engine import empty_graph, fault_of, open_for_reading
 from circuitkb.stores.embedded.records import listed_numbers, records
-from circuitkb.stores.querying.values import Record
 from circuitkb.stores.stored_graph import model_property
 
 _CHUNK = 5_000

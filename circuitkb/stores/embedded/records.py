@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from circuitkb.schema.records import Record
 from circuitkb.stores.embedded.values import properties
-from circuitkb.stores.querying.values import Record
 
 _CHUNK = 5_000
 

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from circuitkb.schema.definition import NODES, RELATIONS
-from circuitkb.stores.querying.values import Record, in_order_of_schema
+from circuitkb.schema.records import Record
+from circuitkb.stores.querying.values import in_order_of_schema
 
 _PATH = re.compile(r"\(#\d+:\d+\)(?:<?-\[#\d+:\d+\]->?\(#\d+:\d+\))*")
 _RECORD = re.compile(r"#\d+:\d+")

@@ -15,7 +15,7 @@ from circuitkb.stores.querying.cypher_text import Token, error_at
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CalledName:
     """A name with dots in it, lower-case and without quotes, that may be called.
 
     ``procedure`` says that CALL stands before it, ``function`` that only a bracket stands after it.
@@ -63,7 +63,7 @@ def refuse_on_any_engine(cypher: str, tokens: list[Token]) -> None:
         raise error_at(f"This {begun} has no end.", cypher, tokens[-1].start)
 
 
-def calls_of(tokens: list[Token]) -> Iterator[Call]:
+def calls_of(tokens: list[Token]) -> Iterator[CalledName]:
     """Give each name of the form ``a.b.c``, also one that is quoted as a whole.
 
     Examples
@@ -87,5 +87,5 @@ def calls_of(tokens: list[Token]) -> Iterator[Call]:
         if "." in name:
             procedure = start > 0 and tokens[start - 1].word == "CALL"
             bracket = index < len(tokens) and tokens[index].word == "("
-            yield Call(name, procedure, bracket and not procedure)
+            yield CalledName(name, procedure, bracket and not procedure)
         index = max(index, start + 1)

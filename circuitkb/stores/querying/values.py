@@ -7,8 +7,7 @@ from functools import cache
 from typing import Any
 
 from circuitkb.schema.definition import NODES, RELATIONS
-
-Record = dict[str, Any]
+from circuitkb.schema.records import Record
 
 
 @cache

@@ -30,7 +30,7 @@ _RELATIONS = {item.name for item in RELATIONS}
 
 
 @dataclass(frozen=True)
-class Statement:
+class WriteStatement:
     """A text with its parameters, for ``rows`` rows."""
 
     text: str
@@ -63,13 +63,15 @@ def slices(table: pa.Table) -> Iterator[pa.Table]:
         yield table.slice(start, ROWS_AT_ONCE)
 
 
-def create_nodes(label: str, table: pa.Table) -> Statement:
+def create_nodes(label: str, table: pa.Table) -> WriteStatement:
     """Return what makes the nodes of a table."""
     text = f"UNWIND $rows AS row CREATE (n:`{label}`) SET n = row"
-    return Statement(text, {"rows": property_rows(table)}, table.num_rows)
+    return WriteStatement(text, {"rows": property_rows(table)}, table.num_rows)
 
 
-def create_relations(item: Relations, source: str, target: str, **parameters: Any) -> Statement:
+def create_relations(
+    item: Relations, source: str, target: str, **parameters: Any
+) -> WriteStatement:
     """Return what makes relations between nodes that are there.
 
     Parameters
@@ -89,7 +91,7 @@ def create_relations(item: Relations, source: str, target: str, **parameters: An
         f"CREATE (a)-[:`{item.name}` {{{listed}}}]->(b)"
     )
     rows = value_lists(item.table.select(names))
-    return Statement(text, {"rows": rows, **parameters}, len(rows))
+    return WriteStatement(text, {"rows": rows, **parameters}, len(rows))
 
 
 def by_id(variable: str, label: str, place: int) -> str:
@@ -97,14 +99,14 @@ def by_id(variable: str, label: str, place: int) -> str:
     return f"({variable}:`{label}` {{id: row[{place}]}})"
 
 
-def node_statements(changes: Changes) -> Iterator[Statement]:
+def node_statements(changes: Changes) -> Iterator[WriteStatement]:
     """Give what makes the new nodes."""
     for label, table in changes.nodes.items():
         for part in slices(table):
             yield create_nodes(label, part)
 
 
-def relation_statements(relations: Iterable[Relations]) -> Iterator[Statement]:
+def relation_statements(relations: Iterable[Relations]) -> Iterator[WriteStatement]:
     """Give what makes new relations between nodes with their labels."""
     for item in relations:
         for part in slices(item.table):
@@ -114,7 +116,7 @@ def relation_statements(relations: Iterable[Relations]) -> Iterator[Statement]:
             )
 
 
-def update_statements(updates: Iterable[Update]) -> Iterator[Statement]:
+def update_statements(updates: Iterable[Update]) -> Iterator[WriteStatement]:
     """Give what sets changed properties."""
     kinds: dict[bool, list[list[Any]]] = {True: [], False: []}
     for update in updates:
@@ -124,17 +126,19 @@ def update_statements(updates: Iterable[Update]) -> Iterator[Statement]:
         text = f"UNWIND $rows AS row MATCH {pattern} WHERE elementId(n) = row[0] SET n += row[1]"
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = rows[start : start + ROWS_AT_ONCE]
-            yield Statement(text, {"rows": part}, len(part))
+            yield WriteStatement(text, {"rows": part}, len(part))
 
 
-def run_all(transaction: Transaction | ManagedTransaction, statements: Iterable[Statement]) -> None:
+def run_all(
+    transaction: Transaction | ManagedTransaction, statements: Iterable[WriteStatement]
+) -> None:
     """Run statements, each made while the last one runs."""
     for statement in one_ahead(statements):
         statement.run(transaction)
 
 
 def make_all(
-    transaction: Transaction | ManagedTransaction, statements: Iterable[Statement]
+    transaction: Transaction | ManagedTransaction, statements: Iterable[WriteStatement]
 ) -> None:
     """Run statements that make one node or relation for each row.
 

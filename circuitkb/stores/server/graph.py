@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from circuitkb.schema.records import Record
 from circuitkb.schema.tables import Relations
 from circuitkb.stores.stored_graph import model_property
 
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from neo4j import ManagedTransaction, Transaction
 
 _CHUNK = 5_000
-
-Record = dict[str, Any]
 
 
 class ServerGraph:

@@ -13,7 +13,7 @@ import re
 from circuitkb.schema.errors import QueryRefusedError
 from circuitkb.stores.querying.cypher_text import Token, error_at
 from circuitkb.stores.querying.errors import write_refused_error
-from circuitkb.stores.querying.refusals import Call, calls_of, refuse_on_any_engine
+from circuitkb.stores.querying.refusals import CalledName, calls_of, refuse_on_any_engine
 
 # Neo4j decodes these before it looks for strings and comments, so they could hide anything.
 _ESCAPE = re.compile(r"\\u+[0-9A-Fa-f]{4}")
@@ -233,7 +233,7 @@ def _in_transactions(tokens: list[Token], index: int) -> bool:
     return False
 
 
-def _refuse_call(call: Call) -> None:
+def _refuse_call(call: CalledName) -> None:
     if call.procedure and call.name not in _PROCEDURES:
         raise QueryRefusedError(
             f"CALL {call.name}: only procedures that read the graph may be called (db.labels, "

@@ -29,7 +29,7 @@ from circuitkb.stores.changes import Changes
 from circuitkb.stores.one_ahead import one_ahead
 from circuitkb.stores.property_rows import property_rows
 from circuitkb.stores.server import applying
-from circuitkb.stores.server.applying import Statement, by_id, create_relations, slices
+from circuitkb.stores.server.applying import WriteStatement, by_id, create_relations, slices
 from circuitkb.stores.server.marker import UNFINISHED, WRITE
 
 if TYPE_CHECKING:
@@ -175,7 +175,9 @@ class StagedWrite:
         ).single(strict=True)
         return row["done"] if row["mine"] else None
 
-    def _step(self, transaction: ManagedTransaction, number: int, statement: Statement) -> None:
+    def _step(
+        self, transaction: ManagedTransaction, number: int, statement: WriteStatement
+    ) -> None:
         row = transaction.run(
             f"MATCH (w:{WRITE} {{id: $id, token: $token}}) WITH w, w.done AS done "
             "SET w.renewed = timestamp(), "
@@ -191,7 +193,7 @@ class StagedWrite:
             if made != statement.rows:
                 raise Lost
 
-    def _batches(self) -> Iterator[Statement]:
+    def _batches(self) -> Iterator[WriteStatement]:
         for label, table in self._nodes.items():
             text = (
                 f"UNWIND $rows AS row CREATE (n:{UNFINISHED}) "
@@ -199,7 +201,7 @@ class StagedWrite:
             )
             for part in slices(table):
                 given = {"rows": property_rows(part), "prefix": self._prefix(label)}
-                yield Statement(text, given, part.num_rows)
+                yield WriteStatement(text, given, part.num_rows)
         for item, new_source, new_target in self._relations:
             source = _staged("a", 0) if new_source else by_id("a", item.source_label, 0)
             target = _staged("b", 1) if new_target else by_id("b", item.target_label, 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from circuitkb.stores.querying.values import Record, in_order_of_schema
+from circuitkb.schema.records import Record
+from circuitkb.stores.querying.values import in_order_of_schema
 
 _CRS = {7203: "cartesian", 9157: "cartesian-3D", 4326: "WGS-84", 4979: "WGS-84-3D"}
 _GEOGRAPHIC = ("longitude", "latitude", "height")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from circuitkb.loaders.composition.exactness import everywhere
-from circuitkb.loaders.composition.linear_form import LinearForm, Part, Source
+from circuitkb.loaders.composition.linear_form import LinearForm, Part, SourceLayer
 from circuitkb.loaders.composition.rules.axis_maps import (
     AxisMap,
     adaptive,
@@ -168,7 +168,7 @@ def _over_axes(
             parts.append(
                 replace(
                     part,
-                    source=Source(part.source.layer, 1, 1, pooled),
+                    source=SourceLayer(part.source.layer, 1, 1, pooled),
                     exact=(everywhere(1), everywhere(1)),
                 )
             )
@@ -212,7 +212,7 @@ def max_pool(context: RuleContext, node: Node, args: list[Any]) -> object:
     parts = tuple(
         replace(
             part,
-            source=Source(part.source.layer, shape[2], shape[3], (*part.source.pooling, step)),
+            source=SourceLayer(part.source.layer, shape[2], shape[3], (*part.source.pooling, step)),
             exact=(everywhere(shape[2]), everywhere(shape[3])),
         )
         for part in form.parts

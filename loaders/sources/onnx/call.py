@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Call:
+class OnnxCall:
     """A node and what it is called on.
 
     Attributes

@@ -25,10 +25,10 @@ from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
 from circuitkb.loaders.sources.onnx.bounds import check_results
-from circuitkb.loaders.sources.onnx.call import Call, options_of
+from circuitkb.loaders.sources.onnx.call import OnnxCall, options_of
 from circuitkb.loaders.sources.onnx.names import opset_of
 from circuitkb.loaders.sources.onnx.operators import OPERATORS
-from circuitkb.loaders.sources.stepwise import Step, Stepwise
+from circuitkb.loaders.sources.stepwise import ModuleStep, Stepwise
 
 _WORDS = re.compile(r"[\w .,>-]*", re.ASCII)
 """The texts that torch's own functions take: modes, and the letters of an einsum."""
@@ -114,7 +114,7 @@ class _Conversion:
         nodes = _used(graph)
         last = {name: node.name for node in nodes for name in node.input}
         last |= {value.name: "" for value in graph.output}
-        parts, steps = dict[str, nn.Module](), list[Step]()
+        parts, steps = dict[str, nn.Module](), list[ModuleStep]()
         for node in nodes:
             parts[node.name], step = self._step(node)
             steps.append(step)
@@ -124,7 +124,7 @@ class _Conversion:
         outputs = list(dict.fromkeys(self._numbers[value.name] for value in graph.output))
         return Stepwise(parts, self._names, steps, outputs)
 
-    def _step(self, node: NodeProto) -> tuple[nn.Module, Step]:
+    def _step(self, node: NodeProto) -> tuple[nn.Module, ModuleStep]:
         module, wanted = self._module(node)
         reads = [self._numbers[name] for name in wanted if name in self._numbers]
         try:
@@ -151,7 +151,7 @@ class _Conversion:
                     )
         except Exception as error:  # Whatever its operators may raise.
             raise NodeError(node, converted=True) from error
-        return module, Step(node.name, tuple(reads), tuple(gives), several)
+        return module, ModuleStep(node.name, tuple(reads), tuple(gives), several)
 
     def _check(self, node: NodeProto) -> None:
         """Refuse a node that would take too much memory, before it is run."""
@@ -186,7 +186,7 @@ class _Conversion:
         maker = OPERATORS.get(node.op_type)
         if maker is None:
             return None
-        call = Call(
+        call = OnnxCall(
             kind=node.op_type,
             options=options_of(node),
             arguments=[self._value(name) for name in node.input],

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from circuitkb.loaders.sources.onnx.bounds import check_size
-from circuitkb.loaders.sources.onnx.call import Applied, Call
+from circuitkb.loaders.sources.onnx.call import Applied, OnnxCall
 from circuitkb.loaders.sources.onnx.resizing import resized
 from circuitkb.loaders.sources.onnx.windows import (
     average_pool,
@@ -23,7 +23,7 @@ from circuitkb.loaders.sources.onnx.windows import (
 )
 
 
-def _pad(call: Call) -> nn.Module:
+def _pad(call: OnnxCall) -> nn.Module:
     image = call.image
     given = call.known(1, "pads") if call.version >= 11 else None
     pads = call.options.get("pads", call.options.get("paddings")) if given is None else given
@@ -84,7 +84,7 @@ class _Padding:
         return functional.pad(value, self._widths, self._mode)
 
 
-def _split(call: Call) -> nn.Module:
+def _split(call: OnnxCall) -> nn.Module:
     axis = int(call.options.get("axis", 0))
     length, pieces = call.image.shape[axis], int(call.options.get("num_outputs", call.outputs))
     given = call.options.get("split", call.known(1, "sizes") if len(call.arguments) > 1 else None)
@@ -97,7 +97,7 @@ def _split(call: Call) -> nn.Module:
     return Applied(lambda value: torch.split(value, sizes, axis))
 
 
-def _flatten(call: Call) -> nn.Module | None:
+def _flatten(call: OnnxCall) -> nn.Module | None:
     return None if call.options.get("axis", 1) else Applied(lambda value: value.reshape(1, -1))
 
 
@@ -111,7 +111,7 @@ class _GroupNorm(nn.Module):
         return functional.group_norm(value, self._groups, self.weight, self.bias, self._eps)
 
 
-def _group_norm(call: Call) -> nn.Module:
+def _group_norm(call: OnnxCall) -> nn.Module:
     groups, channels = int(call.options["num_groups"]), call.image.shape[1]
     weight, bias = call.known(1, "factors"), call.known(2, "biases")
     if weight is None or bias is None or groups < 1 or channels % groups:
@@ -121,7 +121,7 @@ def _group_norm(call: Call) -> nn.Module:
     return _GroupNorm(groups, weight, bias, float(call.options.get("epsilon", 1e-5)))
 
 
-def _space_to_depth(call: Call) -> nn.Module:
+def _space_to_depth(call: OnnxCall) -> nn.Module:
     size = int(call.options["blocksize"])
     images, channels, rows, columns = call.image.shape
     inner = (images, channels, rows // size, size, columns // size, size)
@@ -129,7 +129,7 @@ def _space_to_depth(call: Call) -> nn.Module:
     return Applied(lambda x: x.reshape(inner).permute(0, 3, 5, 1, 2, 4).reshape(outer))
 
 
-def _depth_to_space(call: Call) -> nn.Module:
+def _depth_to_space(call: OnnxCall) -> nn.Module:
     size = int(call.options["blocksize"])
     images, channels, rows, columns = call.image.shape
     if call.word("mode", "DCR") != "DCR":
@@ -139,17 +139,17 @@ def _depth_to_space(call: Call) -> nn.Module:
     return Applied(lambda x: x.reshape(inner).permute(0, 3, 4, 1, 5, 2).reshape(outer))
 
 
-def _gelu(call: Call) -> nn.Module:
+def _gelu(call: OnnxCall) -> nn.Module:
     return nn.GELU(call.word("approximate", "none"))
 
 
-def _global_max_pool(call: Call) -> nn.Module:
+def _global_max_pool(call: OnnxCall) -> nn.Module:
     if call.image.ndim != 4:
         raise ValueError(f"its input has {call.image.ndim} axes")
     return nn.AdaptiveMaxPool2d(1)
 
 
-def _clip(call: Call) -> nn.Module | None:
+def _clip(call: OnnxCall) -> nn.Module | None:
     if call.version < 11:
         return None
     low, high = (None if (v := call.known(n, "bounds")) is None else v.item() for n in (1, 2))
@@ -160,7 +160,7 @@ def _clip(call: Call) -> nn.Module | None:
     return Applied(lambda value: torch.clamp(value, low, high))
 
 
-Maker = Callable[[Call], nn.Module | None]
+Maker = Callable[[OnnxCall], nn.Module | None]
 
 OPERATORS: dict[str, Maker] = {
     "Pad": _pad,

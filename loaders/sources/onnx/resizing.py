@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from circuitkb.loaders.sources.onnx.bounds import LONGEST_AXIS, check_size
-from circuitkb.loaders.sources.onnx.call import Applied, Call
+from circuitkb.loaders.sources.onnx.call import Applied, OnnxCall
 
 _Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class _Weighted(_Picked):
         return self.rows @ value @ self.columns.T
 
 
-def resized(call: Call) -> nn.Module:
+def resized(call: OnnxCall) -> nn.Module:
     """Return the module that resizes an input of the example's size.
 
     Raises
@@ -79,7 +79,7 @@ def resized(call: Call) -> nn.Module:
     raise ValueError(f"its mode is {mode}")
 
 
-def _sizes(call: Call) -> tuple[list[int], list[float]]:
+def _sizes(call: OnnxCall) -> tuple[list[int], list[float]]:
     """Return the size of each axis of the result, and what each is multiplied by."""
     shape = list(call.image.shape)
     place = 1 if call.kind == "Upsample" or call.version == 10 else 2

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from circuitkb.loaders.composition.rules.context import pair
 from circuitkb.loaders.sources.onnx.bounds import check_size
-from circuitkb.loaders.sources.onnx.call import Call
+from circuitkb.loaders.sources.onnx.call import OnnxCall
 
 Pads = tuple[tuple[int, int], ...]
 """Places before and behind, for each axis of positions."""
@@ -38,7 +38,7 @@ class _Window:
         return tuple(d * (n - 1) + 1 for d, n in zip(self.dilation, self.size, strict=True))
 
 
-def _window(call: Call, size: Sequence[int]) -> _Window:
+def _window(call: OnnxCall, size: Sequence[int]) -> _Window:
     """Read a window's options; raise ValueError where they make no sense."""
     axes = len(size)
     stride = _option(call, "strides", axes, 1)
@@ -52,14 +52,14 @@ def _window(call: Call, size: Sequence[int]) -> _Window:
     return _Window(tuple(size), stride, dilation, pads, tuple(call.image.shape[2:]))
 
 
-def _option(call: Call, name: str, count: int, default: int) -> tuple[int, ...]:
+def _option(call: OnnxCall, name: str, count: int, default: int) -> tuple[int, ...]:
     found = tuple(int(item) for item in call.options.get(name, [])) or (default,) * count
     if len(found) != count:
         raise ValueError(f"it has {len(found)} {name} instead of {count}")
     return found
 
 
-def _padded(call: Call, window: _Window) -> _Window:
+def _padded(call: OnnxCall, window: _Window) -> _Window:
     """Return a window with explicit pads, as ``auto_pad`` asks for them."""
     mode = call.word("auto_pad", "NOTSET")
     if mode == "NOTSET":
@@ -81,7 +81,7 @@ def _shared(total: int, mode: str) -> tuple[int, int]:
     return (less, more) if mode == "SAME_UPPER" else (more, less)
 
 
-def _weights(call: Call) -> tuple[Tensor, Tensor | None, int]:
+def _weights(call: OnnxCall) -> tuple[Tensor, Tensor | None, int]:
     weight, bias = call.known(1, "weights"), call.known(2, "biases")
     groups = int(call.options.get("group", 1))
     if weight is None or weight.ndim != call.image.ndim or weight.ndim not in (3, 4, 5):
@@ -94,7 +94,7 @@ def _weights(call: Call) -> tuple[Tensor, Tensor | None, int]:
     return weight, bias, groups
 
 
-def convolution(call: Call) -> nn.Module:
+def convolution(call: OnnxCall) -> nn.Module:
     """Conv: uneven pads stand in front of it."""
     weight, bias, groups = _weights(call)
     window = _padded(call, _window(call, weight.shape[2:]))
@@ -175,7 +175,7 @@ class _Cropped(nn.Module):
         return found
 
 
-def max_pool(call: Call) -> nn.Module | None:
+def max_pool(call: OnnxCall) -> nn.Module | None:
     """MaxPool with ``auto_pad``: what is padded never counts."""
     if call.outputs > 1 or call.options.get("storage_order"):
         raise ValueError("its places (Indices) are asked for")
@@ -190,7 +190,7 @@ def max_pool(call: Call) -> nn.Module | None:
     )
 
 
-def average_pool(call: Call) -> nn.Module | None:
+def average_pool(call: OnnxCall) -> nn.Module | None:
     """AveragePool with ``auto_pad`` or uneven pads."""
     window = _window(call, _kernel(call))
     _check_pool(call, window)
@@ -218,11 +218,11 @@ def _average(window: _Window, around: Any, up: bool, counts_pads: bool) -> nn.Mo
     return nn.AvgPool2d(size, stride, around, up, counts_pads)
 
 
-def _kernel(call: Call) -> tuple[int, ...]:
+def _kernel(call: OnnxCall) -> tuple[int, ...]:
     return tuple(int(item) for item in call.options["kernel_shape"])
 
 
-def _check_pool(call: Call, window: _Window) -> None:
+def _check_pool(call: OnnxCall, window: _Window) -> None:
     if min(min(both) for both in window.pads) < 0:
         raise ValueError("its pads are negative")
     sizes = [n + a + b for n, (a, b) in zip(window.inputs, window.pads, strict=True)]
@@ -275,7 +275,7 @@ def _pooled(length: int, span: int, stride: int, around: int, up: bool) -> int:
     return found - 1 if up and (found - 1) * stride >= length + around else found
 
 
-def transposed_convolution(call: Call) -> nn.Module:
+def transposed_convolution(call: OnnxCall) -> nn.Module:
     """ConvTranspose: uneven pads are cut off."""
     weight, bias, groups = _weights(call)
     window = _window(call, weight.shape[2:])

@@ -16,7 +16,13 @@ from torch.nn import functional
 from circuitkb.loaders.composition.compose import Composer, find_sites
 from circuitkb.loaders.composition.rules.context import NONLINEARITIES, operation_name, shape_of
 from circuitkb.loaders.composition.tracing import TracedNetwork, trace
-from circuitkb.loaders.receptive_fields.views import MOST_VIEWS, Place, View, plan_views, sites_in
+from circuitkb.loaders.receptive_fields.views import (
+    MOST_VIEWS,
+    View,
+    ViewPlace,
+    plan_views,
+    sites_in,
+)
 from circuitkb.loaders.sources.onnx.files import read_onnx
 from circuitkb.schema.errors import TraceError
 from tests.loaders import onnx_networks
@@ -61,7 +67,7 @@ def conv(size: int, stride: int = 1, padding: int = 0, *, into: int = 2) -> nn.C
     return nn.Conv2d(into, 2, size, stride, padding)
 
 
-def places(views: list[View]) -> dict[str, Place]:
+def places(views: list[View]) -> dict[str, ViewPlace]:
     return {layer: place for view in views for layer, place in view.places.items()}
 
 
@@ -171,8 +177,8 @@ def test_a_network_of_one_size_is_looked_at_near_its_middle(pieces: bool) -> Non
     (view,) = plan_views(_Flattened(pieces=pieces).eval(), image(22, 2))
     # Centres 3p + 1; the middle is 10.5.
     assert (view.rows, view.centre) == (22, (10.0, 10.0))
-    assert view.places["body.1"] == Place((3, 3), (3, 3), 0.0, 5)
-    assert view.places["head"] == Place((), (), 0.0, 23 if pieces else None)
+    assert view.places["body.1"] == ViewPlace((3, 3), (3, 3), 0.0, 5)
+    assert view.places["head"] == ViewPlace((), (), 0.0, 23 if pieces else None)
 
 
 def test_a_native_size_is_kept_when_asked_for() -> None:
@@ -223,15 +229,15 @@ class _Vision(nn.Module):
 def test_a_token_is_read_at_its_own_patch() -> None:
     (view,) = plan_views(_Vision().eval(), image(16, 2))
     assert (view.rows, view.centre) == (16, (5.5, 5.5))
-    assert view.places["act"] == Place((1 + 4 + 1,), (6,), 0.0, None)
-    assert view.places["head"] == Place((), (), 0.0, None)
+    assert view.places["act"] == ViewPlace((1 + 4 + 1,), (6,), 0.0, None)
+    assert view.places["head"] == ViewPlace((), (), 0.0, None)
     assert view.places["input"].off_centre == pytest.approx(0.5**0.5)
 
 
 def test_a_pooling_that_makes_features_has_its_pre_activation_on_a_finer_grid() -> None:
     views = plan_views(pieces(conv(3, 1, 1), nn.MaxPool2d(3, 2, 1)), image(16, 2))
     (view,) = views
-    assert view.places["1"] == Place((4, 4), (8, 8), 0.0, 5)
+    assert view.places["1"] == ViewPlace((4, 4), (8, 8), 0.0, 5)
     site = view.sites["1"]
     assert (view.rows, shape_of(site.after)[2], shape_of(site.before)[2]) == (17, 9, 17)  # type: ignore[arg-type]
 
