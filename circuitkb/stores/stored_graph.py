@@ -24,6 +24,49 @@ def model_property(label: str) -> str | None:
     return "model" if "model" in names else None
 
 
+def listed(variable: str, columns: Sequence[str]) -> str:
+    """Return columns of a node or relation as they stand in Cypher, each after a comma."""
+    return "".join(f", {variable}.`{name}` AS `{name}`" for name in columns)
+
+
+def of_models(models: Sequence[str] | None, **labels: str) -> str:
+    """Return the condition that nodes name one of the models, where their labels name any.
+
+    Examples
+    --------
+    >>> of_models(["net"], a="Feature", b="Label"), of_models(None, a="Feature")
+    (' WHERE a.`model` IN $models', '')
+    """
+    if models is None:
+        return ""
+    tests = [
+        f"{variable}.`{name}` IN $models"
+        for variable, label in labels.items()
+        if (name := model_property(label))
+    ]
+    return f" WHERE {' AND '.join(tests)}" if tests else ""
+
+
+def relations_from(item: Relations, columns: Sequence[str]) -> str:
+    """Return the Cypher for the relations like ``item`` that start at the ids ``$ids``."""
+    return (
+        f"UNWIND $ids AS start MATCH (a:`{item.source_label}` {{id: start}})"
+        f"-[r:`{item.name}`]->(b:`{item.target_label}`) RETURN start AS source, "
+        f"b.id AS target, elementId(r) AS record{listed('r', columns)}"
+    )
+
+
+def all_relations(
+    name: str, source: str, target: str, columns: Sequence[str], models: Sequence[str] | None
+) -> str:
+    """Return the Cypher for every relation between two labels, of ``$models`` or of all."""
+    return (
+        f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`)"
+        f"{of_models(models, a=source, b=target)} "
+        f"RETURN a.id AS source, b.id AS target{listed('r', columns)}"
+    )
+
+
 class StoredGraph(Protocol):
     """One state of a graph, to be read by our own code.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from circuitkb.schema.records import Record
 from circuitkb.schema.tables import Relations
+from circuitkb.stores import stored_graph
 from circuitkb.stores.embedded.engine import empty_graph, fault_of, open_for_reading
 from circuitkb.stores.embedded.records import listed_numbers, records
 from circuitkb.stores.stored_graph import model_property
@@ -84,12 +85,7 @@ class ReadOnlyGraph:
         self, item: Relations, starts: Sequence[str], columns: Sequence[str]
     ) -> Iterator[Record]:
         """Give relations with the name and labels of ``item`` that start at the given ids."""
-        listed = "".join(f", r.`{name}` AS `{name}`" for name in columns)
-        text = (
-            f"UNWIND $ids AS start MATCH (a:`{item.source_label}` {{id: start}})"
-            f"-[r:`{item.name}`]->(b:`{item.target_label}`) "
-            f"RETURN start AS source, b.id AS target, elementId(r) AS record{listed}"
-        )
+        text = stored_graph.relations_from(item, columns)
         for start in range(0, len(starts), _CHUNK):
             yield from self.match(text, ids=list(starts[start : start + _CHUNK]))
 
@@ -116,14 +112,8 @@ class ReadOnlyGraph:
 
         With ``models``, only those whose ends name one of these, where their labels name any.
         """
-        listed = "".join(f", r.`{column}` AS `{column}`" for column in columns)
-        pattern = f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`)"
-        given = f"RETURN a.id AS source, b.id AS target{listed}"
-        owners = (("a", model_property(source)), ("b", model_property(target)))
-        bounds = [f"{end}.`{owner}` IN $models" for end, owner in owners if owner]
-        if models is None or not bounds:
-            return self.match(f"{pattern} {given}")
-        return self.match(f"{pattern} WHERE {' AND '.join(bounds)} {given}", models=list(models))
+        text = stored_graph.all_relations(name, source, target, columns, models)
+        return self.match(text) if models is None else self.match(text, models=list(models))
 
     def count(self, sql: str) -> int:
         """Return the number that an SQL text of ours gives as ``n``; a sum of nothing is 0."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from circuitkb.schema.records import Record
 from circuitkb.schema.tables import Relations
-from circuitkb.stores.stored_graph import model_property
+from circuitkb.stores import stored_graph
+from circuitkb.stores.stored_graph import listed, of_models
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction, Transaction
@@ -25,7 +26,7 @@ class ServerGraph:
         """Give ``record`` and the columns, ``id`` among them, of those of the nodes that exist."""
         text = (
             f"UNWIND $ids AS wanted MATCH (n:`{label}` {{id: wanted}}) "
-            f"RETURN elementId(n) AS record{_listed('n', columns)}"
+            f"RETURN elementId(n) AS record{listed('n', columns)}"
         )
         for start in range(0, len(ids), _CHUNK):
             yield from self._rows(text, ids=list(ids[start : start + _CHUNK]))
@@ -36,7 +37,7 @@ class ServerGraph:
         """Give the columns of the nodes whose indexed ``property`` has one of the values."""
         text = (
             f"UNWIND $values AS wanted MATCH (n:`{label}` {{`{property}`: wanted}}) "
-            f"RETURN elementId(n) AS record{_listed('n', columns)}"
+            f"RETURN elementId(n) AS record{listed('n', columns)}"
         )
         return self._rows(text, values=list(values))
 
@@ -44,11 +45,7 @@ class ServerGraph:
         self, item: Relations, starts: Sequence[str], columns: Sequence[str]
     ) -> Iterator[Record]:
         """Give relations with the name and labels of ``item`` that start at the given ids."""
-        text = (
-            f"UNWIND $ids AS start MATCH (a:`{item.source_label}` {{id: start}})"
-            f"-[r:`{item.name}`]->(b:`{item.target_label}`) RETURN start AS source, "
-            f"b.id AS target, elementId(r) AS record{_listed('r', columns)}"
-        )
+        text = stored_graph.relations_from(item, columns)
         for start in range(0, len(starts), _CHUNK):
             yield from self._rows(text, ids=list(starts[start : start + _CHUNK]))
 
@@ -56,7 +53,7 @@ class ServerGraph:
         self, label: str, columns: Sequence[str], models: Sequence[str] | None = None
     ) -> Iterator[Record]:
         """Give the columns of every node of a label, or of those that name one of the models."""
-        text = f"MATCH (n:`{label}`){_named(models, n=label)} RETURN {_listed('n', columns)[2:]}"
+        text = f"MATCH (n:`{label}`){of_models(models, n=label)} RETURN {listed('n', columns)[2:]}"
         return self._rows(text, models=models)
 
     def all_relations(
@@ -71,11 +68,7 @@ class ServerGraph:
 
         With ``models``, only those of which each end whose label names a model names one of these.
         """
-        text = (
-            f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`)"
-            f"{_named(models, a=source, b=target)} "
-            f"RETURN a.id AS source, b.id AS target{_listed('r', columns)}"
-        )
+        text = stored_graph.all_relations(name, source, target, columns, models)
         return self._rows(text, models=models)
 
     def _rows(self, text: str, **parameters: Any) -> Iterator[Record]:
@@ -83,19 +76,3 @@ class ServerGraph:
         names = found.keys()
         for row in found:
             yield dict(zip(names, row.values(), strict=True))
-
-
-def _listed(variable: str, columns: Sequence[str]) -> str:
-    return "".join(f", {variable}.`{name}` AS `{name}`" for name in columns)
-
-
-def _named(models: Sequence[str] | None, **labels: str) -> str:
-    """Return the condition that nodes name one of the models, where their labels name any."""
-    if models is None:
-        return ""
-    tests = [
-        f"{variable}.`{name}` IN $models"
-        for variable, label in labels.items()
-        if (name := model_property(label))
-    ]
-    return f" WHERE {' AND '.join(tests)}" if tests else ""
