@@ -9,9 +9,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.demonstration import tables
+from circuitkb.kb.accepted import zoo
 from circuitkb.schema.errors import MissingExtraError, UnknownSourceError
+from circuitkb.schema.near_matches import did_you_mean
 from circuitkb.schema.progress import Progress, parts, silent, within
-from circuitkb.schema.properties import did_you_mean
 
 if TYPE_CHECKING:
     from circuitkb.kb.knowledge_base import KnowledgeBase
@@ -114,13 +115,11 @@ def sources_of(models: Sequence[str] | None = None) -> Mapping[str, str]:
     >>> list(sources_of(["efficientnet_lite0"]))
     ['inceptionv1', 'efficientnet_lite0']
     """
-    from circuitkb.loaders.sources.zoo import ZOO
-
     for name in models or ():
-        if name not in ZOO:
+        if name not in (known := zoo()):
             raise UnknownSourceError(
-                f"{name!r} is no network of the zoo.{did_you_mean(name, ZOO)} "
-                f"Known: {', '.join(ZOO)}."
+                f"{name!r} is no network of the zoo.{did_you_mean(name, known)} "
+                f"Known: {', '.join(known)}."
             )
     return {PUBLISHED: SOURCES[PUBLISHED]} | {name: name for name in models} if models else SOURCES
 

@@ -17,6 +17,19 @@ def sources() -> str:
     return f"{', '.join(others)}, or {last}"
 
 
+def zoo() -> tuple[str, ...]:
+    """Return the names of the networks whose weights install as packages.
+
+    Examples
+    --------
+    >>> zoo()[0]
+    'efficientnet_lite0'
+    """
+    from circuitkb.loaders.sources.zoo import ZOO
+
+    return tuple(ZOO)
+
+
 def annotation_formats() -> str:
     """Return the names of all formats of annotations.
 
