@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from circuitkb.annotations.comparing.vocabulary import VocabularyReport, read_vocabulary
-from circuitkb.annotations.merging import Told
+from circuitkb.annotations.merging import AnnotationHistory
 from circuitkb.annotations.standard_input import keep
 from circuitkb.loaders.annotation_formats.lines import Defaults
 from circuitkb.loaders.annotation_formats.plain_files import MOST_WITHOUT_LINE, in_pieces
@@ -83,7 +83,7 @@ def test_a_table_of_a_hundred_thousand_columns_is_refused_at_once(tmp_path: Path
 
 
 def test_thousands_of_records_under_one_id_are_compared_with_one_of_them() -> None:
-    told, calls = Told(), 3_000
+    told, calls = AnnotationHistory(), 3_000
     records = [
         canonical_record(record(id=f"urn:uuid:{0:032d}", label={"text": f"{n}"}))
         for n in range(calls)
