@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.annotations.resolving import resolve
-from circuitkb.motifs.motif import Basis, Motif, Search
+from circuitkb.motifs.motif import Basis, Motif
 from circuitkb.motifs.registry import motif_named
 from circuitkb.results.reports import FindReport, ModelFound
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
@@ -19,7 +19,7 @@ from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
     from circuitkb.motifs.findings import Findings
-    from circuitkb.motifs.pairs import KernelPairMotif, PairMotif
+    from circuitkb.motifs.pairs import KernelPairMotif, PairMotif, Pairs
     from circuitkb.motifs.rows import KnownCircuit
     from circuitkb.schema.kernels import Connection
     from circuitkb.schema.responses import Responses
@@ -78,7 +78,7 @@ def _check_basis(motif: Motif, by: Basis | None) -> None:
         raise QueryError(f"{motif.name} is searched by {' or '.join(ways)}, not by {by}.")
 
 
-def _way(motif: Motif, model: str, by: Basis | None, *, observed: bool) -> Search:
+def _way(motif: Motif, model: str, by: Basis | None, *, observed: bool) -> Pairs:
     """Return the way to search a model: the first that it allows, or the one asked for."""
     for way in motif.searches:
         if by in (None, way.by) and (observed or way.by != "responses"):

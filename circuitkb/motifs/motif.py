@@ -7,16 +7,17 @@ Nothing else knows a motif by name: rows, reports, matches and the command line 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from circuitkb.motifs.transforms import Transform
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from circuitkb.motifs.pairs import Pairs
 
 Basis = Literal["responses", "kernels"]
 """What a search reads: the responses of units, or the shapes of the kernels between them."""
@@ -115,9 +116,9 @@ class Motif:
     question: str | None
 
     @property
-    def searches(self) -> tuple[Search, ...]:
+    def searches(self) -> tuple[Pairs, ...]:
         """The ways to search for it, first the one that tells most."""
-        return (self,) if isinstance(self, Search) else ()
+        return ()
 
     @property
     def plural(self) -> str:
@@ -132,48 +133,3 @@ class Motif:
     def typed(self, axis: str) -> str:
         """Return the Python that makes it for the mirror across another axis."""
         return f'replace(MOTIFS.get("{self.name}"), of=ckb.mirror("{axis}"))'
-
-
-class Search:
-    """One way to search for a motif, and what it says of what it found.
-
-    Attributes
-    ----------
-    by
-        What it reads.
-    evidence
-        ``Evidence.kind`` in the graph.
-    method, version
-        Name and version of the method.
-    score
-        What ``Circuit.score`` measures.
-    intro
-        What a report says before its figures.
-    fdr
-        False discovery rate over all hits, or tests, of a model.
-    """
-
-    by: ClassVar[Basis]
-    version: ClassVar[str]
-    evidence: str
-    method: str
-    intro: str
-    fdr: float
-
-    @property
-    def score(self) -> str:
-        """What ``Circuit.score`` measures."""
-        return ""
-
-    @property
-    def label(self) -> str:
-        """What its hits are called in a table of all that was found."""
-        return ""
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return the settings as JSON can hold them."""
-        return {}
-
-    def criteria(self) -> Mapping[str, Sequence[str]]:
-        """Return what circuits are ``tested`` for, in sentences, and what is left ``untested``."""
-        return {"tested": [], "untested": []}

@@ -7,30 +7,42 @@ know no motif by name: another value is another motif.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from circuitkb.motifs.motif import SIGNS, Basis, Between, Motif, Role, Search, Sign
+from circuitkb.motifs.motif import SIGNS, Basis, Between, Motif, Role, Sign
 from circuitkb.motifs.transforms import Transform
 from circuitkb.schema.errors import QueryError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(Motif, Search):
+class Pairs(Motif):
     """What both ways of testing ask; the attributes that a subclass adds are its criteria.
 
     Attributes
     ----------
     name, summary, title, of, roles, target, seed, question
         As in :class:`~circuitkb.motifs.motif.Motif`.
-    evidence, method, intro
-        As in :class:`~circuitkb.motifs.motif.Search`; made of the name unless given.
+    evidence, method
+        ``Evidence.kind`` and ``Evidence.method``; made of the name unless given.
+    intro
+        What a report says before its figures.
     share, at_least
         What counts as strongest: the top ``share`` of the target's inputs, and ``at_least`` so
         many.
     fdr
         False discovery rate over all hits (or tests) of a model.
+    by, version
+        What is read, and the version of the method.
+    score, label
+        What ``Circuit.score`` measures, and what hits are called beside those of other motifs.
     """
+
+    by: ClassVar[Basis]
+    version: ClassVar[str] = "1"
+    score: ClassVar[str]
+    label: ClassVar[str]
 
     name: str
     of: Transform
@@ -42,7 +54,7 @@ class Pairs(Motif, Search):
     question: str | None = None
     evidence: str = ""
     method: str = ""
-    intro: str = ""
+    intro: str
     share: float = 0.05
     at_least: int = 4
     fdr: float = 0.05
@@ -55,14 +67,31 @@ class Pairs(Motif, Search):
         if not 0 < self.fdr < 1:
             raise QueryError(f"{self.name}(fdr={self.fdr}): between 0 and 1.")
         given = {
-            "summary": f"two inputs and a target, as {self.name}",
-            "title": f"{self.plural.capitalize()}",
+            "title": self.plural.capitalize(),
             "evidence": f"{self.name}-{self.by}",
             "method": f"{self.name} by {self.by}, among the strongest inputs",
         }
         for name, value in given.items():
             if not getattr(self, name):
                 object.__setattr__(self, name, value)
+
+    @property
+    def searches(self) -> tuple[Pairs, ...]:
+        """This one."""
+        return (self,)
+
+    def words(self, said: str) -> str:
+        """Return ``score`` or ``label`` for its transform."""
+        axis = self.of.name.removeprefix("mirror ")
+        return said.format(of=self.of.name, axis=axis, plural=self.plural)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the settings as JSON can hold them."""
+        return {}
+
+    def criteria(self) -> Mapping[str, Sequence[str]]:
+        """Return what circuits are ``tested`` for, in sentences, and what is left ``untested``."""
+        return {"tested": [], "untested": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +127,15 @@ class PairMotif(Pairs):
     """
 
     by: ClassVar[Basis] = "responses"
-    version: ClassVar[str] = "1"
+    score: ClassVar[str] = (
+        "correlation of one input's answers to transformed stimuli ({of}) with the other's"
+    )
+    label: ClassVar[str] = "{axis} {plural}"
 
+    intro: str = (
+        "By responses: a target and two of its inputs, the cases A and B, tested over every edge "
+        "of the model. These must hold:"
+    )
     corr_image: Between = field(default_factory=lambda: Between(low=0.8))
     corr: Between = field(default_factory=lambda: Between(high=0.5))
     invariance: Between = field(default_factory=Between)
@@ -109,12 +145,6 @@ class PairMotif(Pairs):
         super().__post_init__()
         if self.permutations < 1:
             raise QueryError(f"{self.name}(permutations={self.permutations}): 1 or more.")
-        if not self.intro:
-            intro = (
-                "By responses: a target and two of its inputs, the cases A and B, tested over "
-                "every edge of the model. These must hold:"
-            )
-            object.__setattr__(self, "intro", intro)
 
     @property
     def ordered(self) -> bool:
@@ -126,19 +156,6 @@ class PairMotif(Pairs):
     def signs(self) -> tuple[Sign, ...]:
         """Signs of the masses that are needed, each once."""
         return tuple(sign for sign in SIGNS if any(role.sign == sign for role in self.roles))
-
-    @property
-    def score(self) -> str:
-        """What ``Circuit.score`` measures."""
-        return (
-            f"correlation of one input's answers to transformed stimuli ({self.of.name}) with the "
-            "other's"
-        )
-
-    @property
-    def label(self) -> str:
-        """What its hits are called in a table of all that was found."""
-        return f"{self.of.name.removeprefix('mirror ')} {self.plural}"
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them; ranges as [low, high], null is endless."""
@@ -208,8 +225,10 @@ class KernelPairMotif(Pairs):
     """
 
     by: ClassVar[Basis] = "kernels"
-    version: ClassVar[str] = "1"
+    score: ClassVar[str] = "correlation of one kernel's mirror image with the other"
+    label: ClassVar[str] = "{axis} kernels"
 
+    intro: str = "By kernels alone: the kernels of the two cases into the target are related."
     mirrored: float = 0.8
     same: float = 0.5
     opposed: float = -0.8
@@ -218,23 +237,17 @@ class KernelPairMotif(Pairs):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("mirrored", "same", "opposed"):
+            if not -1 <= getattr(self, name) <= 1:
+                raise QueryError(f"{self.name}({name}={getattr(self, name)}): between -1 and 1.")
+        if self.at_least < 2:
+            raise QueryError(f"{self.name}(at_least={self.at_least}): a pair needs 2 or more.")
+        if self.draws is not None and self.draws < 1:
+            raise QueryError(f"{self.name}(draws={self.draws}): 1 or more.")
         if self.roles[0] != self.roles[1] or self.roles[0] != Role(name=self.roles[0].name):
             raise QueryError(
                 f"{self.name}: by kernels both inputs excite the target, and have one role."
             )
-        if not self.intro:
-            intro = "By kernels alone: the kernels of the two cases into the target are related."
-            object.__setattr__(self, "intro", intro)
-
-    @property
-    def score(self) -> str:
-        """What ``Circuit.score`` measures."""
-        return "correlation of one kernel's mirror image with the other"
-
-    @property
-    def label(self) -> str:
-        """What its hits are called in a table of all that was found."""
-        return f"{self.of.name.removeprefix('mirror ')} kernels"
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them."""

@@ -156,7 +156,7 @@ def _circuit(
         "of": sorted({*earlier.get(key, ()), motif.of.name}),
         "score": circuit.corr_image,
         "group": f"{motif.name}:{target.target}",
-        "method": f"{motif.method}, version {motif.version}; score: {motif.score}",
+        "method": f"{motif.method}, version {motif.version}; score: {motif.words(motif.score)}",
     }
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from circuitkb.motifs.motif import Between, Motif, Role, Search
-from circuitkb.motifs.pairs import KernelPairMotif, PairMotif
+from circuitkb.motifs.motif import Between, Motif, Role
+from circuitkb.motifs.pairs import KernelPairMotif, PairMotif, Pairs
 from circuitkb.motifs.transforms import Mirror, Transform
 from circuitkb.schema.errors import QueryError
 
@@ -82,21 +82,12 @@ class Union(Motif):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        ranges = [(name, -1, 1) for name in ("mirrored", "same", "opposed", "invariant")]
-        for name, low, high in (*ranges, ("share", 0, 1)):
-            if not low <= getattr(self, name) <= high:
-                raise QueryError(f"Union({name}={getattr(self, name)}): between {low} and {high}.")
-        if not 0 < self.fdr < 1:
-            raise QueryError(f"Union(fdr={self.fdr}): between 0 and 1.")
-        if self.at_least < 2:
-            raise QueryError(f"Union(at_least={self.at_least}): a pair needs 2 inputs or more.")
-        if self.permutations < 1:
-            raise QueryError(f"Union(permutations={self.permutations}): 1 or more.")
-        if self.draws is not None and self.draws < 1:
-            raise QueryError(f"Union(draws={self.draws}): 1 or more.")
+        if not -1 <= self.invariant <= 1:
+            raise QueryError(f"{self.name}(invariant={self.invariant}): between -1 and 1.")
+        assert self.searches  # which check every other setting
 
     @property
-    def searches(self) -> tuple[Search, ...]:
+    def searches(self) -> tuple[Pairs, ...]:
         """By responses, which test every criterion; else by kernels."""
         return self.by_responses(), self.by_kernels()
 

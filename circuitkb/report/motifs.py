@@ -93,7 +93,7 @@ def summary_rows(record: Record) -> Iterator[tuple[str, str, str, str]]:
                     if (name := f"{control}_hits_mean") in figures
                 ]
                 found = f"{count(figures.get('hits', 0))} ({count(step.summary['circuits'])})"
-                what = f"{way.label}: hits (found)"
+                what = f"{way.words(way.label)}: hits (found)"
                 yield code(step.model), what, found, ", ".join(chance) or NOTHING
 
 
@@ -124,8 +124,9 @@ def _lines(found: Sequence[Searched]) -> list[str]:
         return []
     lines = paragraph(found[0].way.intro)
     by_responses = found[0].way.by == "responses"
-    criteria = next((one.criteria for one in found if one.evidence), ()) if by_responses else ()
-    lines += [*(f"- {sentence}" for sentence in criteria), ""] if criteria else []
+    details = [one.evidence[0]["detail"] for one in found if one.evidence and by_responses]
+    for detail in details[:1]:
+        lines += [*(f"- {sentence}" for sentence in detail["criteria"]["tested"]), ""]
     lines += table(("", *(code(one.step.model) for one in found)), _rows(found))
     if not by_responses:
         return lines + [line for one in found for line in _targets(one)]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from circuitkb.motifs.motif import Motif, Search
+from circuitkb.motifs.motif import Motif
+from circuitkb.motifs.pairs import Pairs
 from circuitkb.motifs.transforms import mirror
 from circuitkb.report.record import Record, Row, Step
 
@@ -64,13 +65,13 @@ class Searched:
 
     record: Record
     motif: Motif
-    way: Search
+    way: Pairs
     step: Step
     evidence: Sequence[Row]
     earlier: int
 
     @classmethod
-    def of(cls, record: Record, motif: Motif, way: Search, step: Step) -> Searched:
+    def of(cls, record: Record, motif: Motif, way: Pairs, step: Step) -> Searched:
         """Return what the search of a step found."""
         rows = record.ask(
             "MATCH (e:Evidence {kind: $kind})-[:ABOUT {role: $role}]->(u:Feature {model: $model})"
@@ -108,12 +109,6 @@ class Searched:
     def pairs(self) -> Counter[Pair]:
         """Distinct pairs of cases, with the number of targets of each."""
         return Counter(circuit.unordered for circuit in self.circuits)
-
-    @property
-    def criteria(self) -> Sequence[str]:
-        """What circuits were tested for; unknown where nothing was found."""
-        tested: Sequence[str] = self.evidence[0]["detail"]["criteria"]["tested"]
-        return tested
 
     @property
     def fdr(self) -> float | None:
