@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from circuitkb.motifs.motif import Motif
 from circuitkb.motifs.registry import DEFAULT, MOTIFS
@@ -122,96 +122,74 @@ def _lines(found: Sequence[Searched]) -> list[str]:
     """Return what one way of searching found in all models."""
     if not found:
         return []
-    lines = paragraph(found[0].way.intro)
-    by_responses = found[0].way.by == "responses"
-    details = [one.evidence[0]["detail"] for one in found if one.evidence and by_responses]
-    for detail in details[:1]:
-        lines += [*(f"- {sentence}" for sentence in detail["criteria"]["tested"]), ""]
+    way = found[0].way
+    lines = paragraph(way.intro)
+    for one in [one for one in found if one.evidence][:1]:
+        tested = one.evidence[0]["detail"]["criteria"]["tested"]
+        lines += [*(f"- {sentence}" for sentence in tested), ""]
     lines += table(("", *(code(one.step.model) for one in found)), _rows(found))
-    if not by_responses:
+    lines += paragraph(_EXPLAINED[way.by])
+    if way.by == "kernels":
         return lines + [line for one in found for line in _targets(one)]
-    lines += paragraph(
-        "Hits fulfil every criterion; found are those of low q against the worse of both controls, "
-        "by target-decoy competition. Permuted: the weights of each unit permuted "
-        "among its inputs of each layer. Matched: mirrored pairs replaced by unrelated ones of "
-        "the same layers. Means and maxima of the repetitions. Hits repeat along residual "
-        "streams: distinct pairs say more."
-    )
     lines += [line for one in found for line in _failures(one)]
     lines += _as_mirrors(found)
     return lines + [line for one in found for line in _one_model(one)]
 
 
 def _rows(found: Sequence[Searched]) -> Iterable[Sequence[str]]:
+    """Yield what was tested, found and failed; counts and controls are those that a search has."""
     said = [one.step.summary for one in found]
-    by_responses = found[0].way.by == "responses"
-    names = _NAMES if by_responses else {"hits": "matching pairs among strongest inputs"}
+    has = dict.fromkeys(name for one in found for name in one.figures)
     yield "units tested", *(count(one["tested"]) for one in said)
     yield "not testable", *(count(one["not_testable"]) for one in said)
-    if by_responses:
-        reasons = [_reasons(one["why"]) for one in said]
-        for reason in dict.fromkeys(name for one in reasons for name in one):
-            yield f"... {for_markdown(reason)}", *(one.get(reason, "0") for one in reasons)
-    else:
-        yield "... why", *(for_markdown(one["why"]) or NOTHING for one in said)
-    for what, name in names.items():
-        yield name, *(count(one.figures[what]) for one in found)
-    if by_responses:
-        for control in ("permuted", "matched"):
-            yield (
-                f"{control}: hits, mean (max)",
-                *(_mean_and_max(one.figures, control) for one in found),
-            )
-            for what in ("units", "pairs"):
-                yield (
-                    f"{control}: {names[what]}, mean",
-                    *(mean(one.figures.get(f"{control}_{what}_mean")) for one in found),
-                )
-        yield "q of at most", *(probability(one.fdr) for one in found)
-    else:
-        yield (
-            "... with all kernels shuffled, mean (max)",
-            *(_mean_and_max(one.figures, "shuffled") for one in found),
-        )
-    circuits = [
-        len(one.circuits) if by_responses else one.step.summary["circuits"] for one in found
-    ]
-    rows = [
-        ("**found: circuits**", *(f"**{count(number)}**" for number in circuits)),
-        ("**found: targets**", *(f"**{count(len(one.targets))}**" for one in found)),
-    ]
-    yield from rows if by_responses else reversed(rows)
-    if by_responses:
-        yield (
-            "**found: distinct mirrored pairs**",
-            *(f"**{count(len(one.pairs))}**" for one in found),
-        )
-        yield (
-            "hits that failed (not found)",
-            *(count(one.figures["hits"] - len(one.circuits)) for one in found),
-        )
-    else:
-        yield (
-            "tested and not found",
-            *(count(one.step.summary["tested"] - len(one.targets)) for one in found),
-        )
+    reasons = [_reasons(one["why"]) for one in said]
+    for reason in dict.fromkeys(name for one in reasons for name in one):
+        yield f"... {for_markdown(reason)}", *(one.get(reason, "0") for one in reasons)
+    for what, name in _COUNTS.items():
+        if what in has:
+            yield name, *(count(one.figures[what]) for one in found)
+    for control in _CONTROLS:
+        for what, name in _COUNTS.items():
+            if f"{control}_{what}_mean" in has:
+                many = "mean (max)" if what == "hits" else "mean"
+                yield f"{control}: {name}, {many}", *(_drawn(one, control, what) for one in found)
+    yield "q of at most", *(probability(one.fdr) for one in found)
+    for name, numbers in (
+        ("circuits", [len(one.circuits) for one in found]),
+        ("targets", [len(one.targets) for one in found]),
+        ("distinct mirrored pairs", [len(one.pairs) for one in found]),
+    ):
+        yield f"**found: {name}**", *(f"**{count(number)}**" for number in numbers)
+    failed = [one.figures.get("hits", 0) - len(one.circuits) for one in found]
+    yield "hits that failed (not found)", *map(count, failed)
     yield "seed", *(str(one["seed"]) for one in said)
 
 
-_NAMES = {"hits": "hits", "units": "units with hits", "pairs": "distinct pairs in hits"}
+_COUNTS = {"hits": "hits", "units": "units with hits", "pairs": "distinct pairs in hits"}
+
+_EXPLAINED = {
+    "responses": "Hits fulfil every criterion; found are those of low q against the worse of both "
+    "controls, by target-decoy competition. Permuted: the weights of each unit permuted among its "
+    "inputs of each layer. Matched: mirrored pairs replaced by unrelated ones of the same layers. "
+    "Means and maxima of the repetitions. Hits repeat along residual streams: distinct pairs say "
+    "more.",
+    "kernels": "Hits are matching pairs among the strongest inputs of a unit; found are those of "
+    "units that have more of them than chance gives, where the pair is beyond chance too. "
+    "Shuffled: all kernels of the model shuffled.",
+}
+
+
+def _drawn(search: Searched, control: str, what: str) -> str:
+    """Return the mean of a control's draws, of hits with the largest."""
+    found = mean(search.figures.get(f"{control}_{what}_mean"))
+    most = search.figures.get(f"{control}_{what}_max")
+    return found if most is None else f"{found} ({count(most)})"
 
 
 def _reasons(why: str) -> dict[str, str]:
     """Return how many units could not be tested for each reason, as the search said it."""
     parts = (part.partition(": ") for part in why.split("; ") if part)
     return {reason: for_markdown(number) for number, _, reason in parts}
-
-
-def _mean_and_max(figures: Mapping[str, float], control: str) -> str:
-    if f"{control}_hits_mean" not in figures:
-        return NOTHING
-    most = count(figures[f"{control}_hits_max"])
-    return f"{mean(figures[f'{control}_hits_mean'])} ({most})"
 
 
 def _targets(search: Searched) -> list[str]:
