@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.annotations.resolving import resolve
-from circuitkb.motifs.motif import Basis, Motif
+from circuitkb.motifs.motif import Basis, Motif, Pairs
 from circuitkb.motifs.registry import motif_named
 from circuitkb.results.reports import FindReport, ModelFound
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
@@ -19,7 +19,7 @@ from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
     from circuitkb.motifs.findings import Findings
-    from circuitkb.motifs.pairs import KernelPairMotif, PairMotif, Pairs
+    from circuitkb.motifs.pairs import KernelPairMotif, PairMotif
     from circuitkb.motifs.rows import KnownCircuit
     from circuitkb.schema.kernels import Connection
     from circuitkb.schema.responses import Responses

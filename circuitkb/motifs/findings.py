@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pyarrow as pa
 
-from circuitkb.motifs.pairs import Pairs
+from circuitkb.motifs.motif import Pairs
 from circuitkb.schema.ids import content_hash
 
 Counts = Mapping[str, int]

@@ -7,17 +7,17 @@ Nothing else knows a motif by name: rows, reports, matches and the command line 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from circuitkb.motifs.transforms import Transform
+from circuitkb.schema.errors import QueryError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from circuitkb.motifs.pairs import Pairs
 
 Basis = Literal["responses", "kernels"]
 """What a search reads: the responses of units, or the shapes of the kernels between them."""
@@ -133,3 +133,81 @@ class Motif:
     def typed(self, axis: str) -> str:
         """Return the Python that makes it for the mirror across another axis."""
         return f'replace(MOTIFS.get("{self.name}"), of=ckb.mirror("{axis}"))'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs(Motif):
+    """What both ways of testing ask; the attributes that a subclass adds are its criteria.
+
+    Attributes
+    ----------
+    name, summary, title, of, roles, target, seed, question
+        As in :class:`~circuitkb.motifs.motif.Motif`.
+    evidence, method
+        ``Evidence.kind`` and ``Evidence.method``; made of the name unless given.
+    intro
+        What a report says before its figures.
+    share, at_least
+        What counts as strongest: the top ``share`` of the target's inputs, and ``at_least`` so
+        many.
+    fdr
+        False discovery rate over all hits (or tests) of a model.
+    by, version
+        What is read, and the version of the method.
+    score, label
+        What ``Circuit.score`` measures, and what hits are called beside those of other motifs.
+    """
+
+    by: ClassVar[Basis]
+    version: ClassVar[str] = "1"
+    score: ClassVar[str]
+    label: ClassVar[str]
+
+    name: str
+    of: Transform
+    roles: tuple[Role, Role]
+    target: str
+    summary: str = ""
+    title: str = ""
+    seed: int = 0
+    question: str | None = None
+    evidence: str = ""
+    method: str = ""
+    intro: str
+    share: float = 0.05
+    at_least: int = 4
+    fdr: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise QueryError(f"{self.name}(share={self.share}): between 0 and 1.")
+        if self.at_least < 1:
+            raise QueryError(f"{self.name}(at_least={self.at_least}): 1 or more.")
+        if not 0 < self.fdr < 1:
+            raise QueryError(f"{self.name}(fdr={self.fdr}): between 0 and 1.")
+        given = {
+            "title": self.plural.capitalize(),
+            "evidence": f"{self.name}-{self.by}",
+            "method": f"{self.name} by {self.by}, among the strongest inputs",
+        }
+        for name, value in given.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
+
+    @property
+    def searches(self) -> tuple[Pairs, ...]:
+        """This one."""
+        return (self,)
+
+    def words(self, said: str) -> str:
+        """Return ``score`` or ``label`` for its transform."""
+        axis = self.of.name.removeprefix("mirror ")
+        return said.format(of=self.of.name, axis=axis, plural=self.plural)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the settings as JSON can hold them."""
+        return {}
+
+    def criteria(self) -> Mapping[str, Sequence[str]]:
+        """Return what circuits are ``tested`` for, in sentences, and what is left ``untested``."""
+        return {"tested": [], "untested": []}

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from circuitkb.motifs.motif import Between, Motif, Role
-from circuitkb.motifs.pairs import KernelPairMotif, PairMotif, Pairs
+from circuitkb.motifs.motif import Between, Motif, Pairs, Role
+from circuitkb.motifs.pairs import KernelPairMotif, PairMotif
 from circuitkb.motifs.transforms import Mirror, Transform
 from circuitkb.schema.errors import QueryError
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from circuitkb.motifs.motif import Motif
-from circuitkb.motifs.pairs import Pairs
+from circuitkb.motifs.motif import Motif, Pairs
 from circuitkb.motifs.transforms import mirror
 from circuitkb.report.record import Record, Row, Step
 
