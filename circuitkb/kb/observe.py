@@ -70,7 +70,7 @@ def observe(
     settings = _settings(network, views, seed=seed)
     asked, read = usable(measures(), battery.stimuli)
     before = _kept(store, model)
-    if before is not None and _same(before, battery, settings):
+    if before is not None and _is_that_of(before, battery, settings):
         said = _summary(store, model)
         if all(measure.counted in said for measure in asked):
             # The user may have said now what was assumed then.
@@ -171,7 +171,7 @@ def _settings(network: Network, views: Sequence[View], *, seed: int) -> dict[str
     }
 
 
-def _same(responses: Responses, battery: Battery, settings: Mapping[str, Any]) -> bool:
+def _is_that_of(responses: Responses, battery: Battery, settings: Mapping[str, Any]) -> bool:
     kept = {name: value for name, value in responses.settings.items() if name != "created"}
     return (
         responses.battery == battery.name

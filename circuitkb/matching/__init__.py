@@ -1,4 +1,4 @@
-"""Which features and circuits of two models play the same part, by what they answer to.
+"""Which features and circuits of two models play the same part, by their responses.
 
-``docs/matching.md`` says what counts as a match, what it is held against, and what it cannot tell.
+``docs/matching.md`` says what counts as a match, what it is compared with, and what it cannot tell.
 """

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.matching.nearest import BLOCK, Nearest, mutual_nearest, rows_at_once
-from circuitkb.matching.responses import Floats, Rows, UnitAnswers
+from circuitkb.matching.responses import Floats, Rows, UnitResponses
 from circuitkb.matching.rewiring import Rewiring
 from circuitkb.motifs.target_decoy import target_decoy_q
 from circuitkb.schema.errors import NotFoundError, ObservationError
@@ -114,8 +114,8 @@ class CircuitMatches:
 
 
 def match_circuits(
-    first: tuple[Responses, UnitAnswers, Sequence[TwoSidedCircuit]],
-    second: tuple[Responses, UnitAnswers, Sequence[TwoSidedCircuit]],
+    first: tuple[Responses, UnitResponses, Sequence[TwoSidedCircuit]],
+    second: tuple[Responses, UnitResponses, Sequence[TwoSidedCircuit]],
     *,
     threshold: float = 0.8,
     fdr: float = 0.05,
@@ -212,7 +212,7 @@ class _Held(NamedTuple):
 def _held(
     found: Nearest, decoys: Sequence[Nearest], share: float, name: str, threshold: float
 ) -> _Held:
-    """Hold pairs against the circuits of one null, of which ``share`` count."""
+    """Compare pairs with the circuits of one null, of which ``share`` count."""
     repetitions = len(decoys)
     score = found.score.astype(np.float64)
     best = np.stack([decoy.first_best for decoy in decoys]).astype(np.float64)
@@ -236,7 +236,7 @@ class _Members:
 
 
 def _members(
-    responses: Responses, units: UnitAnswers, circuits: Sequence[TwoSidedCircuit]
+    responses: Responses, units: UnitResponses, circuits: Sequence[TwoSidedCircuit]
 ) -> _Members:
     members = [(each.target, each.side_1, each.side_2) for each in circuits]
     rows = np.array([[row_of(responses, id_) for id_ in ids] for ids in members], np.intp)
@@ -293,7 +293,7 @@ def _scores(
 ) -> Iterator[tuple[int, Floats]]:
     """Give the smallest correlation of the three pairs of members, some circuits at a time.
 
-    ``one`` and ``other`` have the answers of all units, and circuits by the places of their units.
+    ``one`` and ``other``: the responses of all units, and circuits by the places of their units.
     """
     parts = []
     for mine, theirs in zip((0, 1, 2), (0, *sides), strict=True):

@@ -1,4 +1,4 @@
-"""Analogous features: mutual nearest neighbours by response, held against shuffled weights."""
+"""Analogous features: mutual nearest neighbours by response, compared with shuffled weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from circuitkb.matching.bands import Band, bands
 from circuitkb.matching.depth import DepthAgreement, depth_agreement
 from circuitkb.matching.nearest import BLOCK, Nearest, correlations, mutual_nearest
-from circuitkb.matching.responses import Floats, Rows, UnitAnswers, unit_answers
+from circuitkb.matching.responses import Floats, Rows, UnitResponses, unit_responses
 from circuitkb.motifs.target_decoy import target_decoy_q
 from circuitkb.observation.measures.nulls import share_reached
 from circuitkb.schema.progress import Progress, silent, within
@@ -87,8 +87,8 @@ class FeatureMatches:
 
     threshold: float
     fdr: float
-    first: UnitAnswers
-    second: UnitAnswers
+    first: UnitResponses
+    second: UnitResponses
     pairs: Rows
     score: Doubles
     null_best: Doubles
@@ -127,12 +127,12 @@ def match_features(
     block: int = BLOCK,
     progress: Progress = silent,
 ) -> FeatureMatches:
-    """Return the features of two models that answer alike.
+    """Return the features of two models that respond alike.
 
     Parameters
     ----------
     first, second
-        What both models answered.
+        The responses of both models.
     columns
         Stimuli to compare, as :func:`~circuitkb.matching.responses.shared_stimuli` gives them.
     layers
@@ -143,18 +143,18 @@ def match_features(
     fdr
         False discovery rate.
     seed
-        Of the permutations that depth is held against.
+        Of the permutations that depth is compared with.
     block
         Scores in memory at once.
     progress
         Told how far it is.
     """
-    one = unit_answers(first.after, first, columns[0], layers[0])
-    other = unit_answers(second.after, second, columns[1], layers[1])
+    one = unit_responses(first.after, first, columns[0], layers[0])
+    other = unit_responses(second.after, second, columns[1], layers[1])
     found = _nearest(one, other, block, progress, 0)
-    shuffled = unit_answers(second.shuffled_after, second, columns[1], layers[1])
+    shuffled = unit_responses(second.shuffled_after, second, columns[1], layers[1])
     against = _control(2, one, shuffled, _nearest(one, shuffled, block, progress, 1))
-    shuffled = unit_answers(first.shuffled_after, first, columns[0], layers[0])
+    shuffled = unit_responses(first.shuffled_after, first, columns[0], layers[0])
     of = _control(1, shuffled, other, _nearest(shuffled, other, block, progress, 2))
     pairs = np.stack([found.first, found.second])
     score = found.score.astype(np.float64)
@@ -184,7 +184,7 @@ def match_features(
 
 
 def _nearest(
-    one: UnitAnswers, other: UnitAnswers, block: int, progress: Progress, turn: int
+    one: UnitResponses, other: UnitResponses, block: int, progress: Progress, turn: int
 ) -> Nearest:
     said = ("real with real", "real with shuffled", "shuffled with real")[turn]
 
@@ -193,7 +193,7 @@ def _nearest(
     return mutual_nearest(blocks, (len(one.rows), len(other.rows)))
 
 
-def _control(shuffled: int, one: UnitAnswers, other: UnitAnswers, found: Nearest) -> Control:
+def _control(shuffled: int, one: UnitResponses, other: UnitResponses, found: Nearest) -> Control:
     best: Floats = found.first_best if shuffled == 2 else found.second_best
     return Control(
         shuffled=shuffled,
@@ -206,7 +206,10 @@ def _control(shuffled: int, one: UnitAnswers, other: UnitAnswers, found: Nearest
 
 
 def _bands(
-    pairs: Iterable[tuple[Rows, Doubles]], one: UnitAnswers, other: UnitAnswers, threshold: float
+    pairs: Iterable[tuple[Rows, Doubles]],
+    one: UnitResponses,
+    other: UnitResponses,
+    threshold: float,
 ) -> tuple[tuple[Band, ...], tuple[Band, ...]]:
     """Return the bands of both models; ``pairs`` has layers and scores, of all three searches."""
     above = np.concatenate([layers[:, score > threshold] for layers, score in pairs], axis=1)
@@ -237,7 +240,7 @@ def _q(
 
 
 def _p(
-    score: Doubles, at: Rows, units: UnitAnswers, best: Doubles, of_model: tuple[Band, ...]
+    score: Doubles, at: Rows, units: UnitResponses, best: Doubles, of_model: tuple[Band, ...]
 ) -> Doubles:
     """Return the share of units of each pair's band whose best score under the null is as high."""
     p = np.ones(len(score))

@@ -80,7 +80,7 @@ def match(
     Parameters
     ----------
     first, second
-        What the models answered to the same battery. They may lack stimuli of it.
+        The responses of the models to the same battery. They may lack stimuli of it.
     layers
         For each model the layers that take part, in order of computation: all but the input and
         the output. None for all, in the order of the responses.

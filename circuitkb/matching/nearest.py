@@ -54,7 +54,7 @@ def correlations(
     Parameters
     ----------
     first, second
-        Axes (unit, stimulus), as in :class:`~circuitkb.matching.responses.UnitAnswers`.
+        Axes (unit, stimulus), as in :class:`~circuitkb.matching.responses.UnitResponses`.
     block
         Most scores to hold at once.
     progress
@@ -71,7 +71,7 @@ def correlations(
     for start in range(0, len(first), step):
         rows = first[start : start + step]
         yield start, np.matmul(rows, second.T, out=buffer[: len(rows)])
-        progress("Comparing answers", min(1.0, (start + step) / len(first)))
+        progress("Comparing responses", min(1.0, (start + step) / len(first)))
 
 
 def mutual_nearest(blocks: Iterable[tuple[int, Floats]], shape: tuple[int, int]) -> Nearest:

@@ -19,13 +19,13 @@ Rows = NDArray[np.intp]
 FEWEST_SHARED = 100
 """Stimuli that two models must share."""
 
-FEWEST_ANSWERED = 20.0
+LEAST_PARTICIPATION = 20.0
 """Stimuli that a unit's variance must rest on: a handful makes any two units look alike."""
 
 
 @dataclass(frozen=True, eq=False)
-class UnitAnswers:
-    """Units that can be compared, and what they answer.
+class UnitResponses:
+    """Units that can be compared, and their responses.
 
     Attributes
     ----------
@@ -87,19 +87,19 @@ def shared_stimuli(first: Responses, second: Responses) -> tuple[Rows, Rows]:
     shared = sorted(columns[0].keys() & columns[1].keys())
     if len(shared) < FEWEST_SHARED:
         raise ObservationError(
-            f"The models share {len(shared)} stimuli, too few to compare what they answer to "
+            f"The models share {len(shared)} stimuli, too few to compare their responses to "
             f"({FEWEST_SHARED} are needed): load one of them with larger images, and observe it."
         )
     one, other = (np.array([of[id_] for id_ in shared], np.intp) for of in columns)
     return one, other
 
 
-def answered(values: Floats) -> NDArray[np.float64]:
+def participation_ratio(values: Floats) -> NDArray[np.float64]:
     """Return how many stimuli the variance of each unit rests on.
 
-    The participation ratio of the squared deviations: (sum d^2)^2 / sum d^4. A unit that answers
-    alike to k of many stimuli, and not to the others, has k; so has one that answers to all but k.
-    It has no threshold for what an answer is, and no unit of measurement.
+    That of the squared deviations: (sum d^2)^2 / sum d^4. A unit that responds alike to k of many
+    stimuli, and not to the others, has k; so has one that responds to all but k. It has no
+    threshold for what a response is, and no unit of measurement.
 
     Parameters
     ----------
@@ -108,10 +108,10 @@ def answered(values: Floats) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> answers = np.zeros((1, 10_000), np.float32)
-    >>> answers[0, :3] = 5
-    >>> deviations = answers - answers.mean()
-    >>> answered(deviations / np.linalg.norm(deviations)).round(1).tolist()
+    >>> responses = np.zeros((1, 10_000), np.float32)
+    >>> responses[0, :3] = 5
+    >>> deviations = responses - responses.mean()
+    >>> participation_ratio(deviations / np.linalg.norm(deviations)).round(1).tolist()
     [3.0]
     """
     squares = np.square(values)
@@ -120,14 +120,14 @@ def answered(values: Floats) -> NDArray[np.float64]:
     return counts
 
 
-def unit_answers(
-    answers: ResponseArray, responses: Responses, columns: Rows, layers: Sequence[str] | None = None
-) -> UnitAnswers:
-    """Return the units whose answers can be compared.
+def unit_responses(
+    array: ResponseArray, responses: Responses, columns: Rows, layers: Sequence[str] | None = None
+) -> UnitResponses:
+    """Return the units whose responses can be compared.
 
     Parameters
     ----------
-    answers
+    array
         One of the arrays of ``responses``.
     responses
         Whose layers it has.
@@ -151,20 +151,20 @@ def unit_answers(
         (np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros((0, len(columns)), np.float32))
     ]
     for number, name in enumerate(names):
-        of_layer: ResponseArray = answers[responses.rows[name]][:, columns]
+        of_layer: ResponseArray = array[responses.rows[name]][:, columns]
         unit = np.flatnonzero(is_responsive(of_layer))
         deviations = _deviations(of_layer[unit])
-        enough = answered(deviations) >= FEWEST_ANSWERED
+        enough = participation_ratio(deviations) >= LEAST_PARTICIPATION
         unit = unit[enough]
         parts.append((np.full(len(unit), number, np.intp), unit, deviations[enough]))
     layer, unit, values = (np.concatenate(part) for part in zip(*parts, strict=True))
     starts = np.array([responses.rows[name].start for name in names], np.intp)
-    return UnitAnswers(starts[layer] + unit, layer, unit, names, values)
+    return UnitResponses(starts[layer] + unit, layer, unit, names, values)
 
 
-def _deviations(answers: ResponseArray) -> Floats:
+def _deviations(responses: ResponseArray) -> Floats:
     """Return deviations from each unit's mean, of length 1; every unit must vary."""
-    values: Floats = answers.astype(np.float32)
+    values: Floats = responses.astype(np.float32)
     # First of a size near 1, so that no square leaves the range of single precision.
     values /= np.abs(values).max(axis=1, keepdims=True, initial=np.float32(1e-30))
     values -= values.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)

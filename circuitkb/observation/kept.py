@@ -1,4 +1,4 @@
-"""Responses as they are kept, and the battery that they answer."""
+"""Responses as they are kept, and the battery that they are to."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def battery_of(responses: Responses) -> Battery:
     Raises
     ------
     ObservationError
-        They answer a battery that this version does not have.
+        They are to a battery that this version does not have.
 
     Examples
     --------
     >>> shown = battery(channels=1, extent=32)
     >>> ids = tuple(item.id for item in shown.stimuli)
-    >>> answers = [np.zeros((1, len(ids)), np.float32)] * 4
-    >>> battery_of(Responses(shown.name, ids, (("a", 1),), *answers, {})).stimuli == shown.stimuli
+    >>> arrays = [np.zeros((1, len(ids)), np.float32)] * 4
+    >>> battery_of(Responses(shown.name, ids, (("a", 1),), *arrays, {})).stimuli == shown.stimuli
     True
     """
     known = {stimulus.id: stimulus for stimulus in battery().stimuli}
     if responses.battery != NAME or not set(responses.stimuli) <= set(known):
         raise ObservationError(
-            f"These responses answer the battery {responses.battery}, and this version has {NAME}: "
+            f"These responses are to the battery {responses.battery}, and this version has {NAME}: "
             "observe the model again (circuitkb observe MODEL)."
         )
     return Battery(NAME, tuple(known[id] for id in responses.stimuli), channels=3)

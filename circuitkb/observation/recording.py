@@ -1,6 +1,6 @@
-"""Show a battery to a network and to its shuffled copies, and keep what they answer.
+"""Show a battery to a network and to its shuffled copies, and keep their responses.
 
-The answers are written to a file as they come, so an observation that was interrupted goes on
+Responses are written to a file as they come, so an observation that was interrupted goes on
 where it stopped; nothing of it is in the knowledge base before it is whole.
 """
 
@@ -36,7 +36,7 @@ IMAGES_AT_ONCE = 32
 """Stimuli that are drawn together at least, as one drawing makes several of them."""
 
 _ORDER = "2"
-"""Of the steps: work that was left unfinished in another order is begun anew."""
+"""Of the steps: work that was left unfinished in another order is begun again."""
 
 SECONDS_BETWEEN_NOTES = 2.0
 """After so much work, or one batch if that takes longer, it is noted how far it is."""
@@ -45,10 +45,10 @@ CALIBRATION = 32
 """Stimuli, evenly over the battery, on which shuffled copies get the moments of the network."""
 
 _FINE = 1e-2
-"""Typical spread of a layer below which half precision would cut its answers short."""
+"""Typical spread of a layer below which half precision would cut its responses short."""
 
 _LARGE = 3e4
-"""Largest answer that half precision is trusted with."""
+"""Largest response that half precision is trusted with."""
 
 _OWN = re.compile(r"lock|done\.(?:json|new)|[a-z]+\.npy")
 
@@ -57,14 +57,14 @@ Recorded = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What a network and its shuffled copies answered.
+    """The responses of a network and its shuffled copies.
 
     Attributes
     ----------
     responses
         Of the network, and of the first shuffled copy.
     second_before
-        Answers of the second copy before the nonlinearity, axes (unit, stimulus), to the stimuli
+        Responses of the second copy before the nonlinearity, axes (unit, stimulus), to the stimuli
         that it was shown.
     second_stimuli
         Places of those in the battery.
@@ -109,7 +109,7 @@ def record(
     Raises
     ------
     ObservationError
-        A unit answers with NaN or infinity.
+        A unit responds with NaN or infinity.
     StoreBusyError
         Another process observes the same network into the same workspace.
     """
@@ -204,10 +204,10 @@ class _Showing:
             rows = np.searchsorted(self.second_stimuli, step.chosen)
             work.arrays["second"][rows, self.columns] = before
             return
-        # The network's answers stand first, those of its copy with the later side before.
+        # The network's responses stand first, those of its copy with the later side before.
         sides = (0, 1) if step.shown_to == 0 else (3, 2)
-        for side, answers in zip(sides, (before, after), strict=True):
-            work.arrays["answers"][side, step.chosen, self.columns] = answers
+        for side, responses in zip(sides, (before, after), strict=True):
+            work.arrays["answers"][side, step.chosen, self.columns] = responses
 
     @property
     def _at_once(self) -> int:
@@ -263,7 +263,7 @@ class _Showing:
 
 @dataclass(eq=False)
 class _Work:
-    """Unfinished answers, and how much is done of them.
+    """Unfinished responses, and how much is done of them.
 
     Attributes
     ----------
@@ -343,7 +343,7 @@ def _work(folder: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Iter
 
 
 def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
-    """Whether a file holds all its answers: opened to be written, a short one would be filled."""
+    """Whether a file holds all its responses: opened to be written, a short one would be filled."""
     try:
         found = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):
@@ -364,33 +364,33 @@ def _recording(
     settings: Mapping[str, Any],
     resumed: float,
 ) -> Recording:
-    answers = arrays["answers"]
-    single = _needs_single_precision(answers, layers)
+    recorded = arrays["answers"]
+    single = _needs_single_precision(recorded, layers)
 
-    def turned(recorded: Recorded) -> ResponseArray:
-        turn = recorded.T
-        return np.ascontiguousarray(turn) if single else np.ascontiguousarray(turn, np.float16)
+    def by_unit(array: Recorded) -> ResponseArray:
+        units = array.T
+        return np.ascontiguousarray(units) if single else np.ascontiguousarray(units, np.float16)
 
     responses = Responses(
         battery=battery.name,
         stimuli=tuple(stimulus.id for stimulus in battery.stimuli),
         layers=tuple(layers),
-        before=turned(answers[0]),
-        after=turned(answers[1]),
-        shuffled_before=turned(answers[3]),
-        shuffled_after=turned(answers[2]),
+        before=by_unit(recorded[0]),
+        after=by_unit(recorded[1]),
+        shuffled_before=by_unit(recorded[3]),
+        shuffled_after=by_unit(recorded[2]),
         settings=dict(settings),
     )
-    return Recording(responses, turned(arrays["second"]), second_stimuli, resumed)
+    return Recording(responses, by_unit(arrays["second"]), second_stimuli, resumed)
 
 
-def _needs_single_precision(answers: Recorded, layers: Sequence[tuple[str, int]]) -> bool:
-    """Whether some answers are too large, or a whole layer's too fine, for half precision."""
-    if max(np.abs(part).max(initial=0) for part in answers) > _LARGE:
+def _needs_single_precision(recorded: Recorded, layers: Sequence[tuple[str, int]]) -> bool:
+    """Whether some responses are too large, or a whole layer's too fine, for half precision."""
+    if max(np.abs(part).max(initial=0) for part in recorded) > _LARGE:
         return True
     ends = np.cumsum([units for _, units in layers]).tolist()
     return any(
         0 < float(np.median(part[:, end - units : end].std(axis=0))) < _FINE
-        for part in answers[:2]
+        for part in recorded[:2]
         for (_, units), end in zip(layers, ends, strict=True)
     )

@@ -12,6 +12,7 @@ from circuitkb.schema.responses import Responses
 from tests.matching.two_models import responses
 from tests.matching.wired_models import Circuits, random_wiring, wired
 
+KIND = "analogous-unions"
 COUNT = 40
 DISTINCT = [(kind, kind) for kind in range(COUNT)]
 
@@ -19,9 +20,8 @@ DISTINCT = [(kind, kind) for kind in range(COUNT)]
 def matched(
     first: tuple[Responses, Circuits], second: tuple[Responses, Circuits], **how: int
 ) -> CircuitMatches:
-    found = match(first[0], second[0], circuits=(first[1], second[1]), **how).circuits
-    assert found is not None
-    return found
+    found = match(first[0], second[0], circuits={KIND: (first[1], second[1])}, **how)
+    return found.circuits[KIND]
 
 
 def names(found: CircuitMatches) -> set[tuple[str, str]]:
@@ -122,7 +122,7 @@ def test_where_no_rewired_circuit_is_unlike_nothing_is_found() -> None:
 
 def test_no_circuits_in_one_model_are_no_matches() -> None:
     first, second = wired("m", 1, DISTINCT), wired("k", 2, DISTINCT)
-    assert match(first[0], second[0], circuits=(first[1], [])).circuits is None
+    assert match(first[0], second[0], circuits={KIND: (first[1], [])}).circuits == {}
 
 
 def test_the_same_seed_gives_the_same_and_blocks_do_not_matter() -> None:
@@ -139,4 +139,4 @@ def test_a_member_that_was_not_observed_is_named(feature: str) -> None:
     first, second = wired("m", 1, DISTINCT), wired("k", 2, DISTINCT)
     broken = [TwoSidedCircuit("m-x", feature, "m/a:0", "m/a:1")]
     with pytest.raises(ObservationError, match=f"{feature} was not observed"):
-        match(first[0], second[0], circuits=(broken, second[1]))
+        match(first[0], second[0], circuits={KIND: (broken, second[1])})

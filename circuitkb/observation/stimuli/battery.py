@@ -23,7 +23,7 @@ from circuitkb.schema.errors import ObservationError, QueryError
 __all__ = ["NAME", "Battery", "Stimulus", "battery"]
 
 NAME = "circuitkb-1"
-"""Name and version of the battery. Answers to batteries of one name can be compared."""
+"""Name and version of the battery. Responses to batteries of one name can be compared."""
 
 Images = NDArray[np.float32]
 Indices = NDArray[np.intp]

@@ -1,7 +1,7 @@
 """What version 1 of the battery shows: one stimulus of each set of symmetric ones.
 
 Whoever changes this list, or how anything on it is drawn, makes another battery: give it another
-name in ``battery.py``, since answers to different images cannot be compared.
+name in ``battery.py``, since responses to different images cannot be compared.
 """
 
 from __future__ import annotations
