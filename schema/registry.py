@@ -16,11 +16,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, cached_property
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import Generic, TypeVar
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from circuitkb.schema.errors import CircuitKBError, PluginError
 from circuitkb.schema.near_matches import suggestion
+
+if TYPE_CHECKING:
+    from importlib.metadata import SelectableGroups  # EntryPoints in Pythons after 3.11
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -188,7 +191,7 @@ class Registry(Generic[T]):
 
 
 @cache
-def _installed(path: tuple[str, ...]) -> EntryPoints:
+def _installed(path: tuple[str, ...]) -> SelectableGroups:
     """Return what all packages add: read once, as it takes 20 ms for a hundred packages."""
     return entry_points()
 

@@ -184,11 +184,11 @@ def _source_set(metadata: Record, name: str) -> str | None:
     )
 
 
-def _name(value: Any) -> str | None:
+def _name(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -227,7 +227,7 @@ def _said(graph: _Graph, supernodes: list[Any], clerps: list[Any]) -> Iterator[_
         yield {"type": "feature", **unit}, text, {}
 
 
-def _supernode(graph: _Graph, entry: Any, named: dict[str, int]) -> _Said | str:
+def _supernode(graph: _Graph, entry: object, named: dict[str, int]) -> _Said | str:
     if not isinstance(entry, list) or not entry or not all(isinstance(x, str) for x in entry):
         return "a supernode is a list of texts: its name, and the ids of its nodes"
     text, *nodes = entry
@@ -261,7 +261,7 @@ def _supernode(graph: _Graph, entry: Any, named: dict[str, int]) -> _Said | str:
     return target, text, ext
 
 
-def _clerp(graph: _Graph, entry: Any, by_id: bool | None) -> _Said | str:
+def _clerp(graph: _Graph, entry: object, by_id: bool | None) -> _Said | str:
     if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(x, str) for x in entry)):
         return "a label of a node is a pair of texts: the node's id, and the label"
     node, text = entry

@@ -49,7 +49,7 @@ _IN_WORDS = {
 """What should stand in fields that the schema holds against a pattern."""
 
 
-def problems_of(record: Any) -> list[str]:
+def problems_of(record: object) -> list[str]:
     """Return what is wrong with a record, in words; nothing if it can be taken.
 
     Parameters
@@ -90,7 +90,7 @@ def _schema_problems(record: dict[str, Any]) -> list[str]:
     return list(found)[:_MOST_TOLD] or ["it does not follow the schema of annotations"]
 
 
-def _target_problems(target: Any) -> Iterator[str]:
+def _target_problems(target: object) -> Iterator[str]:
     """The schema says only that none of four kinds fits: say what the kind that it names lacks."""
     if target is None:
         return  # it is missing, which is told already

@@ -108,7 +108,7 @@ def _families(path: Path, defaults: Defaults) -> Iterator[Line]:
             yield Line(number, record)
 
 
-def _family_problem(family: Any) -> str | None:
+def _family_problem(family: object) -> str | None:
     if not isinstance(family, dict):
         return "a family is a JSON object with name and units"
     if not isinstance(family.get("name"), str):

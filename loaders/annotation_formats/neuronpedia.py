@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from circuitkb.loaders.annotation_formats.defaults import FileLabels
@@ -183,7 +182,7 @@ def _scores(row: Record) -> list[Record]:
     return scores
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

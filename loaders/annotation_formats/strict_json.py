@@ -149,7 +149,7 @@ def _no_number(name: str) -> Any:
     raise JsonError(f"{name} is no number in JSON; write null")
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: object) -> None:
     level = [value]
     for _ in range(MOST_DEPTH + 1):
         inside = [item for item in level if isinstance(item, dict | list)]
@@ -161,7 +161,7 @@ def _check_depth(value: Any) -> None:
     raise JsonError(f"it is nested deeper than {MOST_DEPTH} levels")
 
 
-def _check_surrogates(value: Any) -> None:
+def _check_surrogates(value: object) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

@@ -163,7 +163,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
 
 
-def _candidates(content: Any, path: tuple[str, ...]) -> Iterator[Candidate]:
+def _candidates(content: object, path: tuple[str, ...]) -> Iterator[Candidate]:
     if not isinstance(content, Mapping) or len(path) > _DEEPEST:
         return
     tensors = {
@@ -179,7 +179,7 @@ def _candidates(content: Any, path: tuple[str, ...]) -> Iterator[Candidate]:
             yield from _candidates(value, (*path, name))
 
 
-def _keys(content: Any) -> str:
+def _keys(content: object) -> str:
     if not isinstance(content, Mapping) or not content:
         return ""
     names = [shown(str(name)) for name in list(content)[:4]]

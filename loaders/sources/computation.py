@@ -159,7 +159,7 @@ class _Recorder(TorchFunctionMode):
                 self._values += 1
         return result
 
-    def text(self, value: Any) -> str:
+    def text(self, value: object) -> str:
         """Return an argument as text that is the same wherever the network runs."""
         if isinstance(value, Tensor):
             known = self._names.get(value)
@@ -189,7 +189,7 @@ def _name(func: Callable[..., Any]) -> str:
     return str(name)
 
 
-def _tensors_in(value: Any) -> Iterator[Tensor]:
+def _tensors_in(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, list | tuple):

@@ -96,7 +96,7 @@ def build_own(file: Path, function: str, *, shape: Shape | None = None) -> OwnNe
     return _ready(made, shape, what)
 
 
-def own_module(module: Any, *, shape: Shape | None = None) -> OwnNetwork:
+def own_module(module: object, *, shape: Shape | None = None) -> OwnNetwork:
     """Take a network that is there already; the given one is left as it is.
 
     Raises
@@ -114,7 +114,7 @@ def own_module(module: Any, *, shape: Shape | None = None) -> OwnNetwork:
     return _ready(own, shape, what)
 
 
-def check_shape(shape: Any, what: str) -> Shape:
+def check_shape(shape: object, what: str) -> Shape:
     """Return the shape of an image as (channels, rows, columns).
 
     Parameters
@@ -226,7 +226,7 @@ def _run_by(file: Path, what: str) -> Iterator[None]:
             sys.path.remove(folder)
 
 
-def _folder_of(module: Any) -> str:
+def _folder_of(module: object) -> str:
     path = getattr(module, "__file__", None)
     return str(Path(path).resolve().parent) if isinstance(path, str) else ""
 

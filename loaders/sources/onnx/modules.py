@@ -271,7 +271,7 @@ class _Recorder(TorchFunctionMode):
             self._know(result, node)
         return result
 
-    def argument(self, value: Any) -> Any:
+    def argument(self, value: object) -> Any:
         """Return a value as the graph writes it: tensors as nodes or as stored constants."""
         if isinstance(value, Tensor):
             if id(value) in self._known:
@@ -304,14 +304,14 @@ class _Recorder(TorchFunctionMode):
             for number, item in enumerate(value):
                 self._know(item, self.graph.call_function(operator.getitem, (node, number)))
 
-    def _depends(self, value: Any) -> bool:
+    def _depends(self, value: object) -> bool:
         if isinstance(value, Tensor):
             return id(value) in self._known
         if isinstance(value, list | tuple):
             return any(self._depends(item) for item in value)
         return isinstance(value, dict) and any(self._depends(item) for item in value.values())
 
-    def _holds_tensors(self, value: Any) -> bool:
+    def _holds_tensors(self, value: object) -> bool:
         if isinstance(value, list | tuple):
             return bool(value) and all(isinstance(item, Tensor) for item in value)
         return isinstance(value, Tensor)
