@@ -8,12 +8,12 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from circuitkb.annotations.resolving import resolve
+from circuitkb.kb.writing import Writing
 from circuitkb.motifs.motif import Basis, Motif, Pairs
-from circuitkb.motifs.registry import motif_named
+from circuitkb.motifs.registry import DEFAULT, motif_named
 from circuitkb.results.reports import FindReport, ModelFound
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
-from circuitkb.schema.progress import Progress, parts
+from circuitkb.schema.progress import Progress, parts, silent
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 
@@ -26,48 +26,74 @@ if TYPE_CHECKING:
     from circuitkb.schema.tables import GraphRows
 
 
-def search(
-    store: Store,
-    motif: str | Motif,
-    *,
-    models: Sequence[str] | None,
-    by: Basis | None,
-    seed: int | None,
-    progress: Progress,
-) -> FindReport:
-    """Search for a motif; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.find`."""
-    from circuitkb.motifs import log
+class Finding(Writing):
+    """Gives a knowledge base its ``find``."""
 
-    wanted = motif_named(motif)
-    _check_basis(wanted, by)
-    if isinstance(models, str):
-        models = [models]
-    names = known_names.models(store) if models is None else list(dict.fromkeys(models))
-    known_names.check_models(store, names)
-    if not names:
-        raise NotFoundError(
-            "There is no model to search yet. Load one, as in: circuitkb load published:inceptionv1"
-        )
-    start = perf_counter()
-    reports = []
-    for model, part in zip(names, parts(progress, len(names)), strict=True):
-        responses = store.responses(model)
-        way = _way(wanted, model, by, observed=responses is not None)
-        findings = _ENGINES[way.by](
-            store.kernels(model),
-            responses,
-            way,
-            model=model,
-            seed=wanted.seed if seed is None else seed,
-            progress=part,
-        )
-        found = _report(findings)
-        rows = _rows(store, findings)
-        store.write(replace(rows, nodes={**rows.nodes, "Import": log.record(findings, found)}))
-        reports.append(found)
-    resolve(store)
-    progress(f"{wanted.name}: searched {len(names)} models", 1.0)
-    return FindReport(wanted.name, tuple(reports), perf_counter() - start)
+    def find(
+        self,
+        motif: str | Motif = DEFAULT,
+        *,
+        models: Sequence[str] | None = None,
+        by: Basis | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> FindReport:
+        """Search all edges of the models for a motif; write circuits and their evidence.
+
+        Parameters
+        ----------
+        motif
+            A name, as ``circuitkb find`` lists them, or a value: ``Union(of=mirror("up-down"))``,
+            or any other :class:`~circuitkb.motifs.motif.Motif`.
+        models
+            Models to search; all if not given.
+        by
+            ``"responses"`` or ``"kernels"``; if not given, responses where a model was observed.
+        seed
+            Seed of the null's random draws; the motif's own if not given.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        QueryError
+            No such motif, or no such way to search for it.
+        ObservationError
+            A model was not observed and is to be searched by responses.
+        """
+        from circuitkb.motifs import log
+
+        store = self.store
+        wanted = motif_named(motif)
+        _check_basis(wanted, by)
+        if isinstance(models, str):
+            models = [models]
+        names = known_names.models(store) if models is None else list(dict.fromkeys(models))
+        known_names.check_models(store, names)
+        if not names:
+            raise NotFoundError(
+                "There is no model to search yet. Load one, as in: "
+                "circuitkb load published:inceptionv1"
+            )
+        start = perf_counter()
+        reports = []
+        for model, part in zip(names, parts(progress, len(names)), strict=True):
+            responses = store.responses(model)
+            way = _way(wanted, model, by, observed=responses is not None)
+            findings = _ENGINES[way.by](
+                store.kernels(model),
+                responses,
+                way,
+                model=model,
+                seed=wanted.seed if seed is None else seed,
+                progress=part,
+            )
+            found = _report(findings)
+            rows = _rows(store, findings)
+            self._write(replace(rows, nodes={**rows.nodes, "Import": log.record(findings, found)}))
+            reports.append(found)
+        progress(f"{wanted.name}: searched {len(names)} models", 1.0)
+        return FindReport(wanted.name, tuple(reports), perf_counter() - start)
 
 
 def _check_basis(motif: Motif, by: Basis | None) -> None:

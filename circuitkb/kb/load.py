@@ -6,18 +6,21 @@ A folder that ``circuitkb export parquet`` wrote is a source too: of all that is
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from circuitkb.kb.prerequisites import some
+from circuitkb.kb.writing import Writing
 from circuitkb.results.reports import LoadReport
 from circuitkb.schema.errors import SourceError, StoreError
-from circuitkb.schema.progress import Progress, within
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.stores.base import Store
 from circuitkb.stores.model_identity import Identity, check_layers, check_same
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from circuitkb.loaders.composition.missing_inputs import MissingInputs
     from circuitkb.loaders.sources.loadable import Loadable
     from circuitkb.schema.tables import GraphRows
@@ -26,70 +29,100 @@ READING = 0.6
 """Share of a load that reading and composing takes; writing takes the rest."""
 
 
-def load(
-    store: Store,
-    source: Any,
-    *,
-    name: str | None,
-    keep: int,
-    architecture: str | None,
-    input_shape: Any,
-    progress: Progress,
-) -> LoadReport:
-    """Load a source; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.load`."""
-    from circuitkb.annotations.resolving import resolve
-    from circuitkb.loaders import open_source
-    from circuitkb.loaders.sources.loadable import ExportedFolder
+class Loading(Writing):
+    """Gives a knowledge base its ``load``."""
 
-    if isinstance(keep, bool) or keep < 1:
-        raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
-    start = perf_counter()
-    shape: dict[str, Any] = {}
-    if input_shape is not None:
-        from circuitkb.loaders.sources.own_networks import check_shape
+    def load(
+        self,
+        source: str | os.PathLike[str] | nn.Module,
+        *,
+        name: str | None = None,
+        keep: int = 64,
+        architecture: str | None = None,
+        input_shape: str | Sequence[int] | None = None,
+        progress: Progress = silent,
+    ) -> LoadReport:
+        """Read a network or published circuits into the knowledge base, whole or not at all.
 
-        shape["input_shape"] = check_shape(input_shape, "the shape of the image")
-    loadable = open_source(source, name=name, architecture=architecture, **shape)
-    if isinstance(loadable, ExportedFolder):
-        from circuitkb.moving.files.loading import load_folder
+        A network that is there already changes nothing.
 
-        report = load_folder(store, loadable.path, progress)
-        resolve(store)
-        return report
-    there = store.read(
-        "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, "
-        "m.computation AS computation, m.keep AS keep",
-        {"id": loadable.name},
-    ).rows
-    if there:
-        fingerprint, computed, stored_keep = there[0]
-        given = Identity(loadable.fingerprint, loadable.computation)
-        if not check_same(loadable.name, Identity(fingerprint, computed), given):
-            progress(f"{loadable.name}: comparing layers", 0.0)
-            check_layers(loadable.name, _layers(store, loadable.name), loadable.layers())
-        if _kernels_can_be_read(store, loadable.name):
-            seconds = perf_counter() - start
-            return LoadReport(
-                loadable.name, False, stored_keep, keep, seconds=seconds, notes=loadable.notes
-            )
-        keep = stored_keep or keep  # the graph stays as it is; its kernels are brought here
+        Parameters
+        ----------
+        source
+            A name of the zoo, ``torchvision:NAME``, ``timm:NAME``, a file, ``published:NAME``;
+            ``FILE.py:FUNCTION``, which runs that file; or a ``torch.nn.Module``, which is copied.
+        name
+            Name of the model; the source's own if not given.
+        keep
+            How many of the strongest inputs of each unit the graph keeps.
+        architecture
+            What a checkpoint is a checkpoint of, as in ``torchvision:resnet18`` or
+            ``FILE.py:FUNCTION``.
+        input_shape
+            (channels, rows, columns) of the image that a network of your own reads; if not given
+            what its function returns beside it, its attribute ``input_shape``, or 3x224x224.
+        progress
+            Called with what is being done and how far it is.
 
-    rows = loadable.rows(keep=keep, progress=within(progress, 0.0, READING))
-    store.write(rows, within(progress, READING, 1.0))
-    resolve(store)
-    progress(f"{loadable.name}: loaded", 1.0)
-    model, missing = rows.nodes["Model"].to_pylist()[0], _missing(rows)
-    return LoadReport(
-        loadable.name,
-        True,
-        model["keep"],
-        keep,
-        rows.counts(),
-        perf_counter() - start,
-        notes=(*loadable.notes, *_twins(store, loadable), *_not_composed(model, missing)),
-        without_inputs={one.layer: one.units for one in missing if one.units},
-        not_composed=tuple(model["not_composed"] or ()),
-    )
+        Raises
+        ------
+        SourceError
+            The source cannot be read.
+        ModelConflictError
+            Other weights, or another network with the same weights, stand under the same name.
+        """
+        from circuitkb.loaders import open_source
+        from circuitkb.loaders.sources.loadable import ExportedFolder
+
+        store = self.store
+        if isinstance(source, str | os.PathLike):
+            source = os.fspath(source)
+        if isinstance(keep, bool) or keep < 1:
+            raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
+        start = perf_counter()
+        shape: dict[str, Any] = {}
+        if input_shape is not None:
+            from circuitkb.loaders.sources.own_networks import check_shape
+
+            shape["input_shape"] = check_shape(input_shape, "the shape of the image")
+        loadable = open_source(source, name=name, architecture=architecture, **shape)
+        if isinstance(loadable, ExportedFolder):
+            from circuitkb.moving.files.loading import load_folder
+
+            return load_folder(store, self._write, loadable.path, progress)
+        there = store.read(
+            "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, "
+            "m.computation AS computation, m.keep AS keep",
+            {"id": loadable.name},
+        ).rows
+        if there:
+            fingerprint, computed, stored_keep = there[0]
+            given = Identity(loadable.fingerprint, loadable.computation)
+            if not check_same(loadable.name, Identity(fingerprint, computed), given):
+                progress(f"{loadable.name}: comparing layers", 0.0)
+                check_layers(loadable.name, _layers(store, loadable.name), loadable.layers())
+            if _kernels_can_be_read(store, loadable.name):
+                seconds = perf_counter() - start
+                return LoadReport(
+                    loadable.name, False, stored_keep, keep, seconds=seconds, notes=loadable.notes
+                )
+            keep = stored_keep or keep  # the graph stays as it is; its kernels are brought here
+
+        rows = loadable.rows(keep=keep, progress=within(progress, 0.0, READING))
+        self._write(rows, within(progress, READING, 1.0))
+        progress(f"{loadable.name}: loaded", 1.0)
+        model, missing = rows.nodes["Model"].to_pylist()[0], _missing(rows)
+        return LoadReport(
+            loadable.name,
+            True,
+            model["keep"],
+            keep,
+            rows.counts(),
+            perf_counter() - start,
+            notes=(*loadable.notes, *_twins(store, loadable), *_not_composed(model, missing)),
+            without_inputs={one.layer: one.units for one in missing if one.units},
+            not_composed=tuple(model["not_composed"] or ()),
+        )
 
 
 def _missing(rows: GraphRows) -> tuple[MissingInputs, ...]:
@@ -117,6 +150,8 @@ def _not_composed(model: Mapping[str, Any], missing: Sequence[MissingInputs]) ->
 
 def _twins(store: Store, loadable: Loadable) -> tuple[str, ...]:
     """Return a sentence that names the models that are this one under another name."""
+    from circuitkb.kb.prerequisites import some
+
     rows = store.read(
         "MATCH (m:Model {fingerprint: $fingerprint}) WHERE m.id <> $id "
         "RETURN m.id AS id, m.computation AS computation ORDER BY id",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from circuitkb.kb.writing import Writing
 from circuitkb.motifs.motif import Motif
 from circuitkb.motifs.registry import MOTIFS
 from circuitkb.results.reports import Analogous, MatchReport, compared
 from circuitkb.schema.errors import ObservationError
-from circuitkb.schema.progress import Progress, within
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.provenance import import_node
 from circuitkb.schema.responses import Responses
 from circuitkb.stores import known_names
@@ -27,52 +27,71 @@ MATCHING = 0.95
 """Share of the time that comparing takes; writing takes the rest."""
 
 
-def match_models(
-    store: Store, first: str, second: str, *, seed: int, progress: Progress
-) -> MatchReport:
-    """Match two models; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.match`."""
-    from circuitkb.matching.match import match
-    from circuitkb.matching.rows import matching_rows
+class Matching(Writing):
+    """Gives a knowledge base its ``match``."""
 
-    start = perf_counter()
-    known_names.check_models(store, [first, second])
-    if first == second:
-        raise ObservationError(f"{first!r} is matched with itself: name two models.")
-    responses = _responses(store, first), _responses(store, second)
-    found = match(
-        *responses,
-        layers=(_layers(store, first), _layers(store, second)),
-        circuits={
-            motif.analogous: (_circuits(store, motif, first), _circuits(store, motif, second))
-            for motif in MOTIFS
-        },
-        earlier_features=_earlier(store, "Feature", first, second),
-        earlier_circuits=_earlier(store, "Circuit", first, second),
-        seed=seed,
-        progress=within(progress, 0.0, MATCHING),
-    )
-    fingerprints = _fingerprint(store, first), _fingerprint(store, second)
-    rows = matching_rows(found, models=(first, second), fingerprints=fingerprints)
-    report = MatchReport(first, second, tuple(_figures(found)), perf_counter() - start)
-    provenance = import_node(
-        f"match:{first}:{second}",
-        "match",
-        source=found.battery,
-        model=first,
-        seconds=report.seconds,
-        summary={
-            "models": [first, second],
-            "battery": found.battery,
-            "stimuli": found.stimuli,
-            "seed": seed,
-            "compared": report.to_result().to_dicts(),
-            "depth_correlation": found.features.depth.correlation,
-        },
-    )
-    progress("Writing", MATCHING)
-    store.write(replace(rows, nodes={**rows.nodes, "Import": provenance}))
-    progress("Matched", 1.0)
-    return report
+    def match(
+        self, first: str, second: str, *, seed: int = 0, progress: Progress = silent
+    ) -> MatchReport:
+        """Find analogous features of two observed models, and analogous circuits, with controls.
+
+        Parameters
+        ----------
+        first, second
+            Names of the models; ``ANALOGOUS_TO`` goes from the first to the second.
+        seed
+            Seed of the nulls' random draws.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        ObservationError
+            A model was not observed, or both saw other batteries.
+        """
+        store = self.store
+        from circuitkb.matching.match import match
+        from circuitkb.matching.rows import matching_rows
+
+        start = perf_counter()
+        known_names.check_models(store, [first, second])
+        if first == second:
+            raise ObservationError(f"{first!r} is matched with itself: name two models.")
+        responses = _responses(store, first), _responses(store, second)
+        found = match(
+            *responses,
+            layers=(_layers(store, first), _layers(store, second)),
+            circuits={
+                motif.analogous: (_circuits(store, motif, first), _circuits(store, motif, second))
+                for motif in MOTIFS
+            },
+            earlier_features=_earlier(store, "Feature", first, second),
+            earlier_circuits=_earlier(store, "Circuit", first, second),
+            seed=seed,
+            progress=within(progress, 0.0, MATCHING),
+        )
+        fingerprints = _fingerprint(store, first), _fingerprint(store, second)
+        rows = matching_rows(found, models=(first, second), fingerprints=fingerprints)
+        report = MatchReport(first, second, tuple(_figures(found)), perf_counter() - start)
+        provenance = import_node(
+            f"match:{first}:{second}",
+            "match",
+            source=found.battery,
+            model=first,
+            seconds=report.seconds,
+            summary={
+                "models": [first, second],
+                "battery": found.battery,
+                "stimuli": found.stimuli,
+                "seed": seed,
+                "compared": report.to_result().to_dicts(),
+                "depth_correlation": found.features.depth.correlation,
+            },
+        )
+        progress("Writing", MATCHING)
+        self._write(replace(rows, nodes={**rows.nodes, "Import": provenance}))
+        progress("Matched", 1.0)
+        return report
 
 
 def _responses(store: Store, model: str) -> Responses:
@@ -145,6 +164,8 @@ def _figures(found: Matches) -> Sequence[Analogous]:
 
 
 def _features(found: FeatureMatches) -> Analogous:
+    from statistics import fmean
+
     above = [control.above(found.threshold) for control in found.controls]
     return Analogous(
         what="features",
@@ -160,6 +181,8 @@ def _features(found: FeatureMatches) -> Analogous:
 
 
 def _circuit_figures(kind: str, found: CircuitMatches) -> Analogous:
+    from statistics import fmean
+
     worst = max(found.nulls, key=lambda null: fmean(null.above) / null.drawn, default=None)
     return Analogous(
         what=compared(kind),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.reopening import reopen
+from circuitkb.kb.writing import Writing
 from circuitkb.motifs.registry import DEFAULT
 from circuitkb.results.reports import ObserveReport
 from circuitkb.schema.errors import ObservationError, StoreError
 from circuitkb.schema.ids import content_hash
-from circuitkb.schema.progress import Progress, within
+from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.provenance import import_node, now
 from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.stores import known_names
@@ -39,66 +41,102 @@ FEWEST_STIMULI = 100
 """Smaller images, which can show fewer, tell nothing of a unit."""
 
 
-def observe(
-    store: Store,
-    model: str,
-    *,
-    source: str | None,
-    architecture: str | None = None,
-    module: nn.Module | None = None,
-    pixels: tuple[Level, Level] | None,
-    seed: int,
-    progress: Progress,
-) -> ObserveReport:
-    """Observe a model; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.observe`."""
-    start = perf_counter()
-    known_names.check_models(store, [model])
-    stored = _stored(store, model)
-    _refuse_without_weights(stored)
-    progress(f"{model}: opening", 0.0)
-    network = reopen(stored, source, architecture, module)
-    if pixels is not None:
-        network = _with_pixels(network, pixels)
+class Observing(Writing):
+    """Gives a knowledge base its ``observe``."""
 
-    from circuitkb.loaders.receptive_fields.views import plan_views
-    from circuitkb.observation.measures.measure import measures
-    from circuitkb.observation.measuring import measure_recording, usable
+    def observe(
+        self,
+        model: str,
+        *,
+        source: str | os.PathLike[str] | None = None,
+        architecture: str | None = None,
+        module: nn.Module | None = None,
+        pixels: tuple[Level, Level] | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> ObserveReport:
+        """Show the battery of stimuli to a model and write what its units answer.
 
-    planning = within(progress, 0.2 * PLANNING, 0.7 * PLANNING, f"{model}: {{}}")
-    views = plan_views(network.module, network.example, progress=planning)
-    battery = _battery(network, views)
-    settings = _settings(network, views, seed=seed)
-    asked, read = usable(measures(), battery.stimuli)
-    before = _kept(store, model)
-    if before is not None and _is_that_of(before, battery, settings):
-        said = _summary(store, model)
-        if all(measure.counted in said for measure in asked):
-            # The user may have said now what was assumed then.
-            said |= {"pixels_known": network.pixels.known, "resumed": 0.0}
-            return _report(model, said, asked, seconds=perf_counter() - start, created=False)
-    recording = _record(store, model, network, views, battery, read, settings, seed, progress)
-    progress(f"{model}: measuring", SHOWING)
-    found = measure_recording(recording, battery.stimuli, asked, seed=seed)
-    progress(f"{model}: writing", MEASURING)
-    summary = {
-        "battery": battery.name,
-        "stimuli": len(battery),
-        "images": [f"{view.rows}x{view.columns}" for view in views],
-        "units": len(found.responsive),
-        "silent": int((~found.responsive).sum()),
-        **found.counts,
-        "off_centre": _worst_off_centre(views),
-        "pixels_known": network.pixels.known,
-        "settings": settings,
-        "resumed": round(recording.resumed, 3),
-    }
-    seconds = perf_counter() - start
-    store.write(_rows(store, stored, recording.responses, found, views, summary, seconds))
-    from circuitkb.observation.recording import forget
+        An interrupted observation writes nothing, and goes on where it stopped. The same
+        observation again changes nothing.
 
-    forget(store.workspace(_workspace(model)))
-    progress(f"{model}: observed", 1.0)
-    return _report(model, summary, asked, seconds=perf_counter() - start, created=True)
+        Parameters
+        ----------
+        model
+            Name of a model with weights.
+        source
+            Where its weights are now; where they were loaded from if not given. A Python file
+            (``FILE.py:FUNCTION``) runs only where it is given here.
+        architecture
+            What a checkpoint is a checkpoint of; as it was loaded if not given, but for a Python
+            file, which runs only where it is given here.
+        module
+            The network itself, where it was loaded from a ``torch.nn.Module``.
+        pixels
+            What the network reads for black and for white, each a number or one number for each
+            channel, as in ``((0, 0, 0), (255, 255, 1))``; what its source says if not given.
+        seed
+            Seed of the shuffled weights and of random draws.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        ObservationError
+            It cannot be observed: it has no weights, or reads no images.
+        SourceError
+            Its weights are not where they were.
+        """
+        store = self.store
+        start = perf_counter()
+        known_names.check_models(store, [model])
+        stored = _stored(store, model)
+        _refuse_without_weights(stored)
+        progress(f"{model}: opening", 0.0)
+        given = None if source is None else os.fspath(source)
+        network = reopen(stored, given, architecture, module)
+        if pixels is not None:
+            network = _with_pixels(network, pixels)
+
+        from circuitkb.loaders.receptive_fields.views import plan_views
+        from circuitkb.observation.measures.measure import measures
+        from circuitkb.observation.measuring import measure_recording, usable
+
+        planning = within(progress, 0.2 * PLANNING, 0.7 * PLANNING, f"{model}: {{}}")
+        views = plan_views(network.module, network.example, progress=planning)
+        battery = _battery(network, views)
+        settings = _settings(network, views, seed=seed)
+        asked, read = usable(measures(), battery.stimuli)
+        before = _kept(store, model)
+        if before is not None and _is_that_of(before, battery, settings):
+            said = _summary(store, model)
+            if all(measure.counted in said for measure in asked):
+                # The user may have said now what was assumed then.
+                said |= {"pixels_known": network.pixels.known, "resumed": 0.0}
+                return _report(model, said, asked, seconds=perf_counter() - start, created=False)
+        recording = _record(store, model, network, views, battery, read, settings, seed, progress)
+        progress(f"{model}: measuring", SHOWING)
+        found = measure_recording(recording, battery.stimuli, asked, seed=seed)
+        progress(f"{model}: writing", MEASURING)
+        summary = {
+            "battery": battery.name,
+            "stimuli": len(battery),
+            "images": [f"{view.rows}x{view.columns}" for view in views],
+            "units": len(found.responsive),
+            "silent": int((~found.responsive).sum()),
+            **found.counts,
+            "off_centre": _worst_off_centre(views),
+            "pixels_known": network.pixels.known,
+            "settings": settings,
+            "resumed": round(recording.resumed, 3),
+        }
+        seconds = perf_counter() - start
+        self._write(_rows(store, stored, recording.responses, found, views, summary, seconds))
+        from circuitkb.observation.recording import forget
+
+        forget(store.workspace(_workspace(model)))
+        progress(f"{model}: observed", 1.0)
+        return _report(model, summary, asked, seconds=perf_counter() - start, created=True)
 
 
 def _kept(store: Store, model: str) -> Responses | None:

@@ -34,8 +34,22 @@ ROWS_AT_ONCE = 1_000_000
 _CHECKING = 0.1
 
 
-def load_folder(store: Store, folder: Path, progress: Progress) -> LoadReport:
+Write = Callable[[GraphRows, Progress], None]
+
+
+def load_folder(store: Store, write: Write, folder: Path, progress: Progress) -> LoadReport:
     """Write all that ``circuitkb export parquet`` wrote.
+
+    Parameters
+    ----------
+    store
+        Where it goes.
+    write
+        Writes rows into it.
+    folder
+        Where it is.
+    progress
+        Called with what is being done and how far it is.
 
     Raises
     ------
@@ -72,7 +86,7 @@ def load_folder(store: Store, folder: Path, progress: Progress) -> LoadReport:
     before = counts_in(store)
     writes = _writes(tables, list(models), arrays)
     for number, (doing, piece) in enumerate(writes):
-        _write(store, doing, piece, number, len(writes), progress)
+        _write(write, doing, piece, number, len(writes), progress)
     progress("loaded", 1.0)
     added = {kind: count - before[kind] for kind, count in counts_in(store).items()}
     return LoadReport(
@@ -86,12 +100,12 @@ def load_folder(store: Store, folder: Path, progress: Progress) -> LoadReport:
     )
 
 
-def _write(store: Store, doing: str, rows: _Lazy, number: int, of: int, progress: Progress) -> None:
+def _write(write: Write, doing: str, rows: _Lazy, number: int, of: int, progress: Progress) -> None:
     share = (1 - _CHECKING) / of
     begun = _CHECKING + number * share
     step = within(progress, begun, begun + share, f"{doing}: {{}}")
     step("reading", 0.0)
-    store.write(rows.read(), progress=step)
+    write(rows.read(), step)
 
 
 class _Lazy:

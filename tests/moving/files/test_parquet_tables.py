@@ -38,13 +38,13 @@ class Taken:
 
         return Empty
 
-    def write(self, rows: GraphRows, **_: object) -> None:
+    def write(self, rows: GraphRows, *_: object) -> None:
         self.writes.append(rows)
 
 
 def rows_back(folder: Path) -> GraphRows:
     store = Taken()
-    load_folder(store, folder, silent)  # type: ignore[arg-type]
+    load_folder(store, store.write, folder, silent)  # type: ignore[arg-type]
     (rows,) = store.writes
     return rows
 
@@ -65,7 +65,7 @@ def test_a_store_that_loads_the_folder_is_the_one_that_was_exported(
     first, second = open_store(tmp_path / "one.ckb"), open_store(tmp_path / "two.ckb")
     first.write(awkward())
     write_parquet(first.export(), folder)
-    load_folder(second, folder, silent)
+    load_folder(second, second.write, folder, silent)
     assert content_of(second) == content_of(first)
     first.close()
     second.close()
@@ -119,7 +119,7 @@ def test_kinds_without_rows_have_a_file_with_their_columns(folder: Path) -> None
 def test_an_empty_knowledge_base_is_exported_and_loaded(folder: Path, tmp_path: Path) -> None:
     write_parquet([], folder)
     store = open_store(tmp_path / "zoo.ckb")
-    report = load_folder(store, folder, silent)
+    report = load_folder(store, store.write, folder, silent)
     assert (report.created, report.models) == (False, {})
     store.close()
 
