@@ -42,7 +42,7 @@ CHECKING = 0.3
 """Share of an import that reading and checking takes, about."""
 
 _BYTES_OF_A_RECORD = 400
-_TOLD_EVERY = 1_000
+_REPORTED_EVERY = 1_000
 
 
 def import_annotations(
@@ -199,7 +199,7 @@ class _Checking:
 
         def telling() -> Iterator[Line]:
             for count, line in enumerate(opened.lines):
-                if count % _TOLD_EVERY == 0:
+                if count % _REPORTED_EVERY == 0:
                     share = min(1.0, count * _BYTES_OF_A_RECORD / max(size, 1))
                     self._progress(f"Checking {path.name}", CHECKING * (number + share) / files)
                 yield line

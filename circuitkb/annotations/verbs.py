@@ -272,7 +272,7 @@ class Annotate:
         Raises
         ------
         AnnotationFileError
-            The file has mistakes; each is told with its line, and nothing was written.
+            The file has mistakes; each is listed with its line, and nothing was written.
         """
         from circuitkb.annotations.comparing.vocabulary import declare
 

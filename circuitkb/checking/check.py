@@ -31,12 +31,12 @@ def check(
     repair: bool = False,
     progress: Progress = silent,
 ) -> CheckReport:
-    """Hold all of a knowledge base against what was written, and mend what can be mended.
+    """Compare all of a knowledge base with what was written, and mend what can be mended.
 
-    Every file of the state that counts is read and held against its checksums, every file of
-    kernels and responses against its name; nodes and relations are counted, the ends of relations
-    looked for, and ids held against what they name. Of a knowledge base on a server, the arrays and
-    the graph are looked at.
+    Every file of the state that counts is read and compared with its checksums, every file of
+    kernels and responses with its name; nodes and relations are counted, the ends of relations
+    looked for, and ids compared with what they name. Of a knowledge base on a server, the arrays
+    and the graph are looked at.
 
     Parameters
     ----------

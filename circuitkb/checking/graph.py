@@ -1,4 +1,4 @@
-"""Nodes, relations and ids of a graph: counted, and held against what they must be."""
+"""Nodes, relations and ids of a graph: counted, and compared with what they must be."""
 
 from __future__ import annotations
 

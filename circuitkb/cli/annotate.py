@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from circuitkb.annotations.report import ImportReport
 
 _STANDARD_INPUT = "standard input"
-_TOLD = 20
+_LISTED = 20
 """Rejections and conflicts that are printed one by one."""
 
 Author = Annotated[
@@ -367,8 +367,8 @@ def _print(report: ImportReport, *, json_: bool) -> None:
 
 
 def _tell(places: Sequence[Any], count: int, word: str) -> None:
-    for place in places[:_TOLD]:
+    for place in places[:_LISTED]:
         file = _STANDARD_INPUT if Path(place.file).name == _STANDARD_INPUT else place.file
         say(word, f"{file}:{place.line}: {place.reason}")
-    if count > _TOLD:
-        say("note", f"and {count - _TOLD:,} more; --json has up to a thousand of them")
+    if count > _LISTED:
+        say("note", f"and {count - _LISTED:,} more; --json has up to a thousand of them")

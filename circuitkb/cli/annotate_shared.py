@@ -90,9 +90,9 @@ def disagreements(
         asked = base.ask(
             "disagreements", parameters=parameters, timeout=timeout, limit=format_.limit(limit)
         )
-        told = asked.result.notes
-        waits = [note for note in base.annotate.waiting(models=model) if note not in told]
-    result = replace(asked.result, notes=(*waits, *told))
+        notes = asked.result.notes
+        waits = [note for note in base.annotate.waiting(models=model) if note not in notes]
+    result = replace(asked.result, notes=(*waits, *notes))
     print_result(result, format_, wide=wide, hidden=())
 
 

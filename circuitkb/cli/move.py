@@ -59,7 +59,9 @@ def push(
 
     check_format(format_)
     with ckb.open(kb, create=False) as base:
-        report = _told(lambda tell: base.push(store, models=model, dry_run=dry_run, progress=tell))
+        report = _with_progress(
+            lambda tell: base.push(store, models=model, dry_run=dry_run, progress=tell)
+        )
     print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN)
 
 
@@ -84,11 +86,13 @@ def pull(
 
     check_format(format_)
     with ckb.open(kb) as base:
-        report = _told(lambda tell: base.pull(store, models=model, dry_run=dry_run, progress=tell))
+        report = _with_progress(
+            lambda tell: base.pull(store, models=model, dry_run=dry_run, progress=tell)
+        )
     print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN)
 
 
-def _told(copy: Callable[[Progress], CopyReport]) -> CopyReport:
+def _with_progress(copy: Callable[[Progress], CopyReport]) -> CopyReport:
     try:
         with progress() as tell:
             return copy(tell)

@@ -66,7 +66,7 @@ class KnowledgeBase(Loading, Observing, Finding, Matching, Listing, Annotating, 
         self.store.close()
 
     def check(self, *, repair: bool = False, progress: Progress = silent) -> CheckReport:
-        """Check all of the knowledge base by what was written; see :func:`circuitkb.check`.
+        """Compare all of the knowledge base with what was written; see :func:`circuitkb.check`.
 
         Parameters
         ----------

@@ -138,11 +138,11 @@ def _not_composed(model: Mapping[str, Any], missing: Sequence[MissingInputs]) ->
     """Return sentences on what has no edges, and on edges that do not hold."""
     from circuitkb.loaders.composition.missing_inputs import SHOWN, in_words
 
-    told = {why for one in missing for why in one.why}
+    explained = {why for one in missing for why in one.why}
     checked = [
         said
         for said in model["not_composed"] or ()
-        if said not in told and not said.startswith("no edges through ")
+        if said not in explained and not said.startswith("no edges through ")
     ]
     more = [f"... and {len(checked) - SHOWN:,} more like these"] if len(checked) > SHOWN else []
     return (*in_words(missing, model["id"], model["features"] or 0), *checked[:SHOWN], *more)
@@ -158,17 +158,17 @@ def _twins(store: Store, loadable: Loadable) -> tuple[str, ...]:
         {"fingerprint": loadable.fingerprint, "id": loadable.name},
     ).rows
     this = Identity(loadable.fingerprint, loadable.computation)
-    told: dict[bool | None, list[str]] = {}
+    others: dict[bool | None, list[str]] = {}
     for name, computation in rows:
         another = Identity(loadable.fingerprint, computation).computes_another(this)
-        told.setdefault(another, []).append(str(name))
+        others.setdefault(another, []).append(str(name))
     sentences = {
         False: "is the same network, with the same weights, as",
         True: "computes something else with the same weights as",
         None: "has the same weights as",
     }
     return tuple(
-        f"{loadable.name} {sentences[another]} {some(names)}." for another, names in told.items()
+        f"{loadable.name} {sentences[another]} {some(names)}." for another, names in others.items()
     )
 
 

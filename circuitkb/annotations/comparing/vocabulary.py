@@ -34,7 +34,7 @@ TOLERANCE = 15.0
 COMPARED = 10_000
 """Labels compared with each other for suggestions, the most used first."""
 
-_TOLD = 20  # mistakes that are told one by one
+_LISTED = 20  # mistakes that are listed one by one
 _LONGEST = 200  # characters of a concept or of a vocabulary, as in the schema of records
 _LONGEST_LABEL = 2000
 
@@ -153,7 +153,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
     Raises
     ------
     AnnotationFileError
-        It cannot be read, or has mistakes: each is told with its line.
+        It cannot be read, or has mistakes: each is listed with its line.
     """
     mistakes: list[tuple[int, str]] = []
     entries: dict[str, tuple[int, Entry]] = {}
@@ -174,10 +174,10 @@ def read_vocabulary(path: Path) -> Vocabulary:
     if not mistakes and not entries:
         mistakes.append((1, "no label stands below it"))
     if mistakes:
-        told = "\n".join(f"  line {line}: {problem}" for line, problem in mistakes[:_TOLD])
-        if len(mistakes) > _TOLD:
-            told += f"\n  and {len(mistakes) - _TOLD:,} more"
-        raise AnnotationFileError(f"{path} is no vocabulary; nothing was declared:\n{told}")
+        listed = "\n".join(f"  line {line}: {problem}" for line, problem in mistakes[:_LISTED])
+        if len(mistakes) > _LISTED:
+            listed += f"\n  and {len(mistakes) - _LISTED:,} more"
+        raise AnnotationFileError(f"{path} is no vocabulary; nothing was declared:\n{listed}")
     return Vocabulary(tuple(entry for _, entry in entries.values()))
 
 

@@ -62,14 +62,14 @@ class Waiting:
         for (model, _, _), number in self.labels.items():
             of_model[model] += number
         ranked = sorted(of_model, key=lambda model: (-of_model[model], model))
-        told = [self._note(model, of_model[model]) for model in ranked[:_NAMED]]
+        lines = [self._note(model, of_model[model]) for model in ranked[:_NAMED]]
         if left := ranked[_NAMED:]:
             more = sum(of_model[model] for model in left)
-            told.append(
+            lines.append(
                 f"{labels_wait(more)} for {len(left):,} other models. "
                 "To see for what: circuitkb ask pending"
             )
-        return tuple(told)
+        return tuple(lines)
 
     def _note(self, model: str, number: int) -> str:
         if model in self.models:

@@ -52,9 +52,9 @@ class _Contents:
         author, license = record["author"], record["license"]
         self.licenses.setdefault(license, Counter())[author["id"]] += 1
         self.sources.setdefault(license, set()).add(record["source"]["uri"])
-        told = self.authors.get(author["id"], {})
-        if len(author.get("name", "")) >= len(told.get("name", "")):
-            self.authors[author["id"]] = told | author
+        known = self.authors.get(author["id"], {})
+        if len(author.get("name", "")) >= len(known.get("name", "")):
+            self.authors[author["id"]] = known | author
         created = record["created"]
         if self.created is None or date_order(created) > date_order(self.created):
             self.created = created

@@ -63,7 +63,7 @@ _DIGEST = 16
 def write_csv(file: Path, records: Iterator[StoredRecord]) -> int:
     r"""Write records as CSV: UTF-8, commas, lines that end with ``\r\n`` as RFC 4180 has them.
 
-    The file is read back, and each row held against its record.
+    The file is read back, and each row compared with its record.
 
     Returns
     -------

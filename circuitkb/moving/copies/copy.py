@@ -1,9 +1,9 @@
 """A copy of a knowledge base, or of some models of it, from one store into another.
 
 The source is read once into a :class:`~circuitkb.moving.copies.snapshot.Snapshot`; the target is
-held against its hashes; each model that is not there whole goes over in one write, so that it is
+compared with its hashes; each model that is not there whole goes over in one write, so that it is
 there whole or not at all; what belongs to no model or joins several follows in a last one; and the
-target is read back and held against the hashes again. So a copy that was interrupted goes on where
+target is read back and compared with the hashes again. So a copy that was interrupted goes on where
 it stopped when it is made again, and a finished one writes nothing.
 """
 
@@ -218,7 +218,7 @@ def _compared(
 ) -> dict[Kind, Found]:
     expected = sum(map(len, digests.values())) or 1
 
-    def told() -> Iterator[GraphRows]:
+    def reported() -> Iterator[GraphRows]:
         rows = 0
         for piece in target.export(models):
             yield piece
@@ -227,8 +227,8 @@ def _compared(
 
     for _ in range(ATTEMPTS - 1):
         with suppress(StoreBusyError):
-            return compared(digests, told())
-    return compared(digests, told())
+            return compared(digests, reported())
+    return compared(digests, reported())
 
 
 def _write(

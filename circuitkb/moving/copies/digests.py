@@ -1,4 +1,4 @@
-"""What a copy must arrive as: the hash of every row, by kind, to hold another store against."""
+"""What a copy must arrive as: the hash of every row, by kind, to compare another store with."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Digest:
         return np.where(self._keys[places] == keys, places, -1)
 
     def compare(self, table: pa.Table, found: Found) -> None:
-        """Hold the rows of a table against these, and note in ``found`` what they are like.
+        """Compare the rows of a table with these, and note in ``found`` what they are like.
 
         Of each only the properties count that it has here.
         """
@@ -166,7 +166,7 @@ class Found:
 
 
 def compared(digests: Mapping[Kind, Digest], pieces: Iterable[GraphRows]) -> dict[Kind, Found]:
-    """Hold what a store gives against digests; what it holds besides does not count."""
+    """Compare what a store gives with digests; what it holds besides does not count."""
     found = {
         kind: Found(
             np.zeros(len(digest), bool),

@@ -1,4 +1,4 @@
-"""What ``circuitkb.json`` of a folder of Parquet says, held against the files before they are read.
+"""What ``circuitkb.json`` of a folder of Parquet says, compared with the files before a read.
 
 A folder may come from anywhere: nothing in it is opened that the layout does not name, nothing
 outside of it is ever read, and every byte is checked first.
@@ -105,7 +105,7 @@ def _raw(folder: Path) -> dict[str, Any]:
 
 
 def check_files(folder: Path, about: About, progress: Progress) -> None:
-    """Hold every file against its size and checksum.
+    """Compare every file with its size and checksum.
 
     Raises
     ------

@@ -156,7 +156,7 @@ class _Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[str, pa.NativeFile] = {}
-        # Arrow lets go of the interpreter while it works, so that threads gain.
+        # Arrow releases the interpreter while it works, so that threads gain.
         self._workers = ThreadPoolExecutor(os.cpu_count())
         self.nodes: dict[str, str] = {}
         self.relations: dict[str, str] = {}
