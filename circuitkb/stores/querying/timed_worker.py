@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from circuitkb.stores.querying.errors import timed_out
@@ -44,12 +43,7 @@ class TimedWorker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._work.put(None)
         if not self.lost:
             self.thread.join(GRACE)
