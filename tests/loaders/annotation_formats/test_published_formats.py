@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,7 @@ def test_explanations_are_read_from_a_json_list_too(tmp_path: Path) -> None:
     ]
     path = tmp_path / "explanations.json"
     path.write_text(json.dumps([*rows, 3], indent=1), "utf-8")
+    shutil.copystat(SAMPLES / "explanations.jsonl", path)  # the date of records that bring none
     lines = lines_of(path)
     assert [line.record for line in lines if line.record] == records_of("explanations.jsonl")
     assert [line.number for line in lines if line.problem] == [3, 5]
