@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from circuitkb.kb.accepted import sources
+from circuitkb.kb.reopening import reopen
 from circuitkb.loaders.sources.loadable import LoadableNetwork
 from circuitkb.loaders.sources.opening import (
     SOURCES,
@@ -18,7 +19,7 @@ from circuitkb.loaders.sources.opening import (
     open_source,
     parse_source,
 )
-from circuitkb.schema.errors import PluginError, SourceError, UnknownSourceError
+from circuitkb.schema.errors import ObservationError, PluginError, SourceError, UnknownSourceError
 from circuitkb.schema.registry import PluginWarning
 from tests.other_packages import installed
 
@@ -37,7 +38,7 @@ def takes(text):
 def build(source, options):
     import torch  # what takes long is imported where a source is opened
 
-    module = torch.nn.Sequential(torch.nn.Conv2d(1, int(source.name), 3))
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, int(source.name), 3, bias=False))
     torch.nn.init.constant_(module[0].weight, 0.25)
     return BuiltNetwork(
         module=module.eval(),
@@ -86,6 +87,17 @@ def test_it_stands_where_ours_stand() -> None:
 @pytest.mark.parametrize("text", ["efficientnet_lite0", "torchvision:resnet18", "published:x"])
 def test_ours_stay_ours(text: str) -> None:
     assert parse_source(text).kind in ("zoo", "architecture", "published")
+
+
+def test_one_that_does_more_than_read_opens_no_text_of_a_knowledge_base(tmp_path: Path) -> None:
+    asks = GABOR.replace(", names=", ', only_where_named="It asks another machine", names=')
+    stored = {"id": "mine", "source": "gabor:4", "architecture": "x", "input_shape": [1, 8, 8]}
+    with installed(tmp_path, SOURCES, "asking", asks, gabor="asking:GABOR"):
+        with pytest.raises(ObservationError, match=r"It asks another machine: .*--source gabor:4"):
+            reopen(stored, None, None, None)
+        opened = open_network("gabor:4")
+        same = stored | {"fingerprint": opened.fingerprint, "computation": opened.computation}
+        assert reopen(same, "gabor:4", None, None).fingerprint == opened.fingerprint
 
 
 def test_one_that_fails_is_named_and_the_others_work(tmp_path: Path) -> None:
