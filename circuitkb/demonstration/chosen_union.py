@@ -1,4 +1,4 @@
-"""What the demo draws: two analogous unions, gathered from what their units answered."""
+"""What the demo draws: two analogous unions, gathered from what their units responded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEAST_CROP = 48
 INPUTS_DRAWN = 12
 
 LIKED = 10
-"""Stimuli that a unit answers to most, as the search for unions counts them."""
+"""Stimuli that a unit responds to most, as the search for unions counts them."""
 
 Values = NDArray[np.float64]
 
@@ -42,14 +42,14 @@ class Union(NamedTuple):
 
 
 class Observed:
-    """Answers of one model after the nonlinearity, as the figure reads them."""
+    """Responses of one model after the nonlinearity, as the figure reads them."""
 
     def __init__(self, responses: Responses) -> None:
         from circuitkb.demonstration.direction_tuning import directed_families
         from circuitkb.observation.kept import battery_of, images_under
         from circuitkb.observation.measures.tuning import grey_of
 
-        self.responses = responses
+        self.kept = responses
         self.battery = battery_of(responses)
         self.mirrored = images_under(responses, MIRROR)
         self.grey = grey_of(self.battery.stimuli)
@@ -61,22 +61,22 @@ class Observed:
         """Places of the stimuli that are not their own mirror image."""
         return np.flatnonzero(self.mirrored != np.arange(len(self.mirrored)))
 
-    def answers(self, feature: str) -> Values:
-        """Return a unit's answers to all stimuli."""
-        answers: Values = self.responses.after[self.responses.row(feature)].astype(np.float64)
-        return answers
+    def responses(self, feature: str) -> Values:
+        """Return a unit's responses to all stimuli."""
+        responses: Values = self.kept.after[self.kept.row(feature)].astype(np.float64)
+        return responses
 
     def curve(self, feature: str, family: DirectedFamily) -> Values:
         """Return a unit's tuning curve; see :meth:`DirectedFamily.curves`."""
-        curve: Values = family.curves(self.answers(feature)[None], self.grey)[0]
+        curve: Values = family.curves(self.responses(feature)[None], self.grey)[0]
         return curve
 
     def shuffled_curves(self, feature: str, family: DirectedFamily) -> Values:
-        """Return the curves of the units of its layer that answer with shuffled weights."""
-        rows = self.responses.rows[FeatureId.parse(feature).layer]
-        curves = family.curves(self.responses.shuffled_after[rows].astype(np.float64), self.grey)
-        answering: Values = curves[curves.any(axis=1)]
-        return answering
+        """Return the curves of the units of its layer that respond with shuffled weights."""
+        rows = self.kept.rows[FeatureId.parse(feature).layer]
+        curves = family.curves(self.kept.shuffled_after[rows].astype(np.float64), self.grey)
+        responding: Values = curves[curves.any(axis=1)]
+        return responding
 
     def prominence(self, feature: str, family: DirectedFamily) -> float:
         """Return a unit's peak over that of all but 5% of the shuffled units of its layer."""
@@ -141,7 +141,7 @@ def _clarity(views: Sequence[Observed], unions: Sequence[Union]) -> float:
 
 
 def observed(kb: KnowledgeBase, model: str) -> Observed:
-    """Return the answers of a model; raises :class:`ObservationError` if it was not observed."""
+    """Return the responses of a model; raises :class:`ObservationError` if it was not observed."""
     responses = kb.responses(model)
     if responses is None:
         raise ObservationError(f"{model!r} was not observed: circuitkb observe {model}")
@@ -168,8 +168,8 @@ def gather(kb: KnowledgeBase, union: Union) -> MeasuredUnion:
 
     view = observed(kb, union.model)
     changed, pair = view.changed, (union.one, union.other)
-    target = view.answers(union.target)
-    answers = (target - target[changed].mean()) / target[changed].std()
+    target = view.responses(union.target)
+    responses = (target - target[changed].mean()) / target[changed].std()
     liked = np.zeros(len(target), int)
     for side, feature in enumerate(pair, start=1):
         liked[_liked(view, feature)] = side
@@ -185,8 +185,8 @@ def gather(kb: KnowledgeBase, union: Union) -> MeasuredUnion:
         family=union.family.words,
         crop=crop,
         stimuli=(_shown(view, union.one, crop), _shown(view, union.other, crop)),
-        answers=answers[changed],
-        mirrored=answers[view.mirrored[changed]],
+        responses=responses[changed],
+        mirrored=responses[view.mirrored[changed]],
         liked=liked[changed],
         correlation=float(np.corrcoef(target[changed], target[view.mirrored[changed]])[0, 1]),
         strengths=_strengths(kb, view, union),
@@ -198,9 +198,9 @@ def gather(kb: KnowledgeBase, union: Union) -> MeasuredUnion:
     )
 
 
-def _most(answers: Values, count: int) -> NDArray[np.intp]:
-    """Return the places of the largest answers, the earlier ones first among equals."""
-    return np.argsort(-answers, kind="stable")[:count]
+def _most(responses: Values, count: int) -> NDArray[np.intp]:
+    """Return the places of the largest responses, the earlier ones first among equals."""
+    return np.argsort(-responses, kind="stable")[:count]
 
 
 def _tuning(view: Observed, feature: str, union: Union) -> Tuning:
@@ -216,9 +216,9 @@ def _tuning(view: Observed, feature: str, union: Union) -> Tuning:
 
 
 def _liked(view: Observed, feature: str) -> NDArray[np.intp]:
-    """Return the places of what a unit answers to most, of the stimuli that the mirror changes."""
+    """Return the places of what a unit responds to most, of the stimuli that the mirror changes."""
     changed = view.changed
-    liked: NDArray[np.intp] = changed[_most(view.answers(feature)[changed], LIKED)]
+    liked: NDArray[np.intp] = changed[_most(view.responses(feature)[changed], LIKED)]
     return liked
 
 
@@ -236,12 +236,12 @@ def _crop(kb: KnowledgeBase, view: Observed, pair: tuple[str, str]) -> int:
 
 
 def _shown(view: Observed, feature: str, crop: int) -> tuple[Shown, ...]:
-    """Return the stimuli that a unit answers to most."""
+    """Return the stimuli that a unit responds to most."""
     from circuitkb.results.pictures.union_page import Shown
 
-    answers, changed = view.answers(feature), view.changed
+    responses, changed = view.responses(feature), view.changed
     places = _liked(view, feature)[:STIMULI_DRAWN]
-    scores = (answers[places] - answers[changed].mean()) / answers[changed].std()
+    scores = (responses[places] - responses[changed].mean()) / responses[changed].std()
     drawn = view.battery.images(places, rows=crop, columns=crop)
     return tuple(
         Shown(image.transpose(1, 2, 0), view.battery.stimuli[place].id, float(score))
@@ -250,7 +250,7 @@ def _shown(view: Observed, feature: str, crop: int) -> tuple[Shown, ...]:
 
 
 def _inputs(kb: KnowledgeBase, target: str) -> int:
-    """Return how many inputs of a target the search counted: those that answer."""
+    """Return how many inputs of a target the search counted: those that respond."""
     rows = kb.query(
         "MATCH (e:Evidence {kind: 'mirrored-responses'})-[:SUPPORTS]->(c:Circuit)"
         "<-[:MEMBER_OF {role: 'union'}]-(:Feature {id: $target}) RETURN e.detail AS detail "
@@ -267,7 +267,7 @@ def _strengths(kb: KnowledgeBase, view: Observed, union: Union) -> tuple[Strengt
     target = FeatureId.parse(union.target)
     mass: dict[str, float] = {}
     for connection in kb.store.kernels(union.model):
-        if connection.target != target.layer or connection.source not in view.responses.rows:
+        if connection.target != target.layer or connection.source not in view.kept.rows:
             continue
         for group, out in np.argwhere(connection.target_units == target.unit).tolist():
             kernels = np.clip(connection.kernel[group, out], 0, None).sum(axis=(1, 2))
@@ -278,7 +278,8 @@ def _strengths(kb: KnowledgeBase, view: Observed, union: Union) -> tuple[Strengt
                 mass[source] = mass.get(source, 0.0) + value
     changed = view.changed
     strength = {
-        source: value * float(view.answers(source)[changed].std()) for source, value in mass.items()
+        source: value * float(view.responses(source)[changed].std())
+        for source, value in mass.items()
     }
     ranked = sorted(strength, key=lambda source: (-strength[source], source))
     sides = dict.fromkeys(union.row["side_1"], 1) | dict.fromkeys(union.row["side_2"], 2)

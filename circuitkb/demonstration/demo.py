@@ -74,7 +74,7 @@ def run(
         models = [name for name in sources if name in present]
         networks = [name for name in models if not sources[name].startswith("published:")]
 
-        show(_heading("2. Observe: what every unit answers to a battery of stimuli"))
+        show(_heading("2. Observe: the responses of every unit to a battery of stimuli"))
         _observe(kb, networks, show, within(progress, 0.15, 0.75))
 
         show(_heading("3. Find: units that two mirrored units excite, against controls"))
@@ -311,7 +311,7 @@ def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -
     )
     caption = [
         f"Of the {candidates} unions of {chosen[0].model} with an analogous one, this is the one "
-        "that shows it most clearly. Answers are those after the nonlinearity.",
+        "that shows it most clearly. Responses are those after the nonlinearity.",
         *(chosen_union.in_words(searches[union.model]) for union in chosen),
     ]
     draw_across(unions, kernels, caption).savefig(place, dpi=160)

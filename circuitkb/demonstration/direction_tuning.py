@@ -42,25 +42,25 @@ class DirectedFamily:
     angles: Values
     stimuli: tuple[NDArray[np.intp], ...]
 
-    def curves(self, answers: Values, grey: int) -> Values:
-        """Return how strongly units answer in each direction, axes (unit, angle); never negative.
+    def curves(self, responses: Values, grey: int) -> Values:
+        """Return how strongly units respond in each direction, axes (unit, angle); never negative.
 
-        Root mean square over the stimuli of a direction of the excitation above the answer to
-        flat grey, in standard deviations of the unit's answers to the whole battery; 0 for units
-        that never answer.
+        Root mean square over the stimuli of a direction of the excitation above the response to
+        flat grey, in standard deviations of the unit's responses to the whole battery; 0 for units
+        that never respond.
 
         Parameters
         ----------
-        answers
+        responses
             Axes (unit, stimulus).
         grey
             Place of the flat grey stimulus.
         """
-        spread = answers.std(axis=1, keepdims=True)
+        spread = responses.std(axis=1, keepdims=True)
         above = np.divide(
-            np.clip(answers - answers[:, [grey]], 0, None),
+            np.clip(responses - responses[:, [grey]], 0, None),
             spread,
-            out=np.zeros_like(answers),
+            out=np.zeros_like(responses),
             where=spread > 0,
         )
         return np.stack(

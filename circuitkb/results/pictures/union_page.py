@@ -46,7 +46,7 @@ class Tuning:
     angles
         Degrees counter-clockwise from pointing right.
     curve
-        Excitation above grey, in standard deviations of the unit's answers.
+        Excitation above grey, in standard deviations of the unit's responses.
     low, high
         Bounds of the middle 90% of the shuffled units, each turned so that it peaks where this
         unit does.
@@ -63,11 +63,11 @@ class Tuning:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A stimulus: its ``image`` (row, column, channel), its id, and the unit's answer as z."""
+    """A stimulus: its ``image`` (row, column, channel), its id, and the unit's response as z."""
 
     image: NDArray[np.float32]
     name: str
-    answer: float
+    response: float
 
 
 @dataclass(frozen=True)
@@ -91,19 +91,19 @@ class MeasuredUnion:
     cases, labels
         Ids of A and B, and what they are called.
     tuning, stimuli
-        How they are tuned, and what they answer to most.
+        How they are tuned, and what they respond to most.
     family
         What the tuning curves were measured with, in words.
     crop
         Rows and columns of the stimuli drawn.
-    answers, mirrored
-        The target's answers, as z, to the stimuli that the mirror changes and to their images.
+    responses, mirrored
+        The target's responses, as z, to the stimuli that the mirror changes and to their images.
     liked
-        For each of those stimuli 1 or 2 if it is among those that A or B answers to most, else 0.
+        For each of those stimuli 1 or 2 if it is among those that A or B responds to most, else 0.
     correlation
-        Of ``answers`` with ``mirrored``.
+        Of ``responses`` with ``mirrored``.
     strengths, inputs
-        The target's strongest inputs, and how many it has that answer.
+        The target's strongest inputs, and how many it has that respond.
     pairs, hits, null_mean, q
         Pairs that passed; pairs that fulfil the criteria; what permuted weights give; and the
         share of such findings that chance explains.
@@ -118,7 +118,7 @@ class MeasuredUnion:
     family: str
     crop: int
     stimuli: tuple[tuple[Shown, ...], tuple[Shown, ...]]
-    answers: Values
+    responses: Values
     mirrored: Values
     liked: NDArray[np.int_]
     correlation: float
@@ -140,7 +140,7 @@ class MeasuredUnion:
         places = " and ".join(str(ranks[name]) for name in self.cases)
         return (
             f"{self.target} unites\n  {one} and\n  {other}:\n"
-            f"  inputs {places} of {self.inputs:,} by strength; its answers to stimuli and to "
+            f"  inputs {places} of {self.inputs:,} by strength; its responses to stimuli and to "
             f"their mirror images: r = {self.correlation:.2f}; q = {self.q:.2g}."
         )
 
@@ -155,7 +155,7 @@ def draw_across(
     unions
         The one at large first.
     kernels
-        A published union, without answers.
+        A published union, without responses.
     controls
         Sentences for the caption: what was found in each model, and what its controls give.
 
@@ -225,9 +225,9 @@ def _called(union: MeasuredUnion) -> str:
 
 
 def _draw_stimuli(part: SubFigure, union: MeasuredUnion, side: int) -> None:
-    """Draw what a case answers to most, as much as its receptive field holds."""
+    """Draw what a case responds to most, as much as its receptive field holds."""
     part.suptitle(
-        f"{LETTERS[side]} answers most to\n(middle {union.crop} pixels)",
+        f"{LETTERS[side]} responds most to\n(middle {union.crop} pixels)",
         fontsize="small",
         color=COLOURS[side],
     )
@@ -236,7 +236,7 @@ def _draw_stimuli(part: SubFigure, union: MeasuredUnion, side: int) -> None:
         axes.set_axis_off()
     for axes, shown in zip(grid.flat, union.stimuli[side], strict=False):
         axes.imshow(shown.image.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title(f"{_wrapped(shown.name)}\nz = {shown.answer:.1f}", fontsize=6.5)
+        axes.set_title(f"{_wrapped(shown.name)}\nz = {shown.response:.1f}", fontsize=6.5)
 
 
 def _wrapped(name: str, width: int = 20) -> str:
@@ -288,7 +288,7 @@ def _draw_curves(part: SubFigure, union: MeasuredUnion) -> None:
         columnspacing=1.2,
     )
     part.suptitle(
-        f"Answers to {union.family}\nradius: excitation above grey, in SD of the unit's answers",
+        f"Responses to {union.family}\nradius: excitation above grey, in SD of the unit's responses",
         fontsize="x-small",
     )
 
@@ -310,32 +310,37 @@ def _closed(values: Values) -> Values:
 
 
 def _draw_invariance(axes: Axes, union: MeasuredUnion, *, size: float) -> None:
-    """Draw the target's answer to each stimulus against that to its mirror image."""
-    low = float(min(union.answers.min(), union.mirrored.min())) - 0.2
-    high = float(max(union.answers.max(), union.mirrored.max())) + 0.2
+    """Draw the target's response to each stimulus against that to its mirror image."""
+    low = float(min(union.responses.min(), union.mirrored.min())) - 0.2
+    high = float(max(union.responses.max(), union.mirrored.max())) + 0.2
     axes.plot([low, high], [low, high], color="0.6", linewidth=0.8, linestyle=":")
     rest = union.liked == 0
     axes.scatter(
-        union.answers[rest], union.mirrored[rest], s=8 * size, color=OTHER, alpha=0.45, linewidths=0
+        union.responses[rest],
+        union.mirrored[rest],
+        s=8 * size,
+        color=OTHER,
+        alpha=0.45,
+        linewidths=0,
     )
     for side in (0, 1):
         own = union.liked == side + 1
         axes.scatter(
-            union.answers[own],
+            union.responses[own],
             union.mirrored[own],
             s=38 * size,
             color=COLOURS[side],
             marker=MARKERS[side],
             edgecolors="white",
             linewidths=0.6,
-            label=f"the {own.sum()} that {LETTERS[side]} answers to most",
+            label=f"the {own.sum()} that {LETTERS[side]} responds to most",
         )
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-    axes.set_xlabel("U's answer to a stimulus (z)", fontsize="small")
+    axes.set_xlabel("U's response to a stimulus (z)", fontsize="small")
     axes.set_ylabel("to its mirror image (z)", fontsize="small")
     axes.set_title(
-        f"U answers alike to mirror images\nr = {union.correlation:.2f} over "
-        f"{len(union.answers):,} stimuli",
+        f"U responds alike to mirror images\nr = {union.correlation:.2f} over "
+        f"{len(union.responses):,} stimuli",
         fontsize="small",
     )
     axes.tick_params(labelsize="x-small")

@@ -20,14 +20,14 @@ KERNELS = UnionDrawing("p/l:0", "head", (Case("k:0", "", 1, np.eye(3)),), "weigh
 
 
 def likes(kind: str, parameter: str, value: float) -> np.ndarray:
-    """Answers of a unit that one direction of one kind excites, and nothing else."""
+    """Responses of a unit that one direction of one kind excites, and nothing else."""
     return np.array(
         [item.kind == kind and item.number(parameter) == value for item in BATTERY.stimuli], float
     )
 
 
-def curve(answers: np.ndarray, family: str) -> np.ndarray:
-    found: np.ndarray = FAMILIES[family].curves(answers[None], grey_of(BATTERY.stimuli))[0]
+def curve(responses: np.ndarray, family: str) -> np.ndarray:
+    found: np.ndarray = FAMILIES[family].curves(responses[None], grey_of(BATTERY.stimuli))[0]
     return found
 
 
@@ -56,10 +56,10 @@ def test_a_curve_peaks_where_the_unit_was_made_to_and_mirrored_on_the_other_side
 
 
 def test_a_curve_is_the_root_mean_square_in_standard_deviations() -> None:
-    answers = likes("edge", "direction", 30)
-    expected = 1 / answers.std()
-    assert curve(answers, "edges").max() == pytest.approx(expected)
-    assert curve(7 * answers + 3, "edges").max() == pytest.approx(expected), "whatever the scale"
+    responses = likes("edge", "direction", 30)
+    expected = 1 / responses.std()
+    assert curve(responses, "edges").max() == pytest.approx(expected)
+    assert curve(7 * responses + 3, "edges").max() == pytest.approx(expected), "whatever the scale"
 
 
 def test_what_lies_below_grey_and_a_silent_unit_have_no_curve() -> None:
@@ -89,7 +89,7 @@ def union(**changes: Any) -> union_page.MeasuredUnion:
     shown = tuple(
         union_page.Shown(np.full((8, 8, 3), 0.5, np.float32), "edge 30", 2.0) for _ in range(4)
     )
-    answers = np.linspace(-1, 3, 40)
+    responses = np.linspace(-1, 3, 40)
     strengths = tuple(
         union_page.Strength(1 + i, f"m/a:{i}", 1.0 - 0.1 * i, {0: 1, 5: 2}.get(i)) for i in range(8)
     )
@@ -103,8 +103,8 @@ def union(**changes: Any) -> union_page.MeasuredUnion:
         "family": "edges",
         "crop": 8,
         "stimuli": (shown, shown),
-        "answers": answers,
-        "mirrored": answers[::-1],
+        "responses": responses,
+        "mirrored": responses[::-1],
         "liked": np.repeat([0, 1, 2, 0], 10),
         "correlation": -1.0,
         "strengths": strengths,
