@@ -288,7 +288,7 @@ def _draw_curves(part: SubFigure, union: MeasuredUnion) -> None:
         columnspacing=1.2,
     )
     part.suptitle(
-        f"Responses to {union.family}\nradius: excitation above grey, in SD of the unit's responses",
+        f"Responses to {union.family}\nradius: excitation above grey, in SD of the responses",
         fontsize="x-small",
     )
 
