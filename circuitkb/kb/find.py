@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, get_args
 
 from circuitkb.kb.writing import Writing
 from circuitkb.motifs.motif import Basis, Motif, Pairs
@@ -19,10 +20,7 @@ from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
     from circuitkb.motifs.findings import Findings
-    from circuitkb.motifs.pairs import KernelPairMotif, PairMotif
     from circuitkb.motifs.rows import KnownCircuit
-    from circuitkb.schema.kernels import Connection
-    from circuitkb.schema.responses import Responses
     from circuitkb.schema.tables import GraphRows
 
 
@@ -80,7 +78,8 @@ class Finding(Writing):
         for model, part in zip(names, parts(progress, len(names)), strict=True):
             responses = store.responses(model)
             way = _way(wanted, model, by, observed=responses is not None)
-            findings = _ENGINES[way.by](
+            engine: Callable[..., Findings] = EntryPoint(way.by, way.engine, "").load()
+            findings = engine(
                 store.kernels(model),
                 responses,
                 way,
@@ -97,8 +96,8 @@ class Finding(Writing):
 
 
 def _check_basis(motif: Motif, by: Basis | None) -> None:
-    if by not in (None, *_ENGINES):
-        raise QueryError(f"by is {by!r}: {' or '.join(map(repr, _ENGINES))}.")
+    if by not in (None, *get_args(Basis)):
+        raise QueryError(f"by is {by!r}: {' or '.join(map(repr, get_args(Basis)))}.")
     ways = [way.by for way in motif.searches]
     if by not in (None, *ways):
         raise QueryError(f"{motif.name} is searched by {' or '.join(ways)}, not by {by}.")
@@ -112,30 +111,6 @@ def _way(motif: Motif, model: str, by: Basis | None, *, observed: bool) -> Pairs
     raise ObservationError(
         f"{model!r} was not observed: circuitkb observe {model} shows it the stimuli."
     )
-
-
-def _by_responses(
-    connections: Sequence[Connection], responses: Responses, way: PairMotif, **settings: Any
-) -> Findings:
-    from circuitkb.motifs.by_responses.find import find_by_responses
-    from circuitkb.observation.kept import images_under
-
-    images = images_under(responses, way.of.name)
-    return find_by_responses(connections, responses, images, way, **settings)
-
-
-def _by_kernels(
-    connections: Sequence[Connection], responses: None, way: KernelPairMotif, **settings: Any
-) -> Findings:
-    from circuitkb.motifs.by_kernels.find import find_by_kernels
-
-    return find_by_kernels(connections, way, **settings)
-
-
-_ENGINES: Mapping[Basis, Callable[..., Findings]] = {
-    "responses": _by_responses,
-    "kernels": _by_kernels,
-}
 
 
 def _report(findings: Findings) -> ModelFound:
@@ -163,7 +138,8 @@ def _earlier(store: Store, circuits: Sequence[str]) -> dict[str, set[str]]:
     """Return what circuits that are here already were found for: two mirrors may relate a pair."""
     rows = store.read(
         "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE c.id IN $circuits "
-        "AND c.origin = 'found' RETURN c.id AS circuit, e.of AS of, e.detail AS detail",
+        "AND (e.of IS NOT NULL OR e.detail CONTAINS '\"of\":') "
+        "RETURN c.id AS circuit, e.of AS of, e.detail AS detail",
         {"circuits": list(circuits)},
         limit=None,
     ).rows

@@ -154,12 +154,18 @@ class Pairs(Motif):
         False discovery rate over all hits (or tests) of a model.
     by, version
         What is read, and the version of the method.
+    engine
+        The function that searches a model, as ``module:function``. It takes the model's
+        connections, its responses (None where it was not observed) and this value, and by name
+        ``model``, ``seed`` and ``progress``; it returns
+        :class:`~circuitkb.motifs.findings.Findings`.
     score, label
         What ``Circuit.score`` measures, and what hits are called beside those of other motifs.
     """
 
     by: ClassVar[Basis]
     version: ClassVar[str] = "1"
+    engine: ClassVar[str]
     score: ClassVar[str]
     label: ClassVar[str]
 

@@ -47,6 +47,7 @@ class PairMotif(Pairs):
     """
 
     by: ClassVar[Basis] = "responses"
+    engine: ClassVar[str] = "circuitkb.motifs.by_responses.find:find_in_model"
     score: ClassVar[str] = (
         "correlation of one input's answers to transformed stimuli ({of}) with the other's"
     )
@@ -145,6 +146,7 @@ class KernelPairMotif(Pairs):
     """
 
     by: ClassVar[Basis] = "kernels"
+    engine: ClassVar[str] = "circuitkb.motifs.by_kernels.find:find_in_model"
     score: ClassVar[str] = "correlation of one kernel's mirror image with the other"
     label: ClassVar[str] = "{axis} kernels"
 

@@ -15,10 +15,19 @@ from typer.testing import CliRunner
 import circuitkb as ckb
 from circuitkb.cli.app import app
 from circuitkb.errors import ObservationError, QueryError
+from circuitkb.motifs.findings import Findings
+from circuitkb.motifs.motif import Pairs, Role
+from circuitkb.motifs.pairs import KernelPairMotif
 from circuitkb.motifs.registry import MOTIFS
 from circuitkb.observation.stimuli.battery import battery
 from circuitkb.schema.responses import Responses
-from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table
+from circuitkb.schema.tables import (
+    GraphRows,
+    Relations,
+    node_table,
+    relation_schema,
+    relation_table,
+)
 from tests.motifs.measured_networks import dense
 from tests.other_packages import installed
 from tests.report.report_reading import figures, section, tables
@@ -236,3 +245,33 @@ def test_any_motif_may_be_searched_for_as_a_value_and_refuses_what_it_cannot_rea
         assert (found.by, found.circuits) == ("responses", 0)
         # The store outlives the package: what nobody describes any more is named all the same.
         assert "`contrast`" in kb.report()
+
+
+def none_found(connections: object, responses: object, motif: Pairs, **settings: Any) -> Findings:
+    weights = relation_schema("WEIGHT").empty_table()
+    del settings["progress"]
+    return Findings(
+        motif=motif,
+        tested=7,
+        tests=7,
+        not_tested={},
+        counts={"hits": 0},
+        controls={},
+        targets=(),
+        weights=weights,
+        seconds=0.0,
+        **settings,
+    )
+
+
+class OwnSearch(KernelPairMotif):
+    engine = f"{__name__}:none_found"
+
+
+def test_a_motif_may_bring_a_search_of_its_own(tmp_path: Path) -> None:
+    role = Role(name="part")
+    motif = OwnSearch(name="own", of=ckb.mirror("up-down"), roles=(role, role), target="whole")
+    with ckb.open(tmp_path / "kb.ckb") as kb:
+        kb.store.write(replace(observed_model("one", 2)[0], responses={}))
+        (found,) = kb.find(motif).models
+    assert (found.tested, found.circuits, found.null) == (7, 0, {"hits": 0.0})

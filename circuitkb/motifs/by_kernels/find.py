@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,8 @@ from circuitkb.motifs.by_kernels.candidates import Candidates, NullPool, find_ca
 from circuitkb.motifs.by_kernels.pairs import matching_pairs
 from circuitkb.motifs.by_kernels.permutation import Draws, among_all_units, among_own_inputs
 from circuitkb.motifs.by_kernels.similarity import Match, blocks, count_matches, with_images
-from circuitkb.motifs.edges import case_weights
 from circuitkb.motifs.findings import Findings, FoundCircuit, FoundTarget, Null
+from circuitkb.motifs.members import case_weights
 from circuitkb.motifs.pairs import KernelPairMotif
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Connection
@@ -33,6 +34,13 @@ LEAST_DRAWS = 10_000
 
 SHUFFLES = 20
 """Times that the kernels of the whole model are shuffled, as a control."""
+
+
+def find_in_model(
+    connections: Sequence[Connection], responses: object, motif: KernelPairMotif, **settings: Any
+) -> Findings:
+    """Search a model, observed or not; see :func:`find_by_kernels`."""
+    return find_by_kernels(connections, motif, **settings)
 
 
 def find_by_kernels(

@@ -9,8 +9,8 @@ from circuitkb.loaders.composition.summaries import kernel_statistics
 from circuitkb.motifs.by_kernels.candidates import Candidates, NullPool
 from circuitkb.motifs.by_kernels.similarity import Match, blocks, similarities, standardise
 from circuitkb.motifs.findings import Case, FoundCircuit
+from circuitkb.motifs.members import two_sides
 from circuitkb.motifs.pairs import KernelPairMotif
-from circuitkb.motifs.sides import two_sides
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Floats
 

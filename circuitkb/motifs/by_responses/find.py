@@ -30,7 +30,6 @@ from circuitkb.motifs.by_responses.coupled_responses import (
 )
 from circuitkb.motifs.by_responses.related_pairs import against_shuffled, distinct
 from circuitkb.motifs.by_responses.search import Hits, Pairs, Searched, both_ways, search
-from circuitkb.motifs.edges import case_weights
 from circuitkb.motifs.findings import (
     Case,
     Counts,
@@ -40,9 +39,10 @@ from circuitkb.motifs.findings import (
     Null,
     RelatedPair,
 )
+from circuitkb.motifs.members import case_weights, two_sides
 from circuitkb.motifs.pairs import PairMotif
-from circuitkb.motifs.sides import two_sides
 from circuitkb.motifs.target_decoy import target_decoy_q
+from circuitkb.observation.kept import images_under
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Connection, Floats
 from circuitkb.schema.progress import Progress, silent, within
@@ -56,6 +56,14 @@ NULL_METHOD = (
     "layer; q: target-decoy over all hits of the model, the larger of permuted weights and of "
     "matched unrelated pairs, for the unit's best pair"
 )
+
+
+def find_in_model(
+    connections: Sequence[Connection], responses: Responses, motif: PairMotif, **settings: Any
+) -> Findings:
+    """Search an observed model; see :func:`find_by_responses`."""
+    images = images_under(responses, motif.of.name)
+    return find_by_responses(connections, responses, images, motif, **settings)
 
 
 def find_by_responses(

@@ -15,7 +15,7 @@ from circuitkb.motifs.by_kernels.permutation import (
     sequential,
 )
 from circuitkb.motifs.by_kernels.similarity import Match, count_matches, standardise, with_images
-from circuitkb.motifs.sides import two_sides
+from circuitkb.motifs.members import two_sides
 from circuitkb.motifs.transforms import Mirror
 
 

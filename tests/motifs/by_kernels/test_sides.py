@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuitkb.motifs.sides import two_sides
+from circuitkb.motifs.members import two_sides
 
 
 def test_pairs_that_name_their_cases_in_any_order_agree_about_sides() -> None:
