@@ -77,7 +77,7 @@ class Registry(Generic[T]):
         self.unknown = unknown
         self._built_in = built_in
         self._found: dict[str, T] = {}
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     @cached_property
     def _points(self) -> dict[str, list[EntryPoint]]:
@@ -118,7 +118,7 @@ class Registry(Generic[T]):
             try:
                 value = self.get(name)
             except PluginError as error:
-                self._tell(name, error)
+                self._warn(name, error)
                 continue
             yield value
 
@@ -133,7 +133,7 @@ class Registry(Generic[T]):
                 with self.running(name):
                     answer = question(value)
             except PluginError as error:
-                self._tell(name, error)
+                self._warn(name, error)
                 continue
             yield value, answer
 
@@ -159,9 +159,9 @@ class Registry(Generic[T]):
         with self.running(name):
             yield from items
 
-    def _tell(self, name: str, error: PluginError) -> None:
-        if name not in self._told:
-            self._told.add(name)
+    def _warn(self, name: str, error: PluginError) -> None:
+        if name not in self._warned:
+            self._warned.add(name)
             warnings.warn(str(error), PluginWarning, stacklevel=3)
 
     def _whose(self, point: EntryPoint) -> str:

@@ -26,7 +26,7 @@ def installed(
     known = set(sys.modules)
     sys.path.insert(0, str(folder))
     vars(registry).pop("_points", None)
-    registry._found, registry._told = {}, set()
+    registry._found, registry._warned = {}, set()
     try:
         yield
     finally:
