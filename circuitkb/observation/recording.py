@@ -35,8 +35,8 @@ VERSION = "1"
 IMAGES_AT_ONCE = 32
 """Stimuli that are drawn together at least, as one drawing makes several of them."""
 
-_ORDER = "2"
-"""Of the steps: work that was left unfinished in another order is begun again."""
+_ORDER = "3"
+"""Of the steps and their images: work left unfinished in another order is begun again."""
 
 SECONDS_BETWEEN_NOTES = 2.0
 """After so much work, or one batch if that takes longer, it is noted how far it is."""

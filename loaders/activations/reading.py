@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.fx import Node
+from torch.utils._pytree import tree_leaves
 
 from circuitkb.loaders.activations.folding import fold, until
 from circuitkb.loaders.activations.shuffling import moments, shuffle
@@ -27,6 +28,9 @@ from circuitkb.schema.progress import Progress, parts, silent
 
 PIXELS_AT_ONCE = 4 * 255 * 255
 """Pixels of a batch: few enough that a layer's map stays in the processor's cache."""
+
+NUMBERS_AT_ONCE = 5_000_000
+"""Of the largest map of a batch, where that allows more images: a batch takes time of its own."""
 
 LARGEST_BATCH = 64
 
@@ -203,7 +207,7 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
         It cannot be traced with images of that size.
     """
     channels = network.example.shape[1]
-    batch = min(LARGEST_BATCH, math.ceil(PIXELS_AT_ONCE / (view.rows * view.columns)))
+    batch = _batch(view)
     traced, sites = view.network, dict(view.sites)
     if batch > 1:
         try:
@@ -231,6 +235,21 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
         {name: tuple(layers) for name, layers in after.items()},
         {name: tuple(layers) for name, layers in before.items()},
     )
+
+
+def _batch(view: View) -> int:
+    """Return how many images run together."""
+    largest = max(
+        (
+            value.numel()
+            for node in view.network.operations()
+            for value in tree_leaves(node.meta.get("val"))
+            if isinstance(value, Tensor)
+        ),
+        default=1,
+    )
+    by_pixels = math.ceil(PIXELS_AT_ONCE / (view.rows * view.columns))
+    return min(LARGEST_BATCH, max(by_pixels, NUMBERS_AT_ONCE // max(1, largest)))
 
 
 def _allow_any_layout(network: TracedNetwork) -> None:

@@ -1,8 +1,8 @@
 """A traced network for images of another size or in batches, without tracing it anew.
 
 Tracing takes a second or more, and what comes of it is mostly the same again: the same operations
-on tensors of other shapes. So the shapes alone are worked out anew, and what the graph computes
-is held against the module itself, part by part; where they differ in anything, it is traced.
+on tensors of other shapes. So the graph is run on the new images beside the module itself, compared
+part by part, and the shapes that it gives are noted; where they differ in anything, it is traced.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fx import Node
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from circuitkb.loaders.composition.rules.context import operation_name
 from circuitkb.loaders.composition.tracing import TracedNetwork, copied, trace
@@ -54,34 +54,18 @@ def traced_for(network: TracedNetwork, module: nn.Module, images: Tensor) -> Tra
     >>> tuple(traced_for(traced, module, torch.rand(5, 3, 9, 9)).outputs[0].meta["val"].shape)
     (5, 196)
     """
-    alike = _with_shapes_for(network, images)
-    if alike is not None and _computes_what(module, alike, images):
-        return alike
-    return trace(module, images)
+    alike = _with_sizes_for(network, images)
+    return alike if _computes_what(module, alike, images) else trace(module, images)
 
 
-def _with_shapes_for(network: TracedNetwork, images: Tensor) -> TracedNetwork | None:
-    """Return the same graph with the shapes that it has for some images; None if they misfit."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
+def _with_sizes_for(network: TracedNetwork, images: Tensor) -> TracedNetwork:
+    """Return the same graph with the sizes that its reshapings have for so many images."""
     before, now = len(network.example), len(images)
     alike = copied(network)
-    values: dict[Node, Any] = {}
-    try:
-        with quiet(), torch.no_grad(), FakeTensorMode() as mode:
-            for node in alike.graph.nodes:
-                if node.op == "call_function":
-                    if operation_name(node) in _SIZED and before != now:
-                        _enlarge(node, before, now)
-                    values[node] = alike.value_of(node, values.__getitem__)
-                elif node.op == "placeholder":
-                    held = images if node is alike.input else alike.constants[node]
-                    values[node] = mode.from_tensor(held)
-                else:
-                    continue
-                node.meta["val"] = values[node]
-    except Exception:  # shapes that do not fit are refused in whatever way the operation does
-        return None
+    if before != now:
+        for node in alike.operations():
+            if operation_name(node) in _SIZED:
+                _enlarge(node, before, now)
     return replace(alike, example=images)
 
 
@@ -99,7 +83,8 @@ class _OtherwiseError(Exception):
 def _computes_what(module: nn.Module, network: TracedNetwork, images: Tensor) -> bool:
     """Whether a graph computes what the module does: in every part without parts, and at the end.
 
-    Both run side by side, so that no more than one value of each is kept.
+    Both run side by side, so that no more than one value of each is kept. Every node of the graph
+    is told the shape of its value.
     """
     steps = network.values(images)
     last: Any = None
@@ -111,6 +96,7 @@ def _computes_what(module: nn.Module, network: TracedNetwork, images: Tensor) ->
         if following is None:
             raise _OtherwiseError
         node, last = following
+        node.meta["val"] = tree_map_only(Tensor, _shape_alone, last)
         if node in network.outputs:
             outputs[node] = last
 
@@ -127,6 +113,8 @@ def _computes_what(module: nn.Module, network: TracedNetwork, images: Tensor) ->
             found = [value for value in tree_leaves(module(images)) if isinstance(value, Tensor)]
             while len(outputs) < len(set(network.outputs)):
                 step()
+            for node, value in steps:
+                node.meta["val"] = tree_map_only(Tensor, _shape_alone, value)
     except Exception:  # among them whatever the module says to images that it does not take
         return False
     finally:
@@ -134,6 +122,11 @@ def _computes_what(module: nn.Module, network: TracedNetwork, images: Tensor) ->
             hook.remove()
     given = [outputs[node] for node in network.outputs]
     return len(given) == len(found) and all(map(_same, given, found))
+
+
+def _shape_alone(value: Tensor) -> Tensor:
+    """Return a tensor of the same shape and type that holds no values."""
+    return torch.empty_like(value, device="meta")
 
 
 def _same(one: Any, other: Tensor) -> bool:
