@@ -58,6 +58,7 @@ _MOST_LISTED = MOST_CHARACTERS * 2 // 5  # characters of JSON that goes out twic
 _MOST_TEXT = MOST_CHARACTERS * 3 // 4  # ... once, escaped
 _MOST_SAID = 2_000
 _LONGEST_NAME = 200
+_SENTENCES = 2  # of each question, so that the whole catalogue fits into a reply
 
 Rows = Annotated[int, Field(ge=1, le=MOST_ROWS, description="rows to return at most")]
 Values = Annotated[dict[str, Any] | None, Field(description="values of parameters, by name")]
@@ -231,7 +232,7 @@ def about(question: Question) -> dict[str, Any]:
     return {
         "name": question.name,
         "asks": question.title,
-        "sentences": list(question.sentences),
+        "sentences": list(question.sentences[:_SENTENCES]),
         "parameters": {
             p.name: {"type": p.type, "help": p.help, "required": p.required, "default": p.default}
             for p in question.parameters.values()
