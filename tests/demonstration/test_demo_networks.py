@@ -161,17 +161,17 @@ def test_inputs_are_ranked_as_the_search_ranked_them(kb: KnowledgeBase) -> None:
         assert [ranks[name] for name in drawn.cases] == [pair["rank_1"], pair["rank_2"]]
 
 
-def test_what_is_drawn_of_the_target_is_its_answers_to_stimuli_and_their_images(
+def test_what_is_drawn_of_the_target_is_its_responses_to_stimuli_and_their_images(
     kb: KnowledgeBase,
 ) -> None:
     chosen = chosen_union.choose(kb, kb.ask("union", limit=None).result.to_dicts())
     assert chosen is not None
     drawn = chosen_union.gather(kb, chosen[0])
-    assert np.corrcoef(drawn.answers, drawn.mirrored)[0, 1] == pytest.approx(drawn.correlation)
+    assert np.corrcoef(drawn.responses, drawn.mirrored)[0, 1] == pytest.approx(drawn.correlation)
     assert drawn.correlation > 0.8
-    assert sorted(drawn.answers) == pytest.approx(sorted(drawn.mirrored))
+    assert sorted(drawn.responses) == pytest.approx(sorted(drawn.mirrored))
     for side in (1, 2):
-        assert drawn.answers[drawn.liked == side].mean() > 1
+        assert drawn.responses[drawn.liked == side].mean() > 1
 
 
 def test_the_figure_is_made_and_not_empty(runs: Runs) -> None:

@@ -153,8 +153,8 @@ def test_a_large_folder_is_loaded_model_by_model_to_the_same_content(
     write = copy.store.write
     states = []
 
-    def seen(rows: GraphRows, **options: Any) -> None:
-        write(rows, **options)
+    def seen(rows: GraphRows, *options: Any) -> None:
+        write(rows, *options)
         states.append(content_of(copy.store))
 
     monkeypatch.setattr(copy.store, "write", seen)
@@ -171,10 +171,10 @@ def test_a_load_that_breaks_off_leaves_whole_models_and_goes_on(
     monkeypatch.setattr(files_loading, "ROWS_AT_ONCE", 3)
     write = copy.store.write
 
-    def broken(rows: GraphRows, **options: Any) -> None:
+    def broken(rows: GraphRows, *options: Any) -> None:
         if "two" in rows.nodes["Model"]["id"].to_pylist():
             raise KeyboardInterrupt
-        write(rows, **options)
+        write(rows, *options)
 
     monkeypatch.setattr(copy.store, "write", broken)
     with pytest.raises(KeyboardInterrupt):

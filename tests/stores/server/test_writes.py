@@ -173,14 +173,14 @@ def test_an_interrupted_write_goes_on_where_it_stopped(store: ServerStore, share
     staged = left_over(store).count("CircuitKBUnfinished")
     assert staged > 0
     made: list[int] = []
-    real = applying.Statement.run
+    real = applying.WriteStatement.run
 
-    def counting(self: applying.Statement, transaction: Any) -> int:
+    def counting(self: applying.WriteStatement, transaction: Any) -> int:
         made.append(self.rows)
         return real(self, transaction)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(applying.Statement, "run", counting)
+        patch.setattr(applying.WriteStatement, "run", counting)
         store.write(large())
     assert seen(store) == whole()
     assert left_over(store) == []
