@@ -14,11 +14,13 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.stores.factories import Factory
 
 ROOT = Path(__file__).resolve().parents[1]
-ON_A_SERVER = {"stored": 1, "world": 1, "seed": 8, "pair": 3}
+ON_A_SERVER = {"stored": 1, "world": 1, "seed": 2, "pair": 2}
 """Of graphs, small networks, random cases and ways to copy, so many for a server; `long`: all.
 
 What differs between two of them differs in the engine within the process too, which has them all.
 """
+QUESTIONS = ROOT / "tests/queries"
+"""`tests/kb/test_both_stores.py` asks both kinds of store every question and every list."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -49,7 +51,7 @@ def kinds_of_store(item: pytest.Item) -> list[Factory]:
 
 def is_one_more(item: pytest.Item) -> bool:
     """Tell whether the same is asked of a server for enough other graphs or cases."""
-    if item.get_closest_marker("long_on_a_server"):
+    if item.get_closest_marker("long_on_a_server") or QUESTIONS in item.path.parents:
         return True
     callspec = getattr(item, "callspec", None)
     indices: dict[str, int] = callspec.indices if callspec is not None else {}

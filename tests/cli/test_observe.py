@@ -90,7 +90,7 @@ def features(program: Any) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["killed", "interrupted"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("interrupted", marks=pytest.mark.long)])
 def test_an_observation_that_ends_early_leaves_the_graph_and_goes_on(
     program: Any, how: str
 ) -> None:

@@ -46,6 +46,7 @@ def test_the_random_graphs_hold_parts_of_every_label_that_some_models_leave_out(
     assert all(0 not in counts for counts in taken.values()), taken
 
 
+@pytest.mark.long_on_a_server
 @pytest.mark.parametrize("seed", [101, pytest.param(102, marks=pytest.mark.long)])
 def test_a_store_exports_what_belongs_to_some_models(store: Store, seed: int) -> None:
     world = worlds.make(seed)

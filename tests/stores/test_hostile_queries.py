@@ -30,6 +30,8 @@ HARMLESS += ["RETURN '\\\\u0041'", "RETURN 1;;"]
 """Escapes within text and comments: Neo4j decodes them first, so there they are refused; to the
 embedded engine they are text and comments."""
 
+pytestmark = pytest.mark.long_on_a_server
+
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
 def store(

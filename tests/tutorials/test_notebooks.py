@@ -10,8 +10,8 @@ import pytest
 from nbclient import NotebookClient
 
 TUTORIALS = sorted((Path(__file__).parents[2] / "docs/tutorials").glob("*.ipynb"))
-LONG = ("comparing-networks",)
-"""Tutorials that observe two networks; the demo does that, too."""
+LONG = ("comparing-networks", "your-own-network")
+"""Tutorials that observe networks; the demo does that, too."""
 
 
 def outputs(notebook: Any) -> list[list[str]]:

@@ -25,6 +25,8 @@ from tests.stores.factories import FACTORIES, Factory
 CONTESTED = "urn:uuid:00000000-0000-4000-8000-000000000009"
 WAITING = "ckb:" + "0" * 32
 
+pytestmark = pytest.mark.long_on_a_server
+
 
 def of(id: str) -> dict[str, Any]:
     return {"type": "annotation", "id": id}

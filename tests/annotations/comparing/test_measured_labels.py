@@ -95,6 +95,9 @@ def tied(store: Store, folder: Path, labels: list[tuple[int, str]]) -> Store:
     return store
 
 
+pytestmark = pytest.mark.long_on_a_server
+
+
 @pytest.fixture(params=FACTORIES[:2], ids=lambda kind: kind.name)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     kind: Factory = request.param

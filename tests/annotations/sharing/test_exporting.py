@@ -139,6 +139,7 @@ def test_a_layer_takes_along_edges_circuits_reviews_and_retractions(tmp_path: Pa
     assert both == {*lines_of(inside), *lines_of(outside[1:])}
 
 
+@pytest.mark.long_on_a_server
 @pytest.mark.parametrize("factory", FACTORIES[:2], ids=lambda factory: factory.name)
 def test_every_kind_of_store_gives_the_same_records(
     factory: Factory, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
