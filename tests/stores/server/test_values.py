@@ -90,7 +90,8 @@ def test_what_is_no_number_is_so_from_both(stores: list[Store]) -> None:
         "MATCH (:Feature {unit: 2})-[w:WEIGHT]->() RETURN w ORDER BY w.sum",
         "MATCH p = (:Feature {unit: 0})-[{sum: -1.0}]->()<-[{sum: 4.0}]-() RETURN p, [p], {p: p}",
         "MATCH p = (:Model) RETURN p",
-        "MATCH (n:Feature) WITH n ORDER BY n.unit RETURN avg(n.bias), stDev(n.bias), count(*), collect(n.unit)",
+        "MATCH (n:Feature) WITH n ORDER BY n.unit "
+        "RETURN avg(n.bias), stDev(n.bias), count(*), collect(n.unit)",
     ],
 )
 def test_rows_are_the_same_from_both(stores: list[Store], query: str) -> None:
