@@ -21,10 +21,6 @@ WEIGHTED = ("conv2d", "linear")
 _NUMBERS_AT_ONCE = 2**22
 """Weights that are permuted together; a large linear layer would fill the memory at once."""
 
-_PERMUTING = 0.2
-"""Share of shuffling after which the weights are permuted, for progress."""
-
-
 Moments = Mapping[str, tuple[Tensor, Tensor]]
 """Mean and standard deviation of each channel that a weighted operation gives, by its name."""
 
@@ -94,32 +90,38 @@ def shuffle(
         wanted = moments(network, images)
     generator = torch.Generator().manual_seed(seed)
     shuffled = copied(network)
-    nodes = [node for node in shuffled.operations() if node.name in wanted]
-    for place, node in enumerate(nodes):
-        progress("Shuffling weights", _PERMUTING * place / len(nodes))
-        kernel, bias = _weights(shuffled, node)
-        permuted = torch.empty_like(kernel)  # laid out as the kernel is
-        permuted.copy_(_permuted(kernel.flatten(1), generator).reshape(kernel.shape))
-        set_weights(shuffled.graph, shuffled.constants, node, permuted, bias.clone())
+    operations = list(shuffled.operations())
+    kernels = {}
+    for node in operations:
+        if node.name in wanted:
+            kernel, bias = _weights(shuffled, node)
+            kernels[node] = kernel
+            empty = torch.empty_like(kernel)  # laid out as the kernel is
+            set_weights(shuffled.graph, shuffled.constants, node, empty, bias.clone())
     shuffled = replace(shuffled)
 
-    matching = within(progress, _PERMUTING, 1.0, "Shuffling weights")
-    for node, values in _together(shuffled, images, matching):
-        if node.name in wanted:
+    # Weights are permuted when their operation is next: those of large linear layers, which come
+    # last, are not yet there while the large maps of the first layers are.
+    following: list[Node | None] = [*operations, None]
+    matching = within(progress, 0.0, 1.0, "Shuffling weights")
+    for (node, values), after in zip(_together(shuffled, images, matching), following, strict=True):
+        if node in kernels:
             _match(shuffled, node, values, wanted[node.name])
+        if after in kernels:
+            _permute(kernels[after], generator, out=_weights(shuffled, after)[0])
     return shuffled
 
 
-def _permuted(values: Tensor, generator: torch.Generator) -> Tensor:
-    """Return a matrix with each row in an order of its own: that of as many random numbers."""
-    rows, length = values.shape
-    permuted = torch.empty_like(values, memory_format=torch.contiguous_format)
-    at_once = max(1, _NUMBERS_AT_ONCE // max(1, length))
-    for start in range(0, rows, at_once):
-        part = values[start : start + at_once]
-        order = torch.rand(part.shape, generator=generator).argsort(dim=1)
-        torch.gather(part, 1, order, out=permuted[start : start + at_once])
-    return permuted
+def _permute(kernel: Tensor, generator: torch.Generator, *, out: Tensor) -> None:
+    """Write a kernel down with each unit's weights in an order of its own.
+
+    It is the order of as many random numbers.
+    """
+    at_once = max(1, _NUMBERS_AT_ONCE // max(1, kernel[0].numel()))
+    for part, there in zip(torch.split(kernel, at_once), torch.split(out, at_once), strict=True):
+        values = part.flatten(1)
+        order = torch.rand(values.shape, generator=generator).argsort(dim=1)
+        there.copy_(values.gather(1, order).reshape(part.shape))
 
 
 def _together(
