@@ -80,9 +80,11 @@ class Runner:
     def best_over(self, pattern: Pattern) -> Literal["graph", "all"]:
         """Return where a pattern is best looked for: see :class:`PatternQuery`."""
         given = any(isinstance(f.id, str) or f.origin is not None for _, f in pattern.features)
-        kept = self.store.read("MATCH (m:Model) RETURN min(m.keep) AS keep").rows[0][0]
         ranks = [step.max_rank for _, step in pattern.on_steps if isinstance(step, Edges)]
-        if not given or None in ranks or kept is None:
+        if not given or None in ranks:
+            return "all"
+        kept = self.store.read("MATCH (m:Model) RETURN min(m.keep) AS keep").rows[0][0]
+        if kept is None:
             return "all"
         return "graph" if max((r for r in ranks if r is not None), default=0) <= kept else "all"
 

@@ -93,6 +93,15 @@ class Numbering:
         """Return the number of each unit of a layer, -1 where there is none."""
         return self._places[model, layer]
 
+    def within(self, model: str | None, layer: str | None) -> _Numbers:
+        """Return the numbers of the units of a model or of a layer; None stands for any."""
+        chosen = [
+            numbers[numbers >= 0]
+            for (m, y), numbers in self._places.items()
+            if model in (None, m) and layer in (None, y)
+        ]
+        return np.sort(np.concatenate([*chosen, np.empty(0, np.int32)]))
+
     def look_up(self, ids: Sequence[str]) -> _Numbers:
         """Return the numbers of those ids that have one, in order."""
         import pyarrow.compute as pc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from circuitkb.patterns.edge_table import EdgeTable, Numbering, edge_table
@@ -22,14 +22,18 @@ class KeptTables:
     )
 
     def take(
-        self, store: Store, models: Sequence[str], columns: Collection[str], max_rank: int | None
+        self,
+        store: Store,
+        models: Mapping[str, str],
+        columns: Collection[str],
+        max_rank: int | None,
     ) -> tuple[Numbering, list[EdgeTable]]:
         """Return the weights of some models, with these columns and up to this rank.
 
-        Tables that are here are used where they have all of it; weights cannot change under a
-        model's fingerprint.
+        ``models`` gives the fingerprint of each: weights cannot change under it, so tables that
+        are here are used where they have all of it.
         """
-        key = _key(store, models)
+        key = tuple(models.items())
         if key not in self._tables:
             connections = {model: store.kernels(model) for model in models}
             self._tables[key] = Numbering.of(connections), {}
@@ -56,13 +60,3 @@ class KeptTables:
 
     def _size(self) -> int:
         return sum(len(t.table) for _, kept in self._tables.values() for t in kept.values())
-
-
-def _key(store: Store, models: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    rows = store.read(
-        "UNWIND $models AS name MATCH (m:Model {id: name}) "
-        "RETURN m.id AS id, m.fingerprint AS fingerprint ORDER BY id",
-        {"models": list(models)},
-        limit=None,
-    ).rows
-    return tuple((id, fingerprint) for id, fingerprint in rows)

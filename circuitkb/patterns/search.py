@@ -10,12 +10,14 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from circuitkb.patterns.edge_table import EdgeTable, Numbering
 from circuitkb.patterns.kept_tables import KeptTables
@@ -28,6 +30,7 @@ from circuitkb.patterns.relational import (
 )
 from circuitkb.queries.lists.conditions import Parameters, where_clause
 from circuitkb.queries.lists.features import Features
+from circuitkb.queries.lists.predicates import Predicate
 from circuitkb.queries.lists.reaching import on_relation
 from circuitkb.queries.patterns.language import Step
 from circuitkb.queries.patterns.pattern import Pattern, on_analogy
@@ -54,19 +57,20 @@ class Searched:
     sql: str
 
 
-def models_of(store: Store, pattern: Pattern) -> list[str]:
-    """Return the models that a match can be in: those it names, or all that have weights."""
-    every = [
-        row[0]
-        for row in store.read("MATCH (m:Model) RETURN m.id AS id ORDER BY id", limit=None).rows
-    ]
+def models_of(store: Store, pattern: Pattern) -> dict[str, str]:
+    """Return the models that a match can be in, with their fingerprints.
+
+    They are those that it names, or all.
+    """
+    text = "MATCH (m:Model) RETURN m.id AS id, m.fingerprint AS fingerprint ORDER BY id"
+    every = dict(store.read(text, limit=None).rows)
     # A feature that only 'not' names says nothing of where the others are.
     wanted = [pattern.feature(name).model for name in pattern.names]
     named = {model for model in wanted if isinstance(model, str)}
     across = any(step.relation == "ANALOGOUS_TO" for step, _ in pattern.on_steps)
     if pattern.counterparts is not None or across or not named:
         return every
-    return [model for model in every if model in named]
+    return {model: weights for model, weights in every.items() if model in named}
 
 
 def search(
@@ -88,9 +92,11 @@ def search(
     """
     check_timeout(timeout)
     started = time.perf_counter()
-    if not models_of(store, pattern):
+    models = models_of(store, pattern)
+    if not models:
         return Result(pattern.columns, (), notes=(note(Searched((), 0, "")),))
-    with _prepared(store, tables, pattern, timeout) as (database, made, numbering, searched):
+    with _prepared(store, tables, pattern, models, timeout) as prepared:
+        database, made, numbering, searched = prepared
         rows: list[tuple[Any, ...]] = []
         ids = numbering.ids
         for part in _parts(len(numbering)):
@@ -118,16 +124,19 @@ def search(
 def count(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float) -> int:
     """Return how many matches there are among all weights, without listing them."""
     check_timeout(timeout)
-    if not models_of(store, pattern):
+    models = models_of(store, pattern)
+    if not models:
         return 0
-    with _prepared(store, tables, pattern, timeout) as (database, made, _, _):
+    with _prepared(store, tables, pattern, models, timeout) as (database, made, _, _):
         row = database.execute(f"SELECT count(*) {made.joined}").fetchone()
         return int(row[0]) if row else 0
 
 
 def plan(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float) -> str:
     """Return the SQL of the join, and DuckDB's plan for it."""
-    with _prepared(store, tables, pattern, timeout) as (database, made, numbering, searched):
+    models = models_of(store, pattern)
+    with _prepared(store, tables, pattern, models, timeout) as prepared:
+        database, made, numbering, searched = prepared
         text, values = _selected(made, pattern, (0, len(numbering)), None)
         (_, steps), *_ = database.execute(f"EXPLAIN {text}", values).fetchall()
         return f"{searched.sql}\n\n{steps}"
@@ -143,13 +152,16 @@ def note(searched: Searched) -> str:
 
 @contextmanager
 def _prepared(
-    store: Store, tables: KeptTables, pattern: Pattern, timeout: float
+    store: Store,
+    tables: KeptTables,
+    pattern: Pattern,
+    models: Mapping[str, str],
+    timeout: float,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relational, Numbering, Searched]]:
     """Give a database with a table for each arrow, which ends when its time is over."""
     import duckdb
 
     started = time.perf_counter()
-    models = models_of(store, pattern)
     columns = weight_columns(pattern)
     pattern = pattern.limited(None)
     numbering, edges = tables.take(store, models, columns, highest_rank(pattern))
@@ -228,17 +240,31 @@ def _narrowed(
     found: dict[str, str] = {}
     known: dict[Features, str] = {}
     for name, wanted in pattern.features:
-        if wanted == Features(limit=wanted.limit):
+        numbers = _by_place(numbering, wanted)
+        if numbers is not None and len(numbers) == len(numbering):
             continue
         if wanted not in known:
             known[wanted] = f"feature{len(known)}"
-            numbers = numbering.look_up(_candidates(store, wanted))
+            if numbers is None:
+                numbers = numbering.look_up(_candidates(store, wanted))
             database.execute(f"CREATE TEMP TABLE {known[wanted]} (number INTEGER)")
             database.register("given", pa.table({"number": numbers}))
             database.execute(f"INSERT INTO {known[wanted]} FROM given")
             database.unregister("given")
         found[name] = known[wanted]
     return found
+
+
+def _by_place(numbering: Numbering, wanted: Features) -> NDArray[np.int32] | None:
+    """Return the numbers of features that model and layer alone choose; None for any other.
+
+    To ask the graph for the ids of a whole model takes longer than most joins.
+    """
+    if replace(wanted, model=None, layer=None) != Features(limit=wanted.limit):
+        return None
+    if isinstance(wanted.model, Predicate) or isinstance(wanted.layer, Predicate):
+        return None
+    return numbering.within(wanted.model, wanted.layer)
 
 
 def _candidates(store: Store, wanted: Features) -> list[str]:
