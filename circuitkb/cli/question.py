@@ -35,6 +35,10 @@ Parameters = Annotated[
     ),
 ]
 
+ShowCypher = Annotated[
+    bool, typer.Option("--cypher", help="Show the Cypher that ran, and its parameters.")
+]
+
 
 @command(
     "Ask",
@@ -48,13 +52,18 @@ def query(
         str, typer.Argument(metavar="CYPHER", help="The query; - reads it from standard input.")
     ],
     parameter: Parameters = None,
+    show: ShowCypher = False,
     timeout: Timeout = SECONDS,
     limit: Limit = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
 ) -> None:
-    """Run a Cypher query that only reads, within a time and a number of rows."""
+    """Run a Cypher query that only reads, within a time and a number of rows.
+
+    A node without a label gets the one that the schema gives the ends of its relations: an engine
+    then begins there and not at every node. --cypher shows it on standard error.
+    """
     import circuitkb as ckb
 
     check_format(format_)
@@ -63,6 +72,8 @@ def query(
     with ckb.open(kb, create=False) as base:
         result = base.query(text, parameters, timeout=timeout, limit=format_.limit(limit))
         years = _years(base, result, format_)
+    if show:
+        _show_cypher(result.cypher, [_stated(*item) for item in parameters.items()])
     print_result(result, format_, as_table=partial(print_lines, result, wide=wide, years=years))
 
 
@@ -81,9 +92,7 @@ def ask(
     list_: Annotated[
         bool, typer.Option("--list", help="List the questions that can be asked.")
     ] = False,
-    cypher: Annotated[
-        bool, typer.Option("--cypher", help="Show the Cypher that ran, and its parameters.")
-    ] = False,
+    show: ShowCypher = False,
     timeout: Timeout = SECONDS,
     limit: Limit = None,
     format_: Shape = Format.table,
@@ -110,14 +119,10 @@ def ask(
             raise UnknownQuestionError(_of_store(str(error), kb)) from None
         years = _years(base, asked.result, format_)
     say("question", f"{asked.question.name}: {asked.question.title}")
-    if cypher:
-        typer.echo(asked.cypher.rstrip(), err=True)
-    stated = _worth_saying(asked, all_of_them=cypher)
-    if stated:
-        say("parameters", ", ".join(stated))
+    _show_cypher(asked.cypher if show else "", _worth_saying(asked, all_of_them=show))
     table = partial(print_lines, asked.result, wide=wide, first=asked.question.table, years=years)
     print_result(asked.result, format_, as_table=table)
-    if not cypher:
+    if not show:
         say("note", "--cypher shows the query that ran")
 
 
@@ -133,11 +138,23 @@ def _of_store(message: str, kb: str | None) -> str:
     )
 
 
+def _show_cypher(text: str, stated: Sequence[str]) -> None:
+    """Say what ran, and with which parameters, as far as there is any of it."""
+    if text:
+        typer.echo(text.rstrip(), err=True)
+    if stated:
+        say("parameters", ", ".join(stated))
+
+
+def _stated(name: str, value: Any) -> str:
+    return f"{name}={json.dumps(value, ensure_ascii=False, default=str)}"
+
+
 def _worth_saying(asked: Asked, *, all_of_them: bool) -> list[str]:
     """Return the parameters with their values; those that leave the answer open, only if all."""
     known = asked.question.parameters
     return [
-        f"{name}={json.dumps(value, ensure_ascii=False, default=str)}"
+        _stated(name, value)
         for name, value in asked.parameters.items()
         if all_of_them or value != known[name].default or known[name].type == "integer"
     ]

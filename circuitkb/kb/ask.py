@@ -49,7 +49,7 @@ def ask(
     return Asked(
         question,
         dict(values),
-        statement.text,
+        answer.cypher or statement.text,
         Result.of_answer(
             answer,
             statement,

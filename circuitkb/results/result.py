@@ -84,7 +84,7 @@ class Result:
                 "columns": answer.columns,
                 "rows": tuple(answer.rows),
                 "truncated": answer.truncated,
-                "cypher": statement.text,
+                "cypher": answer.cypher or statement.text,
                 "parameters": dict(statement.parameters),
                 "seconds": answer.seconds,
                 **about,

@@ -40,13 +40,14 @@ class Answer:
     """Rows that a read gave: ``columns`` in the order asked for, ``rows`` as plain values.
 
     Nodes and relations come as dictionaries of their properties. ``truncated`` says that the
-    row limit cut more rows off.
+    row limit cut more rows off, ``cypher`` is the text that the engine got.
     """
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     truncated: bool
     seconds: float
+    cypher: str = ""
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dictionary for each row."""

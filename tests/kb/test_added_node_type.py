@@ -71,6 +71,9 @@ with ckb.open(sys.argv[1]) as kb:
     assert kb.check().whole
     assert kb.nodes("Layer").run()["id"] == ["net/a"]
     assert kb.query("MATCH (p:Probe)-[:READS]->(f) RETURN f.id AS id").rows == (("net/a:0",),)
+    # What ends of relations were added is not known here, so no query is given labels.
+    text = "MATCH (n)-[:IN_LAYER]->(y) RETURN n.id"
+    assert kb.query(text).cypher == text
 """
 
 

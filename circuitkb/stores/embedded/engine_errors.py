@@ -14,6 +14,7 @@ from circuitkb.stores.querying.errors import (
     without_value,
     write_refused_error,
 )
+from circuitkb.stores.querying.labelling import Labelled
 
 _PLACE = re.compile(r"(?:^Syntax error )?at line (\d+)(?:, column |:)(\d+)(?: - )?")
 _NAMED = re.compile(r"'([^']+)'")
@@ -35,20 +36,21 @@ _WRITING = {
 }
 
 
-def query_error(fault: Fault, cypher: str, offset: int, timeout: float) -> QueryError:
-    """Return our error for what the engine said of ``cypher``.
+def query_error(fault: Fault, sent: Labelled, offset: int, timeout: float) -> QueryError:
+    """Return our error for what the engine said of a query.
 
     Parameters
     ----------
     fault
-        What the engine said; its lines and columns count in ``cypher[offset:]``.
-    cypher
-        The query as the user wrote it.
+        What the engine said; its lines and columns count in ``sent.text[offset:]``.
+    sent
+        The query as the user wrote it, and as it was sent.
     offset
         Where the part begins that the engine parsed.
     timeout
         Seconds that the query had.
     """
+    cypher = sent.cypher
     if "TimeoutException" in fault.kinds:
         return timed_out(timeout)
     if "OutOfMemoryError" in fault.kinds:
@@ -65,14 +67,15 @@ def query_error(fault: Fault, cypher: str, offset: int, timeout: float) -> Query
         )
     if fault.kind == "CommandParameterMissingException":
         return without_value(fault.message.rpartition(":")[2].replace(",", " ").split(), cypher)
-    message = fault.message.split("\n")[0]
+    message = fault.message.replace(sent.text, cypher).split("\n")[0]
     if message.startswith("FeatureNotImplemented: USE "):
         return QueryRefusedError("USE: a query may only read the knowledge base it is sent to.")
     if "NumberFormatException" in message:
         return error_at("A length in a pattern is too large.", cypher, -1)
     place = _PLACE.search(message)
     if place:
-        position = offset + position_of(cypher[offset:], int(place[1]), int(place[2]))
+        place_sent = position_of(sent.text[offset:], int(place[1]), int(place[2]))
+        position = sent.written(offset + place_sent)
         message = _PLACE.sub("", message, count=1).strip()
     else:
         position = _first_token(cypher, message)

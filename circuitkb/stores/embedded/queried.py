@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from circuitkb.stores.embedded.refusing import refuse
 from circuitkb.stores.querying.bounds import check_parameters, check_text
 from circuitkb.stores.querying.cypher_text import columns_of, names_a_path, tokens_of
 from circuitkb.stores.querying.errors import gives_nothing, timed_out
+from circuitkb.stores.querying.labelling import LABELS, Labelled, labelled
 
 GRACE = 1.0
 """Seconds that the engine gets to notice its own time limit before its process is killed."""
@@ -56,20 +58,30 @@ class UserQuery:
         refuse_narrowed(cypher, tokens, given)
         if tokens[-1].word == ";":  # the engine takes it only as the very last character
             cypher = cypher[: tokens[-1].start]
-        self._cypher = cypher
+        self.text = labelled(cypher, tokens)
+        self._given = given
+        self._paths = names_a_path(tokens)
         self._named = columns_of(cypher, tokens)
         self._gives = any(token.word in _GIVING for token in tokens)
-        self.sent = (cypher, given, self._named, names_a_path(tokens))
-        """Text, parameters, names of columns, and whether paths may come."""
         self.spent = time.monotonic() - started
         """Seconds of its time that looking at it took."""
         if self.spent > timeout:
             raise timed_out(timeout)
 
+    @property
+    def sent(self) -> tuple[Any, ...]:
+        """Text, parameters, names of columns, and whether paths may come."""
+        return self.text.text, self._given, self._named, self._paths
+
+    def asked_of(self, labels: frozenset[str]) -> None:
+        """Leave the text as it was written where a graph has labels that the schema lacks."""
+        if not labels <= LABELS:
+            self.text = Labelled(self.text.cypher, self.text.cypher)
+
     def columns(self, told: tuple[str, ...] | None) -> tuple[str, ...]:
         """Return the names of the columns, from the text or as the engine tells them."""
         if self._named is None and not self._gives:
-            raise gives_nothing(self._cypher)
+            raise gives_nothing(self.text.cypher)
         return (self._named or ()) if told is None else told
 
     @contextmanager
@@ -78,8 +90,8 @@ class UserQuery:
         try:
             yield
         except EngineFaultError as error:
-            offset = _parsed_from(self._cypher)
-            raise query_error(error.fault, self._cypher, offset, timeout) from None
+            offset = _parsed_from(self.text.cypher)
+            raise query_error(error.fault, self.text, offset, timeout) from None
 
 
 class QueriedGraph:
@@ -96,6 +108,7 @@ class QueriedGraph:
 
     def __init__(self, graph: Path | None, *, timeout: float) -> None:
         self.timeout = timeout
+        self.labels = frozenset() if graph is None else _labels(graph)
         self._process = _opened(graph, timeout)
 
     @property
@@ -147,6 +160,12 @@ def _opened(graph: Path | None, timeout: float) -> QueryProcess:
         process.kill()
         raise
     return process
+
+
+def _labels(graph: Path) -> frozenset[str]:
+    """Return the labels that a graph's schema declares."""
+    types = json.loads((graph / "schema.json").read_text("utf-8"))["types"]
+    return frozenset(name for name, item in types.items() if item["type"] == "v")
 
 
 def _parsed_from(cypher: str) -> int:

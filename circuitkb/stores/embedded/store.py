@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +201,9 @@ class EmbeddedStore:
         query = UserQuery(cypher, parameters, timeout)
         with self._turn:
             graph = self._open(timeout)
+            query.asked_of(graph.labels)
             try:
-                return graph.ask(query, limit=limit)
+                return replace(graph.ask(query, limit=limit), cypher=query.text.text)
             finally:
                 if graph.lost:
                     self._let_go()
@@ -227,7 +229,9 @@ class EmbeddedStore:
             if newest:
                 look_at(newest)
             with closing(queried(newest, timeout=timeout)) as graph:
-                yield from graph.pieces(query, rows=rows)
+                query.asked_of(graph.labels)
+                for piece in graph.pieces(query, rows=rows):
+                    yield replace(piece, cypher=query.text.text)
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""

@@ -97,6 +97,12 @@ def check(found: dict[str, Any], address: ServerAddress) -> Marker:
     return Marker(found["uuid"], found["writes"], tuple(json.loads(found["statements"])))
 
 
+def labels(transaction: ManagedTransaction) -> frozenset[str]:
+    """Return the labels of the nodes, but not of those that the store keeps for itself."""
+    found = transaction.run("CALL db.labels() YIELD label RETURN label").value()
+    return frozenset(found) - {MARKER, ARRAYS, WRITE, UNFINISHED}
+
+
 def look(session: Session, address: ServerAddress) -> Marker | None:
     """Return the marker; None in an empty database.
 

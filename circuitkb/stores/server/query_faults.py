@@ -14,6 +14,7 @@ from circuitkb.stores.querying.errors import (
     without_value,
     write_refused_error,
 )
+from circuitkb.stores.querying.labelling import Labelled
 
 _PLACE = re.compile(r"\s*\(line \d+, column \d+ \(offset: (\d+)\)\)")
 _CAUSE = re.compile(r"^Failed to invoke (?:procedure|function) .*?Caused by: (?:[\w$]+\.)+[\w$]+: ")
@@ -26,8 +27,8 @@ _OUTSIDE_OF_DATES = (
 )
 
 
-def query_error(error: Exception, cypher: str, timeout: float) -> CircuitKBError | None:
-    """Return our error for what the driver raised over ``cypher``.
+def query_error(error: Exception, sent: Labelled, timeout: float) -> CircuitKBError | None:
+    """Return our error for what the driver raised over a query.
 
     None where it is not about the query but about the server or the way to it, which
     :func:`~circuitkb.stores.server.faults.store_error` tells.
@@ -36,7 +37,7 @@ def query_error(error: Exception, cypher: str, timeout: float) -> CircuitKBError
     ----------
     error
         What the driver raised.
-    cypher
+    sent
         The query as the user wrote it, and as it was sent.
     timeout
         Seconds that the query had.
@@ -64,14 +65,15 @@ def query_error(error: Exception, cypher: str, timeout: float) -> CircuitKBError
             "This user may not read that: ask the server's administrator for a role that may."
         )
     if code.endswith("Statement.ParameterMissing"):
-        return without_value(message.rpartition(":")[2].replace(",", " ").split(), cypher)
+        return without_value(message.rpartition(":")[2].replace(",", " ").split(), sent.cypher)
     if "Statement." in code or "Procedure." in code:
-        return _in_the_text(message, cypher)
+        return _in_the_text(message, sent)
     return None
 
 
-def _in_the_text(message: str, cypher: str) -> CypherError:
+def _in_the_text(message: str, sent: Labelled) -> CypherError:
     """Return the error of a text that the server cannot run, with the spot where it is known."""
+    cypher = sent.cypher
     if message.startswith("Query cannot conclude with"):
         return gives_nothing(cypher)
     unknown = _PROCEDURE.match(message)
@@ -85,7 +87,7 @@ def _in_the_text(message: str, cypher: str) -> CypherError:
     said, *rest = _CAUSE.sub("", message).split("\n")
     place = _PLACE.search(said)
     if place:
-        position = _characters(cypher, int(place[1]))
+        position = sent.written(_characters(sent.text, int(place[1])))
         said = _PLACE.sub("", said, count=1)
     else:
         if rest and rest[0].startswith('"'):  # the text that could not be parsed, on its own line

@@ -15,6 +15,7 @@ from circuitkb.stores.base import Answer
 from circuitkb.stores.querying.bounds import check_parameters, check_text
 from circuitkb.stores.querying.cypher_text import tokens_of
 from circuitkb.stores.querying.errors import check_limit, check_rows, check_timeout, timed_out
+from circuitkb.stores.querying.labelling import LABELS, Labelled, labelled
 from circuitkb.stores.querying.timed_worker import TimedWorker, taken
 from circuitkb.stores.server.query_faults import query_error
 from circuitkb.stores.server.refusing import refuse
@@ -54,6 +55,7 @@ def ask(
     *,
     timeout: float,
     limit: int | None,
+    labels: frozenset[str] = LABELS,
 ) -> Answer:
     """Run a query of a user; see :meth:`circuitkb.stores.base.Store.read`.
 
@@ -69,6 +71,8 @@ def ask(
         Seconds after which the server ends it. Where it does not, its connection is cut.
     limit
         Rows to give at most; no more than one further is fetched.
+    labels
+        Those of the graph's nodes.
 
     Raises
     ------
@@ -78,14 +82,14 @@ def ask(
     """
     check_timeout(timeout)
     limit = check_limit(limit)
-    cypher, taken, left = _checked(cypher, parameters, timeout)
+    sent, taken, left = _checked(labels, cypher, parameters, timeout)
     started = time.perf_counter()
     session = open_session(
         default_access_mode="READ",
         fetch_size=_PIECE if limit is None else min(limit + 1, _PIECE),
     )
-    columns, rows, truncated = _within_time(session, cypher, taken, left, timeout, limit)
-    return Answer(columns, rows, truncated, time.perf_counter() - started)
+    columns, rows, truncated = _within_time(session, sent, taken, left, timeout, limit)
+    return Answer(columns, rows, truncated, time.perf_counter() - started, sent.text)
 
 
 def pieces(
@@ -95,17 +99,18 @@ def pieces(
     *,
     timeout: float,
     rows: int,
+    labels: frozenset[str] = LABELS,
 ) -> Iterator[Answer]:
     """Give all rows of a query of a user; see :meth:`circuitkb.stores.base.Store.stream`."""
     check_timeout(timeout)
     rows = check_rows(rows)
-    cypher, given, left = _checked(cypher, parameters, timeout)
+    sent, given, left = _checked(labels, cypher, parameters, timeout)
     started = time.perf_counter()
     session = open_session(default_access_mode="READ", fetch_size=min(rows, _PIECE))
     with TimedWorker(left, told=timeout) as worker:
         try:
             transaction = worker.call(lambda: session.begin_transaction(timeout=left))
-            result = worker.call(lambda: transaction.run(cypher, given))
+            result = worker.call(lambda: transaction.run(sent.text, given))
             columns = tuple(result.keys())
             source, first = iter(result), True
             while True:
@@ -113,12 +118,12 @@ def pieces(
                 if not found and not first:
                     return
                 read = [tuple(plain(value) for value in record.values()) for record in found]
-                yield Answer(columns, read, False, time.perf_counter() - started)
+                yield Answer(columns, read, False, time.perf_counter() - started, sent.text)
                 if len(found) < rows:
                     return
                 first = False
         except (Neo4jError, DriverError) as error:
-            raise query_error(error, cypher, timeout) or error from None
+            raise query_error(error, sent, timeout) or error from None
         finally:
             if not worker.lost:
                 # What the server has ready and nobody wants goes with the connection's reset.
@@ -128,21 +133,27 @@ def pieces(
                 _cut(session)
 
 
-def _checked(cypher: Any, parameters: Any, timeout: float) -> tuple[str, dict[str, Any], float]:
+def _checked(
+    labels: frozenset[str], cypher: Any, parameters: Any, timeout: float
+) -> tuple[Labelled, dict[str, Any], float]:
     """Return a query that may be sent, and the seconds that are left of its time."""
     end = time.monotonic() + float(timeout)
     cypher = check_text(cypher)
-    refuse(cypher, tokens_of(cypher))
+    tokens = tokens_of(cypher)
+    refuse(cypher, tokens)
     given = check_parameters(parameters)
+    sent = labelled(cypher, tokens)
+    if sent.added and not labels <= LABELS:
+        sent = Labelled(cypher, cypher)
     left = end - time.monotonic()
     if left <= 0:
         raise timed_out(timeout)
-    return cypher, given, left
+    return sent, given, left
 
 
 def _within_time(
     session: Session,
-    cypher: str,
+    sent: Labelled,
     parameters: dict[str, Any],
     left: float,
     timeout: float,
@@ -160,7 +171,7 @@ def _within_time(
         try:
             with session, session.begin_transaction(timeout=left) as transaction:
                 begun.set()
-                outcome.append(_fetched(transaction.run(cypher, parameters), limit))
+                outcome.append(_fetched(transaction.run(sent.text, parameters), limit))
                 transaction.rollback()
         except Exception as error:
             failure.append(error)
@@ -184,7 +195,7 @@ def _within_time(
         raise StoreUnreachableError(f"The server did not answer within {PATIENCE:g} s.")
     if not ends:
         raise timed_out(timeout)
-    raise query_error(failure[0], cypher, timeout) or failure[0]
+    raise query_error(failure[0], sent, timeout) or failure[0]
 
 
 def _cut(session: Session) -> None:

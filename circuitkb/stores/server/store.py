@@ -78,6 +78,7 @@ class ServerStore:
                 self._marker = marker.look(session, self._address)
                 if self._marker is None and not create:
                     raise missing(address)
+                self._labels = session.execute_read(marker.labels)
                 if self._marker is not None and self._marker.statements != marker.statements():
                     with suppress(StoreAccessError), server_errors(self._address):
                         self._marker = marker.ensure(session, self._address)
@@ -155,7 +156,14 @@ class ServerStore:
         CypherError, QueryRefusedError, QueryTimeoutError, StoreUnreachableError
         """
         with server_errors(self._address):
-            return ask(self._session, cypher, parameters, timeout=timeout, limit=limit)
+            return ask(
+                self._session,
+                cypher,
+                parameters,
+                timeout=timeout,
+                limit=limit,
+                labels=self._labels,
+            )
 
     def stream(
         self,
@@ -170,7 +178,14 @@ class ServerStore:
         See :meth:`circuitkb.stores.base.Store.stream`.
         """
         with server_errors(self._address):
-            yield from pieces(self._session, cypher, parameters, timeout=timeout, rows=rows)
+            yield from pieces(
+                self._session,
+                cypher,
+                parameters,
+                timeout=timeout,
+                rows=rows,
+                labels=self._labels,
+            )
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""
