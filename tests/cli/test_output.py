@@ -136,6 +136,20 @@ def test_ask_shows_the_cypher_it_ran_and_that_cypher_gives_the_answer(published:
     assert by_name.json() == run.json()
 
 
+def test_query_shows_the_cypher_that_ran(published: Any) -> None:
+    text = "MATCH (a)-[w:WEIGHT]->(b {id: $unit}) RETURN a.id AS id ORDER BY id"
+    given = ("query", text, "-p", f"unit={DOG_HEAD}", "--format", "csv")
+    run = published(*given, "--cypher")
+    assert run.code == 0
+    ran, parameters = run.err.splitlines()
+    assert ran == text.replace("(a)", "(a:Feature)").replace("(b {", "(b:Feature {")
+    assert parameters == f'parameters: unit="{DOG_HEAD}"'
+    plain = published(*given)
+    assert (plain.out, plain.err) == (run.out, "")
+    assert len(plain.out.splitlines()) == 5
+    assert ":Feature" not in published.refused("query", f"{text} LIMIT", "--cypher", lines=3)
+
+
 def test_ask_says_the_question_the_parameters_and_how_to_see_the_cypher(published: Any) -> None:
     run = published("ask", "labels of curve detectors in inception", env={"COLUMNS": "100"})
     assert run.code == 0
