@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.stores.factories import Factory
 
 ROOT = Path(__file__).resolve().parents[1]
+LONG = Path(__file__).with_name("long.txt")
 ON_A_SERVER = {"stored": 1, "world": 1, "seed": 2, "pair": 2}
 """Of graphs, small networks, random cases and ways to copy, so many for a server; `long`: all.
 
@@ -29,7 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
     A wrapper, so that pytest then leaves out what the marks say.
     """
+    listed = long_ones()
     for item in items:
+        if is_listed(item.nodeid, listed):
+            item.add_marker("long")
         kinds = kinds_of_store(item)
         if any(kind.is_a_server for kind in kinds):
             item.add_marker("server")
@@ -40,6 +44,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (not item.get_closest_marker("server"), item.path not in slow))
     yield
+
+
+@cache
+def long_ones() -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the names of tests that ``long.txt`` lists, and how names begin that it lists."""
+    lines = [line for line in LONG.read_text("utf-8").splitlines() if not line.startswith("#")]
+    names = [f"tests/{line.split(maxsplit=1)[1]}" for line in lines]
+    return (
+        frozenset(name for name in names if not name.endswith("*")),
+        tuple(name[:-1] for name in names if name.endswith("*")),
+    )
+
+
+def is_listed(name: str, listed: tuple[frozenset[str], tuple[str, ...]]) -> bool:
+    exactly, begins = listed
+    return name in exactly or name.startswith(begins)
 
 
 def kinds_of_store(item: pytest.Item) -> list[Factory]:
