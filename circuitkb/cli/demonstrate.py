@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from circuitkb.cli.discover import Basis
 from circuitkb.cli.options import command
 from circuitkb.cli.output import console, print_rows, progress, say
 
@@ -18,6 +19,7 @@ INTERRUPTED = 130
     "circuitkb demo",
     "circuitkb demo --kb zoo.ckb --figure union.png",
     "circuitkb demo --model efficientnet_lite0",
+    "circuitkb demo --model efficientnet_lite0 --by kernels",
 )
 def demo(
     kb: Annotated[
@@ -42,6 +44,14 @@ def demo(
             "[default: efficientnet_lite0 and efficientnet_lite1]",
         ),
     ] = None,
+    by: Annotated[
+        Basis | None,
+        typer.Option(
+            "--by",
+            help="kernels: show networks no stimuli, search them by their kernels alone, and match "
+            "none: with one network under a minute.",
+        ),
+    ] = None,
 ) -> None:
     """Do the main job once, from end to end, on real networks.
 
@@ -57,7 +67,14 @@ def demo(
 
     try:
         with progress() as tell:
-            run(kb, figure, sources=sources_of(model), show=_show, progress=tell)
+            run(
+                kb,
+                figure,
+                sources=sources_of(model),
+                observe=by is not Basis.kernels,
+                show=_show,
+                progress=tell,
+            )
     except KeyboardInterrupt:
         say("interrupted", "what was done to its end is kept; run the command again to go on")
         raise typer.Exit(INTERRUPTED) from None

@@ -16,6 +16,7 @@ from circuitkb.schema.progress import Progress, parts, silent, within
 
 if TYPE_CHECKING:
     from circuitkb.kb.knowledge_base import KnowledgeBase
+    from circuitkb.motifs.motif import Basis
     from circuitkb.results.reports import Asked
 
 PUBLISHED = "inceptionv1"
@@ -39,6 +40,7 @@ def run(
     figure: str | Path | None = None,
     *,
     sources: Mapping[str, str] = SOURCES,
+    observe: bool = True,
     show: Show = print,
     progress: Progress = silent,
 ) -> Path:
@@ -53,6 +55,9 @@ def run(
         where that is on a server.
     sources
         What to load, by the name that it gets; the published circuits must be among it.
+    observe
+        Whether networks are shown stimuli, which takes most of the time. Without, they are
+        searched by their kernels alone, and not matched.
     show
         Called with texts and tables, in order.
     progress
@@ -73,9 +78,13 @@ def run(
         present = set(kb.models().run()["model"])
         models = [name for name in sources if name in present]
         networks = [name for name in models if not sources[name].startswith("published:")]
+        networks = networks if observe else []
 
         show(_heading("2. Observe: the responses of every unit to a battery of stimuli"))
-        _observe(kb, networks, show, within(progress, 0.15, 0.75))
+        if observe:
+            _observe(kb, networks, show, within(progress, 0.15, 0.75))
+        else:
+            show("Left out, as was asked for: networks are searched by their kernels alone.")
 
         show(_heading("3. Find: units that two mirrored units excite, against controls"))
         _find(kb, models, networks, show, within(progress, 0.75, 0.85))
@@ -211,7 +220,8 @@ def _find(
         if name not in before or before[name]["by"] != _basis(name, networks)
     ]
     if wanted:
-        report = kb.find("union", models=wanted, progress=progress)
+        basis: Basis | None = None if networks else "kernels"
+        report = kb.find("union", by=basis, models=wanted, progress=progress)
         show(f"{', '.join(wanted)} searched in {report.seconds:.0f} s.")
     else:
         show("Searched already; the circuits are in the graph.")
