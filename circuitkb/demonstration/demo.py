@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from circuitkb.demonstration import tables
 from circuitkb.kb.accepted import zoo
@@ -16,7 +16,6 @@ from circuitkb.schema.progress import Progress, parts, silent, within
 
 if TYPE_CHECKING:
     from circuitkb.kb.knowledge_base import KnowledgeBase
-    from circuitkb.motifs.motif import Basis
     from circuitkb.results.reports import Asked
 
 PUBLISHED = "inceptionv1"
@@ -220,7 +219,7 @@ def _find(
         if name not in before or before[name]["by"] != _basis(name, networks)
     ]
     if wanted:
-        basis: Basis | None = None if networks else "kernels"
+        basis: Literal["kernels"] | None = None if networks else "kernels"
         report = kb.find("union", by=basis, models=wanted, progress=progress)
         show(f"{', '.join(wanted)} searched in {report.seconds:.0f} s.")
     else:

@@ -24,8 +24,8 @@ from circuitkb.schema.errors import (
     StoreUnreachableError,
 )
 from circuitkb.stores.base import Store
-from circuitkb.stores.server import reading
 from circuitkb.stores.querying.labelling import Labelled
+from circuitkb.stores.server import reading
 from circuitkb.stores.server.query_faults import query_error
 from tests.stores.contents import network, values
 from tests.stores.factories import FACTORIES
