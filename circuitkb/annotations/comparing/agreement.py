@@ -6,7 +6,6 @@ concepts that a rater gives a unit, and two sets are as far apart as MASI says (
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -34,7 +33,7 @@ NOTES = (
     "low and high: 95% percentile interval of a bootstrap that resamples whole units.",
 )
 
-_AT_ONCE = 4_000_000  # resampled units in memory at once
+_AT_ONCE = 2_000_000  # resampled units, or sets of concepts, in memory at once
 
 
 class Alpha(NamedTuple):
@@ -133,11 +132,11 @@ def agreement(
         raise QueryError(f"resamples is {resamples}: an interval needs 100 at least.")
     start = perf_counter()
     found = ratings(store, models, layers)
-    alphas = [
-        alpha
-        for raters, part in (("human", found.humans()), ("all", found))
-        for alpha in alphas_of(part, raters, seed=seed, resamples=resamples)  # type: ignore[arg-type]
-    ]
+    alphas = alphas_of(found, "all", seed=seed, resamples=resamples)
+    if set(found.types) <= {"human"}:
+        alphas += [alpha._replace(raters="human") for alpha in alphas]
+    else:
+        alphas += alphas_of(found.humans(), "human", seed=seed, resamples=resamples)
     absent = waiting(store, models, layers)
     alphas = [_with_waiting(alpha, absent) for alpha in alphas]
     size = {alpha.concept: alpha.given for alpha in alphas if alpha.raters == "all"}
@@ -158,7 +157,7 @@ def alphas_of(found: Ratings, raters: Raters, *, seed: int, resamples: int) -> l
     sets = _sums_over_sets(found)
     both = np.unique(np.concatenate([sums.pairable, sets.pairable]))
     point = np.ones((1, len(found.units)))
-    drawn = _resampled(both, len(found.units), sums, sets, seed, resamples)
+    drawn = _resampled(both, len(found.units), [sets, sums], seed, resamples)
     alpha = np.concatenate([sets.alpha(point), sums.alpha(point)])[:, 0]
     human = len(found.present)
     units = len(np.union1d(found.yes[:, 0], found.no[:, 0]))
@@ -216,39 +215,25 @@ def _interval(drawn: Floats) -> tuple[float | None, float | None]:
 def _resampled(
     pairable: NDArray[np.int64],
     units: int,
-    sums: YesNoSums,
-    sets: ValueSums,
+    sums: Sequence[ValueSums | YesNoSums],
     seed: int,
     resamples: int,
 ) -> Floats:
-    """Return alphas of resamples of units: one row over all, and one for each concept."""
-    count = 1 + sums.concepts
+    """Return alphas of resamples of units: the rows of each of ``sums``, resamples in columns."""
     if len(pairable) < 2:
-        return np.full((count, resamples), np.nan)
-    from scipy.stats import bootstrap
-
-    def statistic(drawn: NDArray[np.int64], axis: int = -1) -> Floats:
-        drawn = np.atleast_2d(drawn)
-        flat = drawn + units * np.arange(len(drawn))[:, None]
-        weights = np.bincount(flat.ravel(), minlength=len(drawn) * units)
-        table = weights.reshape(len(drawn), units).astype(np.float64)
-        return np.concatenate([sets.alpha(table), sums.alpha(table)])
-
-    # One draw of units serves all alphas: the statistic has a row for each, resamples last.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # resamples without variation are left out, and told
-        found = bootstrap(
-            (pairable,),
-            statistic,
-            n_resamples=resamples,
-            batch=max(1, _AT_ONCE // units),
-            vectorized=True,
-            axis=-1,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        )
-    drawn: Floats = found.bootstrap_distribution
-    return drawn
+        return np.full((sum(each.rows for each in sums), resamples), np.nan)
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _AT_ONCE // max(units, *(each.width for each in sums)))
+    found = []
+    for start in range(0, resamples, at_once):
+        count = min(at_once, resamples - start)
+        drawn = pairable[rng.integers(0, len(pairable), (count, len(pairable)))]
+        # Units in rows, so that products of matrices read them as they lie in memory.
+        cells = drawn * count + np.arange(count)[:, None]
+        times = np.bincount(cells.ravel(), minlength=units * count).reshape(units, count)
+        weights = times.astype(np.float64).T
+        found.append(np.concatenate([each.alpha(weights) for each in sums]))
+    return np.concatenate(found, axis=1)
 
 
 def _sums_over_sets(found: Ratings) -> ValueSums:

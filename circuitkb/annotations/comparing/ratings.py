@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitkb.schema.ids import FeatureId
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 
@@ -30,25 +31,25 @@ TIMEOUT = 300.0
 _SCOPE = """\
   AND (size($models) = 0 OR f.model IN $models) AND (size($layers) = 0 OR f.layer IN $layers)"""
 
-_NAMED = """\
-f.id AS feature, f.model AS model, f.layer AS layer, f.unit AS unit, who.id AS rater,
-  who.type AS type, coalesce(l.concept, a.concept, l.text) AS concept, l.id AS label"""
+_GIVEN: dict[By, str] = {"concept": "coalesce(l.concept, a.concept, l.text)", "label": "l.id"}
 
-SAID = f"""\
+_NAMED = "f.id AS feature, who.id AS rater, who.type AS type"
+
+_SAID = f"""\
 MATCH (f:Feature)<-[r:ANNOTATES]-(a:Annotation {{kind: 'label', state: 'live'}})-[:USES]->(l:Label)
 WHERE r.role IS NULL AND a.records IS NOT NULL
 {_SCOPE}
 MATCH (a)-[:BY]->(who:Annotator)
-RETURN {_NAMED}, 'agree' AS verdict"""
+RETURN {_NAMED}, %s AS concept, 'agree' AS verdict"""
 
-REVIEWED = f"""\
+_REVIEWED = f"""\
 MATCH (v:Annotation {{kind: 'review', state: 'live'}})-[:ANNOTATES]->
   (a:Annotation {{kind: 'label', state: 'live'}})-[r:ANNOTATES]->(f:Feature)
 WHERE r.role IS NULL AND a.records IS NOT NULL
 {_SCOPE}
 MATCH (a)-[:USES]->(l:Label)
 MATCH (v)-[:BY]->(who:Annotator)
-RETURN {_NAMED}, v.verdict AS verdict"""
+RETURN {_NAMED}, %s AS concept, v.verdict AS verdict"""
 
 
 class Unit(NamedTuple):
@@ -58,6 +59,12 @@ class Unit(NamedTuple):
     model: str
     layer: str
     unit: int
+
+    @classmethod
+    def of(cls, id: str) -> Unit:
+        """Return the unit that the id of a feature names."""
+        place = FeatureId.parse(id)
+        return cls(id, place.model, place.layer, place.unit)
 
 
 class Counts(NamedTuple):
@@ -165,13 +172,11 @@ def ratings(
     parameters = {"models": list(models or ()), "layers": list(layers or ())}
     rows = [
         row
-        for text in (SAID, REVIEWED)
-        for row in store.read(text, parameters, timeout=TIMEOUT, limit=None).rows
+        for text in (_SAID, _REVIEWED)
+        for row in store.read(text % _GIVEN[by], parameters, timeout=TIMEOUT, limit=None).rows
     ]
-    return from_rows(
-        (Unit(*row[:4]), row[4], row[5], row[6] if by == "concept" else row[7], row[8])
-        for row in rows
-    )
+    units = {id: Unit.of(id) for id in {row[0] for row in rows}}
+    return from_rows((units[row[0]], *row[1:]) for row in rows)
 
 
 def from_rows(rows: Iterable[tuple[Unit, str, str, str, str]]) -> Ratings:

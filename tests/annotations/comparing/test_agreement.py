@@ -11,9 +11,10 @@ import pytest
 import scipy.stats
 from scipy.sparse import csr_array
 
+from circuitkb.annotations.comparing import reliability
 from circuitkb.annotations.comparing.agreement import OVERALL, Alpha, agreement, alphas_of
 from circuitkb.annotations.comparing.ratings import from_rows
-from circuitkb.annotations.comparing.reliability import ValueSums, masi_likeness
+from circuitkb.annotations.comparing.reliability import Likeness, ValueSums, masi_likeness
 from circuitkb.schema.errors import QueryError
 from tests.annotations.rated import alpha_by_definition, rated, unit
 from tests.annotations.shared_records import by, feature, record, store_at, take_in
@@ -105,7 +106,7 @@ def alpha_of_values(units: Sequence[Sequence[float]], distance: Distance) -> flo
     """Alpha by sums over units, of ratings that are numbers."""
     values = sorted({value for unit in units for value in unit})
     counts = csr_array([[float(unit.count(value)) for value in values] for unit in units])
-    likeness = csr_array([[1 - distance(one, two) for two in values] for one in values])
+    likeness = Likeness(csr_array([[1 - distance(one, two) for two in values] for one in values]))
     return float(ValueSums(counts, likeness).alpha(np.ones((1, len(units))))[0, 0])
 
 
@@ -362,6 +363,24 @@ def test_masi_is_that_of_the_definition_for_all_sets_of_three() -> None:
         [1 - masi(frozenset(map(str, a)), frozenset(map(str, b))) for b in sets] for a in sets
     ]
     assert masi_likeness(sets, 3).toarray() == pytest.approx(np.array(expected))
+
+
+def test_masi_of_many_sets_is_that_of_the_definition_a_few_rows_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reliability, "_AT_ONCE", 60)
+    rng = random.Random(2)
+    drawn = [frozenset(rng.sample(range(8), rng.randint(1, 6))) for _ in range(120)]
+    sets = sorted({tuple(sorted(one)) for one in drawn})
+    likeness = masi_likeness(sets, 8)
+    expected = np.array(
+        [[1 - masi(frozenset(map(str, a)), frozenset(map(str, b))) for b in sets] for a in sets]
+    )
+    assert likeness.toarray() == pytest.approx(expected, abs=1e-14)
+    counts = np.array([[rng.randint(0, 3) for _ in range(5)] for _ in sets], dtype=np.float64)
+    sums = np.einsum("sc,st,tc->c", counts, expected, counts)
+    assert likeness.sums(counts) == pytest.approx(sums, rel=1e-13)
+    assert likeness.sums_of_rows(csr_array(counts.T)) == pytest.approx(sums, rel=1e-13)
 
 
 def test_humans_alone_and_all_raters_stand_apart_in_the_report_of_a_store(tmp_path: Path) -> None:
