@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from circuitkb.schema.errors import IdError
@@ -82,6 +83,16 @@ def _is_foreign_digit(character: str) -> bool:
     return character.isdigit() and not character.isascii()
 
 
+@lru_cache(maxsize=4096)  # a hundred thousand records name a few hundred layers
+def _check_layer(model: str, layer: str) -> None:
+    check_slug(model)
+    if not _LAYER.fullmatch(layer) or any(map(_is_foreign_digit, layer)):
+        raise IdError(
+            f"{layer!r} cannot be a layer name: 1 to 128 characters, no white space, "
+            f"no control characters, no '@', no digits but 0-9."
+        )
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class LayerId:
     """``model/layer``: the place where a set of features lives.
@@ -98,12 +109,7 @@ class LayerId:
     layer: str
 
     def __post_init__(self) -> None:
-        check_slug(self.model)
-        if not _LAYER.fullmatch(self.layer) or any(map(_is_foreign_digit, self.layer)):
-            raise IdError(
-                f"{self.layer!r} cannot be a layer name: 1 to 128 characters, no white space, "
-                f"no control characters, no '@', no digits but 0-9."
-            )
+        _check_layer(self.model, self.layer)
 
     def __str__(self) -> str:
         return f"{self.model}/{self.layer}"
@@ -138,7 +144,7 @@ class FeatureId:
     basis: str | None = None
 
     def __post_init__(self) -> None:
-        LayerId(self.model, self.layer)
+        _check_layer(self.model, self.layer)
         if isinstance(self.unit, bool) or not 0 <= self.unit < 10**18:
             raise IdError(f"{self.unit!r} cannot be a unit: units count from 0.")
         if self.basis is not None and (

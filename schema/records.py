@@ -40,7 +40,7 @@ def canonical_record(record: Mapping[str, Any]) -> Record:
     >>> canonical_record({"kind": "comment", "text": "cafe\u0301", "created": "2020-01-01"})
     {'created': '2020-01-01', 'id': 'ckb:...', 'kind': 'comment', 'text': 'café'}
     """
-    kept: Record = _whole_numbers(json.loads(canonical_json(record)))
+    kept: Record = _read_back(canonical_json(record))
     target = kept.get("target")
     if target is not None and target["type"] == "circuit":
         _sort_members(target)
@@ -48,15 +48,13 @@ def canonical_record(record: Mapping[str, Any]) -> Record:
     return dict(sorted(kept.items()))
 
 
-def _whole_numbers(value: Any) -> Any:
+def _number(text: str) -> float:
     """Write numbers one way, as RFC 8785 does: for JSON, 1.0 and 1 are the same."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _whole_numbers(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(part) for part in value]
-    return value
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < _EXACT else value
+
+
+_read_back = json.JSONDecoder(parse_float=_number).decode
 
 
 def _sort_members(target: Record) -> None:

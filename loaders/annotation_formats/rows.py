@@ -73,9 +73,11 @@ def annotation_properties(id: str, records: Sequence[Record]) -> dict[str, Any]:
     >>> node["text"], node["created"], len(node["records"])
     ('curve', '2020-01-01', 1)
     """
-    all_of = [_properties(record) for record in records]
+    first, *others = all_of = [_properties(record) for record in records]
     node: dict[str, Any] = {"id": id, "state": "live", "awaiting": "", "awaits": []}
-    for name in dict.fromkeys(name for found in all_of for name in found):
+    if not others:
+        node |= {name: value for name, value in first.items() if value is not None}
+    for name in first if others else ():
         values = [found[name] for found in all_of if found.get(name) is not None]
         if values:
             node[name] = min(values, key=date_order) if name == "created" else min(values)
