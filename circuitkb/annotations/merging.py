@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from circuitkb.loaders.annotation_formats.rows import (
     Reference,
@@ -29,7 +29,6 @@ from circuitkb.loaders.annotation_formats.rows import (
     member_references,
     references_of,
 )
-from circuitkb.schema.ids import canonical_json
 from circuitkb.schema.records import (
     AWAITED,
     STATES,
@@ -48,6 +47,9 @@ PENDING, LIVE, SUPERSEDED, RETRACTED, CONTESTED = STATES
 ANNOTATED = "annotated"
 """Origin and motif of a circuit that a record tells of."""
 
+_ALONE = ""
+"""Stands for what a record says while it is the only one under its id: most stay so."""
+
 _STORED = ("id", "kind", "text", "state", "records")
 
 
@@ -58,7 +60,7 @@ class AnnotationHistory:
     Attributes
     ----------
     records
-        The records by what they say, each with its earliest date.
+        The records by what they say, each with its earliest date; :data:`_ALONE` for the first.
     stored
         The node as it is in the graph; None for a new one.
     state
@@ -88,6 +90,12 @@ class AnnotationHistory:
         """Take a record; return whether it is ``new``, ``known`` or ``conflicting``."""
         if self.stored is not None and not self.stored["records"]:
             return "known"  # what circuitkb measured itself
+        if not self.records:
+            self.records[_ALONE] = record
+            self.changed = True
+            return "new"
+        if _ALONE in self.records:  # now it has to be told from another one
+            self.records = {body_of(alone): alone for alone in self.records.values()}
         body = body_of(record)
         there = self.records.get(body)
         if there is not None:
@@ -95,11 +103,9 @@ class AnnotationHistory:
                 self.records[body] = record
                 self.changed = True
             return "known"
-        first = next(iter(self.records.values()), None)
+        first = next(iter(self.records.values()))
         self.records[body] = record
         self.changed = True
-        if first is None:
-            return "new"
         # Those before state one thing, or it is contested already.
         if self.state != CONTESTED and core_of(record) != core_of(first):
             self.reach(CONTESTED)
@@ -115,6 +121,14 @@ class AnnotationHistory:
     def authors(self) -> set[str]:
         """Ids of who says it."""
         return {record["author"]["id"] for record in self.records.values()}
+
+
+class _Said(NamedTuple):
+    """A record, what it speaks of, and the members that it gives a circuit."""
+
+    record: Record
+    references: list[Reference]
+    members: list[Reference]
 
 
 @dataclass
@@ -168,6 +182,7 @@ class _Merging:
         self._graph = graph
         self._awaited = awaited
         self._histories: dict[str, AnnotationHistory] = {}
+        self._said: dict[str, list[_Said]] = {}
         self._known: dict[str, set[str]] = {"Feature": set(), "Circuit": set()}
         self._circuits: dict[str, Mapping[str, Any]] = {}
         self._new_circuits: dict[str, dict[str, Any]] = {}
@@ -188,15 +203,14 @@ class _Merging:
                     counts.conflicts.append(position)
         touched = self._touched()
         self._look_up(touched)
-        self._make_circuits(touched, counts)
+        self._make_circuits(counts)
         for id, history in touched.items():
             self._refer(id, history)
-        tables = self._tables(touched)
+        states = {id: self._state(id, history) for id, history in touched.items()}
         counts.pending = sum(
-            history.stored is None and self._state(history) == PENDING
-            for history in touched.values()
+            history.stored is None and states[id] == PENDING for id, history in touched.items()
         )
-        return tables, counts
+        return self._tables(touched, states), counts
 
     def _recall(self, ids: Iterable[str]) -> None:
         """Read what the graph holds under some ids."""
@@ -223,12 +237,16 @@ class _Merging:
     def _look_up(self, touched: Mapping[str, AnnotationHistory]) -> None:
         """Find which of the things that the touched ones refer to are there."""
         wanted: dict[str, dict[str, None]] = {"Feature": {}, "Circuit": {}, "Annotation": {}}
-        for history in touched.values():
-            for record in history.records.values():
-                for reference in (*references_of(record), *member_references(record)):
+        for id, history in touched.items():
+            self._said[id] = [
+                _Said(record, references_of(record), member_references(record))
+                for record in history.records.values()
+            ]
+            for record, references, members in self._said[id]:
+                for reference in (*references, *members):
                     wanted[reference.label][reference.id] = None
-                for id in record.get("supersedes", ()):
-                    wanted["Annotation"][id] = None
+                for older in record.get("supersedes", ()):
+                    wanted["Annotation"][older] = None
         found = self._graph.nodes("Feature", list(wanted["Feature"]), ["id"])
         self._known["Feature"] = {row["id"] for row in found}
         columns = ["id", "origin", "model", "motif", "definitions"]
@@ -237,11 +255,10 @@ class _Merging:
         self._known["Circuit"] = set(self._circuits)
         self._recall(wanted["Annotation"])
 
-    def _make_circuits(self, touched: Mapping[str, AnnotationHistory], counts: MergeCounts) -> None:
+    def _make_circuits(self, counts: MergeCounts) -> None:
         """Make the circuits that records define and that neither a search nor an article did."""
-        for history in touched.values():
-            for record in history.records.values():
-                members = member_references(record)
+        for said in self._said.values():
+            for record, _, members in said:
                 if not members or any(each.id not in self._known["Feature"] for each in members):
                     continue
                 id = record["target"]["id"]
@@ -266,10 +283,10 @@ class _Merging:
     def _refer(self, id: str, history: AnnotationHistory) -> None:
         """Make the relations of what is there, note what is missing, pass on states."""
         annotation = Reference("Annotation", id)
-        for record in history.records.values():
+        for record, references, _ in self._said[id]:
             self._relations.said_by(id, record)
             retracts = record["kind"] == "retraction"
-            for reference in references_of(record):
+            for reference in references:
                 if not self._there(reference) or (
                     retracts and not self._pass_on(RETRACTED, record, reference.id)
                 ):
@@ -298,22 +315,20 @@ class _Merging:
         older.reach(state)
         return True
 
-    def _state(self, history: AnnotationHistory) -> str:
+    def _state(self, id: str, history: AnnotationHistory) -> str:
         """Return the state of an annotation once all references are looked up."""
-        if history.state != LIVE:
+        if history.state != LIVE or not history.missing:
             return history.state
-        targets = {
-            reference.id
-            for record in history.records.values()
-            for reference in references_of(record)
-        }
+        targets = {reference.id for said in self._said[id] for reference in said.references}
         return PENDING if targets & set(history.missing) else LIVE
 
-    def _tables(self, touched: Mapping[str, AnnotationHistory]) -> GraphRows:
+    def _tables(
+        self, touched: Mapping[str, AnnotationHistory], states: Mapping[str, str]
+    ) -> GraphRows:
         nodes = []
         for id, history in touched.items():
             node = annotation_properties(id, list(history.records.values()))
-            node["state"] = self._state(history)
+            node["state"] = states[id]
             node["awaits"] = sorted(history.missing)
             node["awaiting"] = min(history.missing.values(), key=AWAITED.index, default="")
             nodes.append(node)
@@ -338,12 +353,12 @@ class _Merging:
         )
 
     def _annotators(self, records: Sequence[Record]) -> list[dict[str, Any]]:
-        said: dict[str, dict[str, Mapping[str, Any]]] = {}
+        said: dict[str, dict[Any, Mapping[str, Any]]] = {}
         for record in records:
             author = record["author"]
-            said.setdefault(author["id"], {})[canonical_json(author)] = author
+            said.setdefault(author["id"], {})[tuple(author.items())] = author
         for row in self._graph.nodes("Annotator", list(said), ["id", "type", "name", "orcid"]):
-            said[row["id"]][""] = row
+            said[row["id"]][()] = row
         return [annotator_properties(authors.values()) for authors in said.values()]
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.schema.errors import StoreError
 from circuitkb.stores.changes import Changes, Update
-from circuitkb.stores.embedded.edge_loading import load_relations
+from circuitkb.stores.embedded.edge_loading import load_relations, shortcut
 from circuitkb.stores.embedded.engine import open_for_writing
 from circuitkb.stores.embedded.read_only import ReadOnlyGraph
 from circuitkb.stores.property_rows import property_rows
 
-ROWS_AT_ONCE = 20_000
+_UPDATES_IN_A_COMMIT = 20_000
 _ROWS_IN_A_COMMIT = 1_000  # larger ones take longer to join nodes that have many relations
 _EDGES_BUFFERED = 100_000
 
@@ -44,12 +47,22 @@ def _add(changes: Changes, database: Any) -> None:
         records = {label: dict(known) for label, known in changes.records.items()}
         for label, table in changes.nodes.items():
             names = table["id"].to_pylist()
-            made: list[str] = []
-            for start in range(0, table.num_rows, ROWS_AT_ONCE):
-                rows = property_rows(table.slice(start, ROWS_AT_ONCE))
-                made += batch.create_vertices(label, rows)
+            made = _load_nodes(batch, label, table)
             records.setdefault(label, {}).update(zip(names, made, strict=True))
         load_relations(batch, changes.relations, records)
+
+
+def _load_nodes(batch: Any, label: str, table: pa.Table) -> list[str]:
+    """Add nodes, a transaction's worth at a time; return the engine's number of each."""
+    send = shortcut(batch, "create_vertices")
+    made: list[str] = []
+    for start in range(0, table.num_rows, _ROWS_IN_A_COMMIT):
+        rows = property_rows(table.slice(start, _ROWS_IN_A_COMMIT))
+        if send is None:
+            made += batch.create_vertices(label, rows)
+        else:
+            made += send(json.dumps({"type": label, "rows": rows}))["rids"]
+    return made
 
 
 def _update(changes: Changes, database: Any) -> None:
@@ -60,7 +73,7 @@ def _update(changes: Changes, database: Any) -> None:
         text = f"UPDATE `{update.type}` MERGE :given WHERE @rid = :record"
         bound = {"given": update.properties, "record": update.record}
         database.command("sql", text, bound).close()
-        if done % ROWS_AT_ONCE == 0:
+        if done % _UPDATES_IN_A_COMMIT == 0:
             database.commit()
             database.begin()
     database.commit()

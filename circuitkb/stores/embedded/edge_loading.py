@@ -43,7 +43,7 @@ def load_relations(
             "props": property_rows(item.table.drop_columns(["source", "target"])),
         }
 
-    send = shortcut(batch)
+    send = shortcut(batch, "new_edges")
     if send is None:
         for rows in one_ahead(map(prepare, _pieces(relations))):
             batch.new_edges(rows["src"], rows["type"], rows["dst"], rows["props"])
@@ -52,7 +52,7 @@ def load_relations(
             send(text)
 
 
-def shortcut(batch: Any) -> Callable[[str], None] | None:
+def shortcut(batch: Any, verb: str) -> Callable[[str], dict[str, Any]] | None:
     """Return what hands JSON to the engine, or None where the package has no such entry point."""
     try:
         from arcadedb._native.extras import NativeGraphBatch, _call
@@ -61,8 +61,11 @@ def shortcut(batch: Any) -> Callable[[str], None] | None:
     if not isinstance(batch, NativeGraphBatch):
         return None
 
-    def send(text: str) -> None:
-        _call("Failed to add relations", "arcadedb_n_gb", batch._gb, b"new_edges", text.encode())
+    def send(text: str) -> dict[str, Any]:
+        reply: dict[str, Any] = _call(
+            f"Failed: {verb}", "arcadedb_n_gb", batch._gb, verb.encode(), text.encode()
+        )
+        return reply
 
     return send
 

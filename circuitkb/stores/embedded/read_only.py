@@ -37,6 +37,7 @@ class ReadOnlyGraph:
         )
         view = Path(self._directory.name)
         self._database = open_for_reading(graph or empty_graph(), view, timeout=timeout)
+        self._absent: dict[str, set[str]] = {}
 
     def close(self) -> None:
         """Close the database."""
@@ -67,10 +68,16 @@ class ReadOnlyGraph:
         """Give ``record`` and the columns of those of the nodes that exist."""
         if not ids or not self.count(f"SELECT count(*) AS n FROM `{label}`"):
             return
+        # A merge asks what is there before it makes rows, and a write once more for the same ids.
+        absent = self._absent.setdefault(label, set())
+        wanted = [id for id in ids if id not in absent]
         listed = ", ".join(f"`{name}`" for name in columns)
         text = f"SELECT @rid AS record, {listed} FROM `{label}` WHERE id IN :ids"
-        for start in range(0, len(ids), _CHUNK):
-            yield from self.select(text, ids=list(ids[start : start + _CHUNK]))
+        for start in range(0, len(wanted), _CHUNK):
+            part = wanted[start : start + _CHUNK]
+            found = list(self.select(text, ids=part))
+            absent.update(set(part).difference(row["id"] for row in found))
+            yield from found
 
     def nodes_with(
         self, label: str, property: str, values: Sequence[str], columns: Sequence[str]
