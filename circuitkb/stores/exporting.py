@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
 
 import pyarrow as pa
 
 from circuitkb.schema.definition import NODES, RELATIONS
-from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
+from circuitkb.schema.tables import GraphRows, Relations
 from circuitkb.stores.belonging import Ends, Part, belonging
 from circuitkb.stores.stored_graph import StoredGraph
 
 ROWS_IN_A_PIECE = 500_000
-_BATCH = 20_000
 
 
 def exported(graph: StoredGraph, models: Sequence[str] | None = None) -> Iterator[GraphRows]:
@@ -63,7 +60,7 @@ def _everything(tables: _Tables) -> Iterator[Part]:
 
 
 class _Tables:
-    """A stored graph, its rows gathered into tables of at most ``_BATCH``."""
+    """A stored graph as :class:`circuitkb.stores.belonging.Tables`."""
 
     def __init__(self, graph: StoredGraph) -> None:
         self._graph = graph
@@ -71,20 +68,9 @@ class _Tables:
     def nodes(
         self, label: str, columns: Sequence[str], models: Sequence[str] | None
     ) -> Iterator[pa.Table]:
-        rows = self._graph.all_nodes(label, columns, models)
-        return _tables(rows, _chosen(node_schema(label), columns))
+        return self._graph.all_nodes(label, columns, models)
 
     def relations(
         self, ends: Ends, columns: Sequence[str], models: Sequence[str] | None
     ) -> Iterator[pa.Table]:
-        rows = self._graph.all_relations(*ends, columns, models)
-        return _tables(rows, _chosen(relation_schema(ends[0]), ["source", "target", *columns]))
-
-
-def _chosen(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
-    return pa.schema([schema.field(name) for name in names])
-
-
-def _tables(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:
-    while batch := list(islice(rows, _BATCH)):
-        yield pa.Table.from_pylist(batch, schema=schema)
+        return self._graph.all_relations(*ends, columns, models)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+import pyarrow as pa
 
 from circuitkb.schema.definition import node_type
 from circuitkb.schema.records import Record
-from circuitkb.schema.tables import Relations
+from circuitkb.schema.tables import Relations, node_schema, relation_schema
+
+ROWS_IN_A_TABLE = 20_000
 
 
 def model_property(label: str) -> str | None:
@@ -47,6 +52,27 @@ def of_models(models: Sequence[str] | None, **labels: str) -> str:
     return f" WHERE {' AND '.join(tests)}" if tests else ""
 
 
+def node_columns(label: str, columns: Sequence[str]) -> pa.Schema:
+    """Return the types of some properties of a label."""
+    return _chosen(node_schema(label), columns)
+
+
+def relation_columns(name: str, columns: Sequence[str]) -> pa.Schema:
+    """Return the types of both ends and some properties of a relation."""
+    return _chosen(relation_schema(name), ["source", "target", *columns])
+
+
+def _chosen(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in names])
+
+
+def tables_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Give rows as tables of at most :data:`ROWS_IN_A_TABLE`."""
+    left = iter(rows)
+    while batch := list(islice(left, ROWS_IN_A_TABLE)):
+        yield pa.Table.from_pylist(batch, schema=schema)
+
+
 def relations_from(item: Relations, columns: Sequence[str]) -> str:
     """Return the Cypher for the relations like ``item`` that start at the ids ``$ids``."""
     return (
@@ -59,11 +85,14 @@ def relations_from(item: Relations, columns: Sequence[str]) -> str:
 def all_relations(
     name: str, source: str, target: str, columns: Sequence[str], models: Sequence[str] | None
 ) -> str:
-    """Return the Cypher for every relation between two labels, of ``$models`` or of all."""
+    """Return the Cypher for every relation between two labels, of ``$models`` or of all.
+
+    Each row is one list ``v``: the ids of both ends, and the columns.
+    """
+    properties = "".join(f", r.`{name}`" for name in columns)
     return (
         f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`)"
-        f"{of_models(models, a=source, b=target)} "
-        f"RETURN a.id AS source, b.id AS target{listed('r', columns)}"
+        f"{of_models(models, a=source, b=target)} RETURN [a.id, b.id{properties}] AS v"
     )
 
 
@@ -92,8 +121,8 @@ class StoredGraph(Protocol):
 
     def all_nodes(
         self, label: str, columns: Sequence[str], models: Sequence[str] | None = None
-    ) -> Iterator[Record]:
-        """Give the columns of every node of a label.
+    ) -> Iterator[pa.Table]:
+        """Give the columns of every node of a label, some thousand at a time.
 
         With ``models``, of a label that names a model (:func:`model_property`) only those nodes
         that name one of these; of another label all.
@@ -106,7 +135,7 @@ class StoredGraph(Protocol):
         target: str,
         columns: Sequence[str],
         models: Sequence[str] | None = None,
-    ) -> Iterator[Record]:
+    ) -> Iterator[pa.Table]:
         """Give ``source``, ``target`` and the columns of every relation between two labels.
 
         With ``models``, only those of which each end whose label names a model names one of these.

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from circuitkb.annotations.merging import MergeCounts, merge_rows
 from circuitkb.schema.definition import node_type, relation_type
 from circuitkb.schema.records import canonical_record, kept
@@ -67,7 +69,7 @@ class MemoryStore:
 
     def all_nodes(
         self, label: str, columns: Sequence[str], models: Sequence[str] | None = None
-    ) -> Iterator[Row]:
+    ) -> Iterator[pa.Table]:
         raise NotImplementedError
 
     def all_relations(
@@ -77,7 +79,7 @@ class MemoryStore:
         target: str,
         columns: Sequence[str],
         models: Sequence[str] | None = None,
-    ) -> Iterator[Row]:
+    ) -> Iterator[pa.Table]:
         raise NotImplementedError
 
 

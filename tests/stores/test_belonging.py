@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from circuitkb.schema.definition import NODES
-from circuitkb.schema.tables import GraphRows
-from circuitkb.stores import exporting
+from circuitkb.schema.tables import GraphRows, relation_schema
+from circuitkb.stores import exporting, stored_graph
 from circuitkb.stores.base import Store
 from circuitkb.stores.belonging import belonging
 from circuitkb.stores.exporting import exported
+from circuitkb.stores.stored_graph import node_columns, relation_columns, tables_of
 from tests.moving import worlds
 from tests.moving.worlds import MODELS, InMemory, World
 from tests.stores.contents import connection, content, nodes, relations, responses, together
@@ -97,7 +98,7 @@ class Unfiltered(InMemory):
         return super().nodes(label, columns, None)
 
     def relations(self, ends: Any, columns: Any, models: Any) -> Any:
-        schema = exporting.relation_schema(ends[0])
+        schema = relation_schema(ends[0])
         return self._batches(self.world.relations[ends], schema, ["source", "target", *columns])
 
 
@@ -125,15 +126,14 @@ def test_pieces_stay_below_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     class Graph:
         def all_nodes(self, label: str, columns: Any, models: Any = None) -> Any:
             found = world.nodes_of(label, models)
-            return ({name: r.get(name) for name in columns} for r in found)
+            return tables_of(found, node_columns(label, columns))
 
         def all_relations(self, name: str, a: str, b: str, columns: Any, models: Any = None) -> Any:
-            names = ["source", "target", *columns]
             found = world.relations_of((name, a, b), models)
-            return ({name: r.get(name) for name in names} for r in found)
+            return tables_of(found, relation_columns(name, columns))
 
     monkeypatch.setattr(exporting, "ROWS_IN_A_PIECE", 10)
-    monkeypatch.setattr(exporting, "_BATCH", 4)
+    monkeypatch.setattr(stored_graph, "ROWS_IN_A_TABLE", 4)
     graph: Any = Graph()
     for models in (None, ["alex", "lite1"]):
         pieces = list(exported(graph, models))

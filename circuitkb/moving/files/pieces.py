@@ -35,7 +35,7 @@ def pieces_of(
 
     How much of the store some models are shows only at the end: the share told is one of all.
     """
-    total = max(1, sum(counts_in(store).values()))
+    total = max(1, sum((store.recorded_counts() or counts_in(store)).values()))
     seen = 0
     progress("reading the graph", 0.0)
     for piece in store.export(models):

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from circuitkb.schema.records import Record
 from circuitkb.schema.tables import Relations
 from circuitkb.stores import stored_graph
 from circuitkb.stores.embedded.engine import empty_graph, fault_of, open_for_reading
 from circuitkb.stores.embedded.records import listed_numbers, records
+from circuitkb.stores.embedded.row_lists import tables
 from circuitkb.stores.stored_graph import model_property
 
 _CHUNK = 5_000
+
+
+@contextmanager
+def _of_known_kinds() -> Iterator[None]:
+    """Take a kind of node that was added after the graph was made for one that has none."""
+    try:
+        yield
+    except Exception as error:
+        fault = fault_of(error)
+        if "SchemaException" not in fault.kinds or "Type with name" not in fault.text:
+            raise  # a write declares what is missing
 
 
 class ReadOnlyGraph:
@@ -46,13 +61,8 @@ class ReadOnlyGraph:
 
     def select(self, sql: str, **parameters: Any) -> Iterator[Record]:
         """Give the rows of an SQL text of ours; none where the graph has no such type yet."""
-        try:
+        with _of_known_kinds():
             yield from self._stream("sql", sql, parameters)
-        except Exception as error:
-            # A kind of node that was added after the graph was made: a write declares it.
-            fault = fault_of(error)
-            if "SchemaException" not in fault.kinds or "Type with name" not in fault.text:
-                raise
 
     def match(self, cypher: str, **parameters: Any) -> Iterator[Record]:
         """Give the rows of a Cypher text of ours."""
@@ -63,6 +73,14 @@ class ReadOnlyGraph:
         with self._database.query(language, text, *bound) as results:
             for result in results:
                 yield result.to_dict()
+
+    def _tables(
+        self, language: str, text: str, parameters: dict[str, Any], schema: pa.Schema
+    ) -> Iterator[pa.Table]:
+        """Give the rows of a text that returns one list of the values of each."""
+        bound = (parameters,) if parameters else ()
+        with _of_known_kinds(), self._database.query(language, text, *bound) as results:
+            yield from tables(results, schema)
 
     def nodes(self, label: str, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Record]:
         """Give ``record`` and the columns of those of the nodes that exist."""
@@ -98,14 +116,16 @@ class ReadOnlyGraph:
 
     def all_nodes(
         self, label: str, columns: Sequence[str], models: Sequence[str] | None = None
-    ) -> Iterator[Record]:
+    ) -> Iterator[pa.Table]:
         """Give the columns of every node of a label, or of those that name one of ``models``."""
         listed = ", ".join(f"`{name}`" for name in columns)
-        text = f"SELECT {listed} FROM `{label}`"
+        text = f"SELECT [{listed}] AS v FROM `{label}`"
+        schema = stored_graph.node_columns(label, columns)
         owner = model_property(label)
         if models is None or owner is None:
-            return self.select(text)
-        return self.select(f"{text} WHERE `{owner}` IN :models", models=list(models))
+            return self._tables("sql", text, {}, schema)
+        of_models = {"models": list(models)}
+        return self._tables("sql", f"{text} WHERE `{owner}` IN :models", of_models, schema)
 
     def all_relations(
         self,
@@ -114,13 +134,15 @@ class ReadOnlyGraph:
         target: str,
         columns: Sequence[str],
         models: Sequence[str] | None = None,
-    ) -> Iterator[Record]:
+    ) -> Iterator[pa.Table]:
         """Give ``source``, ``target`` and the columns of every relation between two labels.
 
         With ``models``, only those whose ends name one of these, where their labels name any.
         """
         text = stored_graph.all_relations(name, source, target, columns, models)
-        return self.match(text) if models is None else self.match(text, models=list(models))
+        of_models = {} if models is None else {"models": list(models)}
+        schema = stored_graph.relation_columns(name, columns)
+        return self._tables("opencypher", text, of_models, schema)
 
     def count(self, sql: str) -> int:
         """Return the number that an SQL text of ours gives as ``n``; a sum of nothing is 0."""

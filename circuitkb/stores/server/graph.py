@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from circuitkb.schema.records import Record
 from circuitkb.schema.tables import Relations
 from circuitkb.stores import stored_graph
@@ -51,10 +53,11 @@ class ServerGraph:
 
     def all_nodes(
         self, label: str, columns: Sequence[str], models: Sequence[str] | None = None
-    ) -> Iterator[Record]:
+    ) -> Iterator[pa.Table]:
         """Give the columns of every node of a label, or of those that name one of the models."""
         text = f"MATCH (n:`{label}`){of_models(models, n=label)} RETURN {listed('n', columns)[2:]}"
-        return self._rows(text, models=models)
+        schema = stored_graph.node_columns(label, columns)
+        return stored_graph.tables_of(self._rows(text, models=models), schema)
 
     def all_relations(
         self,
@@ -63,13 +66,16 @@ class ServerGraph:
         target: str,
         columns: Sequence[str],
         models: Sequence[str] | None = None,
-    ) -> Iterator[Record]:
+    ) -> Iterator[pa.Table]:
         """Give ``source``, ``target`` and the columns of every relation between two labels.
 
         With ``models``, only those of which each end whose label names a model names one of these.
         """
         text = stored_graph.all_relations(name, source, target, columns, models)
-        return self._rows(text, models=models)
+        schema = stored_graph.relation_columns(name, columns)
+        rows = self._rows(text, models=models)
+        named = (dict(zip(schema.names, row["v"], strict=True)) for row in rows)
+        return stored_graph.tables_of(named, schema)
 
     def _rows(self, text: str, **parameters: Any) -> Iterator[Record]:
         found = self._transaction.run(text, parameters)
