@@ -122,26 +122,21 @@ class QueriedGraph:
 
     def ask(self, query: UserQuery, *, limit: int | None) -> Answer:
         """Run a query; see :meth:`circuitkb.stores.base.Store.read`."""
+        return next(self.pieces(query, rows=limit, alone=True))
+
+    def pieces(
+        self, query: UserQuery, *, rows: int | None, alone: bool = False
+    ) -> Iterator[Answer]:
+        """Give all rows of a query, or the first piece ``alone``; see :meth:`ask`, ``stream``."""
         begun = time.perf_counter()
-        (columns, ended), rows = self._call(query, self._clock(query), "ask", *query.sent, limit)
-        return Answer(query.columns(columns), rows, not ended, time.perf_counter() - begun)
-
-    def pieces(self, query: UserQuery, *, rows: int) -> Iterator[Answer]:
-        """Give all rows of a query; see :meth:`circuitkb.stores.base.Store.stream`."""
-        end, begun = self._clock(query), time.perf_counter()
-        self._call(query, end, "begin", *query.sent)
-        first = True
+        end = time.monotonic() + self.timeout - query.spent
+        (columns, ended), found = self._call(query, end, "begin", *query.sent, rows, alone)
         while True:
-            (columns, ended), found = self._call(query, end, "take", rows)
-            if found or first:
-                yield Answer(query.columns(columns), found, False, time.perf_counter() - begun)
-            if ended:
+            seconds = time.perf_counter() - begun
+            yield Answer(query.columns(columns), found, alone and not ended, seconds)
+            if ended or alone:
                 return
-            first = False
-
-    def _clock(self, query: UserQuery) -> float:
-        """Return when the time of a query that begins now ends, by the monotonic clock."""
-        return time.monotonic() + self.timeout - query.spent
+            (columns, ended), found = self._call(query, end, "take", rows)
 
     def _call(self, query: UserQuery, end: float, *request: Any) -> tuple[Any, list[Any]]:
         left = end - time.monotonic()

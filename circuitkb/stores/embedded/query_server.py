@@ -57,6 +57,7 @@ class QueryServer:
         self._view: Path | None = None
         self._results: Any = None
         self._rows: Iterator[Any] = iter(())
+        self._next: Any = None
         self._columns: tuple[str, ...] | None = None
         self._paths = False
 
@@ -67,6 +68,8 @@ class QueryServer:
             reply = getattr(self, f"_{verb}")(*given)
         except Exception as error:
             reply = _failure(error)
+            with suppress(Exception):
+                self._end()
         self._send(reply)
 
     def _open(self, graph: str | None, timeout: float) -> tuple[Any, ...]:
@@ -92,50 +95,43 @@ class QueryServer:
         parameters: dict[str, Any],
         columns: tuple[str, ...] | None,
         paths: bool,
+        rows: int | None,
+        alone: bool,
     ) -> tuple[Any, ...]:
-        """Begin a query: ``columns`` as its text names them, ``paths`` where it may give some."""
+        """Begin a query, and send its first rows as :meth:`_take` does.
+
+        ``columns`` as its text names them, ``paths`` where it may give some; ``alone`` where no
+        more rows than the first are wanted.
+        """
         self._end()
         bound = (parameters,) if parameters else ()
         self._results = self._database.query("opencypher", cypher, *bound)
         self._rows = iter(self._results)
+        self._next = next(self._rows, None)
         self._columns, self._paths = columns, paths
-        return ("done",)
+        reply = self._take(rows)
+        if alone:
+            self._end()
+        return reply
 
     def _take(self, rows: int | None) -> tuple[Any, ...]:
         """Send up to ``rows`` further rows; the reply has the columns and whether that was all."""
         left = sys.maxsize if rows is None else rows
-        while left > 0:
-            wanted = min(left, ROWS)
-            found = [row.to_dict() for _, row in zip(range(wanted), self._rows, strict=False)]
-            if found:
-                self._send_rows(found)
-            if len(found) < wanted:
-                self._end()
-                return ("done", self._columns, True)
-            left -= wanted
-        return ("done", self._columns, False)
-
-    def _ask(
-        self,
-        cypher: str,
-        parameters: dict[str, Any],
-        columns: tuple[str, ...] | None,
-        paths: bool,
-        limit: int | None,
-    ) -> tuple[Any, ...]:
-        """Do all of the above with one query; the reply says whether there are no more rows."""
-        self._begin(cypher, parameters, columns, paths)
-        try:
-            verb, told, ended = self._take(limit)
-            if not ended and next(self._rows, None) is None:
-                ended = True
-            return verb, told, ended
-        finally:
+        while left and self._next is not None:
+            found: list[dict[str, Any]] = []
+            while self._next is not None and len(found) < min(left, ROWS):
+                found.append(self._next.to_dict())
+                self._next = next(self._rows, None)
+            self._send_rows(found)
+            left -= len(found)
+        ended = self._next is None
+        if ended:
             self._end()
+        return ("done", self._columns, ended)
 
     def _end(self) -> tuple[Any, ...]:
         """Let go of a query's further rows."""
-        results, self._results, self._rows = self._results, None, iter(())
+        results, self._results, self._rows, self._next = self._results, None, iter(()), None
         if results is not None:
             results.close()
         return ("done",)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from neo4j.exceptions import DriverError, Neo4jError
 
-from circuitkb.schema.errors import QueryTimeoutError, StoreUnreachableError
+from circuitkb.schema.errors import StoreUnreachableError
 from circuitkb.stores.base import Answer
 from circuitkb.stores.querying.bounds import check_parameters, check_text
 from circuitkb.stores.querying.cypher_text import tokens_of
 from circuitkb.stores.querying.errors import check_limit, check_rows, check_timeout, timed_out
 from circuitkb.stores.querying.labelling import LABELS, Labelled, labelled
-from circuitkb.stores.querying.timed_worker import TimedWorker, taken
 from circuitkb.stores.server.query_faults import query_error
 from circuitkb.stores.server.refusing import refuse
 from circuitkb.stores.server.values import plain
@@ -37,8 +38,7 @@ PATIENCE = 60.0
 _PIECE = 1_000
 _PLAN = "executionPlanAsString"
 
-
-Found = tuple[tuple[str, ...], list[tuple[Any, ...]], bool]
+T = TypeVar("T")
 
 
 class Sessions(Protocol):
@@ -80,16 +80,10 @@ def ask(
     neo4j.exceptions.Neo4jError, neo4j.exceptions.DriverError
         The server or the way to it is to blame, not the query.
     """
-    check_timeout(timeout)
     limit = check_limit(limit)
-    sent, taken, left = _checked(labels, cypher, parameters, timeout)
-    started = time.perf_counter()
-    session = open_session(
-        default_access_mode="READ",
-        fetch_size=_PIECE if limit is None else min(limit + 1, _PIECE),
-    )
-    columns, rows, truncated = _within_time(session, sent, taken, left, timeout, limit)
-    return Answer(columns, rows, truncated, time.perf_counter() - started, sent.text)
+    found = _pieces(open_session, cypher, parameters, timeout, limit, labels, alone=True)
+    with closing(found):
+        return next(found)
 
 
 def pieces(
@@ -102,35 +96,63 @@ def pieces(
     labels: frozenset[str] = LABELS,
 ) -> Iterator[Answer]:
     """Give all rows of a query of a user; see :meth:`circuitkb.stores.base.Store.stream`."""
-    check_timeout(timeout)
     rows = check_rows(rows)
+    return _pieces(open_session, cypher, parameters, timeout, rows, labels, alone=False)
+
+
+def _pieces(
+    open_session: Sessions,
+    cypher: str,
+    parameters: Mapping[str, Any] | None,
+    timeout: float,
+    rows: int | None,
+    labels: frozenset[str],
+    *,
+    alone: bool,
+) -> Generator[Answer]:
+    """Give the rows of a query, up to ``rows`` at a time; the first piece only if ``alone``.
+
+    The driver is called in a thread of its own, so that Ctrl-C and the clock are seen meanwhile.
+    """
+    check_timeout(timeout)
     sent, given, left = _checked(labels, cypher, parameters, timeout)
     started = time.perf_counter()
-    session = open_session(default_access_mode="READ", fetch_size=min(rows, _PIECE))
-    with TimedWorker(left, told=timeout) as worker:
+    fetched = _PIECE if rows is None else min(rows + 1, _PIECE)
+    session = open_session(default_access_mode="READ", fetch_size=fetched)
+    thread = ThreadPoolExecutor(1, "circuitkb query")
+    waiting = False
+
+    def within(seconds: float, error: Exception, function: Callable[..., T], *given: Any) -> T:
+        nonlocal waiting
+        waiting = True
+        call = thread.submit(function, *given)
         try:
-            transaction = worker.call(lambda: session.begin_transaction(timeout=left))
-            result = worker.call(lambda: transaction.run(sent.text, given))
-            columns = tuple(result.keys())
-            source, first = iter(result), True
-            while True:
-                found = worker.call(lambda: taken(source, rows))
-                if not found and not first:
-                    return
-                read = [tuple(plain(value) for value in record.values()) for record in found]
-                yield Answer(columns, read, False, time.perf_counter() - started, sent.text)
-                if len(found) < rows:
-                    return
-                first = False
-        except (Neo4jError, DriverError) as error:
-            raise query_error(error, sent, timeout) or error from None
+            return call.result(seconds)
+        except TimeoutError:
+            raise error from None
         finally:
-            if not worker.lost:
-                # What the server has ready and nobody wants goes with the connection's reset.
-                with suppress(QueryTimeoutError):
-                    worker.call(session.close, closing=True)
-            if worker.lost:
-                _cut(session)
+            waiting = not call.done()
+
+    silent = StoreUnreachableError(f"The server did not answer within {PATIENCE:g} s.")
+    late = timed_out(timeout)
+    try:
+        transaction = within(PATIENCE, silent, partial(session.begin_transaction, timeout=left))
+        end = time.monotonic() + left
+        result = within(left + GRACE, late, transaction.run, sent.text, given)
+        while (now := time.monotonic()) < end:
+            columns, found, ended = within(end - now + GRACE, late, _piece, result, rows)
+            seconds = time.perf_counter() - started
+            yield Answer(columns, found, alone and not ended, seconds, sent.text)
+            if ended or alone:
+                return
+        raise late
+    except (Neo4jError, DriverError) as error:
+        raise query_error(error, sent, timeout) or error from None
+    finally:
+        # What the server has ready and nobody wants goes with the connection's reset.
+        if waiting or not wait([thread.submit(session.close)], GRACE).done:
+            _cut(session)
+        thread.shutdown(wait=False)
 
 
 def _checked(
@@ -151,53 +173,6 @@ def _checked(
     return sent, given, left
 
 
-def _within_time(
-    session: Session,
-    sent: Labelled,
-    parameters: dict[str, Any],
-    left: float,
-    timeout: float,
-    limit: int | None,
-) -> Found:
-    """Run in a thread of its own, so that Ctrl-C and the clock are seen meanwhile.
-
-    ``left`` are the seconds that it may run, ``timeout`` those that an error names.
-    """
-    begun = threading.Event()
-    outcome: list[Found] = []
-    failure: list[Exception] = []
-
-    def run() -> None:
-        try:
-            with session, session.begin_transaction(timeout=left) as transaction:
-                begun.set()
-                outcome.append(_fetched(transaction.run(sent.text, parameters), limit))
-                transaction.rollback()
-        except Exception as error:
-            failure.append(error)
-        finally:
-            begun.set()
-
-    thread = threading.Thread(target=run, name="circuitkb query", daemon=True)
-    thread.start()
-    answers = ends = False
-    try:
-        answers = begun.wait(PATIENCE)
-        if answers:
-            thread.join(left + GRACE)
-        ends = not thread.is_alive()
-    finally:
-        if not ends:
-            _cut(session)
-    if outcome:
-        return outcome[0]
-    if not answers:
-        raise StoreUnreachableError(f"The server did not answer within {PATIENCE:g} s.")
-    if not ends:
-        raise timed_out(timeout)
-    raise query_error(failure[0], sent, timeout) or failure[0]
-
-
 def _cut(session: Session) -> None:
     """Close a connection that another thread waits on; its server then ends the transaction.
 
@@ -208,18 +183,15 @@ def _cut(session: Session) -> None:
         connection.kill()
 
 
-def _fetched(result: Result, limit: int | None) -> Found:
-    """Return columns, rows up to the limit, and whether there are more."""
-    columns = tuple(result.keys())
-    rows: list[tuple[Any, ...]] = []
-    for record in result:
-        if limit is not None and len(rows) >= limit:
-            return columns, rows, True
-        rows.append(tuple(plain(value) for value in record.values()))
-    plan = None if rows else result.consume().plan
+def _piece(result: Result, rows: int | None) -> tuple[tuple[str, ...], list[tuple[Any, ...]], bool]:
+    """Return columns, up to ``rows`` further rows, and whether there are no more."""
+    records = result if rows is None else islice(result, rows)
+    found = [tuple(plain(value) for value in record.values()) for record in records]
+    ended = result.peek() is None
+    plan = result.consume().plan if ended and not found else None
     if plan is not None:
-        return (_PLAN,), [(plan_text(plan),)], False
-    return columns, rows, False
+        return (_PLAN,), [(plan_text(plan),)], True
+    return tuple(result.keys()), found, ended
 
 
 def plan_text(plan: Mapping[str, Any], depth: int = 0) -> str:
