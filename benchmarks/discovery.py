@@ -3,7 +3,7 @@
     python benchmarks/discovery.py
 
 Composes both EfficientNet-Lites of the zoo, keeps their kernels memory-mapped in a temporary
-store, and gives their units made-up answers, of which some are mirror images and some invariant:
+store, and gives their units made-up responses, of which some are mirror images and some invariant:
 the work is the same as with measured ones, and nothing needs to be observed. Prints, as ratios:
 
 - the search against a naive loop over the pairs of inputs of one layer, which both must agree on;
@@ -48,9 +48,9 @@ MOST_SECONDS, LEAST_RATIO = 5.0, 50.0
 
 
 def made_up(rng: np.random.Generator, connections: Sequence[Connection]) -> Responses:
-    """Return answers of all units.
+    """Return responses of all units.
 
-    Of each layer a quarter answers to one of forty patterns or to its mirror image, a quarter to
+    Of each layer a quarter responds to one of forty patterns or to its mirror image, a quarter to
     both, alike to mirrored stimuli, and the others to something of their own.
     """
     sizes: dict[str, int] = {}
@@ -71,24 +71,24 @@ def made_up(rng: np.random.Generator, connections: Sequence[Connection]) -> Resp
         both = patterns[chosen] + patterns[chosen][:, IMAGE]
         own[quarter : 2 * quarter] = both + 0.1 * own[quarter : 2 * quarter]
         parts.append(own.astype(np.float16))
-    answers = np.concatenate(parts)
+    made = np.concatenate(parts)
     stimuli = tuple(f"s{place}" for place in range(len(IMAGE)))
-    return Responses("made up", stimuli, tuple(sizes.items()), *[answers] * 4, {})
+    return Responses("made up", stimuli, tuple(sizes.items()), *[made] * 4, {})
 
 
 def part(responses: Responses, layers: Sequence[str]) -> Responses:
-    """Return the answers of some layers."""
+    """Return the responses of some layers."""
     rows = np.concatenate([np.arange(len(responses.after))[responses.rows[n]] for n in layers])
     sizes = dict(responses.layers)
-    answers = responses.after[rows]
+    chosen = responses.after[rows]
     named = tuple((name, sizes[name]) for name in layers)
-    return Responses(responses.battery, responses.stimuli, named, *[answers] * 4, {})
+    return Responses(responses.battery, responses.stimuli, named, *[chosen] * 4, {})
 
 
 def fast(connections: Sequence[Connection], responses: Responses) -> Searched:
     ends = couples(IMAGE, len(IMAGE), "mirror left-right")
-    answers = CoupledResponses.of(responses.after, responses.rows, *ends)
-    return search(connections, answers, Union().by_responses())
+    coupled = CoupledResponses.of(responses.after, responses.rows, *ends)
+    return search(connections, coupled, Union().by_responses())
 
 
 def naive(connections: Sequence[Connection], responses: Responses) -> int:
@@ -163,9 +163,9 @@ def main() -> int:
             if model == MODELS[0]:
                 into = [c for c in connections if c.target == NAIVE_LAYER]
                 layers = dict.fromkeys([c.source for c in into] + [NAIVE_LAYER])
-                answers = part(responses, list(layers))
-        plain, expected = clock(partial(naive, into, answers))
-        quick, layer = clock(partial(fast, into, answers), 3)
+                some = part(responses, list(layers))
+        plain, expected = clock(partial(naive, into, some))
+        quick, layer = clock(partial(fast, into, some), 3)
         print(f"{NAIVE_LAYER:20} search {quick:6.2f} s, plain loops {plain:6.2f} s")
         if len(layer.hits) != expected:
             raise SystemExit(f"They disagree: {len(layer.hits)} hits and {expected}.")

@@ -2,9 +2,9 @@
 
 Run it from the repository: ``python benchmarks/matching.py [UNITS UNITS STIMULI]``. Both ways make
 the three searches of a match (real with real, and each model with the other's shuffled copy) on
-random answers, by default of the size of EfficientNet-Lite0 and -Lite1, each in a process of its
+random responses, by default of the size of EfficientNet-Lite0 and -Lite1, each in a process of its
 own. It checks that both give the same pairs, prints the ratio of the times and the most memory
-that each held beyond the answers themselves, and exits with 1 where a target is missed.
+that each held beyond the responses themselves, and exits with 1 where a target is missed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_BYTES, MOST_RATIO = 1e9, 1.25
 
 
 def observed(seed: int, units: int, stimuli: int) -> Responses:
-    """Random answers in layers of equal size; half of the units have a copy in the other model."""
+    """Random responses in layers of equal size; half the units have a copy in the other model."""
     rng = np.random.default_rng(seed)
     sizes = [units // LAYERS + (layer < units % LAYERS) for layer in range(LAYERS)]
     shared = np.random.default_rng(99).standard_normal((units // 2, stimuli), np.float32)
@@ -47,8 +47,8 @@ def blocked(first: Responses, second: Responses, columns: tuple[Any, Any]) -> li
 
 
 def whole(first: Responses, second: Responses, columns: tuple[Any, Any]) -> list[list[int]]:
-    def standard(answers: NDArray[Any]) -> NDArray[np.float32]:
-        values = answers.astype(np.float32)
+    def standard(responses: NDArray[Any]) -> NDArray[np.float32]:
+        values = responses.astype(np.float32)
         values -= values.mean(axis=1, keepdims=True)
         values /= np.linalg.norm(values, axis=1, keepdims=True)
         return values
@@ -72,7 +72,7 @@ def memory(what: str) -> int:
 
 def child(way: str, sizes: tuple[int, int, int]) -> None:
     first, second = (observed(seed, units, sizes[2]) for seed, units in enumerate(sizes[:2]))
-    # Making the answers must not count: the mark is set back to what is held now.
+    # Making the responses must not count: the mark is set back to what is held now.
     Path("/proc/self/clear_refs").write_text("5")
     before = memory("VmRSS")
     columns = (np.arange(sizes[2]), np.arange(sizes[2]))

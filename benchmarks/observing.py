@@ -5,7 +5,7 @@ networks of many families. Without ``--zoo`` it shows EfficientNet-Lite0
 128 stimuli of the battery (all of them with ``--all``) as ``circuitkb observe`` does, and the same
 images to the module itself in inference mode, four or sixteen at a time, whichever is faster. It
 prints the ratio of the times for the network alone, and for the whole recording (drawing, the
-shuffled copies, writing the answers down) against as many plain passes as networks are shown
+shuffled copies, writing the responses down) against as many plain passes as networks are shown
 images. It exits with 1 where a target is missed. The peak is that of a process that records.
 
 ``--zoo [NETWORK ...]`` takes the networks of ``ZOO_SHOWN``, or those named, each in a process of
@@ -124,7 +124,7 @@ def compare(network: Network, looks: list[Onlooker], shown: Battery) -> tuple[fl
                 )
             )
             start = perf_counter()
-            onlooker.answers(images)
+            onlooker.responses(images)
             looking += perf_counter() - start
             # In turns, so that the machine's other work weighs on all alike.
             for batch in BATCHES:

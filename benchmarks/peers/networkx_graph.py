@@ -51,7 +51,7 @@ class NetworkxGraph:
         return self._unions(given["of"])
 
     def close(self) -> None:
-        """Let go of the graphs."""
+        """Close the graphs."""
         self._graphs.clear()
         self._nodes.clear()
 

@@ -108,7 +108,7 @@ class NumpySearch:
         return self._unions(given["of"])
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._edges = {}
 
     def _table(self, name: str) -> pa.Table:

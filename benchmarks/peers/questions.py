@@ -83,7 +83,7 @@ class Peer(Protocol):
         """Return the rows, in any order."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
 
 
 def questions(shape: Shape) -> list[Question]:

@@ -147,10 +147,10 @@ def _said(
     for start in range(0, len(ids), _PAGE):
         answer = store.read(_STORED, {"ids": ids[start : start + _PAGE]}, limit=None)
         for id, kind, records, by in answer.rows:
-            told = [json.loads(text) for text in records or ()]
-            kinds.setdefault(id, set()).update({kind, *(each["kind"] for each in told)})
+            given = [json.loads(text) for text in records or ()]
+            kinds.setdefault(id, set()).update({kind, *(each["kind"] for each in given)})
             authors.setdefault(id, set()).update(by)
-            authors[id].update(each["author"]["id"] for each in told)
+            authors[id].update(each["author"]["id"] for each in given)
     return authors, kinds
 
 

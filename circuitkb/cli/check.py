@@ -31,7 +31,7 @@ def check(
     wide: Wide = False,
     kb: Store = None,
 ) -> None:
-    """Hold every file, array, relation and id of the knowledge base against what was written.
+    """Compare every file, array, relation and id of the knowledge base with what was written.
 
     Ends with 0 if all is whole, and with 3 if anything is damaged; the rows say what, and what to
     do. A repair says what is lost, keeps what is damaged under another name, and removes nothing

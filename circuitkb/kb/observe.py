@@ -170,8 +170,8 @@ def _with_pixels(network: Network, values: tuple[Level, Level]) -> Network:
     from circuitkb.loaders.sources.pixels import PixelRange
 
     black, white = values
-    told = PixelRange.told(black, white, channels=network.example.shape[1])
-    return replace(network, pixels=replace(told, order=network.pixels.order))
+    given = PixelRange.of_levels(black, white, channels=network.example.shape[1])
+    return replace(network, pixels=replace(given, order=network.pixels.order))
 
 
 def _battery(network: Network, views: Sequence[View]) -> Battery:

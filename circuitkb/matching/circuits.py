@@ -142,7 +142,7 @@ def match_circuits(
     block
         Scores in memory at once.
     progress
-        Told how far it is.
+        Called with how far it is.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def match_circuits(
             controls.append(
                 _held(found, decoys, drawn / (repetitions * len(other.ids)), name, threshold)
             )
-    # Without anything to hold it against, a match tells nothing.
+    # Without anything to compare it with, a match says nothing.
     nothing = np.ones((2, len(score)))
     p, q = np.max([(of.p, of.q) for of in controls], axis=0) if controls else nothing
     null_means = [of.null.best[found.first] for of in controls] or [np.full(len(score), np.nan)]

@@ -147,7 +147,7 @@ def match_features(
     block
         Scores in memory at once.
     progress
-        Told how far it is.
+        Called with how far it is.
     """
     one = unit_responses(first.after, first, columns[0], layers[0])
     other = unit_responses(second.after, second, columns[1], layers[1])

@@ -97,7 +97,7 @@ def match(
     block
         Scores in memory at once; the result does not depend on it.
     progress
-        Told how far it is.
+        Called with how far it is.
 
     Raises
     ------

@@ -58,7 +58,7 @@ def correlations(
     block
         Most scores to hold at once.
     progress
-        Told the share that was given.
+        Called with the share that was given.
 
     Yields
     ------

@@ -77,7 +77,7 @@ def build(kb: KnowledgeBase, version: str) -> MCPServer[Any]:
 
     def read(work: Callable[[], T]) -> T:
         # A store answers one question at a time.
-        with alone, _told():
+        with alone, _in_words():
             return work()
 
     _add_tools(server, kb, read)
@@ -146,7 +146,7 @@ def _add_tools(
         limit: Rows = DEFAULT_ROWS,
     ) -> Table:
         """List features by model, layer or label, with their labels and their inputs' mass."""
-        with _told():
+        with _in_words():
             wanted = kb.features(model=model, layer=layer, label=unquoted(label), limit=limit)
         return table(read(wanted.run))
 
@@ -158,7 +158,7 @@ def _add_tools(
         limit: Rows = DEFAULT_ROWS,
     ) -> Table:
         """List circuits with their members, and the null, p and q of their evidence."""
-        with _told():
+        with _in_words():
             wanted = kb.circuits(model=model, motif=motif, feature=feature, limit=limit)
         return table(read(wanted.run))
 
@@ -166,7 +166,7 @@ def _add_tools(
 def _add_resources(server: MCPServer[Any], kb: KnowledgeBase, alone: threading.Lock) -> None:
     def read(work: Callable[[], T]) -> T:
         try:
-            with alone, _told():
+            with alone, _in_words():
                 return work()
         except ToolError as error:
             raise ResourceError(str(error)) from None
@@ -265,7 +265,7 @@ def _listed(items: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _in_words() -> Iterator[None]:
     """Give an assistant the words that a user would see, and nothing else."""
     try:
         yield

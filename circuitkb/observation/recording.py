@@ -35,7 +35,7 @@ VERSION = "1"
 IMAGES_AT_ONCE = 32
 """Stimuli that are drawn together at least, as one drawing makes several of them."""
 
-_ORDER = "3"
+_ORDER = "4"
 """Of the steps and their images: work left unfinished in another order is begun again."""
 
 SECONDS_BETWEEN_NOTES = 2.0
@@ -104,7 +104,7 @@ def record(
     settings
         Kept with the responses.
     progress
-        Told how far it is.
+        Called with how far it is.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def record(
             layers,
         ]
     )
-    shapes = {"answers": (4, len(battery), units), "second": (len(second_stimuli), units)}
+    shapes = {"responses": (4, len(battery), units), "second": (len(second_stimuli), units)}
     with _work(workspace, key, shapes) as work:
         resumed, column = 0.0, 0
         for place, look in enumerate(looks):
@@ -193,7 +193,7 @@ class _Showing:
                     tell = self._preparing(progress, start, number)
                     onlookers += self._copies(tell)
                 images = self._of_step(step, lot, start)
-                before, after = onlookers[step.shown_to].answers(images)
+                before, after = onlookers[step.shown_to].responses(images)
                 self._write(work, step, before, after)
                 work.step(number + 1)
             work.save(already + stop)
@@ -207,7 +207,7 @@ class _Showing:
         # The network's responses stand first, those of its copy with the later side before.
         sides = (0, 1) if step.shown_to == 0 else (3, 2)
         for side, responses in zip(sides, (before, after), strict=True):
-            work.arrays["answers"][side, step.chosen, self.columns] = responses
+            work.arrays["responses"][side, step.chosen, self.columns] = responses
 
     @property
     def _at_once(self) -> int:
@@ -364,7 +364,7 @@ def _recording(
     settings: Mapping[str, Any],
     resumed: float,
 ) -> Recording:
-    recorded = arrays["answers"]
+    recorded = arrays["responses"]
     single = _needs_single_precision(recorded, layers)
 
     def by_unit(array: Recorded) -> ResponseArray:

@@ -50,10 +50,10 @@ class KeptTables:
                 kept[model] = edge_table(
                     store.kernels(model), numbering, model, columns=wanted, max_rank=rank
                 )
-        self._let_go(key)
+        self._drop(key)
         return numbering, [kept[model] for model in models]
 
-    def _let_go(self, newest: tuple[tuple[str, str], ...]) -> None:
+    def _drop(self, newest: tuple[tuple[str, str], ...]) -> None:
         while self._size() > MOST and len(self._tables) > 1:
             oldest = next(key for key in self._tables if key != newest)
             del self._tables[oldest]

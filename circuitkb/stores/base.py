@@ -143,7 +143,7 @@ class Store(Protocol):
 
         At least one piece comes, so that the columns are known. All pieces are of one state of the
         graph. ``timeout`` is for all of them together, with what the caller does in between. Who
-        does not want the rest closes the iterator, or lets go of it.
+        does not want the rest closes the iterator, or forgets it.
 
         Raises
         ------
@@ -190,4 +190,4 @@ class Store(Protocol):
         """Return how many nodes and relations of each kind were written, if that is known."""
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the engine."""

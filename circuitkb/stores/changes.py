@@ -1,4 +1,4 @@
-"""What a write would change: rows held against the graph as it is, before anything is touched.
+"""What a write would change: rows compared with the graph as it is, before anything is touched.
 
 The answer tells whether a write is needed at all, finds every mistake in the rows, and lets what
 is all new go the fast way.
@@ -71,7 +71,7 @@ class Changes:
 def changes_of(
     rows: GraphRows, graph: StoredGraph, files: Mapping[ArrayKind, Mapping[str, str]]
 ) -> Changes:
-    """Hold ``rows`` against a graph; ``files`` names what lies beside it, for each model.
+    """Compare ``rows`` with a graph; ``files`` names what lies beside it, for each model.
 
     Raises
     ------

@@ -27,7 +27,7 @@ class StoreKind:
     place
         Where such a store is, as the error for an unknown address says it.
     open
-        Opens the store at an address, and makes an empty one if told so.
+        Opens the store at an address, and makes an empty one if asked to.
     address_in
         Gives the address of an empty store that is kept in a folder; with it, the conformance
         suite of ``tests/stores`` runs on this kind too.

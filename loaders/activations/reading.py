@@ -58,8 +58,8 @@ class Onlooker:
     _after: Mapping[str, tuple[str, ...]]
     _before: Mapping[str, tuple[str, ...]]
 
-    def answers(self, images: Floats) -> tuple[Floats, Floats]:
-        """Return what each unit answers, before and after its nonlinearity.
+    def responses(self, images: Floats) -> tuple[Floats, Floats]:
+        """Return what each unit responds, before and after its nonlinearity.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Onlooker:
         Raises
         ------
         ObservationError
-            A unit answers with NaN or infinity.
+            A unit responds with NaN or infinity.
         """
         parts = [
             self._run(torch.from_numpy(np.ascontiguousarray(images[start : start + self.batch])))
@@ -130,7 +130,7 @@ class Onlooker:
                 place = self.view.places[layer]
                 early = side == 0 and place.before is not None
                 index = place.before if early and place.before is not None else place.index
-                # A layer without a nonlinearity answers the same on both sides: read once.
+                # A layer without a nonlinearity responds the same on both sides: read once.
                 twice = (layer, index) in found
                 found[layer, index] = slice(0, 2) if twice else slice(side, side + 1)
         return tuple(
@@ -144,11 +144,11 @@ class Onlooker:
 
     @torch.inference_mode()
     def _run(self, images: Tensor) -> tuple[Floats, Floats]:
-        answers = torch.empty(2, self.batch, sum(self.units.values()))
+        responses = torch.empty(2, self.batch, sum(self.units.values()))
 
         def read(value: Any, reads: Iterable[_Read]) -> None:
             for site, place, there in reads:
-                answers[there] = site.units(value, place)
+                responses[there] = site.units(value, place)
 
         fixed, steps = self._program
         image = self._filled(images)
@@ -159,13 +159,13 @@ class Onlooker:
             read(value, reads)  # at once, as a later operation may overwrite it
             for past in gone:
                 del values[past]
-        found: Floats = answers[:, : len(images)].numpy()
+        found: Floats = responses[:, : len(images)].numpy()
         if not np.isfinite(found).all():
             unit = int(np.flatnonzero(~np.isfinite(found).all(axis=(0, 1)))[0])
             ends = np.cumsum(list(self.units.values()))
             layer = list(self.units)[int(np.searchsorted(ends, unit, side="right"))]
             raise ObservationError(
-                f"Layer {layer!r} answers with NaN or infinity: the network cannot be observed."
+                f"Layer {layer!r} responds with NaN or infinity: the network cannot be observed."
             )
         return found[0], found[1]
 
@@ -178,7 +178,7 @@ class Onlooker:
 
 
 class _Read(NamedTuple):
-    """Which units to read, and where their answers stand, axes (side, image, unit)."""
+    """Which units to read, and where their responses stand, axes (side, image, unit)."""
 
     site: Site
     place: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""The same network with its weights shuffled: what answers look like without what it learned."""
+"""The same network with its weights shuffled: what responses look like without what it learned."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Moments = Mapping[str, tuple[Tensor, Tensor]]
 def moments(network: TracedNetwork, images: Tensor, *, progress: Progress = silent) -> Moments:
     """Return the moments of every operation with weights, over images and positions.
 
-    ``images`` are as for :func:`shuffle`, ``progress`` is told how far it is.
+    ``images`` are as for :func:`shuffle`, ``progress`` is called with how far it is.
     """
     return {
         node.name: _moments(node, values)
@@ -67,7 +67,7 @@ def shuffle(
     wanted
         What :func:`moments` gives for the same network and images, where it is known already.
     progress
-        Told how far it is.
+        Called with how far it is.
 
     Notes
     -----

@@ -81,7 +81,7 @@ def read_subgraph(path: Path, defaults: Defaults) -> Iterator[Line]:
     author = {"id": defaults.author, "type": defaults.author_type or "human"}
 
     def lines() -> Iterator[Line]:
-        told: set[str] = set()
+        given: set[str] = set()
         for number, made in enumerate(_said(graph, supernodes, clerps), start=1):
             if isinstance(made, str):
                 yield Line(number, None, made)
@@ -92,8 +92,8 @@ def read_subgraph(path: Path, defaults: Defaults) -> Iterator[Line]:
             if ext:
                 record["ext"] = {"neuronpedia": ext}
             # One feature stands at many positions of a prompt, with one label.
-            if (key := json.dumps(record, sort_keys=True)) not in told:
-                told.add(key)
+            if (key := json.dumps(record, sort_keys=True)) not in given:
+                given.add(key)
                 yield Line(number, record)
 
     return lines()

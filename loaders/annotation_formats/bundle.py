@@ -1,7 +1,7 @@
 """Bundles of annotations: a zip of somebody else, read without trusting it.
 
 Nothing is unpacked to a place that the zip names, no record is given before all checksums were
-held against the contents, and what is unpacked is counted while it is unpacked.
+compared with the contents, and what is unpacked is counted while it is unpacked.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _unpack(path: Path, records: Path) -> None:
                 name: _small(path, bundle, entries[name]) for name in entries if name != RECORDS
             }
             sums = {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
-            told = _told_sums(path, found[CHECKSUMS], sums.keys() | {RECORDS})
+            stated = _stated_sums(path, found[CHECKSUMS], sums.keys() | {RECORDS})
             _check_provenance(path, found[PROVENANCE])
             sums[RECORDS] = _copy_records(path, bundle, entries[RECORDS], records)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
@@ -113,7 +113,7 @@ def _unpack(path: Path, records: Path) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise AnnotationFileError(f"{path} cannot be unpacked: {reason}.") from error
-    for name, given in told.items():
+    for name, given in stated.items():
         if sums[name] != given:
             _refuse(path, f"{name} is not what its checksum in {CHECKSUMS} says")
 
@@ -208,20 +208,20 @@ def _copy_records(
     return digest.hexdigest()
 
 
-def _told_sums(path: Path, data: bytes, names: set[str]) -> Mapping[str, str]:
+def _stated_sums(path: Path, data: bytes, names: set[str]) -> Mapping[str, str]:
     """Return the checksums that a bundle gives, one for every other entry."""
-    told: dict[str, str] = {}
+    stated: dict[str, str] = {}
     for line in data.decode("utf-8", "replace").splitlines():
         found = _SUM.fullmatch(line)
-        if found is None or found[2] in told:
+        if found is None or found[2] in stated:
             _refuse(path, f"{line[:100]!r} cannot stand in {CHECKSUMS}")
-        told[found[2]] = found[1]
+        stated[found[2]] = found[1]
     wanted = names - {CHECKSUMS}
-    if missing := sorted(wanted - told.keys()):
+    if missing := sorted(wanted - stated.keys()):
         _refuse(path, f"{CHECKSUMS} does not have {missing[0]}")
-    if unknown := sorted(told.keys() - wanted):
+    if unknown := sorted(stated.keys() - wanted):
         _refuse(path, f"{CHECKSUMS} has {unknown[0][:100]!r}, which is not in the bundle")
-    return told
+    return stated
 
 
 def _check_provenance(path: Path, data: bytes) -> None:

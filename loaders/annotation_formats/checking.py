@@ -1,4 +1,4 @@
-"""A record held against its JSON Schema, and against what no schema can say of text.
+"""A record checked with its JSON Schema, and for what no schema can say of text.
 
 What a record *refers to* is checked where the graph is known, not here.
 """
@@ -18,7 +18,7 @@ from circuitkb.schema.ids import FeatureId
 Record = Mapping[str, Any]
 
 _TARGETS = ("feature", "edge", "circuit", "annotation")
-_MOST_TOLD = 3
+_MOST_SAID = 3
 _SHOWN = 60
 
 # Surrogates and noncharacters stand for no character; the marks that turn the direction of text
@@ -46,7 +46,7 @@ _IN_WORDS = {
     "model": _NAME,
     "circuit": _NAME,
 }
-"""What should stand in fields that the schema holds against a pattern."""
+"""What should stand in fields that have a pattern in the schema."""
 
 
 def problems_of(record: object) -> list[str]:
@@ -76,7 +76,7 @@ def problems_of(record: object) -> list[str]:
     found = list(_text_problems(record, ())) if "\\" in repr(record) else []
     if not found:
         found = _sense_problems(record)
-    return found[:_MOST_TOLD]
+    return found[:_MOST_SAID]
 
 
 def _schema_problems(record: dict[str, Any]) -> list[str]:
@@ -85,26 +85,26 @@ def _schema_problems(record: dict[str, Any]) -> list[str]:
         path = list(error.instance_path)
         if path[:1] == ["target"]:
             continue
-        found[_told(path, error)] = None
+        found[_in_words(path, error)] = None
     for problem in _target_problems(record.get("target")):
         found[problem] = None
-    return list(found)[:_MOST_TOLD] or ["it does not follow the schema of annotations"]
+    return list(found)[:_MOST_SAID] or ["it does not follow the schema of annotations"]
 
 
 def _target_problems(target: object) -> Iterator[str]:
     """The schema says only that none of four kinds fits: say what the kind that it names lacks."""
     if target is None:
-        return  # it is missing, which is told already
+        return  # it is missing, which is said already
     if not isinstance(target, dict):
         yield f"target: it is {_kind(target)}, and a target is a JSON object"
     elif target.get("type") not in _TARGETS:
         yield f"target.type: {_quoted(target.get('type'))} is none of {', '.join(_TARGETS)}"
     else:
         for error in _validator(f"{target['type']}Target").iter_errors(target):
-            yield _told(["target", *error.instance_path], error)
+            yield _in_words(["target", *error.instance_path], error)
 
 
-def _told(path: list[Any], error: Any) -> str:
+def _in_words(path: list[Any], error: Any) -> str:
     """Return one fault in words: where, what stands there, what should."""
     place = _place(path)
     value, message = error.instance, error.message

@@ -1,6 +1,6 @@
 """Files of annotations: which format one is in, and its records.
 
-The format is told from what the file says, not from its name.
+The format is known from what the file says, not from its name.
 """
 
 from __future__ import annotations

@@ -126,12 +126,12 @@ def annotator_properties(authors: Iterable[Mapping[str, Any]]) -> dict[str, Any]
     ...                       {"id": "a", "type": "tool", "name": "A. B."}])
     {'id': 'a', 'type': 'tool', 'name': 'A. B.', 'orcid': None}
     """
-    told = list(authors)
-    names = {author["name"] for author in told if author.get("name")}
-    orcids = {author["orcid"] for author in told if author.get("orcid")}
+    given = list(authors)
+    names = {author["name"] for author in given if author.get("name")}
+    orcids = {author["orcid"] for author in given if author.get("orcid")}
     return {
-        "id": told[0]["id"],
-        "type": max((author["type"] for author in told), key=AUTHOR_TYPES.index),
+        "id": given[0]["id"],
+        "type": max((author["type"] for author in given), key=AUTHOR_TYPES.index),
         "name": max(names, key=lambda name: (len(name), name), default=None),
         "orcid": min(orcids, default=None),
     }

@@ -65,7 +65,7 @@ class TextTable:
                 except StopIteration:
                     return
                 except (csv.Error, RowError) as error:
-                    problem = _told(error)
+                    problem = _in_words(error)
                 if header:
                     header = False
                     continue
@@ -189,7 +189,7 @@ class _PhysicalLines:
         return data.decode(errors="surrogateescape")
 
 
-def _told(error: csv.Error | RowError) -> str:
+def _in_words(error: csv.Error | RowError) -> str:
     message = str(error)
     if "field larger" in message:
         return "a cell is longer than 131,072 characters; is a double quote not closed?"

@@ -81,7 +81,7 @@ def compose(module: nn.Module, example: Tensor, *, progress: Progress = silent) 
         Image of shape (1, channel, row, column): fixes the sizes of all maps, and is the reference
         at which gated paths are made linear.
     progress
-        Told how far it is.
+        Called with how far it is.
 
     Returns
     -------

@@ -90,7 +90,7 @@ def network_rows(
         Strongest inputs of each unit that the graph keeps, at least 1; the rest is accounted for
         on the unit, and stands in ``kernels`` like all edges.
     progress
-        Told how far it is.
+        Called with how far it is.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def layers_of(network: Network, *, name: str) -> list[dict[str, Any]]:
 
 
 def compose_and_verify(network: Network, progress: Progress) -> Verified:
-    """Compose a network, and hold what was composed against the network itself."""
+    """Compose a network, and compare what was composed with the network itself."""
     traced = trace(network.module, network.example)
     composer = Composer(traced)
     composition = composer.compose(within(progress, 0.0, COMPOSING))

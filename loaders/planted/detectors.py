@@ -72,15 +72,15 @@ class PlantedDetector:
 class DetectorLayer:
     """Detectors in the order of their units.
 
-    ``kernel`` has the axes (detector, filter, row, column), ``bias`` (detector). ``answers``, axes
-    (image, detector), are those to random images after the nonlinearity; each detector's have
-    standard deviation 1.
+    ``kernel`` has the axes (detector, filter, row, column), ``bias`` (detector). ``responses``,
+    axes (image, detector), are those to random images after the nonlinearity; each detector's
+    have standard deviation 1.
     """
 
     detectors: tuple[PlantedDetector, ...]
     kernel: Array
     bias: Array
-    answers: Array
+    responses: Array
 
 
 _Draft = tuple[DetectorKind, Shape | None, Array]
@@ -147,8 +147,8 @@ def make_detectors(rng: np.random.Generator, bank: Array, noise: float) -> Detec
     kernel += share[:, None, None, None] * white
     before = _before(kernel, maps)
     bias = -before.mean(axis=0) - _THRESHOLD * before.std(axis=0)
-    answers = np.maximum(before + bias, 0)
-    gain = 1 / answers.std(axis=0)
+    responses = np.maximum(before + bias, 0)
+    gain = 1 / responses.std(axis=0)
 
     units = rng.permutation(len(drafts))
     order = units.argsort()
@@ -157,7 +157,7 @@ def make_detectors(rng: np.random.Generator, bank: Array, noise: float) -> Detec
         tuple(described[place] for place in order.tolist()),
         (kernel * gain[:, None, None, None])[order],
         (bias * gain)[order],
-        (answers * gain)[:, order],
+        (responses * gain)[:, order],
     )
 
 

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 TargetKind = Literal["union", "one-sided", "false union", "symmetric", "random"]
 
 _UNRELATED = 0.3
-"""Highest correlation of answers between detectors that count as unrelated."""
+"""Highest correlation of responses between detectors that count as unrelated."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PlantedTarget:
         ``union``: takes detectors and their mirrors. ``one-sided``: takes a detector and others
         that answer alike; the weights of its mirrors are not positive. ``false union``: takes
         detectors and unrelated ones. ``symmetric``: takes symmetric detectors, so that its own
-        answers are mirror-symmetric too. ``random``: takes nothing in particular.
+        responses are mirror-symmetric too. ``random``: takes nothing in particular.
     cases
         Numbers of the detectors that it was given large positive weights to, in two sides; the
         second is empty for one-sided and symmetric targets, both for random ones.
@@ -98,7 +98,7 @@ def make_targets(
         targets.append(target)
         kernels.append(_kernel(rng, layer.detectors, target, taps, noise))
     kernel = np.array(kernels)
-    bias: Array = -kernel.sum(axis=(2, 3)) @ layer.answers.mean(axis=0)
+    bias: Array = -kernel.sum(axis=(2, 3)) @ layer.responses.mean(axis=0)
     return tuple(targets), kernel, bias
 
 
@@ -107,7 +107,7 @@ class _Dealer:
         self._rng = rng
         self._detectors = layer.detectors
         self._cases = cases
-        self._alike: Array = np.asarray(np.corrcoef(layer.answers.T))
+        self._alike: Array = np.asarray(np.corrcoef(layer.responses.T))
         self._decks: dict[str, Iterator[PlantedDetector]] = {}
 
     def deal(self, kind: TargetKind) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -110,7 +110,7 @@ def plan_views(
     sizes
         ``native`` keeps to the example's size.
     progress
-        Told how far it is, which nobody knows exactly: how many sizes are tried shows.
+        Called with how far it is, which nobody knows exactly: how many sizes are tried shows.
 
     Returns
     -------

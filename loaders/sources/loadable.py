@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from circuitkb.schema.tables import GraphRows
 
 KEEP = 64
-"""Strongest inputs of each unit that the graph keeps, unless told otherwise."""
+"""Strongest inputs of each unit that the graph keeps, unless asked for otherwise."""
 
 
 class Loadable(Protocol):

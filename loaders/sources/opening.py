@@ -271,7 +271,7 @@ def load_rows(
         Strongest inputs of each unit that the graph keeps, at least 1. What is published is
         always kept whole.
     progress
-        Told how far it is.
+        Called with how far it is.
 
     Examples
     --------

@@ -86,8 +86,8 @@ def build_own(file: Path, function: str, *, shape: Shape | None = None) -> OwnNe
                 raise SourceError(f"{what} is no function, but {type(made).__name__}.")
             made = made()
     if isinstance(made, tuple) and len(made) == 2:
-        made, told = made
-        shape = shape or check_shape(told, what)
+        made, stated = made
+        shape = shape or check_shape(stated, what)
     if not isinstance(made, nn.Module):
         raise SourceError(
             f"{what} returned {type(made).__name__}: let it return a torch.nn.Module, or a pair of "
@@ -163,9 +163,9 @@ def _sizes(shape: Any) -> list[int]:
 
 def _ready(module: nn.Module, shape: Shape | None, what: str) -> OwnNetwork:
     name = type(module).__name__
-    told = getattr(module, "input_shape", None)
-    if shape is None and told is not None and not callable(told):
-        shape = check_shape(told, f"input_shape of {name}")
+    stated = getattr(module, "input_shape", None)
+    if shape is None and stated is not None and not callable(stated):
+        shape = check_shape(stated, f"input_shape of {name}")
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
         raise SourceError(f"{what} has layers of unknown size: run it once on an image.")
     for kind, held in (("weights", module.named_parameters()), ("buffer", module.named_buffers())):

@@ -49,7 +49,7 @@ class PixelRange:
         return cls(black, tuple(float((1 - m) / s) for m, s in pairs), known=True)
 
     @classmethod
-    def told(cls, black: Level, white: Level, *, channels: int) -> Self:
+    def of_levels(cls, black: Level, white: Level, *, channels: int) -> Self:
         """Return the range that a user states for a network that reads so many channels.
 
         Parameters
@@ -64,7 +64,7 @@ class PixelRange:
 
         Examples
         --------
-        >>> PixelRange.told(0, (1, 255, 1), channels=3)
+        >>> PixelRange.of_levels(0, (1, 255, 1), channels=3)
         PixelRange(black=(0.0, 0.0, 0.0), white=(1.0, 255.0, 1.0), known=True, order=())
         """
         sides = {"black": _numbers("black", black), "white": _numbers("white", white)}

@@ -1,4 +1,4 @@
-"""Hold composed kernels against the network itself, layer by layer, before they are written.
+"""Compare composed kernels with the network itself, layer by layer, before they are written.
 
 The traced network runs on a few images that composition never saw. What bias and kernels make of
 the real activations of each source must be the pre-activation that the network computed, at the
@@ -123,7 +123,7 @@ def verify(
     pixels
         Values of black and white, between which the images lie.
     progress
-        Told how far it is.
+        Called with how far it is.
 
     Returns
     -------

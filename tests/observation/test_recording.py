@@ -115,13 +115,13 @@ def made() -> Subject:
 @pytest.fixture
 def two(made: Subject, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
     """The network; what it and its copies are shown is counted."""
-    real = Onlooker.answers
+    real = Onlooker.responses
 
     def counted(self: Onlooker, images: Any) -> Any:
         made.shown.append(len(images))
         return real(self, images)
 
-    monkeypatch.setattr(Onlooker, "answers", counted)
+    monkeypatch.setattr(Onlooker, "responses", counted)
     yield made
     made.shown.clear()
 
@@ -185,7 +185,7 @@ def test_answers_stand_at_their_stimulus_and_unit(two: Subject, in_one_go: Recor
         image = small_battery().images(
             [place], rows=view.rows, columns=view.columns, centre=view.centre
         )
-        before, after = onlooker.answers(two.network.pixels.apply(image))
+        before, after = onlooker.responses(two.network.pixels.apply(image))
         start = 0
         for layer, units in onlooker.units.items():
             own = slice(start, start := start + units)
@@ -219,17 +219,17 @@ def test_a_recording_that_was_done_shows_nothing_again(two: Subject, tmp_path: P
 def test_a_batch_that_was_interrupted_is_shown_anew_and_those_before_it_are_kept(
     two: Subject, in_one_go: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counted = Onlooker.answers
+    counted = Onlooker.responses
 
     def killed(self: Onlooker, images: Any) -> Any:
         if len(two.shown) == 3:  # the network has seen the second lot, and its copy has not
             raise KeyboardInterrupt
         return counted(self, images)
 
-    monkeypatch.setattr(Onlooker, "answers", killed)
+    monkeypatch.setattr(Onlooker, "responses", killed)
     with pytest.raises(KeyboardInterrupt):
         two.record(tmp_path / "work")
-    monkeypatch.setattr(Onlooker, "answers", counted)
+    monkeypatch.setattr(Onlooker, "responses", counted)
     before = sum(two.shown)
     found = two.record(tmp_path / "work")
     assert found.resumed == pytest.approx(before / ALL)
@@ -262,7 +262,7 @@ def test_what_was_done_for_something_else_is_not_used(
     assert same(found, in_one_go)
 
 
-@pytest.mark.parametrize("damage", ["done.json", "answers.npy", "second.npy"])
+@pytest.mark.parametrize("damage", ["done.json", "responses.npy", "second.npy"])
 def test_damaged_unfinished_work_is_begun_anew(
     two: Subject, in_one_go: Recording, tmp_path: Path, damage: str
 ) -> None:

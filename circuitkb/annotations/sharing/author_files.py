@@ -276,16 +276,16 @@ def _write_attributes(folder: Path, place: Path) -> None:
     the folder. What is there and is no ordinary file of ordinary size is left as it is.
     """
     path = folder / ".gitattributes"
-    told = b""
+    known = b""
     if path.is_symlink() or path.exists():
         if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_ATTRIBUTES:
             return
-        told = path.read_bytes()  # git takes any bytes for a pattern
-    if any(line.split()[:1] == [b"*.jsonl"] for line in told.splitlines()):
+        known = path.read_bytes()  # git takes any bytes for a pattern
+    if any(line.split()[:1] == [b"*.jsonl"] for line in known.splitlines()):
         return
-    before = told if not told or told.endswith(b"\n") else told + b"\n"
+    before = known if not known or known.endswith(b"\n") else known + b"\n"
     made = place / path.name
     made.write_bytes(before + ATTRIBUTES.encode() + b"\n")
-    made.chmod(path.stat().st_mode & 0o777 if told else 0o666 & ~umask())
+    made.chmod(path.stat().st_mode & 0o777 if known else 0o666 & ~umask())
     sync(made)
     made.replace(path)

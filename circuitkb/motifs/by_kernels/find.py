@@ -64,7 +64,7 @@ def find_by_kernels(
     seed
         Seed of the draws instead of the motif's own. The same seed gives the same findings.
     progress
-        Told how far the search is.
+        Called with how far the search is.
 
     Returns
     -------

@@ -100,7 +100,7 @@ def find_by_responses(
         with the other sign. Unless given, the stimulus of each couple that stands first in the
         battery is of side 1.
     progress
-        Told how far the search is.
+        Called with how far the search is.
 
     Raises
     ------

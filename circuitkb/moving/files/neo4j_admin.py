@@ -95,10 +95,10 @@ def write_import_files(
                 arrays.mkdir(parents=True, exist_ok=True)
                 kernel_files.save(arrays / "kernels", name, connections)
                 beside.setdefault(model, {})["kernels"] = name
-            for model, answers in piece.responses.items():
-                name = response_files.file_name(answers)
+            for model, responses in piece.responses.items():
+                name = response_files.file_name(responses)
                 arrays.mkdir(parents=True, exist_ok=True)
-                response_files.save(arrays / "responses", name, answers)
+                response_files.save(arrays / "responses", name, responses)
                 beside.setdefault(model, {})["responses"] = name
         files.add_arrays(beside)
         if not files.leftovers:

@@ -75,8 +75,8 @@ def write_parquet(
                 tables.add(f"relations/{item.name}.parquet", _with_labels(item))
             for model, connections in piece.kernels.items():
                 kernel_files.save(folder / "kernels", f"{model}.safetensors", connections)
-            for model, answers in piece.responses.items():
-                response_files.save(folder / "responses", f"{model}.safetensors", answers)
+            for model, responses in piece.responses.items():
+                response_files.save(folder / "responses", f"{model}.safetensors", responses)
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     for number, path in enumerate(written):
         name = path.relative_to(folder).as_posix()

@@ -97,7 +97,7 @@ def _lines(
 ) -> str:
     (x1, y1), (x2, y2) = places[weight["source"]], places[weight["target"]]
     positive, negative = _masses(weight)
-    told = (
+    title = (
         f"{weight['source']} to {weight['target']}: excites {positive:.3g}, inhibits {negative:.3g}"
     )
     down = _HIGH / 2 if y1 > y2 else 0  # within a row the line goes from middle to middle
@@ -112,7 +112,7 @@ def _lines(
             )
             found.append(
                 f'<line {ends} stroke="{colour}" stroke-width="{6 * mass / largest:.2f}" '
-                f'stroke-opacity="0.75"><title>{escape(told)}</title></line>'
+                f'stroke-opacity="0.75"><title>{escape(title)}</title></line>'
             )
     return "".join(found)
 

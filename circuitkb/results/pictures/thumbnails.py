@@ -107,9 +107,9 @@ def measure_picture(measure: Measure, values: Mapping[str, Any]) -> str:
         return ""
 
 
-def _svg(body: str, told: str) -> str:
+def _svg(body: str, title: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIZE}" height="{SIZE}" '
-        f'viewBox="0 0 {SIZE} {SIZE}" role="img"><title>{escape(told)}</title>'
+        f'viewBox="0 0 {SIZE} {SIZE}" role="img"><title>{escape(title)}</title>'
         f'<rect width="{SIZE}" height="{SIZE}" fill="#fff" stroke="#ccc"/>{body}</svg>'
     )

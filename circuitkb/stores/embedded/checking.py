@@ -1,4 +1,4 @@
-"""The files of an embedded store, all of them held against what was written."""
+"""The files of an embedded store, all of them compared with what was written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The next state of a store while it is made: a checked copy of the last one, changed, sealed.
 
 Damage must not be copied on and then pass for what was written. So each file is read once more
-after it was copied, and held against the checksums of the state that it comes from. When all
+after it was copied, and compared with the checksums of the state that it comes from. When all
 changes are in, only the files that the engine wrote since are read for their new checksums.
 """
 

@@ -314,7 +314,7 @@ class StoreDirectory:
         Raises
         ------
         StoreDamagedError
-            It cannot be told which generation counts; nothing was removed.
+            Nobody can tell which generation counts; nothing was removed.
         """
         current = self.current()
         remove_unneeded(self.path, generations_in(self.path), current)

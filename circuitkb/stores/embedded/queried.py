@@ -78,14 +78,14 @@ class UserQuery:
         if not labels <= LABELS:
             self.text = Labelled(self.text.cypher, self.text.cypher)
 
-    def columns(self, told: tuple[str, ...] | None) -> tuple[str, ...]:
-        """Return the names of the columns, from the text or as the engine tells them."""
+    def columns(self, given: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the names of the columns, from the text or as the engine gives them."""
         if self._named is None and not self._gives:
             raise gives_nothing(self.text.cypher)
-        return (self._named or ()) if told is None else told
+        return (self._named or ()) if given is None else given
 
     @contextmanager
-    def told_in_our_words(self, timeout: float) -> Iterator[None]:
+    def in_our_words(self, timeout: float) -> Iterator[None]:
         """Say what the engine finds wrong, with the spot in the text."""
         try:
             yield
@@ -117,7 +117,7 @@ class QueriedGraph:
         return not self._process.usable
 
     def close(self) -> None:
-        """Let go of the graph."""
+        """Close the graph."""
         give_back(self._process)
 
     def ask(self, query: UserQuery, *, limit: int | None) -> Answer:
@@ -142,8 +142,8 @@ class QueriedGraph:
         left = end - time.monotonic()
         if left <= 0:
             raise timed_out(self.timeout)
-        with query.told_in_our_words(self.timeout):
-            return self._process.call(*request, seconds=left + GRACE, told=self.timeout)
+        with query.in_our_words(self.timeout):
+            return self._process.call(*request, seconds=left + GRACE, stated=self.timeout)
 
 
 def _opened(graph: Path | None, timeout: float) -> QueryProcess:

@@ -85,7 +85,7 @@ class QueryProcess:
         return self._owner == os.getpid() and not self._busy and self._process.poll() is None
 
     def call(
-        self, *request: Any, seconds: float, told: float | None = None
+        self, *request: Any, seconds: float, stated: float | None = None
     ) -> tuple[Any, list[Any]]:
         """Send a request; return the last reply, without its first word, and the rows before it.
 
@@ -95,7 +95,7 @@ class QueryProcess:
             A verb of :class:`~.query_server.QueryServer` and what it takes.
         seconds
             After which the process is killed.
-        told
+        stated
             The time limit that an error names; ``seconds`` if not given.
 
         Raises
@@ -116,7 +116,7 @@ class QueryProcess:
             raise
         if reply is None:
             self.kill()
-            raise self._why(seconds if told is None else told)
+            raise self._why(seconds if stated is None else stated)
         verb, *given = reply
         if verb in ("memory", "unreadable"):
             self.kill()

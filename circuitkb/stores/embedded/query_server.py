@@ -130,7 +130,7 @@ class QueryServer:
         return ("done", self._columns, ended)
 
     def _end(self) -> tuple[Any, ...]:
-        """Let go of a query's further rows."""
+        """Drop a query's further rows."""
         results, self._results, self._rows, self._next = self._results, None, iter(()), None
         if results is not None:
             results.close()

@@ -143,7 +143,7 @@ class EmbeddedStore:
         """Give the next generation to change; it counts once all that is expected is in it."""
         with self._directory.next_generation(empty_graph(), room) as staged:
             yield staged
-            with self._told_of_disk():
+            with self._disk_faults():
                 expected.check(staged.generation.graph)
             staged.seal(expected.counts(staged.counts, staged.generation.graph), expected.arrays)
 
@@ -156,12 +156,12 @@ class EmbeddedStore:
             save_kernels(self._directory.arrays("kernels"), name, connections)
         for name, responses in changes.responses.values():
             save_responses(self._directory.arrays("responses"), name, responses)
-        with self._told_of_disk():
+        with self._disk_faults():
             apply(changes, staged.graph)
             check_updates(changes, staged.graph)
 
     @contextmanager
-    def _told_of_disk(self) -> Iterator[None]:
+    def _disk_faults(self) -> Iterator[None]:
         """Say what a failure of the engine means: it seldom says that the disk is full."""
         try:
             yield
@@ -206,7 +206,7 @@ class EmbeddedStore:
                 return replace(graph.ask(query, limit=limit), cypher=query.text.text)
             finally:
                 if graph.lost:
-                    self._let_go()
+                    self._close()
 
     def stream(
         self,
@@ -273,8 +273,8 @@ class EmbeddedStore:
     def export(self, models: Sequence[str] | None = None) -> Iterator[GraphRows]:
         """Give everything in the store, or everything about some models, in pieces to write.
 
-        All pieces come from one state, whatever is written meanwhile. All of it is held against its
-        checksums first.
+        All pieces come from one state, whatever is written meanwhile; all of it is compared with
+        its checksums first.
 
         Raises
         ------
@@ -298,7 +298,7 @@ class EmbeddedStore:
                     yield GraphRows(responses={model: load_responses(path)})
 
     def check_files(self, progress: Progress = silent) -> Iterator[Finding]:
-        """Hold every file against its checksums, and every file of arrays against its name."""
+        """Compare every file with its checksums, and every file of arrays with its name."""
         return check_files(self._directory.path, progress)
 
     def recorded_counts(self) -> Mapping[str, int] | None:
@@ -308,9 +308,9 @@ class EmbeddedStore:
         return checksums.counts if checksums else None
 
     def close(self) -> None:
-        """Let go of the engine; safe to repeat."""
+        """Close the engine; safe to repeat."""
         with self._turn:
-            self._let_go()
+            self._close()
 
     def _open(self, timeout: float) -> QueriedGraph:
         """Return the newest state, open with this time limit."""
@@ -318,7 +318,7 @@ class EmbeddedStore:
         leased = self._lease.generation if self._lease else None
         graph = self._graph
         if graph is None or graph.lost or current != leased or graph.timeout != timeout:
-            self._let_go()
+            self._close()
             with disk_errors(self._directory.path):
                 self._lease = self._directory.lease()
                 newest = self._lease.generation if self._lease else None
@@ -328,7 +328,7 @@ class EmbeddedStore:
                 self._graph = graph = queried(newest, timeout=timeout)
         return graph
 
-    def _let_go(self) -> None:
+    def _close(self) -> None:
         if self._graph is not None:
             self._graph.close()
         if self._lease is not None:

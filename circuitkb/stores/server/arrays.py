@@ -99,7 +99,7 @@ def clean(directory: Path, before: Files, now: Files) -> None:
 
 
 def check_arrays(directory: Path, files: Files, progress: Progress) -> Iterator[Finding]:
-    """Hold every file of arrays that the graph names against its name."""
+    """Compare every file of arrays that the graph names with its name."""
     yield Finding(
         "files of the graph",
         "",

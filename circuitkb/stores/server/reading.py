@@ -204,8 +204,8 @@ def plan_text(plan: Mapping[str, Any], depth: int = 0) -> str:
     + ProduceResults
       + NodeByLabelScan n:Feature
     """
-    told = plan.get("args", {})
+    said = plan.get("args", {})
     name = str(plan.get("operatorType", "")).partition("@")[0]
-    rows = f" (about {told['EstimatedRows']:g} rows)" if "EstimatedRows" in told else ""
-    line = f"{'  ' * depth}+ {name} {told.get('Details', '')}".rstrip() + rows
+    rows = f" (about {said['EstimatedRows']:g} rows)" if "EstimatedRows" in said else ""
+    line = f"{'  ' * depth}+ {name} {said.get('Details', '')}".rstrip() + rows
     return "\n".join([line, *(plan_text(child, depth + 1) for child in plan.get("children", ()))])

@@ -100,7 +100,7 @@ class StagedWrite:
                 rows += statement.rows
                 progress(doing, rows / self._rows)
         except BaseException:
-            self._let_go(session)
+            self._release(session)
             raise
 
     def is_there(self, transaction: ManagedTransaction) -> bool:
@@ -136,7 +136,7 @@ class StagedWrite:
         ):
             _remove(session, self.id)
 
-    def _let_go(self, session: Session) -> None:
+    def _release(self, session: Session) -> None:
         """Let whoever writes the same go on at once, if the server can still be told."""
         from neo4j.exceptions import DriverError, Neo4jError
 

@@ -241,7 +241,7 @@ class ServerStore:
                 yield GraphRows(responses={model: found})
 
     def check_files(self, progress: Progress = silent) -> Iterator[Finding]:
-        """Hold every file of arrays against its name; those of the graph are the server's own."""
+        """Compare every file of arrays with its name; those of the graph are the server's own."""
         with server_errors(self._address), self._session() as session:
             files = session.execute_read(files_of)
         yield from check_arrays(self._directory(), files, progress)
@@ -251,7 +251,7 @@ class ServerStore:
         return None
 
     def close(self) -> None:
-        """Let go of the connections; safe to repeat."""
+        """Close the connections; safe to repeat."""
         self._driver.close()
 
     def _session(self, **settings: Any) -> Session:

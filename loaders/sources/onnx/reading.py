@@ -126,10 +126,10 @@ def _read_beside(model: ModelProto, file: Path) -> None:
     for tensor in _tensors(model):
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
-        told = {entry.key: entry.value for entry in tensor.external_data}
-        data = _beside(folder, told.get("location", ""), tensor, file)
+        stated = {entry.key: entry.value for entry in tensor.external_data}
+        data = _beside(folder, stated.get("location", ""), tensor, file)
         try:
-            start, length = (int(told.get(key, 0)) for key in ("offset", "length"))
+            start, length = (int(stated.get(key, 0)) for key in ("offset", "length"))
             wanted = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
@@ -142,7 +142,7 @@ def _read_beside(model: ModelProto, file: Path) -> None:
                 f"bytes and the file names {length} from {start}."
             )
         try:
-            tensor.raw_data = _content(data, told["location"], start, size)
+            tensor.raw_data = _content(data, stated["location"], start, size)
         except CheckpointError as error:
             raise CheckpointError(f"{file.name}: {error}") from error
         tensor.data_location = TensorProto.DEFAULT

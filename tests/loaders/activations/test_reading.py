@@ -1,4 +1,4 @@
-"""Looking at a network: answers are what the module itself gives at the places to be read."""
+"""Looking at a network: responses are what the module itself gives at the places to be read."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def hooked(module: nn.Module, images: Array, names: Mapping[str, str]) -> dict[s
     return {name: torch.cat(found).numpy() for name, found in kept.items()}
 
 
-def by_layer(onlooker: Onlooker, answers: Array) -> dict[str, Array]:
+def by_layer(onlooker: Onlooker, responses: Array) -> dict[str, Array]:
     ends = np.cumsum(list(onlooker.units.values()))[:-1]
-    return dict(zip(onlooker.units, np.split(answers, ends, axis=1), strict=True))
+    return dict(zip(onlooker.units, np.split(responses, ends, axis=1), strict=True))
 
 
 def test_answers_are_those_of_the_module_at_the_places_of_its_view() -> None:
@@ -84,7 +84,7 @@ def test_answers_are_those_of_the_module_at_the_places_of_its_view() -> None:
     places = onlooker.view.places
     images = noise(7, onlooker.view)
     maps = hooked(network.module, images, {"first": "relu", "norm": "act", "head": "head"})
-    before, after = (by_layer(onlooker, found) for found in onlooker.answers(images))
+    before, after = (by_layer(onlooker, found) for found in onlooker.responses(images))
     assert list(onlooker.units) == ["input", "relu", "act", "head"]
     for layer, function in (("relu", functional.relu), ("act", functional.silu), ("head", None)):
         here, early = places[layer].index, places[layer].before
@@ -114,7 +114,7 @@ def test_before_a_pooling_that_makes_features_is_read_on_the_finer_grid() -> Non
     (onlooker,) = looks_at(network)
     images = noise(3, onlooker.view)
     maps = hooked(network.module, images, {"conv": "conv", "pool": "pool"})
-    before, after = (by_layer(onlooker, found) for found in onlooker.answers(images))
+    before, after = (by_layer(onlooker, found) for found in onlooker.responses(images))
     middle = onlooker.view.rows // 2
     np.testing.assert_allclose(before["pool"], maps["conv"][:, :, middle, middle], atol=1e-5)
     fine = maps["conv"][:, :, middle - 1 : middle + 2, middle - 1 : middle + 2]
@@ -165,9 +165,9 @@ def test_a_unit_is_read_where_a_dot_in_the_middle_of_the_view_excites_it_most(
     for onlooker in looks_at(network):
         view = onlooker.view
         dots = np.eye(view.rows * view.columns, dtype=np.float32)
-        _, after = onlooker.answers(dots.reshape(-1, 1, view.rows, view.columns))
-        for layer, answers in by_layer(onlooker, after).items():
-            weight = answers[:, 0].reshape(view.rows, view.columns).astype(np.float64)
+        _, after = onlooker.responses(dots.reshape(-1, 1, view.rows, view.columns))
+        for layer, responses in by_layer(onlooker, after).items():
+            weight = responses[:, 0].reshape(view.rows, view.columns).astype(np.float64)
             weight /= weight.sum()
             centroid = [
                 (weight.sum(1 - axis) * np.arange(len(weight.sum(1 - axis)))).sum()
@@ -193,9 +193,9 @@ def test_a_mirrored_network_answers_to_mirrored_images_as_the_network_to_plain_o
         part.weight.data = part.weight.data.flip(-1)
     (one,), (other,) = looks_at(network_of(plain)), looks_at(network_of(mirrored))
     scenes = np.random.default_rng(0).standard_normal((5, 3, 80, 80)).astype(np.float32)
-    expected = one.answers(around_centre(scenes, one.view))
-    answers = other.answers(around_centre(scenes[:, :, :, ::-1], other.view))
-    for found, wanted in zip(answers, expected, strict=True):
+    expected = one.responses(around_centre(scenes, one.view))
+    responses = other.responses(around_centre(scenes[:, :, :, ::-1], other.view))
+    for found, wanted in zip(responses, expected, strict=True):
         for layer, values in by_layer(one, wanted).items():
             if layer != "input":  # read half a pixel beside the middle
                 np.testing.assert_allclose(by_layer(other, found)[layer], values, atol=1e-5)
@@ -234,7 +234,7 @@ def test_several_views_together_read_every_layer_once_and_rightly() -> None:
     for onlooker in looks:
         images = noise(3, onlooker.view)
         maps = hooked(network.module, images, {f"convs.{i}": f"acts.{i}" for i in range(3)})
-        before, after = (by_layer(onlooker, found) for found in onlooker.answers(images))
+        before, after = (by_layer(onlooker, found) for found in onlooker.responses(images))
         for layer in set(onlooker.units) - {"input"}:
             row, column = onlooker.view.places[layer].index
             expected = maps[layer][:, :, row, column]
@@ -248,10 +248,10 @@ def test_only_the_layers_asked_for_are_read_and_nothing_after_them_runs() -> Non
     images = noise(4, view)
     whole, part = look(network, view), look(network, view, layers=["relu"])
     assert list(part.units) == ["relu"]
-    for found, expected in zip(part.answers(images), whole.answers(images), strict=True):
+    for found, expected in zip(part.responses(images), whole.responses(images), strict=True):
         np.testing.assert_array_equal(found, by_layer(whole, expected)["relu"])
     network.module.get_submodule("second").weight.data.fill_(float("inf"))  # type: ignore[union-attr]
-    look(network, view, layers=["relu"]).answers(images)
+    look(network, view, layers=["relu"]).responses(images)
 
 
 @pytest.mark.parametrize("count", [1, LARGEST_BATCH, LARGEST_BATCH + 1, 2 * LARGEST_BATCH + 3])
@@ -260,9 +260,9 @@ def test_any_number_of_images_is_answered_each_by_itself(count: int) -> None:
     (onlooker,) = looks_at(network)
     assert onlooker.batch == LARGEST_BATCH
     images = noise(count, onlooker.view)
-    together = onlooker.answers(images)
+    together = onlooker.responses(images)
     chosen = sorted({0, count // 2, count - 1})
-    alone = onlooker.answers(images[chosen])
+    alone = onlooker.responses(images[chosen])
     for found, expected in zip(together, alone, strict=True):
         assert len(found) == count
         np.testing.assert_allclose(found[chosen], expected, atol=1e-5)
@@ -285,7 +285,7 @@ def test_a_network_whose_code_holds_on_to_a_batch_of_one_is_shown_images_one_by_
     assert onlooker.batch == 1
     images = noise(3, onlooker.view)
     maps = hooked(network.module, images, {"first": "relu", "second": "second"})
-    before = by_layer(onlooker, onlooker.answers(images)[0])
+    before = by_layer(onlooker, onlooker.responses(images)[0])
     for layer, values in maps.items():
         row, column = onlooker.view.places[layer].index
         np.testing.assert_allclose(before[layer], values[:, :, row, column], atol=1e-5)
@@ -299,8 +299,8 @@ def test_an_answer_that_is_no_number_is_refused_with_its_layer(value: float) -> 
     row, column = onlooker.view.places["relu"].index
     # A pixel that 'relu' reads at its place, and 'input' does not.
     images[1, :, 3 * row, 3 * column] = value
-    with pytest.raises(ObservationError, match=r"'relu' answers with NaN or infinity"):
-        onlooker.answers(images)
+    with pytest.raises(ObservationError, match=r"'relu' responds with NaN or infinity"):
+        onlooker.responses(images)
 
 
 def test_a_shuffled_copy_has_the_same_places_and_other_answers() -> None:
@@ -308,14 +308,14 @@ def test_a_shuffled_copy_has_the_same_places_and_other_answers() -> None:
     (onlooker,) = looks_at(network)
     images = noise(40, onlooker.view)
     one, same, other = onlooker.shuffled(images[:32], seeds=[1, 1, 2])
-    plain = by_layer(onlooker, onlooker.answers(images)[0])
-    found = [by_layer(copy, copy.answers(images)[0]) for copy in (one, same, other)]
+    plain = by_layer(onlooker, onlooker.responses(images)[0])
+    found = [by_layer(copy, copy.responses(images)[0]) for copy in (one, same, other)]
     for layer in ("relu", "act", "head"):
         np.testing.assert_array_equal(found[0][layer], found[1][layer])
         for a, b in ((found[0], plain), (found[2], plain), (found[0], found[2])):
             assert np.abs(a[layer] - b[layer]).max() > 0.01
     np.testing.assert_array_equal(found[0]["input"], plain["input"])
-    again = by_layer(onlooker, onlooker.answers(images)[0])
+    again = by_layer(onlooker, onlooker.responses(images)[0])
     for layer, values in plain.items():
         np.testing.assert_array_equal(again[layer], values)
 
@@ -336,6 +336,6 @@ def test_a_map_that_is_flattened_is_flattened_in_the_order_of_the_module() -> No
     assert onlooker.batch > 1
     images = noise(5, onlooker.view)
     maps = hooked(network.module, images, {"head": "head"})
-    for answers in onlooker.answers(images):
-        np.testing.assert_allclose(by_layer(onlooker, answers)["head"], maps["head"], atol=1e-5)
-    onlooker.shuffled(images, seeds=[0])[0].answers(images)
+    for responses in onlooker.responses(images):
+        np.testing.assert_allclose(by_layer(onlooker, responses)["head"], maps["head"], atol=1e-5)
+    onlooker.shuffled(images, seeds=[0])[0].responses(images)

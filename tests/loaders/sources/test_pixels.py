@@ -15,9 +15,9 @@ from circuitkb.loaders.sources.pixels import PixelRange
 
 
 def test_each_channel_has_its_own_black_and_white() -> None:
-    told = PixelRange.told((0, -1, 2), (1, 1, -2), channels=3)
-    assert told == PixelRange((0.0, -1.0, 2.0), (1.0, 1.0, -2.0), known=True)
-    shown = told.apply(np.array([0, 0.5, 1]).reshape(3, 1, 1, 1))
+    given = PixelRange.of_levels((0, -1, 2), (1, 1, -2), channels=3)
+    assert given == PixelRange((0.0, -1.0, 2.0), (1.0, 1.0, -2.0), known=True)
+    shown = given.apply(np.array([0, 0.5, 1]).reshape(3, 1, 1, 1))
     np.testing.assert_allclose(shown.reshape(3, 3), [[0, -1, 2], [0.5, 0, 0], [1, 1, -2]])
 
 
@@ -25,8 +25,8 @@ def test_each_channel_has_its_own_black_and_white() -> None:
     ("black", "white"), [(0, 255), ((0,), (255,)), ((0, 0, 0), 255), ((0, 0, 0), (255, 255, 255))]
 )
 def test_one_number_stands_for_all_channels_however_it_is_written(black: Any, white: Any) -> None:
-    told = PixelRange.told(black, white, channels=3)
-    assert told == PixelRange((0.0,), (255.0,), known=True)
+    given = PixelRange.of_levels(black, white, channels=3)
+    assert given == PixelRange((0.0,), (255.0,), known=True)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_one_number_stands_for_all_channels_however_it_is_written(black: Any, wh
 )
 def test_what_makes_no_image_is_refused_by_name(black: Any, white: Any, said: str) -> None:
     with pytest.raises(ObservationError, match=re.escape(said)):
-        PixelRange.told(black, white, channels=3)
+        PixelRange.of_levels(black, white, channels=3)
 
 
 def test_the_command_line_takes_one_number_or_several_between_commas() -> None:
