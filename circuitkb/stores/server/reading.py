@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -23,7 +22,7 @@ from circuitkb.stores.server.refusing import refuse
 from circuitkb.stores.server.values import plain
 
 if TYPE_CHECKING:
-    from neo4j import Result, Session
+    from neo4j import Result, Session, Transaction
 
 GRACE = 1.5
 """Seconds that the server gets to notice a query's time limit before its connection is cut.
@@ -39,6 +38,7 @@ _PIECE = 1_000
 _PLAN = "executionPlanAsString"
 
 T = TypeVar("T")
+Piece = tuple[tuple[str, ...], list[tuple[Any, ...]], bool]
 
 
 class Sessions(Protocol):
@@ -120,37 +120,47 @@ def _pieces(
     fetched = _PIECE if rows is None else min(rows + 1, _PIECE)
     session = open_session(default_access_mode="READ", fetch_size=fetched)
     thread = ThreadPoolExecutor(1, "circuitkb query")
-    waiting = False
+    running = False
 
-    def within(seconds: float, error: Exception, function: Callable[..., T], *given: Any) -> T:
-        nonlocal waiting
-        waiting = True
-        call = thread.submit(function, *given)
+    def within(seconds: float, error: Exception, function: Callable[[], T]) -> T:
+        nonlocal running
+        running = True
+        call = thread.submit(function)
         try:
             return call.result(seconds)
         except TimeoutError:
             raise error from None
         finally:
-            waiting = not call.done()
+            running = not call.done()
+
+    def begin() -> Transaction:
+        return session.begin_transaction(timeout=left)
+
+    def piece() -> tuple[Result, Piece]:
+        asked = transaction.run(sent.text, given) if result is None else result
+        found = _piece(asked, rows)
+        if alone:  # here, as another change of threads costs as much again
+            session.close()
+        return asked, found
 
     silent = StoreUnreachableError(f"The server did not answer within {PATIENCE:g} s.")
-    late = timed_out(timeout)
+    result: Result | None = None
     try:
-        transaction = within(PATIENCE, silent, partial(session.begin_transaction, timeout=left))
+        transaction = within(PATIENCE, silent, begin)
         end = time.monotonic() + left
-        result = within(left + GRACE, late, transaction.run, sent.text, given)
         while (now := time.monotonic()) < end:
-            columns, found, ended = within(end - now + GRACE, late, _piece, result, rows)
+            result, found = within(end - now + GRACE, timed_out(timeout), piece)
+            columns, read, ended = found
             seconds = time.perf_counter() - started
-            yield Answer(columns, found, alone and not ended, seconds, sent.text)
+            yield Answer(columns, read, alone and not ended, seconds, sent.text)
             if ended or alone:
                 return
-        raise late
+        raise timed_out(timeout)
     except (Neo4jError, DriverError) as error:
         raise query_error(error, sent, timeout) or error from None
     finally:
         # What the server has ready and nobody wants goes with the connection's reset.
-        if waiting or not wait([thread.submit(session.close)], GRACE).done:
+        if running or not (session.closed() or wait([thread.submit(session.close)], GRACE).done):
             _cut(session)
         thread.shutdown(wait=False)
 
@@ -183,7 +193,7 @@ def _cut(session: Session) -> None:
         connection.kill()
 
 
-def _piece(result: Result, rows: int | None) -> tuple[tuple[str, ...], list[tuple[Any, ...]], bool]:
+def _piece(result: Result, rows: int | None) -> Piece:
     """Return columns, up to ``rows`` further rows, and whether there are no more."""
     records = result if rows is None else islice(result, rows)
     found = [tuple(plain(value) for value in record.values()) for record in records]
