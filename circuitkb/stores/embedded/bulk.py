@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from circuitkb.schema.errors import StoreError
 from circuitkb.stores.changes import Changes, Update
 from circuitkb.stores.embedded.edge_loading import load_relations, shortcut
 from circuitkb.stores.embedded.engine import open_for_writing
-from circuitkb.stores.embedded.read_only import ReadOnlyGraph
+from circuitkb.stores.embedded.read_only import Graph, ReadOnlyGraph
 from circuitkb.stores.property_rows import property_rows
 
 _UPDATES_IN_A_COMMIT = 20_000
@@ -69,14 +69,19 @@ def _update(changes: Changes, database: Any) -> None:
     if not changes.updates:
         return
     database.begin()
-    for done, update in enumerate(changes.updates, 1):
-        text = f"UPDATE `{update.type}` MERGE :given WHERE @rid = :record"
-        bound = {"given": update.properties, "record": update.record}
-        database.command("sql", text, bound).close()
+    for done, one in enumerate(changes.updates, 1):
+        update(one, database)
         if done % _UPDATES_IN_A_COMMIT == 0:
             database.commit()
             database.begin()
     database.commit()
+
+
+def update(one: Update, database: Any) -> None:
+    """Set properties in a transaction that is open."""
+    text = f"UPDATE `{one.type}` MERGE :given WHERE @rid = :record"
+    bound = {"given": one.properties, "record": one.record}
+    database.command("sql", text, bound).close()
 
 
 class Expected:
@@ -93,7 +98,7 @@ class Expected:
         self.arrays: set[str] = set()
         """Files of arrays that the changes bring, as ``kernels/NAME``."""
 
-    def add(self, changes: Changes, before: ReadOnlyGraph) -> None:
+    def add(self, changes: Changes, before: Graph) -> None:
         """Expect some more changes; ``before`` is the graph without them."""
         self.arrays |= {f"kernels/{name}" for name, _ in changes.kernels.values()}
         self.arrays |= {f"responses/{name}" for name, _ in changes.responses.values()}
@@ -114,7 +119,7 @@ class Expected:
             ):
                 self._expect(text, item.table.num_rows, before)
 
-    def _expect(self, text: str, added: int, before: ReadOnlyGraph) -> None:
+    def _expect(self, text: str, added: int, before: Graph) -> None:
         if text not in self._counts:  # what earlier changes added to it is 0, or it would be there
             self._counts[text] = before.count(text)
         self._added[text] = self._added.get(text, 0) + added
@@ -143,7 +148,7 @@ class Expected:
         with closing(ReadOnlyGraph(written, timeout=None)) as after:
             for text, count in self._counts.items():
                 if after.count(text) != count + self._added[text]:
-                    raise _lost(text)
+                    raise lost(text)
 
 
 def check_updates(changes: Changes, written: Path) -> None:
@@ -157,17 +162,23 @@ def check_updates(changes: Changes, written: Path) -> None:
     if not changes.updates:
         return
     with closing(ReadOnlyGraph(written, timeout=None)) as after:
-        alike: dict[tuple[str, ...], dict[str, Update]] = {}
-        for update in changes.updates:
-            alike.setdefault((update.type, *update.properties), {})[update.record] = update
-        for (kind, *names), updates in alike.items():
-            stored = after.values_of(updates, names)
-            for record, update in updates.items():
-                if stored.get(record) != update.properties:
-                    raise _lost(kind)
+        check_values(changes.updates, after)
 
 
-def _lost(what: str) -> StoreError:
+def check_values(updates: Sequence[Update], graph: Graph) -> None:
+    """Ask a graph whether every property has the value that it was given; likewise."""
+    alike: dict[tuple[str, ...], dict[str, Update]] = {}
+    for one in updates:
+        alike.setdefault((one.type, *one.properties), {})[one.record] = one
+    for (kind, *names), alone in alike.items():
+        stored = graph.values_of(alone, names)
+        for record, one in alone.items():
+            if stored.get(record) != one.properties:
+                raise lost(kind)
+
+
+def lost(what: str) -> StoreError:
+    """Return the error of rows that the engine took and did not write."""
     return StoreError(
         f"The engine did not bring every row to the disk ({what}); nothing was changed. "
         f"Its log tells why, if ARCADEDB_LOG_DIR names a directory for it."

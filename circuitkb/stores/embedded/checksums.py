@@ -12,7 +12,7 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,20 @@ class FileSums:
     def block(self, number: int) -> bytes:
         """Return the sum of one block."""
         return self.sums[number * _SUM : (number + 1) * _SUM]
+
+    def changed(self, size: int, blocks: Mapping[int, bytes]) -> FileSums:
+        """Return the sums of the file with another size and other sums of some blocks."""
+        sums = bytearray(self.sums.ljust(-(-size // BLOCK) * _SUM, b"\0"))
+        for number, own in blocks.items():
+            sums[number * _SUM : (number + 1) * _SUM] = own
+        return FileSums(size, bytes(sums))
+
+
+def block_sum(content: bytes | memoryview) -> bytes:
+    """Return the sum of one block."""
+    from xxhash import xxh3_64_digest
+
+    return xxh3_64_digest(content)
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,16 @@ def damage(path: Path, expected: FileSums) -> str | None:
         return f"cannot be read ({error.strerror or error})"
 
 
+def wrong_block(path: Path, expected: FileSums, numbers: Iterable[int]) -> str | None:
+    """Return how the first block of those that is not what it was differs; None if all are."""
+    with path.open("rb", buffering=0) as file:
+        for number in numbers:
+            file.seek(number * BLOCK)
+            if block_sum(file.read(BLOCK)) != expected.block(number):
+                return f"is not what was written, at byte {number * BLOCK:,}"
+    return None
+
+
 def glance(
     folder: Path,
     files: Mapping[str, FileSums],
@@ -179,8 +203,6 @@ def glance(
     tuple of str, or None
         A file and how it differs from what was written, if any was found to.
     """
-    from xxhash import xxh3_64_digest
-
     for name, expected in files.items():
         try:
             size = (folder / name).stat().st_size
@@ -194,14 +216,12 @@ def glance(
         if looked >= _LEAST_BLOCKS and time.perf_counter() - started > most:
             break
         try:
-            with (folder / name).open("rb", buffering=0) as file:
-                file.seek(number * BLOCK)
-                content = file.read(BLOCK)
+            wrong = wrong_block(folder / name, files[name], [number])
         except OSError as error:
             raise_unless_damage(error, folder / name)
             return name, f"cannot be read ({error.strerror or error})"
-        if xxh3_64_digest(content) != files[name].block(number):
-            return name, f"is not what was written, at byte {number * BLOCK:,}"
+        if wrong:
+            return name, wrong
     return None
 
 

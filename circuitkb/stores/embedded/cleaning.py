@@ -15,14 +15,16 @@ from pathlib import Path
 from circuitkb.schema.errors import StoreError
 from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind, finished_name
 from circuitkb.stores.disk.own_files import Folder, remove_own
-from circuitkb.stores.embedded.generations import Generation, locked_alone
+from circuitkb.stores.embedded.generations import WRITING, Generation, locked_alone
 
 _ENGINE_FILE = re.compile(
-    r"graph/(?:[\w~-]+(?:\.\d+){2}\.v\d+\.(?:bucket|\w*idx|dict|temp_\w+)"
+    r"(?:graph|writing)/(?:[\w~-]+(?:\.\d+){2}\.v\d+\.(?:bucket|\w*idx|dict|temp_\w+)"
     r"|(?:schema|schema\.prev|configuration|statistics)\.json"
     r"|last-tx-id\.bin|database\.lck|txlog_\d+\.wal)"
 )
-_OWN_FILE = re.compile(r"(?:kernels|responses|checksums)\.json|lease")
+_OWN_FILE = re.compile(
+    r"(?:kernels|responses|checksums)\.json|lease|writing/(?:(?:note|before|after)\.json|log-\d+)"
+)
 _UNFINISHED_NOTE = re.compile(r"(?:CURRENT|store\.json)\.[0-9a-f]{32}\.new")
 
 
@@ -62,7 +64,7 @@ def remove_unneeded(
                     _remove_arrays(store, kind, generation, others)
                 # Whoever holds an old lease sees by its file whether the generation is still there.
                 generation.lease_file.unlink(missing_ok=True)
-                remove_own(generation.path, is_own, folders=["graph"])
+                remove_own(generation.path, is_own, folders=["graph", WRITING])
 
 
 def remove_notes(store: Path) -> None:

@@ -1,4 +1,4 @@
-"""The directory of an embedded knowledge base: generations that never change, and a pointer.
+"""The directory of an embedded knowledge base: generations, and a pointer to the one that counts.
 
 ::
 
@@ -11,10 +11,11 @@
     ├── unfinished/         a folder for each work that goes on, or was interrupted
     └── write.lock          held by the one writer
 
-A write copies the current generation, changes the copy, brings it to the disk and only then moves
-the pointer. Whatever kills it before that leaves a generation that nobody points to, which the
-next writer removes. A generation stays as long as a reader leases it. Unfinished work is no part of
-a state: nobody but those who do it touches it.
+A small write changes the current generation while nobody reads it; see :mod:`.in_place`. Any other
+copies it, changes the copy, brings it to the disk and only then moves the pointer. Whatever kills
+that before leaves a generation that nobody points to, which the next writer removes. A generation
+stays as long as a reader leases it. Unfinished work is no part of a state: nobody but those who do
+it touches it.
 
 Generations without a valid pointer are a damaged store, not an empty one: nothing is removed then.
 Until its first write counts, ``store.json`` says so.
@@ -39,7 +40,7 @@ from circuitkb.schema.errors import (
     StoreVersionError,
 )
 from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.disk.files import bring_to_disk, disk_errors, megabytes
+from circuitkb.stores.disk.files import bring_to_disk, disk_errors, megabytes, says_full
 from circuitkb.stores.disk.own_files import (
     is_folder,
     raise_unless_damage,
@@ -57,10 +58,12 @@ from circuitkb.stores.embedded.generations import (
     generations_in,
     is_generation_name,
     leased,
+    locked_alone,
 )
+from circuitkb.stores.embedded.settling import settle
 
 FORMAT_NAME = "circuitkb"
-WAIT_FOR_WRITER = 5.0
+WAIT_FOR_WRITER = 30.0
 """Seconds that a writer waits for another one."""
 
 CARD, CURRENT, LOCK = "store.json", "CURRENT", "write.lock"
@@ -193,9 +196,46 @@ class StoreDirectory:
             if generation is None:
                 return None
             lease = leased(generation)
-            if lease is not None:
+            if lease is None:
+                continue
+            if not generation.is_interrupted:
                 return lease
+            lease.close()
+            self._settle(generation)
         raise damaged(self.path, "the lease of its state cannot be locked")
+
+    def settle(self) -> None:
+        """Finish or take back what a killed writer left; the caller has the right to write.
+
+        Raises
+        ------
+        StoreDamagedError
+            It cannot be told which generation counts.
+        StoreError
+            The disk is full, or cannot be written.
+        """
+        current = self.current()
+        if current and current.is_interrupted:
+            self._settle(current)
+
+    def _settle(self, generation: Generation) -> None:
+        """Finish or take back a write in place whose writer was killed."""
+        try:
+            with locked_alone(generation, wait=WAIT_FOR_WRITER) as alone:
+                if not alone:
+                    raise busy(self.path)
+                if generation.is_interrupted:
+                    settle(generation)
+        except OSError as error:
+            if says_full(error):
+                raise StoreFullError(
+                    f"The disk of {self.path} is full, and a write that was interrupted there is "
+                    f"not finished: make room and try again. Nothing is lost."
+                ) from error
+            raise StoreError(
+                f"A write to {self.path} was interrupted, and it cannot be finished "
+                f"({error.strerror or error}): open the store once where it can be written."
+            ) from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -218,7 +258,7 @@ class StoreDirectory:
                     first = not self.check()
                     if first:
                         self.write_card(_UNWRITTEN)
-                    self.current()
+                    self.settle()
                     yield
                 except BaseException:
                     if first and not os.path.lexists(self.path / CURRENT):
@@ -241,9 +281,7 @@ class StoreDirectory:
         try:
             lock.acquire()
         except Timeout:
-            raise StoreBusyError(
-                f"Another process is writing to {self.path}: try again when it is done."
-            ) from None
+            raise busy(self.path) from None
         try:
             yield
         finally:
@@ -319,6 +357,11 @@ class StoreDirectory:
         current = self.current()
         remove_unneeded(self.path, generations_in(self.path), current)
         remove_notes(self.path)
+
+
+def busy(path: Path) -> StoreBusyError:
+    """Return the error of a store that somebody else writes to."""
+    return StoreBusyError(f"Another process is writing to {path}: try again when it is done.")
 
 
 def _own_version() -> str:

@@ -1,4 +1,4 @@
-"""One state of an embedded knowledge base: a directory that never changes once it counts.
+"""One state of an embedded knowledge base, in a directory that changes only while nobody reads it.
 
 ::
 
@@ -7,7 +7,8 @@
     ├── kernels.json    model -> file in kernels/
     ├── responses.json  model -> file in responses/
     ├── checksums.json  what was written: sizes, sums, counts; older versions wrote none
-    └── lease           readers hold a shared lock on it
+    ├── lease           readers hold a shared lock on it, who changes it one of his own
+    └── writing/        only while it is changed in place; see :mod:`.settling`
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import json
 import os
 import re
 import stat
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,12 +45,18 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
 _SEALED = f"{CHECKSUMS}\n"
 """What the lease says of a generation that gets checksums before it counts."""
 
+WRITING = "writing"
+BEFORE = "before.json"
+"""Where the checksums lie in :data:`WRITING` while the state is changed."""
+
+_LOOK = 0.003
+_OWN_READERS = 0.25
 _NAME = re.compile(r"generation-[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One state of a knowledge base, in a directory that does not change any more."""
+    """One state of a knowledge base, in a directory of its own."""
 
     path: Path
 
@@ -69,6 +79,21 @@ class Generation:
     def is_there(self) -> bool:
         """Whether it is whole, as far as names tell; the lease is the first that goes."""
         return is_folder(self.path) and is_file(self.lease_file)
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether a write in place began and is not settled; tells only whoever holds the lease."""
+        if os.path.lexists(self.path / CHECKSUMS):
+            return False
+        return is_folder(self.path / WRITING) and is_file(self.path / WRITING / BEFORE)
+
+    def edition(self) -> tuple[int, ...]:
+        """Return what is another one after each write in place; empty for an older version's."""
+        try:
+            about = (self.path / CHECKSUMS).stat()
+        except FileNotFoundError:
+            return ()
+        return about.st_ino, about.st_mtime_ns, about.st_size
 
     def make(self) -> None:
         """Make its directory, with nothing in it but the lease."""
@@ -140,10 +165,19 @@ class Lease:
     def __init__(self, generation: Generation, file: IO[bytes]) -> None:
         self.generation = generation
         self._file = file
+        with _guard:
+            _held[generation.path] += 1
 
     def close(self) -> None:
         """Let go; safe to repeat."""
-        self._file.close()
+        with _guard:
+            if not self._file.closed:
+                _held[self.generation.path] -= 1
+                self._file.close()
+
+
+_held: Counter[Path] = Counter()
+_guard = threading.Lock()
 
 
 def is_generation_name(name: str) -> bool:
@@ -183,8 +217,15 @@ def leased(generation: Generation) -> Lease | None:
 
 
 @contextmanager
-def locked_alone(generation: Generation) -> Iterator[bool]:
-    """Give whether nobody reads a generation, and keep it so until the block ends."""
+def locked_alone(generation: Generation, *, wait: float = 0.0) -> Iterator[bool]:
+    """Give whether nobody reads a generation, and keep it so until the block ends.
+
+    Parameters
+    ----------
+    wait
+        Seconds to wait for readers to end; less where they are in this process, which may be the
+        one that waits.
+    """
     try:
         file = _opened(generation.lease_file)
     except FileNotFoundError:  # the rest of one that is being removed
@@ -194,14 +235,26 @@ def locked_alone(generation: Generation) -> Iterator[bool]:
         yield False
         return
     with file:
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            alone = False
-        else:
-            alone = True
+        if wait and _held[generation.path]:
+            wait = min(wait, _OWN_READERS)
+        end = time.monotonic() + wait
+        while not (alone := _lock(file)) and time.monotonic() < end:
+            time.sleep(_LOOK)
         yield alone
+
+
+def _lock(file: IO[bytes]) -> bool:
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def locks_are_kept() -> bool:
+    """Return whether this system lets a writer wait for the readers of a state."""
+    return fcntl is not None
 
 
 def damaged(store: Path, what: str) -> StoreDamagedError:

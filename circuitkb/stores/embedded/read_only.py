@@ -32,32 +32,15 @@ def _of_known_kinds() -> Iterator[None]:
             raise  # a write declares what is missing
 
 
-class ReadOnlyGraph:
-    """A graph that cannot be changed through this object.
+class Graph:
+    """An open database, asked by texts of ours alone, in this process.
 
-    It runs texts of ours alone, in this process: what a user writes goes to
-    :class:`~circuitkb.stores.embedded.queried.QueriedGraph`.
-
-    Parameters
-    ----------
-    graph
-        Directory of a closed database; None stands for an empty one.
-    timeout
-        Seconds after which the engine ends a query; None lets every query run to its end.
+    What a user writes goes to :class:`~circuitkb.stores.embedded.queried.QueriedGraph`.
     """
 
-    def __init__(self, graph: Path | None, *, timeout: float | None) -> None:
-        self._directory = tempfile.TemporaryDirectory(
-            prefix="circuitkb-", ignore_cleanup_errors=True
-        )
-        view = Path(self._directory.name)
-        self._database = open_for_reading(graph or empty_graph(), view, timeout=timeout)
+    def __init__(self, database: Any) -> None:
+        self._database = database
         self._absent: dict[str, set[str]] = {}
-
-    def close(self) -> None:
-        """Close the database."""
-        self._database.close()
-        self._directory.cleanup()
 
     def select(self, sql: str, **parameters: Any) -> Iterator[Record]:
         """Give the rows of an SQL text of ours; none where the graph has no such type yet."""
@@ -160,3 +143,27 @@ class ReadOnlyGraph:
             for listed in listed_numbers(numbers)
             for row in self.select(f"SELECT @rid AS record, {columns} FROM [{listed}]")
         }
+
+
+class ReadOnlyGraph(Graph):
+    """A graph that cannot be changed through this object.
+
+    Parameters
+    ----------
+    graph
+        Directory of a closed database; None stands for an empty one.
+    timeout
+        Seconds after which the engine ends a query; None lets every query run to its end.
+    """
+
+    def __init__(self, graph: Path | None, *, timeout: float | None) -> None:
+        self._directory = tempfile.TemporaryDirectory(
+            prefix="circuitkb-", ignore_cleanup_errors=True
+        )
+        view = Path(self._directory.name)
+        super().__init__(open_for_reading(graph or empty_graph(), view, timeout=timeout))
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+        self._directory.cleanup()

@@ -33,6 +33,7 @@ def repair(path: Path, progress: Progress = silent) -> list[str]:
     with directory.locked():
         card_is_whole = _card_is_whole(directory)
         try:
+            directory.settle()
             current = directory.current()
         except StoreDamagedError:
             current = None

@@ -34,8 +34,10 @@ from circuitkb.stores.embedded.checking import check_files
 from circuitkb.stores.embedded.copies import Staged
 from circuitkb.stores.embedded.directory import StoreDirectory
 from circuitkb.stores.embedded.engine import empty_graph, engine_error, fault_of
-from circuitkb.stores.embedded.generations import Generation, Lease
+from circuitkb.stores.embedded.generations import Generation
+from circuitkb.stores.embedded.in_place import InPlace, to_change
 from circuitkb.stores.embedded.queried import QueriedGraph, UserQuery
+from circuitkb.stores.embedded.read_only import ReadOnlyGraph
 from circuitkb.stores.embedded.verifying import (
     arrays_of,
     look_at,
@@ -49,12 +51,15 @@ from circuitkb.stores.findings import Finding
 from circuitkb.stores.querying.errors import check_limit, check_rows, check_timeout
 from circuitkb.stores.stored_graph import StoredGraph
 
+State = tuple[Generation, tuple[int, ...]]
+"""A generation and its edition."""
+
 
 class EmbeddedStore:
     """A knowledge base in a directory; see :class:`circuitkb.stores.base.Store` for the verbs.
 
     One writer at a time, in any process; any number of readers, each of which sees one whole
-    state and the newest at every read. A store that was never written reads as an empty one and
+    state, and at every read the newest. A store that was never written reads as an empty one and
     is not on the disk yet. Reads of one object take turns; open another one to read in parallel.
 
     Raises
@@ -68,8 +73,8 @@ class EmbeddedStore:
         if not self._directory.check() and not create:
             raise missing(address)
         self._graph: QueriedGraph | None = None
-        self._lease: Lease | None = None
-        self._looked_at: Generation | None = None
+        self._state: State | None = None
+        self._looked_at: State | None = None
         self._turn = threading.RLock()
 
     @property
@@ -94,8 +99,9 @@ class EmbeddedStore:
     def write(self, rows: GraphRows, progress: Progress = silent) -> None:
         """Take all rows, kernels and responses, or none; safe to repeat.
 
-        What the store holds already costs a comparison and no copy. Otherwise the current state
-        is copied, changed, read back from the disk, and takes its place in one step.
+        What the store holds already costs a comparison. A few rows are one transaction in the
+        current state, while nobody reads it. Otherwise that is copied, changed, read back from
+        the disk, and takes its place in one step.
 
         Raises
         ------
@@ -122,12 +128,14 @@ class EmbeddedStore:
                 look_at(newest)
             staged: Staged | None = None
             for piece in range(merge.pieces):
-                with closing(opened(newest, timeout=None)) as before:
+                with closing(self._to_compare(newest, merge)) as before:
                     files = {
                         kind: arrays_of(newest, kind, whole=staged is None) for kind in ARRAY_KINDS
                     }
                     changes = changes_of(merge.rows(before, piece, piece + 1), before, files)
                     if changes.nothing and (newest or piece + 1 < merge.pieces):
+                        continue
+                    if isinstance(before, InPlace) and self._in_place(changes, before):
                         continue
                     expected.add(changes, before)
                 if staged is None:
@@ -137,6 +145,18 @@ class EmbeddedStore:
                 self._apply(changes, staged.generation)
                 progress(doing, (piece + 1) / merge.pieces)
         progress(doing, 1.0)
+
+    def _to_compare(self, newest: Generation | None, merge: Merge) -> InPlace | ReadOnlyGraph:
+        """Open the state that a merge is held against, to be changed itself where it can be."""
+        whole = newest is not None and merge.pieces == 1
+        return (to_change(newest) if newest and whole else None) or opened(newest, timeout=None)
+
+    def _in_place(self, changes: Changes, state: InPlace) -> bool:
+        """Make small changes in the state itself; return whether they are made."""
+        if not state.takes(changes):
+            return False
+        with self._told_of_disk():
+            return state.write(changes)
 
     @contextmanager
     def _changing(self, room: int, expected: Expected) -> Iterator[Staged]:
@@ -199,8 +219,8 @@ class EmbeddedStore:
         check_timeout(timeout)
         limit = check_limit(limit)
         query = UserQuery(cypher, parameters, timeout)
-        with self._turn:
-            graph = self._open(timeout)
+        with self._turn, self._leased() as newest:
+            graph = self._open(newest, timeout)
             query.asked_of(graph.labels)
             try:
                 return replace(graph.ask(query, limit=limit), cypher=query.text.text)
@@ -223,9 +243,7 @@ class EmbeddedStore:
         check_timeout(timeout)
         rows = check_rows(rows)
         query = UserQuery(cypher, parameters, timeout)
-        lease = self._directory.lease()
-        newest = lease.generation if lease else None
-        with closing(lease) if lease else nullcontext():
+        with self._leased() as newest:
             if newest:
                 look_at(newest)
             with closing(queried(newest, timeout=timeout)) as graph:
@@ -246,14 +264,10 @@ class EmbeddedStore:
     @contextmanager
     def _file(self, kind: ArrayKind, model: str) -> Iterator[Path | None]:
         """Give the file of a model, which stays for as long as the block takes to open it."""
-        lease = self._directory.lease()
-        if lease is None:
-            yield None
-            return
-        with closing(lease):
-            name = lease.generation.files(kind).get(model)
-            if name:
-                look_at_arrays(lease.generation, kind, name)
+        with self._leased() as newest:
+            name = newest.files(kind).get(model) if newest else None
+            if newest and name:
+                look_at_arrays(newest, kind, name)
             yield self._directory.arrays(kind) / name if name else None
 
     def workspace(self, name: str) -> Path:
@@ -281,18 +295,17 @@ class EmbeddedStore:
         StoreDamagedError
             Something is not what was written.
         """
-        lease = self._directory.lease()
-        if lease is None:
-            return
-        with closing(lease):
-            verify(lease.generation)
-            with closing(opened(lease.generation, timeout=None)) as graph:
+        with self._leased() as newest:
+            if newest is None:
+                return
+            verify(newest)
+            with closing(opened(newest, timeout=None)) as graph:
                 yield from exported(graph, models)
-            for model, name in sorted(lease.generation.files("kernels").items()):
+            for model, name in sorted(newest.files("kernels").items()):
                 if models is None or model in models:
                     path = self._directory.arrays("kernels") / name
                     yield GraphRows(kernels={model: KernelFile(path)})
-            for model, name in sorted(lease.generation.files("responses").items()):
+            for model, name in sorted(newest.files("responses").items()):
                 if models is None or model in models:
                     path = self._directory.arrays("responses") / name
                     yield GraphRows(responses={model: load_responses(path)})
@@ -303,8 +316,8 @@ class EmbeddedStore:
 
     def recorded_counts(self) -> Mapping[str, int] | None:
         """Return how much of each kind was written; None in a state of an older version."""
-        current = self._directory.current()
-        checksums = current.checksums() if current else None
+        with self._leased() as newest:
+            checksums = newest.checksums() if newest else None
         return checksums.counts if checksums else None
 
     def close(self) -> None:
@@ -312,28 +325,31 @@ class EmbeddedStore:
         with self._turn:
             self._close()
 
-    def _open(self, timeout: float) -> QueriedGraph:
-        """Return the newest state, open with this time limit."""
-        current = self._directory.current()
-        leased = self._lease.generation if self._lease else None
+    @contextmanager
+    def _leased(self) -> Iterator[Generation | None]:
+        """Keep the newest state from being changed or removed while it is read."""
+        lease = self._directory.lease()
+        with closing(lease) if lease else nullcontext():
+            yield lease.generation if lease else None
+
+    def _open(self, newest: Generation | None, timeout: float) -> QueriedGraph:
+        """Return the newest state, which is leased, open with this time limit."""
+        state = (newest, newest.edition()) if newest else None
         graph = self._graph
-        if graph is None or graph.lost or current != leased or graph.timeout != timeout:
+        if graph is None or graph.lost or state != self._state or graph.timeout != timeout:
             self._close()
             with disk_errors(self._directory.path):
-                self._lease = self._directory.lease()
-                newest = self._lease.generation if self._lease else None
-                if newest and newest != self._looked_at:
+                if newest and state != self._looked_at:
                     look_at(newest)
-                    self._looked_at = newest
+                    self._looked_at = state
                 self._graph = graph = queried(newest, timeout=timeout)
+                self._state = state
         return graph
 
     def _close(self) -> None:
         if self._graph is not None:
             self._graph.close()
-        if self._lease is not None:
-            self._lease.close()
-        self._graph = self._lease = None
+        self._graph = None
 
 
 def _names(changed: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
