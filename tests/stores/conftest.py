@@ -13,6 +13,7 @@ import pytest
 
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
+from circuitkb.stores.embedded.in_place import InPlace
 from tests.stores.contents import network
 from tests.stores.factories import FACTORIES, Factory
 
@@ -39,6 +40,12 @@ def store(open_again: Callable[..., Store]) -> Store:
     found = open_again()
     found.ensure_schema()
     return found
+
+
+@pytest.fixture
+def by_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every write change a copy, however small it is."""
+    monkeypatch.setattr(InPlace, "takes", lambda *_: False)
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ def listen_to_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=60)
+def finish(process: subprocess.Popen[str], seconds: float = 60) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=seconds)
     return process.returncode, out, err
 
 

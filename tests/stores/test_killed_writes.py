@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from circuitkb.schema.errors import StoreNotFoundError
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
+from circuitkb.stores.embedded.checking import check_files
 from tests.stores.contents import Record, content, content_of, more, network, nodes, values
 from tests.stores.processes import finish, start
 
@@ -130,6 +132,113 @@ def test_a_killed_write_leaves_the_store_as_it_was(
     assert len(names) == 6
     assert len(list((place / "kernels").iterdir())) == 1
     assert len(list((place / "responses").iterdir())) == 1
+
+
+EVERY_STEP = """
+import os, pathlib, shutil, signal
+from circuitkb.stores.embedded import in_place, settling, transaction
+
+def few():
+    return together(
+        nodes("Label", {"id": "few", "text": "few"}),
+        nodes("Feature", feature(0, layer="few"), feature(1, bias=0.75)),
+        weights(weight(0, 3, connection="few"), weight(1, 0, connection="few")),
+    )
+
+def watch(owner, name, number, seen):
+    real = getattr(owner, name)
+    def watched(*arguments, **others):
+        seen["again"] = seen["again"] + 1 if seen["last"] == name else 0
+        seen["last"] = name
+        seen["steps"] += seen["again"] < 2
+        if seen["steps"] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **others)
+    setattr(owner, name, watched)
+
+STEPS = {
+    pathlib.Path: ["mkdir", "rename", "replace", "hardlink_to"],
+    os: ["fsync", "link", "unlink", "rmdir", "utime"],
+    in_place: ["write_new", "check_touched", "transact", "settle"],
+    settling: ["write_new", "changes_in", "clear"],
+    transaction: ["property_rows", "check_values"],
+}
+source, place = map(pathlib.Path, sys.argv[1:3])
+for number in range(1, 100):
+    shutil.copytree(source, place / str(number))
+    child = os.fork()
+    if not child:
+        seen = {"last": "", "again": 0, "steps": 0}
+        for owner, names in STEPS.items():
+            for name in names:
+                watch(owner, name, number, seen)
+        real = in_place.open_to_log
+        def opened(folder):
+            database = real(folder)
+            for name in ("begin", "commit", "close"):
+                watch(database, name, number, seen)
+            return database
+        in_place.open_to_log = opened
+        open_store(place / str(number)).write(few())
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+"""
+
+
+def test_a_write_in_place_that_is_killed_at_any_step_is_there_or_not(
+    place: Path, store: Store, tmp_path: Path
+) -> None:
+    source = tmp_path / "source.ckb"
+    shutil.copytree(place, source)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    process = start(EVERY_STEP, source, killed)
+    assert finish(process, 300) == (0, "", "")
+    steps = sorted(killed.iterdir(), key=lambda path: int(path.name))
+    before = content([network()])
+    after = content_of(open_store(steps[-1]))
+    assert after != before
+    seen = []
+    for step in steps:
+        reopened = open_store(step, create=False)
+        found = content_of(reopened)
+        assert found in (before, after)
+        seen.append(found == after)
+        assert not [finding for finding in check_files(step) if finding.damage]
+        reopened.write(nodes("Label", {"id": "next", "text": "n"}))
+        assert values(reopened, "MATCH (n:Label) RETURN count(n)") == [1 + seen[-1]]
+        assert len(list(step.glob("generation-*"))) == 1
+        assert not list(step.glob("generation-*/writing"))
+        reopened.close()
+    assert seen == sorted(seen), "once it is there it stays"
+    assert seen.count(False) > 10
+    assert seen.count(True) > 10
+
+
+LABELS = """
+store = open_store(sys.argv[1])
+for number in range(1_000):
+    store.write(nodes("Label", {"id": f"{number:04}", "text": "l"}))
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.033, 0.057, 0.08])
+def test_small_writes_killed_at_any_time_lose_nothing_that_was_done(
+    place: Path, store: Store, seconds: float
+) -> None:
+    process = start(LABELS, place)
+    assert process.stdout is not None
+    while process.stdout.readline() != "5\n":
+        assert process.poll() is None
+    time.sleep(seconds)
+    process.kill()
+    told = 6 + len(finish(process)[1].splitlines())
+    found = values(store, "MATCH (n:Label) RETURN n.id ORDER BY n.id")
+    assert found == [f"{number:04}" for number in range(len(found))]
+    assert told <= len(found) <= told + 1
+    assert not [finding for finding in check_files(place) if finding.damage]
 
 
 @pytest.mark.parametrize("seconds", [0.4, 0.7, 1.0])

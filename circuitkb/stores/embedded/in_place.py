@@ -59,17 +59,20 @@ class InPlace(Graph):
     right to write to the store.
     """
 
-    def __init__(self, generation: Generation, checksums: Checksums, database: Any) -> None:
+    def __init__(
+        self, generation: Generation, checksums: Checksums, database: Any, before: os.stat_result
+    ) -> None:
         super().__init__(database)
         self._generation = generation
         self._checksums = checksums
+        self._before = before
         self._open = True
 
     def close(self) -> None:
         """Let go of the engine and remove what it worked with; safe to repeat."""
         if self._open:
             self._close_engine()
-            clear(self._generation)
+            _leave_no_trace(self._generation, self._before)
 
     def _close_engine(self) -> None:
         self._open = False
@@ -147,7 +150,7 @@ def to_change(generation: Generation) -> InPlace | None:
     if checksums is None or not locks_are_kept():
         return None
     clear(generation)
-    folder = generation.path / WRITING
+    folder, before = generation.path / WRITING, generation.path.stat()
     try:
         folder.mkdir()
         linked = all(_give(generation.graph / name, folder) for name in _names(checksums))
@@ -158,17 +161,24 @@ def to_change(generation: Generation) -> InPlace | None:
         if linked:
             database = open_to_log(folder)
             if _same(folder / _SCHEMA, generation.graph / _SCHEMA):
-                return InPlace(generation, checksums, database)
+                return InPlace(generation, checksums, database, before)
             database.close()
     except engine_error():  # whoever opens it to read says what is wrong
         if database is not None:
             with suppress(engine_error()):
                 database.close()
     except BaseException:
-        clear(generation)
+        _leave_no_trace(generation, before)
         raise
-    clear(generation)
+    _leave_no_trace(generation, before)
     return None
+
+
+def _leave_no_trace(generation: Generation, before: os.stat_result) -> None:
+    """Remove what the engine worked with; the state is in everything as it was."""
+    clear(generation)
+    with suppress(OSError):
+        os.utime(generation.path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _names(checksums: Checksums) -> Iterator[str]:

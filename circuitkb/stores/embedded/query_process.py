@@ -206,8 +206,8 @@ class QueryProcess:
         """Forget it in a process that was forked from its owner."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                with suppress(OSError):
-                    os.close(stream.fileno())
+                with suppress(OSError), Path(os.devnull).open("r+b") as nothing:
+                    os.dup2(nothing.fileno(), stream.fileno())  # closed, it may be another file's
         self._process.returncode = 0  # else it is waited for
 
 

@@ -156,7 +156,10 @@ class EmbeddedStore:
         if not state.takes(changes):
             return False
         with self._told_of_disk():
-            return state.write(changes)
+            made = state.write(changes)
+        if made:
+            self._directory.clean()
+        return made
 
     @contextmanager
     def _changing(self, room: int, expected: Expected) -> Iterator[Staged]:

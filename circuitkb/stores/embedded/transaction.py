@@ -14,6 +14,7 @@ from circuitkb.stores.embedded.read_only import Graph
 from circuitkb.stores.property_rows import property_rows
 
 _ROWS_AT_ONCE = 1_000
+ENDS = "WHERE elementId(a) = row.source AND elementId(b) = row.target "
 
 
 def transact(changes: Changes, graph: Graph, database: Any) -> None:
@@ -50,7 +51,7 @@ def _join(item: Relations, records: Mapping[str, Mapping[str, str]], database: A
     """Add relations, all new."""
     text = (
         "UNWIND $rows AS row MATCH (a), (b) "
-        "WHERE elementId(a) = row.source AND elementId(b) = row.target "
+        f"{ENDS}"
         f"CREATE (a)-[r:`{item.name}`]->(b) SET r += row.properties RETURN count(r) AS n"
     )
     sources, targets = records[item.source_label], records[item.target_label]

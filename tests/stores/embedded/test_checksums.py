@@ -130,7 +130,7 @@ def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verifying, "glance", lambda *arguments: None)
 
 
-@pytest.mark.usefixtures("unseen")
+@pytest.mark.usefixtures("unseen", "by_copy")
 def test_damage_that_a_glance_missed_is_neither_copied_on_nor_exported(place: Path) -> None:
     state = state_of(place)
     path = state.graph / next(p.name for p in state.graph.glob("IN_LAYER*.bucket"))
@@ -165,6 +165,7 @@ def test_arrays_that_changed_are_not_read_and_are_written_anew_when_given_again(
     assert not [found for found in check_files(place) if found.damage]
 
 
+@pytest.mark.usefixtures("by_copy")
 def test_only_files_that_a_write_changed_are_read_for_new_checksums(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
