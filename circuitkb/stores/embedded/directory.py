@@ -40,7 +40,7 @@ from circuitkb.schema.errors import (
     StoreVersionError,
 )
 from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.disk.files import bring_to_disk, disk_errors, megabytes, says_full
+from circuitkb.stores.disk.files import bring_to_disk, disk_errors, megabytes
 from circuitkb.stores.disk.own_files import (
     is_folder,
     raise_unless_damage,
@@ -60,7 +60,7 @@ from circuitkb.stores.embedded.generations import (
     leased,
     locked_alone,
 )
-from circuitkb.stores.embedded.settling import settle
+from circuitkb.stores.embedded.settling import settle, unfinished
 
 FORMAT_NAME = "circuitkb"
 WAIT_FOR_WRITER = 30.0
@@ -207,6 +207,8 @@ class StoreDirectory:
     def settle(self) -> None:
         """Finish or take back what a killed writer left; the caller has the right to write.
 
+        Whoever does it already has ended by then.
+
         Raises
         ------
         StoreDamagedError
@@ -214,9 +216,9 @@ class StoreDirectory:
         StoreError
             The disk is full, or cannot be written.
         """
-        current = self.current()
-        if current and current.is_interrupted:
-            self._settle(current)
+        lease = self.lease()
+        if lease:
+            lease.close()
 
     def _settle(self, generation: Generation) -> None:
         """Finish or take back a write in place whose writer was killed."""
@@ -227,15 +229,7 @@ class StoreDirectory:
                 if generation.is_interrupted:
                     settle(generation)
         except OSError as error:
-            if says_full(error):
-                raise StoreFullError(
-                    f"The disk of {self.path} is full, and a write that was interrupted there is "
-                    f"not finished: make room and try again. Nothing is lost."
-                ) from error
-            raise StoreError(
-                f"A write to {self.path} was interrupted, and it cannot be finished "
-                f"({error.strerror or error}): open the store once where it can be written."
-            ) from error
+            raise unfinished(self.path, error) from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:

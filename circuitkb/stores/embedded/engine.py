@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.ddl import arcade_statements
+from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.schema.errors import StoreError
+from circuitkb.schema.properties import NodeType, RelationType
 
 _JAVA_ERROR = re.compile(r"((?:[a-z]\w*\.)+[A-Z][\w$]*): (.*)", re.DOTALL)
 _ARGUMENTS = "ARCADEDB_NATIVE_ISOLATE_ARGS"
@@ -155,7 +157,29 @@ def open_to_log(graph: Path) -> Any:
     """
     settings = {"txWalFlush": 2, "indexCompactionMinPagesSchedule": 0}
     (graph / "configuration.json").write_text(json.dumps({"configuration": settings}))
+    if _is_declared(graph / "schema.json"):
+        return arcadedb().open_database(str(graph))
     return open_for_writing(graph)
+
+
+def _is_declared(schema: Path) -> bool:
+    """Whether a schema, as the engine writes it, has all that is to be declared."""
+    try:
+        types = json.loads(schema.read_bytes())["types"]
+        return all(
+            {p.name for p in item.properties} <= set(types[name]["properties"])
+            and {p.name for p in item.properties if p.indexed}
+            <= {p for index in types[name]["indexes"].values() for p in index["properties"]}
+            for name, item in _DECLARED.items()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+_DECLARED: dict[str, NodeType | RelationType] = {
+    **{node.label: node for node in NODES},
+    **{relation.name: relation for relation in RELATIONS},
+}
 
 
 def _declare(database: Any) -> Any:

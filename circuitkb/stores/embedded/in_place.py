@@ -30,7 +30,7 @@ from circuitkb.stores.embedded.generations import (
 )
 from circuitkb.stores.embedded.read_only import Graph
 from circuitkb.stores.embedded.redo_log import is_page_file
-from circuitkb.stores.embedded.settling import LOG, NOTE, clear, settle
+from circuitkb.stores.embedded.settling import LOG, NOTE, clear, settle, unfinished
 from circuitkb.stores.embedded.touched import check_touched
 from circuitkb.stores.embedded.transaction import transact
 
@@ -63,7 +63,7 @@ class InPlace(Graph):
         self, generation: Generation, checksums: Checksums, database: Any, before: os.stat_result
     ) -> None:
         super().__init__(database)
-        self._generation = generation
+        self.generation = generation
         self._checksums = checksums
         self._before = before
         self._open = True
@@ -72,7 +72,7 @@ class InPlace(Graph):
         """Let go of the engine and remove what it worked with; safe to repeat."""
         if self._open:
             self._close_engine()
-            _leave_no_trace(self._generation, self._before)
+            _leave_no_trace(self.generation, self._before)
 
     def _close_engine(self) -> None:
         self._open = False
@@ -84,7 +84,7 @@ class InPlace(Graph):
             return False
         rows = sum(table.num_rows for table in changes.nodes.values()) + len(changes.updates)
         rows += sum(item.table.num_rows for item in changes.relations)
-        most = MOST_ROWS + self._generation.size() // BYTES_FOR_A_ROW
+        most = MOST_ROWS + self.generation.size() // BYTES_FOR_A_ROW
         return bool(rows <= min(most, ROWS_IN_MEMORY))
 
     def write(self, changes: Changes) -> bool:
@@ -99,28 +99,31 @@ class InPlace(Graph):
         StoreError, OSError
             Nothing was changed, or the write is finished by whoever opens the store next.
         """
-        path = self._generation.path
+        path = self.generation.path
         if shutil.disk_usage(path).free < changes.room + _ROOM:
             return False
-        with locked_alone(self._generation, wait=WAIT_FOR_READERS) as alone:
+        with locked_alone(self.generation, wait=WAIT_FOR_READERS) as alone:
             if not alone:
                 return False
-            check_touched(self._generation, self._checksums, changes)
-            self._begin(changes)
+            check_touched(self.generation, self._checksums, changes)
             closed = False
             try:
+                self._begin(changes)
                 transact(changes, self, self._database)
             finally:
                 try:
                     self._close_engine()
                     closed = True
                 finally:
-                    settle(self._generation, closed=closed)
+                    try:
+                        settle(self.generation, closed=closed)
+                    except OSError as error:
+                        raise unfinished(path.parent, error) from error
         return True
 
     def _begin(self, changes: Changes) -> None:
         """Write down what is to come, keep the logs, and let the state not count meanwhile."""
-        folder = self._generation.path / WRITING
+        folder = self.generation.path / WRITING
         kinds = Counter({label: table.num_rows for label, table in changes.nodes.items()})
         for item in changes.relations:
             kinds[item.name] += item.table.num_rows
@@ -130,9 +133,9 @@ class InPlace(Graph):
         for number, log in enumerate(sorted(folder.glob("*.wal"))):
             (folder / f"{LOG}{number}").hardlink_to(log)
         sync(folder)
-        (self._generation.path / CHECKSUMS).rename(folder / BEFORE)
+        (self.generation.path / CHECKSUMS).rename(folder / BEFORE)
         sync(folder)
-        sync(self._generation.path)
+        sync(self.generation.path)
 
 
 def to_change(generation: Generation) -> InPlace | None:

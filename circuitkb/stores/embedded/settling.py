@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from circuitkb.stores.disk.files import sync
+from circuitkb.schema.errors import StoreError, StoreFullError
+from circuitkb.stores.disk.files import says_full, sync
 from circuitkb.stores.disk.own_files import is_file, read_text, remove_own, write_new
 from circuitkb.stores.embedded.checksums import (
     BLOCK,
@@ -75,6 +76,19 @@ def settle(generation: Generation, *, closed: bool = False) -> None:
             (folder / BEFORE).replace(generation.path / CHECKSUMS)
         sync(generation.path)
     clear(generation)
+
+
+def unfinished(store: Path, error: OSError) -> StoreError:
+    """Return the error of a write in place that is whole in its log and not on the disk."""
+    if says_full(error):
+        return StoreFullError(
+            f"The disk of {store} is full, and a write that began there is not finished: make room "
+            f"and open the store. Nothing is lost."
+        )
+    return StoreError(
+        f"A write to {store} was interrupted, and it cannot be finished "
+        f"({error.strerror or error}): open the store once where it can be written."
+    )
 
 
 def clear(generation: Generation) -> None:

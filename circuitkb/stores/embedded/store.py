@@ -125,7 +125,7 @@ class EmbeddedStore:
         with self._directory.writing(), ExitStack() as stack:
             newest, expected = self._directory.current(), Expected()
             if newest:
-                look_at(newest)
+                self._look_at(newest)
             staged: Staged | None = None
             for piece in range(merge.pieces):
                 with closing(self._to_compare(newest, merge)) as before:
@@ -158,8 +158,15 @@ class EmbeddedStore:
         with self._told_of_disk():
             made = state.write(changes)
         if made:
+            self._looked_at = state.generation, state.generation.edition()
             self._directory.clean()
         return made
+
+    def _look_at(self, newest: Generation) -> None:
+        """Look at a state as long as when it is opened, or in short where that was done."""
+        state = newest, newest.edition()
+        look_at(newest, seconds=0.0 if state == self._looked_at else None)
+        self._looked_at = state
 
     @contextmanager
     def _changing(self, room: int, expected: Expected) -> Iterator[Staged]:
@@ -343,8 +350,7 @@ class EmbeddedStore:
             self._close()
             with disk_errors(self._directory.path):
                 if newest and state != self._looked_at:
-                    look_at(newest)
-                    self._looked_at = state
+                    self._look_at(newest)
                 self._graph = graph = queried(newest, timeout=timeout)
                 self._state = state
         return graph

@@ -20,8 +20,13 @@ from circuitkb.stores.embedded.query_process import EngineFaultError
 from circuitkb.stores.embedded.read_only import ReadOnlyGraph
 
 
-def look_at(generation: Generation) -> None:
+def look_at(generation: Generation, *, seconds: float | None = None) -> None:
     """Look at the sizes of all files of a state, and at some of their blocks.
+
+    Parameters
+    ----------
+    seconds
+        How long to look at blocks; see :func:`~.checksums.glance`.
 
     Raises
     ------
@@ -32,7 +37,7 @@ def look_at(generation: Generation) -> None:
     if checksums is None:
         _look_at_schema(generation)
         return
-    found = glance(generation.path, checksums.files)
+    found = glance(generation.path, checksums.files, seconds=seconds)
     if found:
         raise generation.damaged(" ".join(found))
 

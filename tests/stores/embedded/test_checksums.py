@@ -127,7 +127,7 @@ def test_opening_sees_zeroed_pages_in_a_store_of_a_few_megabytes(
 @pytest.fixture
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A glance that misses damage, as it may in a large store."""
-    monkeypatch.setattr(verifying, "glance", lambda *arguments: None)
+    monkeypatch.setattr(verifying, "glance", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("unseen", "by_copy")

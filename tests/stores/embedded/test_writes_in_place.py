@@ -6,7 +6,7 @@ import errno
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +226,7 @@ def test_ten_processes_add_at_once_and_none_is_turned_away(place: Path, store: S
 @pytest.fixture
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A glance that misses damage, as it may in a large store."""
-    monkeypatch.setattr(verifying, "glance", lambda *arguments: None)
+    monkeypatch.setattr(verifying, "glance", lambda *_, **__: None)
 
 
 def spoil(path: Path, at: int) -> None:
@@ -308,7 +308,7 @@ def test_a_folder_of_somebody_else_in_its_place_stays(place: Path, store: Store)
 @pytest.fixture
 def stopped(
     place: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[], tuple[Path, Path, Path]]]:
+) -> Callable[[], tuple[Path, Path, Path]]:
     """Gives a store before a write, at the end of its transaction, and after it."""
     store.write(more(60, 200))
     store.close()
@@ -322,7 +322,7 @@ def stopped(
     monkeypatch.setattr(in_place, "settle", stop)
     store.write(few())
     monkeypatch.setattr(in_place, "settle", settle)
-    yield lambda: (before, stopped, place)
+    return lambda: (before, stopped, place)
 
 
 Stopped = Callable[[], tuple[Path, Path, Path]]
@@ -428,5 +428,3 @@ def test_a_full_disk_while_it_is_finished_loses_nothing(
                 values(open_store(place), COUNT)
         assert content_of(open_store(place)) == content_of(open_store(after))
         assert is_whole(place)
-
-
