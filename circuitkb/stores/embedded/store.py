@@ -155,7 +155,7 @@ class EmbeddedStore:
         """Make small changes in the state itself; return whether they are made."""
         if not state.takes(changes):
             return False
-        with self._told_of_disk():
+        with self._disk_faults():
             made = state.write(changes)
         if made:
             self._looked_at = state.generation, state.generation.edition()
