@@ -31,7 +31,7 @@ def transact(changes: Changes, graph: Graph, database: Any) -> None:
         for label, table in changes.nodes.items():
             database.insert_many(label, property_rows(table))
             names = table["id"].to_pylist()
-            made = {row["id"]: str(row["record"]) for row in graph.nodes(label, names, ["id"])}
+            made = graph.numbers(label, names)
             if len(made) != len(names):
                 raise lost(label)
             records.setdefault(label, {}).update(made)
