@@ -188,6 +188,15 @@ def test_a_server_that_says_nothing_is_not_waited_for(
             reading.ask(opening, "RETURN 1", {}, timeout=5, limit=1)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is heard, as it is not where a shell starts the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_a_query_at_once(store: Store, within: Callable[[float], Any]) -> None:
     """Ctrl-C."""
     endless = "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b RETURN sum(a * b) AS s"
