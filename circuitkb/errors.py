@@ -14,6 +14,7 @@
     │   ├── PublishedDataError   a folder of published circuits that breaks its format
     │   └── AnnotationFileError  a file of annotations that cannot be read at all
     ├── AnnotationError          annotations that are refused, each with its line and reason
+    ├── WorkerError              a worker that died twice, or a cluster that is not there
     ├── ObservationError         a model that cannot be shown stimuli
     ├── StoreError
     │   ├── StoreNotFoundError   no knowledge base at the address
@@ -67,6 +68,7 @@ from circuitkb.schema.errors import (
     TraceError,
     UnknownQuestionError,
     UnknownSourceError,
+    WorkerError,
 )
 
 __all__ = [
@@ -100,4 +102,5 @@ __all__ = [
     "TraceError",
     "UnknownQuestionError",
     "UnknownSourceError",
+    "WorkerError",
 ]

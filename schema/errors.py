@@ -70,6 +70,10 @@ class AnnotationError(CircuitKBError):
         self.report = report
 
 
+class WorkerError(CircuitKBError):
+    """A worker that died twice over the same work, or a cluster that is not there."""
+
+
 class ObservationError(CircuitKBError):
     """A model that cannot be shown stimuli, or responses that cannot be compared."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 
 class Progress(Protocol):
@@ -47,3 +48,36 @@ def parts(progress: Progress, count: int) -> list[Progress]:
     writing 0.75
     """
     return [within(progress, place / count, (place + 1) / count) for place in range(count)]
+
+
+@runtime_checkable
+class Bars(Progress, Protocol):
+    """Shows several things that go on at once, each for itself."""
+
+    def each(self, count: int) -> Sequence[Progress]:
+        """Return the progress of each."""
+
+
+def together(progress: Progress, count: int) -> Sequence[Progress]:
+    """Return the progress of each of several equal steps that may go on at once.
+
+    Examples
+    --------
+    >>> first, second = together(lambda doing, done: print(doing, done), 2)
+    >>> second("b: writing", 0.5), first("a: reading", 1.0)
+    b: writing 0.25
+    a: reading 0.75
+    (None, None)
+    """
+    if isinstance(progress, Bars):
+        return progress.each(count)
+    shares = [0.0] * count
+
+    def of(place: int) -> Progress:
+        def tell(doing: str, done: float) -> None:
+            shares[place] = max(shares[place], done)
+            progress(doing, sum(shares) / count)
+
+        return tell
+
+    return [of(place) for place in range(count)]

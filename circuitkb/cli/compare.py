@@ -7,22 +7,27 @@ from typing import Annotated
 import typer
 
 from circuitkb.cli.browse import HIDDEN
-from circuitkb.cli.options import Format, Shape, Store, Wide, command
+from circuitkb.cli.options import Format, Shape, Store, Wide, Workers, command
 from circuitkb.cli.output import check_format, print_result, progress
 
 
 @command(
     "Fill",
     "circuitkb match efficientnet_lite0 efficientnet_lite1",
+    "circuitkb match alexnet vgg11 resnet18 --workers 2",
     "circuitkb query 'MATCH (a:Feature)-[r:ANALOGOUS_TO]->(b) "
     "RETURN a.id, b.id, r.score ORDER BY r.score DESC' --limit 10",
 )
 def match(
     first: Annotated[str, typer.Argument(metavar="MODEL", help="An observed model.")],
-    second: Annotated[str, typer.Argument(metavar="MODEL", help="Another one.")],
+    others: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL...", help="Others; every pair is matched."),
+    ],
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Seed of the null's random draws.")
     ] = 0,
+    workers: Workers = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
@@ -34,8 +39,11 @@ def match(
     models first; circuits are compared where they were found in both.
     """
     import circuitkb as ckb
+    from circuitkb.results.reports import stacked
 
     check_format(format_)
     with ckb.open(kb, create=False) as base, progress() as tell:
-        report = base.match(first, second, seed=seed, progress=tell)
-    print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN["match"])
+        second, *more = others
+        found = base.match(first, second, *more, seed=seed, workers=workers, progress=tell)
+    reports = found if isinstance(found, list) else [found]
+    print_result(stacked(reports), format_, wide=wide, hidden=HIDDEN["match"])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, command, listing
+from circuitkb.cli.options import Format, Shape, Store, Workers, command, listing
 from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
 from circuitkb.kb import accepted
 
@@ -18,15 +18,16 @@ from circuitkb.kb import accepted
     "circuitkb load torchvision:resnet18@IMAGENET1K_V1 --name resnet18",
     "circuitkb load weights.safetensors --arch torchvision:resnet18 --name mine",
     "circuitkb load nets/mine.py:build --shape 1x64x64",
+    "circuitkb load timm:resnet18 timm:resnet34 timm:resnet50 --workers 3",
     "circuitkb load zoo-2026 --kb copy.ckb",
     cls=listing(source=accepted.sources),
 )
 def load(
     source: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            metavar="SOURCE",
-            help="One of: {}.",
+            metavar="SOURCE...",
+            help="One or several of: {}.",
         ),
     ],
     name: Annotated[
@@ -60,6 +61,7 @@ def load(
             "unless it says so itself.",
         ),
     ] = None,
+    workers: Workers = None,
     format_: Shape = Format.table,
     kb: Store = None,
 ) -> None:
@@ -67,24 +69,27 @@ def load(
 
     All or nothing: an interrupted load leaves the knowledge base as it was. Loading the same
     network again changes nothing; other weights, or another network with the same weights, need
-    another --name.
+    another --name. Several are composed by several processes, and written in the order given.
     """
     import circuitkb as ckb
+    from circuitkb.results.reports import stacked
 
     check_format(format_)
-    say_what_runs(source, architecture)
+    say_what_runs(*source, architecture)
     with ckb.open(kb) as base, progress() as tell:
-        report = base.load(
-            source,
+        reports = base.load(
+            tuple(source),
             name=name,
             keep=keep,
             architecture=architecture,
             input_shape=shape,
+            workers=workers,
             progress=tell,
         )
     if format_ is not Format.table:
-        print_result(report.to_result(), format_)
+        print_result(stacked(reports), format_)
         return
-    typer.echo(report.message)
-    for note in report.notes:
-        say("note", note)
+    for report in reports:
+        typer.echo(report.message)
+        for note in report.notes:
+            say("note", note)

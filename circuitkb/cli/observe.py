@@ -6,20 +6,22 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, Wide, command
+from circuitkb.cli.options import Format, Shape, Store, Wide, Workers, command
 from circuitkb.cli.output import check_format, print_result, progress, say_what_runs
 
 
 @command(
     "Fill",
     "circuitkb observe efficientnet_lite0",
+    "circuitkb observe efficientnet_lite0 efficientnet_lite1 --workers 2",
     "circuitkb observe mine --source moved/mine.onnx --black 0 --white 1",
     "circuitkb observe mine --black=-2.1,-2.0,-1.8 --white 2.2,2.4,2.6",
     "circuitkb features --model efficientnet_lite0 --label 'orientation 45'",
 )
 def observe(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model of the knowledge base, with weights.")
+        list[str],
+        typer.Argument(metavar="MODEL...", help="Models of the knowledge base, with weights."),
     ],
     source: Annotated[
         str | None,
@@ -58,6 +60,7 @@ def observe(
         int,
         typer.Option("--seed", metavar="N", help="Seed of the shuffled weights and of the draws."),
     ] = 0,
+    workers: Workers = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
@@ -73,6 +76,7 @@ def observe(
     stopped when the command is given again.
     """
     import circuitkb as ckb
+    from circuitkb.results.reports import stacked
 
     check_format(format_)
     if (black is None) != (white is None):
@@ -84,10 +88,16 @@ def observe(
     )
     say_what_runs(source, architecture)
     with ckb.open(kb, create=False) as base, progress() as tell:
-        report = base.observe(
-            model, source=source, architecture=architecture, pixels=pixels, seed=seed, progress=tell
+        reports = base.observe(
+            model,
+            source=source,
+            architecture=architecture,
+            pixels=pixels,
+            seed=seed,
+            workers=workers,
+            progress=tell,
         )
-    print_result(report.to_result(), format_, wide=wide)
+    print_result(stacked(reports), format_, wide=wide)
 
 
 def _level(text: str, option: str) -> tuple[float, ...]:

@@ -147,3 +147,12 @@ Timeout = Annotated[
         help="Stop the query after this time.",
     ),
 ]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Processes for several models, ray, or ray:HOST:PORT. Without it: as many as cores "
+        "and free memory allow.",
+    ),
+]

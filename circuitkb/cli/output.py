@@ -16,6 +16,7 @@ from circuitkb.results.harmless_text import for_terminal
 from circuitkb.schema.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from rich import progress as bars
     from rich.console import Console
 
     from circuitkb.results.result import Result
@@ -174,9 +175,32 @@ def progress() -> Iterator[Progress]:
         bars.TimeElapsedColumn(),
     )
     with bars.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("starting", total=1.0)
+        yield _Bars(shown)
 
-        def callback(doing: str, done: float) -> None:
-            shown.update(task, description=for_terminal(doing), completed=min(max(done, 0.0), 1.0))
 
-        yield callback
+class _Bars:
+    """A bar; or one for each of several things that go on at once, which leaves when it is full."""
+
+    def __init__(self, shown: bars.Progress) -> None:
+        self._shown = shown
+        self._first = shown.add_task("starting", total=1.0)
+
+    def __call__(self, doing: str, done: float) -> None:
+        self._tell(self._first, doing, done, shown=True)
+
+    def each(self, count: int) -> list[Progress]:
+        if count == 1:
+            return [self]
+
+        def of(bar: bars.TaskID) -> Progress:
+            def tell(doing: str, done: float) -> None:
+                self._shown.update(self._first, visible=False)
+                self._tell(bar, doing, done, shown=done < 1)
+
+            return tell
+
+        return [of(self._shown.add_task("", total=1.0, visible=False)) for _ in range(count)]
+
+    def _tell(self, bar: bars.TaskID, doing: str, done: float, *, shown: bool) -> None:
+        share = min(max(done, 0.0), 1.0)
+        self._shown.update(bar, description=for_terminal(doing), completed=share, visible=shown)

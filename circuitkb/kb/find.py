@@ -7,21 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from time import perf_counter
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
-from circuitkb.kb.writing import Writing
+from circuitkb.kb.writing import WORTH, Writing, bytes_beside
 from circuitkb.motifs.motif import Basis, Motif, Pairs
 from circuitkb.motifs.registry import DEFAULT, motif_named
 from circuitkb.results.reports import FindReport, ModelFound
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
-from circuitkb.schema.progress import Progress, parts, silent
+from circuitkb.schema.progress import Progress, silent, together
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
+from circuitkb.workers.tasks import Done, Task
 
 if TYPE_CHECKING:
     from circuitkb.motifs.findings import Findings
     from circuitkb.motifs.rows import KnownCircuit
-    from circuitkb.schema.tables import GraphRows
+    from circuitkb.schema.kernels import Connection
+    from circuitkb.schema.responses import Responses
 
 
 class Finding(Writing):
@@ -34,6 +36,7 @@ class Finding(Writing):
         models: Sequence[str] | None = None,
         by: Basis | None = None,
         seed: int | None = None,
+        workers: int | str | None = None,
         progress: Progress = silent,
     ) -> FindReport:
         """Search all edges of the models for a motif; write circuits and their evidence.
@@ -49,6 +52,11 @@ class Finding(Writing):
             ``"responses"`` or ``"kernels"``; if not given, responses where a model was observed.
         seed
             Seed of the null's random draws; the motif's own if not given.
+        workers
+            Who searches several models, as for :meth:`load`. If not given, processes where there
+            is enough to read.
+        progress
+            Called with what is being done and how far it is.
 
         Raises
         ------
@@ -59,8 +67,6 @@ class Finding(Writing):
         ObservationError
             A model was not observed and is to be searched by responses.
         """
-        from circuitkb.motifs import log
-
         store = self.store
         wanted = motif_named(motif)
         _check_basis(wanted, by)
@@ -74,25 +80,65 @@ class Finding(Writing):
                 "circuitkb load published:inceptionv1"
             )
         start = perf_counter()
+        tells = together(progress, len(names))
+        ways = [_way(store, wanted, name, by) for name in names]
+        seed = wanted.seed if seed is None else seed
+        tasks = (
+            Task(name, _search, _given(store, name, way, seed))
+            for name, way in zip(names, ways, strict=True)
+        )
         reports = []
-        for model, part in zip(names, parts(progress, len(names)), strict=True):
-            responses = store.responses(model)
-            way = _way(wanted, model, by, observed=responses is not None)
-            engine: Callable[..., Findings] = EntryPoint(way.by, way.engine, "").load()
-            findings = engine(
-                store.kernels(model),
-                responses,
-                way,
-                model=model,
-                seed=wanted.seed if seed is None else seed,
-                progress=part,
-            )
-            found = _report(findings)
-            rows = _rows(store, findings)
-            self._write(replace(rows, nodes={**rows.nodes, "Import": log.record(findings, found)}))
-            reports.append(found)
+        worth = workers is None and bytes_beside(store, names) >= WORTH
+        with self._done(tasks, tells, workers, worth=worth) as results:
+            for rows, found in results:
+                assert rows is not None
+                self._write(rows)
+                reports.append(found)
         progress(f"{wanted.name}: searched {len(names)} models", 1.0)
         return FindReport(wanted.name, tuple(reports), perf_counter() - start)
+
+
+class _Given(NamedTuple):
+    """A model to search, and what the graph says of it."""
+
+    model: str
+    way: Pairs
+    kernels: Sequence[Connection]
+    responses: Responses | None
+    seed: int
+    known: list[KnownCircuit] | None
+    earlier: dict[str, set[str]]
+
+
+def _given(store: Store, model: str, way: Pairs, seed: int) -> _Given:
+    return _Given(
+        model,
+        way,
+        store.kernels(model),
+        store.responses(model),
+        seed,
+        known=_published(store, model) if way.by == "kernels" else None,
+        earlier=_earlier(store, model),
+    )
+
+
+def _search(given: _Given, progress: Progress) -> Done:
+    """Search one model, in any process."""
+    from circuitkb.motifs import log
+    from circuitkb.motifs.rows import found_rows
+
+    engine: Callable[..., Findings] = EntryPoint(given.way.by, given.way.engine, "").load()
+    findings = engine(
+        given.kernels,
+        given.responses,
+        given.way,
+        model=given.model,
+        seed=given.seed,
+        progress=progress,
+    )
+    found = _report(findings)
+    rows = found_rows(findings, known_circuits=given.known, earlier=given.earlier)
+    return Done(replace(rows, nodes={**rows.nodes, "Import": log.record(findings, found)}), found)
 
 
 def _check_basis(motif: Motif, by: Basis | None) -> None:
@@ -103,8 +149,9 @@ def _check_basis(motif: Motif, by: Basis | None) -> None:
         raise QueryError(f"{motif.name} is searched by {' or '.join(ways)}, not by {by}.")
 
 
-def _way(motif: Motif, model: str, by: Basis | None, *, observed: bool) -> Pairs:
+def _way(store: Store, motif: Motif, model: str, by: Basis | None) -> Pairs:
     """Return the way to search a model: the first that it allows, or the one asked for."""
+    observed = store.responses(model) is not None
     for way in motif.searches:
         if by in (None, way.by) and (observed or way.by != "responses"):
             return way
@@ -126,27 +173,21 @@ def _report(findings: Findings) -> ModelFound:
     )
 
 
-def _rows(store: Store, findings: Findings) -> GraphRows:
-    from circuitkb.motifs.rows import circuit_ids, found_rows
-
-    known = _published(store, findings.model) if findings.motif.by == "kernels" else None
-    earlier = _earlier(store, circuit_ids(findings))
-    return found_rows(findings, known_circuits=known, earlier=earlier)
-
-
-def _earlier(store: Store, circuits: Sequence[str]) -> dict[str, set[str]]:
+def _earlier(store: Store, model: str) -> dict[str, set[str]]:
     """Return what circuits that are here already were found for: two mirrors may relate a pair."""
     rows = store.read(
-        "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE c.id IN $circuits "
+        "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE c.model = $model "
         "AND (e.of IS NOT NULL OR e.detail CONTAINS '\"of\":') "
         "RETURN c.id AS circuit, e.of AS of, e.detail AS detail",
-        {"circuits": list(circuits)},
+        {"model": model},
         limit=None,
     ).rows
     found: dict[str, set[str]] = {}
     for circuit, of, detail in rows:
         # Evidence of older versions says it in its detail alone.
-        found.setdefault(circuit, set()).add(of or json.loads(detail)["settings"]["of"])
+        of = of or json.loads(detail).get("settings", {}).get("of")
+        if of is not None:
+            found.setdefault(circuit, set()).add(of)
     return found
 
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+from circuitkb.kb.composing import Opened, Source, Stored, Wanted, task_of
 from circuitkb.kb.writing import Writing
 from circuitkb.results.reports import LoadReport
 from circuitkb.schema.errors import SourceError, StoreError
-from circuitkb.schema.progress import Progress, silent, within
+from circuitkb.schema.progress import Progress, silent, together, within
 from circuitkb.stores.base import Store
 from circuitkb.stores.model_identity import Identity, check_layers, check_same
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from circuitkb.loaders.composition.missing_inputs import MissingInputs
-    from circuitkb.loaders.sources.loadable import Loadable
     from circuitkb.schema.tables import GraphRows
 
 READING = 0.6
@@ -32,25 +32,54 @@ READING = 0.6
 class Loading(Writing):
     """Gives a knowledge base its ``load``."""
 
+    @overload
     def load(
         self,
-        source: str | os.PathLike[str] | nn.Module,
+        source: Source,
         *,
         name: str | None = None,
         keep: int = 64,
         architecture: str | None = None,
         input_shape: str | Sequence[int] | None = None,
+        workers: int | str | None = None,
         progress: Progress = silent,
-    ) -> LoadReport:
+    ) -> LoadReport: ...
+
+    @overload
+    def load(
+        self,
+        source: list[Source] | tuple[Source, ...],
+        *,
+        name: str | None = None,
+        keep: int = 64,
+        architecture: str | None = None,
+        input_shape: str | Sequence[int] | None = None,
+        workers: int | str | None = None,
+        progress: Progress = silent,
+    ) -> list[LoadReport]: ...
+
+    def load(
+        self,
+        source: Source | list[Source] | tuple[Source, ...],
+        *,
+        name: str | None = None,
+        keep: int = 64,
+        architecture: str | None = None,
+        input_shape: str | Sequence[int] | None = None,
+        workers: int | str | None = None,
+        progress: Progress = silent,
+    ) -> LoadReport | list[LoadReport]:
         """Read a network or published circuits into the knowledge base, whole or not at all.
 
-        A network that is there already changes nothing.
+        A network that is there already changes nothing. Several are composed by several processes
+        and written in the order given; an error ends it, and those before it stay.
 
         Parameters
         ----------
         source
             A name of the zoo, ``torchvision:NAME``, ``timm:NAME``, a file, ``published:NAME``;
             ``FILE.py:FUNCTION``, which runs that file; or a ``torch.nn.Module``, which is copied.
+            Or several of them, which gives a report for each.
         name
             Name of the model; the source's own if not given.
         keep
@@ -61,6 +90,9 @@ class Loading(Writing):
         input_shape
             (channels, rows, columns) of the image that a network of your own reads; if not given
             what its function returns beside it, its attribute ``input_shape``, or 3x224x224.
+        workers
+            Who composes several: a number of processes, ``"ray"`` or ``"ray:HOST:PORT"``; as many
+            as the cores and the free memory allow if not given. Modules are composed here.
         progress
             Called with what is being done and how far it is.
 
@@ -70,59 +102,85 @@ class Loading(Writing):
             The source cannot be read.
         ModelConflictError
             Other weights, or another network with the same weights, stand under the same name.
+        WorkerError
+            A worker died twice, or there is no such cluster.
         """
-        from circuitkb.loaders import open_source
-        from circuitkb.loaders.sources.loadable import ExportedFolder
-
-        store = self.store
-        if isinstance(source, str | os.PathLike):
-            source = os.fspath(source)
+        one = not isinstance(source, list | tuple)
+        sources = list(source) if isinstance(source, list | tuple) else [source]
+        if name is not None and len(sources) != 1:
+            raise SourceError("A name goes with one network: load the others without it.")
         if isinstance(keep, bool) or keep < 1:
             raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
-        start = perf_counter()
-        shape: dict[str, Any] = {}
-        if input_shape is not None:
-            from circuitkb.loaders.sources.own_networks import check_shape
+        if not all(isinstance(each, str | os.PathLike) for each in sources):
+            workers = 1  # its module is in the memory of this process
+        tells = [progress] if one else together(progress, len(sources))
+        wanted = Wanted("", name, keep, architecture, input_shape, self._there)
+        if len(sources) > 1 or isinstance(workers, str):  # others cannot ask the store
+            wanted = replace(wanted, there=self._all_there().get)
+        tasks = [task_of(each, wanted) for each in sources]
+        readings = [
+            within(tell, 0.0, READING, "{}" if one else f"{task.name}: {{}}")
+            for task, tell in zip(tasks, tells, strict=True)
+        ]
+        reports = []
+        with self._done(tasks, readings, workers, share_threads=True) as results:
+            for tell, (rows, opened) in zip(tells, results, strict=True):
+                reports.append(self._take_in(rows, opened, tell))
+        return reports[0] if one else reports
 
-            shape["input_shape"] = check_shape(input_shape, "the shape of the image")
-        loadable = open_source(source, name=name, architecture=architecture, **shape)
-        if isinstance(loadable, ExportedFolder):
+    def _take_in(
+        self, rows: GraphRows | None, opened: Opened | Path, progress: Progress
+    ) -> LoadReport:
+        """Write what was composed, if it is not there."""
+        if isinstance(opened, Path):
             from circuitkb.moving.files.loading import load_folder
 
-            return load_folder(store, self._write, loadable.path, progress)
-        there = store.read(
-            "MATCH (m:Model {id: $id}) RETURN m.fingerprint AS fingerprint, "
-            "m.computation AS computation, m.keep AS keep",
-            {"id": loadable.name},
-        ).rows
-        if there:
-            fingerprint, computed, stored_keep = there[0]
-            given = Identity(loadable.fingerprint, loadable.computation)
-            if not check_same(loadable.name, Identity(fingerprint, computed), given):
-                progress(f"{loadable.name}: comparing layers", 0.0)
-                check_layers(loadable.name, _layers(store, loadable.name), loadable.layers())
-            if _kernels_can_be_read(store, loadable.name):
-                seconds = perf_counter() - start
-                return LoadReport(
-                    loadable.name, False, stored_keep, keep, seconds=seconds, notes=loadable.notes
-                )
-            keep = stored_keep or keep  # the graph stays as it is; its kernels are brought here
-
-        rows = loadable.rows(keep=keep, progress=within(progress, 0.0, READING))
+            return load_folder(self.store, self._write, opened, progress)
+        start = perf_counter()
+        there = self._there(opened.name)
+        if there is not None and not check_same(opened.name, there.identity, opened.identity):
+            progress(f"{opened.name}: comparing layers", READING)
+            given = opened.layers if rows is None else rows.nodes["Layer"].to_pylist()
+            check_layers(opened.name, _layers(self.store, opened.name), given or [])
+        if rows is None or (there is not None and there.has_kernels):
+            return LoadReport(
+                opened.name,
+                False,
+                there.keep if there is not None else None,
+                opened.keep,
+                seconds=opened.seconds,
+                notes=opened.notes,
+            )
         self._write(rows, within(progress, READING, 1.0))
-        progress(f"{loadable.name}: loaded", 1.0)
+        progress(f"{opened.name}: loaded", 1.0)
         model, missing = rows.nodes["Model"].to_pylist()[0], _missing(rows)
         return LoadReport(
-            loadable.name,
+            opened.name,
             True,
             model["keep"],
-            keep,
+            opened.keep,
             rows.counts(),
-            perf_counter() - start,
-            notes=(*loadable.notes, *_twins(store, loadable), *_not_composed(model, missing)),
+            opened.seconds + perf_counter() - start,
+            notes=(*opened.notes, *_twins(self.store, opened), *_not_composed(model, missing)),
             without_inputs={one.layer: one.units for one in missing if one.units},
             not_composed=tuple(model["not_composed"] or ()),
         )
+
+    def _there(self, model: str) -> Stored | None:
+        return self._all_there(model).get(model)
+
+    def _all_there(self, model: str | None = None) -> dict[str, Stored]:
+        """Return what is known of the models that are there, or of one of them."""
+        rows = self.store.read(
+            f"MATCH (m:Model{' {id: $id}' if model else ''}) RETURN m.id AS id, "
+            "m.fingerprint AS fingerprint, m.computation AS computation, m.keep AS keep",
+            {"id": model} if model else {},
+            limit=None,
+        ).rows
+        return {
+            name: Stored(Identity(fingerprint, computation), keep, _has_kernels(self.store, name))
+            for name, fingerprint, computation, keep in rows
+        }
 
 
 def _missing(rows: GraphRows) -> tuple[MissingInputs, ...]:
@@ -148,19 +206,20 @@ def _not_composed(model: Mapping[str, Any], missing: Sequence[MissingInputs]) ->
     return (*in_words(missing, model["id"], model["features"] or 0), *checked[:SHOWN], *more)
 
 
-def _twins(store: Store, loadable: Loadable) -> tuple[str, ...]:
+def _twins(store: Store, opened: Opened) -> tuple[str, ...]:
     """Return a sentence that names the models that are this one under another name."""
     from circuitkb.kb.prerequisites import some
 
     rows = store.read(
         "MATCH (m:Model {fingerprint: $fingerprint}) WHERE m.id <> $id "
         "RETURN m.id AS id, m.computation AS computation ORDER BY id",
-        {"fingerprint": loadable.fingerprint, "id": loadable.name},
+        {"fingerprint": opened.identity.fingerprint, "id": opened.name},
     ).rows
-    this = Identity(loadable.fingerprint, loadable.computation)
     others: dict[bool | None, list[str]] = {}
     for name, computation in rows:
-        another = Identity(loadable.fingerprint, computation).computes_another(this)
+        another = Identity(opened.identity.fingerprint, computation).computes_another(
+            opened.identity
+        )
         others.setdefault(another, []).append(str(name))
     sentences = {
         False: "is the same network, with the same weights, as",
@@ -168,7 +227,7 @@ def _twins(store: Store, loadable: Loadable) -> tuple[str, ...]:
         None: "has the same weights as",
     }
     return tuple(
-        f"{loadable.name} {sentences[another]} {some(names)}." for another, names in others.items()
+        f"{opened.name} {sentences[another]} {some(names)}." for another, names in others.items()
     )
 
 
@@ -181,8 +240,8 @@ def _layers(store: Store, model: str) -> list[dict[str, Any]]:
     ).to_dicts()
 
 
-def _kernels_can_be_read(store: Store, model: str) -> bool:
-    """Return whether the kernels of a model are where this store looks for them.
+def _has_kernels(store: Store, model: str) -> bool:
+    """Return whether the kernels of a model can be read where this store looks for them.
 
     Those of a server's knowledge base may lie on another machine.
     """

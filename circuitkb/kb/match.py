@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, overload
 
-from circuitkb.kb.writing import Writing
+from circuitkb.kb.writing import WORTH, Writing, bytes_beside
 from circuitkb.motifs.motif import Motif
 from circuitkb.motifs.registry import MOTIFS
 from circuitkb.results.reports import Analogous, MatchReport, compared
 from circuitkb.schema.errors import ObservationError
-from circuitkb.schema.progress import Progress, silent, within
+from circuitkb.schema.progress import Progress, silent, together, within
 from circuitkb.schema.provenance import import_node
 from circuitkb.schema.responses import Responses
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
+from circuitkb.workers.tasks import Done, Task
 
 if TYPE_CHECKING:
     from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit
@@ -30,17 +32,53 @@ MATCHING = 0.95
 class Matching(Writing):
     """Gives a knowledge base its ``match``."""
 
+    @overload
     def match(
-        self, first: str, second: str, *, seed: int = 0, progress: Progress = silent
-    ) -> MatchReport:
+        self,
+        first: str,
+        second: str,
+        *,
+        seed: int = 0,
+        workers: int | str | None = None,
+        progress: Progress = silent,
+    ) -> MatchReport: ...
+
+    @overload
+    def match(
+        self,
+        first: str,
+        second: str,
+        *others: str,
+        seed: int = 0,
+        workers: int | str | None = None,
+        progress: Progress = silent,
+    ) -> list[MatchReport]: ...
+
+    def match(
+        self,
+        first: str,
+        second: str,
+        *others: str,
+        seed: int = 0,
+        workers: int | str | None = None,
+        progress: Progress = silent,
+    ) -> MatchReport | list[MatchReport]:
         """Find analogous features of two observed models, and analogous circuits, with controls.
 
         Parameters
         ----------
         first, second
             Names of the models; ``ANALOGOUS_TO`` goes from the first to the second.
+        others
+            More of them: each is matched with all that stand after it, which gives a report for
+            each pair.
         seed
             Seed of the nulls' random draws.
+        workers
+            Who compares several pairs, as for :meth:`load`. If not given, processes where there is
+            enough to read.
+        progress
+            Called with what is being done and how far it is.
 
         Raises
         ------
@@ -48,50 +86,108 @@ class Matching(Writing):
             No such model.
         ObservationError
             A model was not observed, or both saw other batteries.
+        WorkerError
+            A worker died twice, or there is no such cluster.
         """
         store = self.store
-        from circuitkb.matching.match import match
-        from circuitkb.matching.rows import matching_rows
+        names = [first, second, *others]
+        known_names.check_models(store, names)
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise ObservationError(f"{name!r} is matched with itself: name two models.")
+        known = {name: _known(store, name) for name in names}
+        pairs = list(combinations(names, 2))
+        tells = [progress] if not others else together(progress, len(pairs))
+        tasks = (
+            Task(f"{one} and {other}", _match, _given(store, known[one], known[other], seed))
+            for one, other in pairs
+        )
+        matching = [within(tell, 0.0, MATCHING) for tell in tells]
+        reports = []
+        worth = workers is None and len(pairs) > 1 and bytes_beside(store, names) >= WORTH
+        with self._done(tasks, matching, workers, worth=worth) as results:
+            for tell, (rows, report) in zip(tells, results, strict=True):
+                assert rows is not None
+                tell("Writing", MATCHING)
+                self._write(rows)
+                tell("Matched", 1.0)
+                reports.append(report)
+        return reports if others else reports[0]
 
-        start = perf_counter()
-        known_names.check_models(store, [first, second])
-        if first == second:
-            raise ObservationError(f"{first!r} is matched with itself: name two models.")
-        responses = _responses(store, first), _responses(store, second)
-        found = match(
-            *responses,
-            layers=(_layers(store, first), _layers(store, second)),
-            circuits={
-                motif.analogous: (_circuits(store, motif, first), _circuits(store, motif, second))
-                for motif in MOTIFS
-            },
-            earlier_features=_earlier(store, "Feature", first, second),
-            earlier_circuits=_earlier(store, "Circuit", first, second),
-            seed=seed,
-            progress=within(progress, 0.0, MATCHING),
-        )
-        fingerprints = _fingerprint(store, first), _fingerprint(store, second)
-        rows = matching_rows(found, models=(first, second), fingerprints=fingerprints)
-        report = MatchReport(first, second, tuple(_figures(found)), perf_counter() - start)
-        provenance = import_node(
-            f"match:{first}:{second}",
-            "match",
-            source=found.battery,
-            model=first,
-            seconds=report.seconds,
-            summary={
-                "models": [first, second],
-                "battery": found.battery,
-                "stimuli": found.stimuli,
-                "seed": seed,
-                "compared": report.to_result().to_dicts(),
-                "depth_correlation": found.features.depth.correlation,
-            },
-        )
-        progress("Writing", MATCHING)
-        self._write(replace(rows, nodes={**rows.nodes, "Import": provenance}))
-        progress("Matched", 1.0)
-        return report
+
+class _Known(NamedTuple):
+    """What is known of one model: its layers in order, and for each motif its circuits."""
+
+    model: str
+    responses: Responses
+    layers: list[str]
+    circuits: dict[str, list[TwoSidedCircuit]]
+    fingerprint: str
+
+
+class _Given(NamedTuple):
+    """Two models, and the pairs that an earlier match wrote."""
+
+    first: _Known
+    second: _Known
+    features: list[tuple[str, str]]
+    circuits: list[tuple[str, str]]
+    seed: int
+
+
+def _known(store: Store, model: str) -> _Known:
+    return _Known(
+        model,
+        _responses(store, model),
+        _layers(store, model),
+        {motif.analogous: _circuits(store, motif, model) for motif in MOTIFS},
+        _fingerprint(store, model),
+    )
+
+
+def _given(store: Store, first: _Known, second: _Known, seed: int) -> _Given:
+    features, circuits = (
+        _earlier(store, label, first.model, second.model) for label in ("Feature", "Circuit")
+    )
+    return _Given(first, second, features, circuits, seed)
+
+
+def _match(given: _Given, progress: Progress) -> Done:
+    """Compare two models, in any process."""
+    from circuitkb.matching.match import match
+    from circuitkb.matching.rows import matching_rows
+
+    start = perf_counter()
+    one, other = given.first, given.second
+    found = match(
+        one.responses,
+        other.responses,
+        layers=(one.layers, other.layers),
+        circuits={kind: (one.circuits[kind], other.circuits[kind]) for kind in one.circuits},
+        earlier_features=given.features,
+        earlier_circuits=given.circuits,
+        seed=given.seed,
+        progress=progress,
+    )
+    models = one.model, other.model
+    rows = matching_rows(found, models=models, fingerprints=(one.fingerprint, other.fingerprint))
+    report = MatchReport(*models, tuple(_figures(found)), perf_counter() - start)
+    provenance = import_node(
+        f"match:{one.model}:{other.model}",
+        "match",
+        source=found.battery,
+        model=one.model,
+        seconds=report.seconds,
+        summary={
+            "models": list(models),
+            "battery": found.battery,
+            "stimuli": found.stimuli,
+            "seed": given.seed,
+            "compared": report.to_result().to_dicts(),
+            "depth_correlation": found.features.depth.correlation,
+        },
+    )
+    return Done(replace(rows, nodes={**rows.nodes, "Import": provenance}), report)
 
 
 def _responses(store: Store, model: str) -> Responses:

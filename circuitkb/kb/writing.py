@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
+from circuitkb.workers.choosing import workers_for
+from circuitkb.workers.tasks import Done, Task
+
+WORTH = 50_000_000
+"""Bytes of kernels and responses from which reading them is worth a process, which takes 2 s."""
 
 
 class Writing:
@@ -18,3 +27,43 @@ class Writing:
 
         self.store.write(rows, progress)
         resolve(self.store)
+
+    @contextmanager
+    def _done(
+        self,
+        tasks: Iterable[Task],
+        progress: Sequence[Progress],
+        workers: int | str | None,
+        *,
+        share_threads: bool = False,
+        worth: bool = True,
+    ) -> Iterator[Iterator[Done]]:
+        """Give what tasks give, in order; see :func:`circuitkb.workers.choosing.workers_for`."""
+
+        made: list[Path] = []
+
+        def folder() -> Path:
+            made.append(self.store.workspace("workers").absolute())
+            return made[0]
+
+        chosen = workers_for(
+            workers, len(progress), folder, share_threads=share_threads, worth=worth
+        )
+        try:
+            with closing(chosen.map(tasks, progress)) as done:  # type: ignore[type-var]
+                yield done
+        finally:
+            for place in made:
+                with suppress(OSError):  # others are at work there
+                    place.rmdir()
+                    place.parent.rmdir()
+
+
+def bytes_beside(store: Store, models: Iterable[str]) -> int:
+    """Return the size of what lies beside the graph of some models."""
+    total = 0
+    for model in models:
+        total += sum(connection.kernel.nbytes for connection in store.kernels(model))
+        responses = store.responses(model)
+        total += 4 * responses.before.nbytes if responses is not None else 0
+    return total

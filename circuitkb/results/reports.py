@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from circuitkb.motifs.registry import DEFAULT
 from circuitkb.results.result import Result
@@ -20,6 +20,29 @@ class Kernel(NamedTuple):
     connection: str
     origin: str | None
     values: Floats
+
+
+class Report(Protocol):
+    """What one work did."""
+
+    def to_result(self) -> Result:
+        """Return it as rows."""
+
+
+def stacked(reports: Sequence[Report]) -> Result:
+    """Return the rows and notes of several reports as one.
+
+    Examples
+    --------
+    >>> stacked([LoadReport(name, True, 64, 64) for name in ("a", "b")])["name"]
+    ['a', 'b']
+    """
+    results = [report.to_result() for report in reports]
+    return Result.of_records(
+        (row for result in results for row in result),
+        seconds=sum(result.seconds for result in results),
+        notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
+    )
 
 
 @dataclass(frozen=True)

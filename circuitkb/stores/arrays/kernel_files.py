@@ -74,7 +74,11 @@ class KernelFile(Sequence[Connection]):
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = ArrayFile(path, _HEADER, remedy="load the model again")
+
+    def __reduce__(self) -> tuple[type[KernelFile], tuple[Path]]:
+        return KernelFile, (self._path,)  # another process maps the file itself
 
     def __len__(self) -> int:
         return len(self._file.header)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from circuitkb.schema.errors import SchemaError, StoreError
@@ -47,6 +49,16 @@ def is_whole(path: Path) -> bool:
         return False
 
 
+@dataclass(frozen=True, eq=False)
+class _Mapped(Responses):
+    """Those of a file, which another process maps itself."""
+
+    path: Path
+
+    def __reduce__(self) -> tuple[Callable[[Path], Responses], tuple[Path]]:
+        return load, (self.path,)
+
+
 def load(path: Path) -> Responses:
     """Return the responses in a file, mapped into memory; arrays are read-only.
 
@@ -57,7 +69,8 @@ def load(path: Path) -> Responses:
     """
     file = ArrayFile(path, _HEADER, remedy="observe the model again")
     try:
-        return Responses(
+        return _Mapped(
+            path=path,
             battery=file.header["battery"],
             stimuli=tuple(file.header["stimuli"]),
             layers=tuple((name, units) for name, units in file.header["layers"]),
