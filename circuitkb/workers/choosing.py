@@ -70,7 +70,7 @@ def workers_for(
         return Pooled(lambda: Ray(address), folder())
     if number is not None and number < 1:
         raise _refused(asked)
-    count = min(tasks, number or (_fitting() if worth else 1))
+    count = min(tasks, number or (_fitting() if worth and tasks > 1 else 1))
     if count < 2:
         return Here()
     from circuitkb.workers.pooled import Pooled

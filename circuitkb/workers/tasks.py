@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from circuitkb.schema.progress import Progress
-from circuitkb.schema.tables import GraphRows
+
+if TYPE_CHECKING:
+    from circuitkb.schema.tables import GraphRows
 
 
 class Done(NamedTuple):
