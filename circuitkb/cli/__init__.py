@@ -1,5 +1,40 @@
 """The command line. It calls the facade and nothing below it."""
 
-from circuitkb.cli.app import main
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+_ASKING = {"ask", "circuits", "edges", "features", "list", "models", "query", "show"}
+"""Commands that do nothing else: what they ask starts while they are imported."""
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``circuitkb``."""
+    _, *arguments = sys.argv
+    if arguments and arguments[0] in _ASKING and not {"-h", "--help", "--list"} & set(arguments):
+        from circuitkb.kb.preparing import prepare
+
+        prepare(_store_among(arguments))
+    from circuitkb.cli.app import main
+
+    main()
+
+
+def _store_among(arguments: Sequence[str]) -> str | None:
+    """Return the store that options name, as far as that can be told without reading them all.
+
+    Examples
+    --------
+    >>> _store_among(["models", "--kb", "zoo.ckb"]), _store_among(["models", "--kb=zoo.ckb"])
+    ('zoo.ckb', 'zoo.ckb')
+    """
+    found = None
+    for option, value in zip(arguments, [*arguments[1:], None], strict=True):
+        if option == "--kb":
+            found = value
+        elif option.startswith("--kb="):
+            found = option.removeprefix("--kb=")
+    return found

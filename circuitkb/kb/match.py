@@ -14,8 +14,6 @@ from circuitkb.motifs.registry import MOTIFS
 from circuitkb.results.reports import Analogous, MatchReport, compared
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.progress import Progress, silent, together, within
-from circuitkb.schema.provenance import import_node
-from circuitkb.schema.responses import Responses
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 from circuitkb.workers.tasks import Done, Task
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit
     from circuitkb.matching.features import FeatureMatches
     from circuitkb.matching.match import Matches
+    from circuitkb.schema.responses import Responses
 
 MATCHING = 0.95
 """Share of the time that comparing takes; writing takes the rest."""
@@ -172,6 +171,8 @@ def _match(given: _Given, progress: Progress) -> Done:
     models = one.model, other.model
     rows = matching_rows(found, models=models, fingerprints=(one.fingerprint, other.fingerprint))
     report = MatchReport(*models, tuple(_figures(found)), perf_counter() - start)
+    from circuitkb.schema.provenance import import_node
+
     provenance = import_node(
         f"match:{one.model}:{other.model}",
         "match",

@@ -13,8 +13,6 @@ from circuitkb.kb.reopening import reopen
 from circuitkb.results.reports import ObserveReport
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.progress import Progress, within
-from circuitkb.schema.provenance import import_node, now
-from circuitkb.schema.tables import GraphRows, node_table, rows_of
 from circuitkb.workers.tasks import Done
 
 if TYPE_CHECKING:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from circuitkb.observation.recording import Recording
     from circuitkb.observation.stimuli.battery import Battery
     from circuitkb.schema.responses import Responses
+    from circuitkb.schema.tables import GraphRows
 
 PLANNING, SHOWING = 0.06, 0.94
 """Shares after which these are done, for progress; measuring takes the rest."""
@@ -202,6 +201,8 @@ def _record(
         settings=settings,
         progress=within(progress, PLANNING, SHOWING, f"{model}: {{}}"),
     )
+    from circuitkb.schema.provenance import now
+
     dated = dict(settings) | {"created": now()}
     return replace(recording, responses=replace(recording.responses, settings=dated))
 
@@ -220,6 +221,8 @@ def _rows(
     seconds: float,
 ) -> GraphRows:
     from circuitkb.observation.measures.rows import measurement_rows
+    from circuitkb.schema.provenance import import_node
+    from circuitkb.schema.tables import node_table, rows_of
 
     model = known.model["id"]
     rows = measurement_rows(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.base import Store
 from circuitkb.workers.choosing import workers_for
 from circuitkb.workers.tasks import Done, Task
+
+if TYPE_CHECKING:
+    from circuitkb.schema.tables import GraphRows
 
 WORTH = 50_000_000
 """Bytes of kernels and responses from which reading them is worth a process, which takes 2 s."""

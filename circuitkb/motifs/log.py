@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from circuitkb.motifs.findings import Findings
 from circuitkb.results.reports import ModelFound
-from circuitkb.schema.provenance import import_node
 from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from circuitkb.motifs.findings import Findings
 
 
 def record(findings: Findings, found: ModelFound) -> Any:
     """Return the table of one Import; the last search for the same thing in a model counts."""
+    from circuitkb.schema.provenance import import_node
+
     motif, of = findings.motif.name, findings.motif.of.name
     summary = {
         "motif": motif,

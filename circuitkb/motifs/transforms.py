@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol
 
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import QueryError
 
-Kernels = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Kernels = NDArray[Any]
 
 _AXES = {"left-right": -1, "up-down": -2}
 

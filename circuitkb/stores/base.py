@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from circuitkb.schema.errors import StoreNotFoundError
-from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.schema.responses import Responses
-from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.findings import Finding
 from circuitkb.stores.stored_graph import StoredGraph
+
+if TYPE_CHECKING:  # else asking imports Arrow and NumPy: half of what a question at a prompt takes
+    from circuitkb.schema.kernels import Connection
+    from circuitkb.schema.responses import Responses
+    from circuitkb.schema.tables import GraphRows
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds that a query may run."""

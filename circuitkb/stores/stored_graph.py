@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from circuitkb.schema.definition import node_type
 from circuitkb.schema.records import Record
-from circuitkb.schema.tables import Relations, node_schema, relation_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from circuitkb.schema.tables import Relations
 
 ROWS_IN_A_TABLE = 20_000
 
@@ -54,20 +56,28 @@ def of_models(models: Sequence[str] | None, **labels: str) -> str:
 
 def node_columns(label: str, columns: Sequence[str]) -> pa.Schema:
     """Return the types of some properties of a label."""
+    from circuitkb.schema.tables import node_schema
+
     return _chosen(node_schema(label), columns)
 
 
 def relation_columns(name: str, columns: Sequence[str]) -> pa.Schema:
     """Return the types of both ends and some properties of a relation."""
+    from circuitkb.schema.tables import relation_schema
+
     return _chosen(relation_schema(name), ["source", "target", *columns])
 
 
 def _chosen(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    import pyarrow as pa
+
     return pa.schema([schema.field(name) for name in names])
 
 
 def tables_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:
     """Give rows as tables of at most :data:`ROWS_IN_A_TABLE`."""
+    import pyarrow as pa
+
     left = iter(rows)
     while batch := list(islice(left, ROWS_IN_A_TABLE)):
         yield pa.Table.from_pylist(batch, schema=schema)

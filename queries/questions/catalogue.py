@@ -155,6 +155,13 @@ def parse(name: str, text: str) -> Question:
         A header that is no TOML or lacks something, parameters that differ from those in the
         text, or a label, relation or property that the graph does not have.
     """
+    question, header = _read(name, text)
+    _check(question, header)
+    return question
+
+
+def _read(name: str, text: str) -> tuple[Question, set[str]]:
+    """Return a question as its file has it, and the keywords of its header."""
     lines = text.splitlines()
     count = next((i for i, line in enumerate(lines) if not line.startswith("//")), len(lines))
     header = "\n".join(line.removeprefix("//").removeprefix(" ") for line in lines[:count])
@@ -180,8 +187,7 @@ def parse(name: str, text: str) -> Question:
         raise SchemaError(f"The header of the question {name!r} is no TOML: {error}.") from error
     except KeyError as error:
         raise SchemaError(f"The header of the question {name!r} lacks {error}.") from error
-    _check(question, set(found))
-    return question
+    return question, set(found)
 
 
 def _table(header: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
@@ -287,6 +293,8 @@ def _missing(kinds: list[Any], key: str) -> Iterator[str]:
 def questions() -> tuple[Question, ...]:
     """Return the questions, in alphabetical order of their names.
 
+    Ours are not held against the graph's definition each time: a test does it.
+
     Examples
     --------
     >>> [question.name for question in questions()][:2]
@@ -295,7 +303,7 @@ def questions() -> tuple[Question, ...]:
     folder = files("circuitkb.queries.questions") / "catalogue"
     entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
     return tuple(
-        parse(entry.name.removesuffix(".cypher"), entry.read_text(encoding="utf-8"))
+        _read(entry.name.removesuffix(".cypher"), entry.read_text(encoding="utf-8"))[0]
         for entry in entries
         if entry.name.endswith(".cypher")
     )

@@ -36,7 +36,7 @@ def store(network_store: Store) -> Store:
 KILLING = """
 import os, pathlib, safetensors.numpy, signal
 from circuitkb.stores.embedded import bulk, copies, directory, edge_loading
-from circuitkb.stores.embedded import store as embedded
+from circuitkb.stores.embedded import merging
 
 def die(*arguments, **others):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -62,7 +62,7 @@ elif point == "in the middle of the copy":
 elif point == "after the copy":
     die_at(copies.Staged, "copy", after=True)
 elif point == "with kernels written":
-    die_at(embedded, "save_kernels", after=True)
+    die_at(merging, "save_kernels", after=True)
 elif point == "in the middle of the responses":
     real = safetensors.numpy.save_file
     def save_half(arrays, path, metadata):
@@ -72,14 +72,14 @@ elif point == "in the middle of the responses":
             die()
     safetensors.numpy.save_file = save_half
 elif point == "with responses written":
-    die_at(embedded, "save_responses", after=True)
+    die_at(merging, "save_responses", after=True)
 elif point == "in the middle of the relations":
     edge_loading.RELATIONS_AT_ONCE = 1_000
     die_at(edge_loading, "property_rows", 4)
 elif point == "between relations and updates":
     die_at(bulk, "_update")
 elif point == "before reading back":
-    die_at(embedded, "check_updates")
+    die_at(merging, "check_updates")
 elif point == "before counting again":
     die_at(bulk.Expected, "check")
 elif point == "before the checksums":

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from circuitkb.loaders.sources.opening import known_source
 from circuitkb.schema.errors import IdError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores import known_names
@@ -112,4 +111,6 @@ def labels_wait(number: int) -> str:
 
 
 def _load(model: str) -> str:
+    from circuitkb.loaders.sources.opening import known_source
+
     return f"circuitkb load {known_source(model) or f'SOURCE --name {model}'}"

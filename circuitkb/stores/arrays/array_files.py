@@ -12,14 +12,14 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
-
-import numpy as np
-from numpy.typing import NDArray
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.stores.disk.files import sync
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ArrayKind = Literal["kernels", "responses"]
 """What lies beside the graph; also the name of the directory it lies in."""
@@ -29,7 +29,7 @@ ARRAY_KINDS: tuple[ArrayKind, ...] = ("kernels", "responses")
 _NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
 _UNFINISHED = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{32}\.new")
 
-_DTYPES: dict[str, Any] = {"F16": np.float16, "F32": np.float32, "I32": np.int32}
+_DTYPES = {"F16": "float16", "F32": "float32", "I32": "int32"}
 
 
 def content_name(header: str, arrays: Iterable[NDArray[Any]]) -> str:
@@ -40,11 +40,14 @@ def content_name(header: str, arrays: Iterable[NDArray[Any]]) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> content_name("[]", [])
     '4f53cda18c2baa0c0354bb5f9a3ecbe5.safetensors'
     >>> content_name("[]", [np.zeros(2)]) == content_name("[]", [np.zeros((2, 1))])
     False
     """
+    import numpy as np
+
     digest = hashlib.sha256(header.encode())
     for array in arrays:
         digest.update(repr(array.shape).encode())
@@ -81,6 +84,7 @@ def save_arrays(
     path: Path, metadata: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
     """Write a file whole or not at all, and bring it to the disk; one that is there gives way."""
+    import numpy as np
     from safetensors.numpy import save_file
 
     path.parent.mkdir(exist_ok=True)
@@ -112,6 +116,7 @@ class ArrayFile:
     """
 
     def __init__(self, path: Path, key: str, *, remedy: str) -> None:
+        import numpy as np
         from safetensors import SafetensorError, safe_open
 
         self._path = path

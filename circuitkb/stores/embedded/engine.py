@@ -13,41 +13,21 @@ import re
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from circuitkb.schema.ddl import arcade_statements
 from circuitkb.schema.definition import NODES, RELATIONS
-from circuitkb.schema.errors import StoreError
 from circuitkb.schema.properties import NodeType, RelationType
+from circuitkb.stores.embedded.faults import Fault
+from circuitkb.stores.embedded.memory import memory_bound
 
 _JAVA_ERROR = re.compile(r"((?:[a-z]\w*\.)+[A-Z][\w$]*): (.*)", re.DOTALL)
 _ARGUMENTS = "ARCADEDB_NATIVE_ISOLATE_ARGS"
 _LOGGING = "-Djava.util.logging.config.file="
-MEMORY_VARIABLE = "CIRCUITKB_ENGINE_MB"
-"""Bounds the engine's memory, in megabytes."""
-
-MOST_MEMORY = 2048
-"""Megabytes that it takes at most without it: these, or a quarter of the machine's memory."""
-
 _PAGES_SHARE = 8  # part of that memory that pages of the database may take
-_LEAST_MEMORY = 128
 _PAGES = (".bucket", "idx", ".dict")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What went wrong in the engine: ``kind`` is the innermost-named class, without its package.
-
-    ``kinds`` holds every class of the chain of causes, outermost first, and ``text`` all messages.
-    """
-
-    kind: str
-    message: str
-    kinds: tuple[str, ...]
-    text: str
 
 
 @cache
@@ -74,35 +54,6 @@ def arcadedb() -> Any:
         else:
             os.environ[_ARGUMENTS] = before
     return arcadedb
-
-
-def memory_bound() -> int:
-    """Return the megabytes that the engine may take.
-
-    Raises
-    ------
-    StoreError
-        The variable :data:`MEMORY_VARIABLE` holds no number, or too small a one.
-    """
-    wanted = os.environ.get(MEMORY_VARIABLE)
-    if wanted is None:
-        return max(_LEAST_MEMORY, min(MOST_MEMORY, _machine_memory() // 4))
-    if not re.fullmatch("[0-9]{1,9}", wanted) or int(wanted) < _LEAST_MEMORY:
-        raise StoreError(
-            f"{MEMORY_VARIABLE} is {wanted!r:.80}: it is a number of megabytes from "
-            f"{_LEAST_MEMORY}."
-        )
-    return int(wanted)
-
-
-def _machine_memory() -> int:
-    """Return the megabytes of the machine, or of the container if that has fewer."""
-    found = [4 * MOST_MEMORY]
-    with suppress(AttributeError, ValueError, OSError):
-        found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20]
-    with suppress(ValueError, OSError):
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()) >> 20)
-    return min(found)
 
 
 def _memory() -> list[str]:

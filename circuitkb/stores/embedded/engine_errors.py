@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from circuitkb.schema.errors import QueryError, QueryRefusedError
-from circuitkb.stores.embedded.engine import Fault
+from circuitkb.stores.embedded.faults import Fault
 from circuitkb.stores.querying.cypher_text import error_at, position_of, tokens_of
 from circuitkb.stores.querying.errors import (
     out_of_memory,

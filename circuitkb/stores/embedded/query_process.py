@@ -23,7 +23,8 @@ from typing import Any, BinaryIO, Literal
 
 from circuitkb.schema.errors import QueryError, QueryTimeoutError, StoreError
 from circuitkb.schema.limits import names_a_limit
-from circuitkb.stores.embedded.engine import Fault, memory_bound
+from circuitkb.stores.embedded.faults import Fault
+from circuitkb.stores.embedded.memory import memory_bound
 from circuitkb.stores.embedded.messages import packed, receive_packed, unpacked
 from circuitkb.stores.querying.errors import out_of_memory, timed_out, too_deep
 
@@ -46,7 +47,7 @@ _START = (
 
 
 class EngineFaultError(Exception):
-    """What the engine says went wrong with a query; see :class:`~.engine.Fault`."""
+    """What the engine says went wrong with a query; see :class:`~.faults.Fault`."""
 
     def __init__(self, fault: Fault) -> None:
         # Of a limit of the machine the engine speaks in a cause alone.
@@ -234,6 +235,13 @@ def take() -> QueryProcess:
                 return process
             process.kill()
     return QueryProcess()
+
+
+def prepare() -> None:
+    """Start a process for the first query, unless one waits; what goes wrong, that query tells."""
+    with _guard, suppress(OSError, StoreError):
+        if not _idle:
+            _idle.append(QueryProcess())
 
 
 def give_back(process: QueryProcess) -> None:

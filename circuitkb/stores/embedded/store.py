@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from circuitkb.schema.errors import StoreError
-from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.schema.responses import Responses
-from circuitkb.schema.tables import GraphRows
-from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.arrays.kernel_files import KernelFile
-from circuitkb.stores.arrays.kernel_files import save as save_kernels
-from circuitkb.stores.arrays.response_files import load as load_responses
-from circuitkb.stores.arrays.response_files import save as save_responses
+from circuitkb.stores.arrays.array_files import ArrayKind
 from circuitkb.stores.base import (
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT,
@@ -27,32 +19,27 @@ from circuitkb.stores.base import (
     Merge,
     missing,
 )
-from circuitkb.stores.changes import Changes, changes_of
-from circuitkb.stores.disk.files import disk_errors, disk_is_full, full
-from circuitkb.stores.embedded.bulk import Expected, apply, check_updates
-from circuitkb.stores.embedded.checking import check_files
-from circuitkb.stores.embedded.copies import Staged
+from circuitkb.stores.disk.files import disk_errors
 from circuitkb.stores.embedded.directory import StoreDirectory
-from circuitkb.stores.embedded.engine import empty_graph, engine_error, fault_of
 from circuitkb.stores.embedded.generations import Generation
-from circuitkb.stores.embedded.in_place import InPlace, to_change
-from circuitkb.stores.embedded.queried import QueriedGraph, UserQuery
-from circuitkb.stores.embedded.read_only import ReadOnlyGraph
-from circuitkb.stores.embedded.verifying import (
-    arrays_of,
+from circuitkb.stores.embedded.glancing import (
+    Glances,
+    State,
     look_at,
     look_at_arrays,
-    opened,
     queried,
-    verify,
+    state_of,
 )
-from circuitkb.stores.exporting import exported
+from circuitkb.stores.embedded.queried import QueriedGraph, UserQuery
 from circuitkb.stores.findings import Finding
 from circuitkb.stores.querying.errors import check_limit, check_rows, check_timeout
 from circuitkb.stores.stored_graph import StoredGraph
 
-State = tuple[Generation, tuple[int, ...]]
-"""A generation and its edition."""
+if TYPE_CHECKING:  # what writes needs Arrow and NumPy, which a question does not wait for
+    from circuitkb.schema.kernels import Connection
+    from circuitkb.schema.responses import Responses
+    from circuitkb.schema.tables import GraphRows
+    from circuitkb.stores.embedded.merging import Merging
 
 
 class EmbeddedStore:
@@ -74,7 +61,7 @@ class EmbeddedStore:
             raise missing(address)
         self._graph: QueriedGraph | None = None
         self._state: State | None = None
-        self._looked_at: State | None = None
+        self._glances = Glances()
         self._turn = threading.RLock()
 
     @property
@@ -91,10 +78,7 @@ class EmbeddedStore:
 
     def ensure_schema(self) -> None:
         """Make the store on the disk, if it is not there."""
-        with self._directory.writing():
-            if self._directory.current() is None:
-                with self._changing(Changes().room, Expected()) as staged:
-                    self._apply(Changes(), staged.generation)
+        self._merging().ensure_schema()
 
     def write(self, rows: GraphRows, progress: Progress = silent) -> None:
         """Take all rows, kernels and responses, or none; safe to repeat.
@@ -120,89 +104,12 @@ class EmbeddedStore:
         SchemaError, StoreBusyError, StoreFullError, StoreError
             As :meth:`write`.
         """
-        doing = f"Writing to {self._address}"
-        progress(doing, 0.0)
-        with self._directory.writing(), ExitStack() as stack:
-            newest, expected = self._directory.current(), Expected()
-            if newest:
-                self._look_at(newest)
-            staged: Staged | None = None
-            for piece in range(merge.pieces):
-                with closing(self._to_compare(newest, merge)) as before:
-                    files = {
-                        kind: arrays_of(newest, kind, whole=staged is None) for kind in ARRAY_KINDS
-                    }
-                    changes = changes_of(merge.rows(before, piece, piece + 1), before, files)
-                    if changes.nothing and (newest or piece + 1 < merge.pieces):
-                        continue
-                    if isinstance(before, InPlace) and self._in_place(changes, before):
-                        continue
-                    expected.add(changes, before)
-                if staged is None:
-                    room = changes.room * (merge.pieces - piece)
-                    staged = stack.enter_context(self._changing(room, expected))
-                    newest = staged.generation
-                self._apply(changes, staged.generation)
-                progress(doing, (piece + 1) / merge.pieces)
-        progress(doing, 1.0)
+        self._merging().merge(merge, f"Writing to {self._address}", progress)
 
-    def _to_compare(self, newest: Generation | None, merge: Merge) -> InPlace | ReadOnlyGraph:
-        """Open the state that a merge is held against, to be changed itself where it can be."""
-        whole = newest is not None and merge.pieces == 1
-        return (to_change(newest) if newest and whole else None) or opened(newest, timeout=None)
+    def _merging(self) -> Merging:
+        from circuitkb.stores.embedded.merging import Merging
 
-    def _in_place(self, changes: Changes, state: InPlace) -> bool:
-        """Make small changes in the state itself; return whether they are made."""
-        if not state.takes(changes):
-            return False
-        with self._disk_faults():
-            made = state.write(changes)
-        if made:
-            self._looked_at = state.generation, state.generation.edition()
-            self._directory.clean()
-        return made
-
-    def _look_at(self, newest: Generation) -> None:
-        """Look at a state as long as when it is opened, or in short where that was done."""
-        state = newest, newest.edition()
-        look_at(newest, seconds=0.0 if state == self._looked_at else None)
-        self._looked_at = state
-
-    @contextmanager
-    def _changing(self, room: int, expected: Expected) -> Iterator[Staged]:
-        """Give the next generation to change; it counts once all that is expected is in it."""
-        with self._directory.next_generation(empty_graph(), room) as staged:
-            yield staged
-            with self._disk_faults():
-                expected.check(staged.generation.graph)
-            staged.seal(expected.counts(staged.counts, staged.generation.graph), expected.arrays)
-
-    def _apply(self, changes: Changes, staged: Generation) -> None:
-        """Make changes in a generation that does not count yet."""
-        # Named before they are written: what a killed write leaves is known for the store's own.
-        staged.name_files("kernels", staged.files("kernels") | _names(changes.kernels))
-        staged.name_files("responses", staged.files("responses") | _names(changes.responses))
-        for name, connections in changes.kernels.values():
-            save_kernels(self._directory.arrays("kernels"), name, connections)
-        for name, responses in changes.responses.values():
-            save_responses(self._directory.arrays("responses"), name, responses)
-        with self._disk_faults():
-            apply(changes, staged.graph)
-            check_updates(changes, staged.graph)
-
-    @contextmanager
-    def _disk_faults(self) -> Iterator[None]:
-        """Say what a failure of the engine means: it seldom says that the disk is full."""
-        try:
-            yield
-        except (StoreError, engine_error()) as error:
-            if disk_is_full(self._directory.path):
-                raise full(self._directory.path) from error
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError(
-                f"The engine refused the rows ({fault_of(error).text[:200]}); nothing was changed."
-            ) from error
+        return Merging(self._directory, self._glances)
 
     def read(
         self,
@@ -263,13 +170,17 @@ class EmbeddedStore:
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""
+        from circuitkb.stores.arrays.kernel_files import KernelFile
+
         with self._file("kernels", model) as path:
             return KernelFile(path) if path else ()
 
     def responses(self, model: str) -> Responses | None:
         """Return what a model answered to stimuli, memory-mapped; None if it was not observed."""
+        from circuitkb.stores.arrays.response_files import load
+
         with self._file("responses", model) as path:
-            return load_responses(path) if path else None
+            return load(path) if path else None
 
     @contextmanager
     def _file(self, kind: ArrayKind, model: str) -> Iterator[Path | None]:
@@ -305,23 +216,16 @@ class EmbeddedStore:
         StoreDamagedError
             Something is not what was written.
         """
+        from circuitkb.stores.embedded.verifying import verified
+
         with self._leased() as newest:
-            if newest is None:
-                return
-            verify(newest)
-            with closing(opened(newest, timeout=None)) as graph:
-                yield from exported(graph, models)
-            for model, name in sorted(newest.files("kernels").items()):
-                if models is None or model in models:
-                    path = self._directory.arrays("kernels") / name
-                    yield GraphRows(kernels={model: KernelFile(path)})
-            for model, name in sorted(newest.files("responses").items()):
-                if models is None or model in models:
-                    path = self._directory.arrays("responses") / name
-                    yield GraphRows(responses={model: load_responses(path)})
+            if newest:
+                yield from verified(newest, models)
 
     def check_files(self, progress: Progress = silent) -> Iterator[Finding]:
         """Compare every file with its checksums, and every file of arrays with its name."""
+        from circuitkb.stores.embedded.checking import check_files
+
         return check_files(self._directory.path, progress)
 
     def recorded_counts(self) -> Mapping[str, int] | None:
@@ -344,13 +248,13 @@ class EmbeddedStore:
 
     def _open(self, newest: Generation | None, timeout: float) -> QueriedGraph:
         """Return the newest state, which is leased, open with this time limit."""
-        state = (newest, newest.edition()) if newest else None
+        state = state_of(newest) if newest else None
         graph = self._graph
         if graph is None or graph.lost or state != self._state or graph.timeout != timeout:
             self._close()
             with disk_errors(self._directory.path):
-                if newest and state != self._looked_at:
-                    self._look_at(newest)
+                if newest:
+                    self._glances.look(newest)
                 self._graph = graph = queried(newest, timeout=timeout)
                 self._state = state
         return graph
@@ -359,10 +263,6 @@ class EmbeddedStore:
         if self._graph is not None:
             self._graph.close()
         self._graph = None
-
-
-def _names(changed: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
-    return {model: name for model, (name, _) in changed.items()}
 
 
 class _Whole:

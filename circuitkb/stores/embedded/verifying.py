@@ -1,88 +1,22 @@
-"""Whether a state is what was written: at a glance when it is opened, in full before it leaves."""
+"""Whether a state is what was written: read in full, before it leaves the store and by a check."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from circuitkb.schema.definition import RELATIONS
 from circuitkb.schema.errors import StoreDamagedError
-from circuitkb.schema.limits import limit_reached, names_a_limit
+from circuitkb.schema.limits import limit_reached
+from circuitkb.schema.tables import GraphRows
 from circuitkb.stores.arrays import kernel_files, response_files
 from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
-from circuitkb.stores.disk.own_files import raise_unless_damage, read_text
-from circuitkb.stores.embedded.checksums import FileSums, damage, glance
+from circuitkb.stores.embedded.checksums import FileSums, damage
 from circuitkb.stores.embedded.engine import engine_error, fault_of
 from circuitkb.stores.embedded.generations import Generation
-from circuitkb.stores.embedded.queried import QueriedGraph
-from circuitkb.stores.embedded.query_process import EngineFaultError
+from circuitkb.stores.embedded.glancing import opening
 from circuitkb.stores.embedded.read_only import ReadOnlyGraph
-
-
-def look_at(generation: Generation, *, seconds: float | None = None) -> None:
-    """Look at the sizes of all files of a state, and at some of their blocks.
-
-    Parameters
-    ----------
-    seconds
-        How long to look at blocks; see :func:`~.checksums.glance`.
-
-    Raises
-    ------
-    StoreDamagedError
-        One of them is not what was written.
-    """
-    checksums = generation.checksums()
-    if checksums is None:
-        _look_at_schema(generation)
-        return
-    found = glance(generation.path, checksums.files, seconds=seconds)
-    if found:
-        raise generation.damaged(" ".join(found))
-
-
-def _look_at_schema(generation: Generation) -> None:
-    """See that a state of an older version has a schema: without, the engine takes it for empty."""
-    try:
-        types = json.loads(read_text(generation.graph / "schema.json"))["types"]
-        whole = "Model" in types
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise_unless_damage(error, generation.graph)
-        whole = False
-    if not whole:
-        raise generation.damaged("graph/schema.json is not what was written")
-
-
-def look_at_arrays(generation: Generation, kind: ArrayKind, name: str) -> None:
-    """Look likewise at one file of arrays.
-
-    Raises
-    ------
-    StoreDamagedError
-        It is not what was written.
-    """
-    checksums = generation.checksums()
-    place = f"{kind}/{name}"
-    if checksums and place in checksums.arrays:
-        found = glance(generation.path.parent, {place: checksums.arrays[place]})
-        if found:
-            raise generation.damaged_beside(" ".join(found))
-
-
-def arrays_of(generation: Generation | None, kind: ArrayKind, *, whole: bool) -> dict[str, str]:
-    """Return the file of each model; with ``whole``, of those whose file is there as it was.
-
-    What is not is written again where it is given again.
-    """
-    files = generation.files(kind) if generation else {}
-    checksums = generation.checksums() if generation and files and whole else None
-    if checksums is None or generation is None:
-        return files
-    sums = {name: checksums.arrays.get(f"{kind}/{name}") for name in files.values()}
-    folder = generation.path.parent / kind
-    there = {name for name, own in sums.items() if own and not glance(folder, {name: own})}
-    return {model: name for model, name in files.items() if name in there}
+from circuitkb.stores.exporting import exported
 
 
 def opened(generation: Generation | None, *, timeout: float | None) -> ReadOnlyGraph:
@@ -93,26 +27,8 @@ def opened(generation: Generation | None, *, timeout: float | None) -> ReadOnlyG
     StoreDamagedError
         The engine cannot open it.
     """
-    with _of_the_engine(generation):
+    with opening(generation):
         return ReadOnlyGraph(generation.graph if generation else None, timeout=timeout)
-
-
-def queried(generation: Generation | None, *, timeout: float) -> QueriedGraph:
-    """Return a state, open for queries of users; likewise."""
-    with _of_the_engine(generation):
-        return QueriedGraph(generation.graph if generation else None, timeout=timeout)
-
-
-@contextmanager
-def _of_the_engine(generation: Generation | None) -> Iterator[None]:
-    """Say what it means that the engine cannot open a state."""
-    try:
-        yield
-    except (engine_error(), EngineFaultError) as error:
-        fault = error.fault if isinstance(error, EngineFaultError) else fault_of(error)
-        if generation is None or names_a_limit(fault.text):
-            raise
-        raise generation.damaged(f"graph cannot be opened ({fault.message[:200]})") from error
 
 
 def verify(generation: Generation) -> None:
@@ -136,6 +52,28 @@ def verify(generation: Generation) -> None:
             wrong = array_damage(generation, kind, name, expected)
             if wrong:
                 raise generation.damaged_beside(f"{kind}/{name} {wrong}")
+
+
+def verified(generation: Generation, models: Sequence[str] | None) -> Iterator[GraphRows]:
+    """Give everything in a state, or about some models, once all of it is verified.
+
+    Raises
+    ------
+    StoreDamagedError
+        Something is not what was written.
+    """
+    verify(generation)
+    with closing(opened(generation, timeout=None)) as graph:
+        yield from exported(graph, models)
+    beside = generation.path.parent
+    for model, name in sorted(generation.files("kernels").items()):
+        if models is None or model in models:
+            kernels = kernel_files.KernelFile(beside / "kernels" / name)
+            yield GraphRows(kernels={model: kernels})
+    for model, name in sorted(generation.files("responses").items()):
+        if models is None or model in models:
+            responses = response_files.load(beside / "responses" / name)
+            yield GraphRows(responses={model: responses})
 
 
 def loose_relations(generation: Generation) -> Iterator[str]:

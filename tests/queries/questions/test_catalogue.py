@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -74,6 +75,13 @@ def test_the_rows_have_a_stated_order(question: Question) -> None:
 def test_the_text_has_no_header_and_no_value_in_it(question: Question) -> None:
     assert "//" not in question.cypher
     assert question.cypher == question.cypher.strip()
+
+
+@every
+def test_a_question_of_ours_passes_the_checks_of_anybody_elses(question: Question) -> None:
+    folder = files("circuitkb.queries.questions") / "catalogue"
+    text = (folder / f"{question.name}.cypher").read_text(encoding="utf-8")
+    assert parse(question.name, text) == question
 
 
 HEADER = """\

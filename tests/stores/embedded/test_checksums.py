@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from circuitkb.schema.errors import StoreDamagedError, StoreError
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
-from circuitkb.stores.embedded import checksums, copies, verifying
+from circuitkb.stores.embedded import checksums, copies, glancing
 from circuitkb.stores.embedded.checking import check_files
 from circuitkb.stores.embedded.checksums import BLOCK, Checksums, glance, sums_of
 from circuitkb.stores.embedded.generations import Generation, generations_in
@@ -127,7 +127,7 @@ def test_opening_sees_zeroed_pages_in_a_store_of_a_few_megabytes(
 @pytest.fixture
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A glance that misses damage, as it may in a large store."""
-    monkeypatch.setattr(verifying, "glance", lambda *_, **__: None)
+    monkeypatch.setattr(glancing, "glance", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("unseen", "by_copy")

@@ -13,8 +13,7 @@ import pytest
 from circuitkb.schema.errors import StoreError, StoreFullError
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-from circuitkb.stores.embedded import bulk, copies, directory
-from circuitkb.stores.embedded import store as embedded
+from circuitkb.stores.embedded import bulk, copies, directory, merging
 from tests.stores.contents import content, content_of, more, network, values
 from tests.stores.processes import finish, start, tree
 
@@ -37,9 +36,9 @@ def raise_full(*arguments: object, **others: object) -> None:
         (copies, "write_new"),
         (directory, "bring_to_disk"),
         (directory, "replace_text"),
-        (embedded, "save_kernels"),
-        (embedded, "save_responses"),
-        (embedded, "apply"),
+        (merging, "save_kernels"),
+        (merging, "save_responses"),
+        (merging, "apply"),
     ],
 )
 def test_a_full_disk_leaves_the_store_as_it_was(
@@ -107,7 +106,7 @@ def test_whatever_does_not_arrive_is_missed(
             kept["nodes"] = {}
         real(type(changes)(**kept, records=changes.records), graph)
 
-    monkeypatch.setattr(embedded, "apply", forgetful)
+    monkeypatch.setattr(merging, "apply", forgetful)
     with pytest.raises(StoreError, match="did not bring every"):
         store.write(more())
     assert content_of(store) == content([network()])

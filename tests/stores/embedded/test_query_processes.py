@@ -18,7 +18,7 @@ from circuitkb.schema.errors import QueryError, QueryMemoryError, QueryTimeoutEr
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
 from circuitkb.stores.embedded import queried, query_process
-from circuitkb.stores.embedded.engine import MEMORY_VARIABLE, memory_bound
+from circuitkb.stores.embedded.memory import MEMORY_VARIABLE, memory_bound
 from tests.stores.contents import feature, network, nodes, values
 from tests.stores.hostile_queries import ENGINE_BOMBS
 from tests.stores.processes import start

@@ -16,7 +16,14 @@ from circuitkb.schema.errors import StoreDamagedError, StoreError, StoreFullErro
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
-from circuitkb.stores.embedded import directory, in_place, settling, transaction, verifying
+from circuitkb.stores.embedded import (
+    directory,
+    glancing,
+    in_place,
+    settling,
+    transaction,
+    verifying,
+)
 from circuitkb.stores.embedded.checking import check_files
 from circuitkb.stores.embedded.checksums import BLOCK, sums_of
 from circuitkb.stores.embedded.generations import Generation, generations_in
@@ -226,7 +233,7 @@ def test_ten_processes_add_at_once_and_none_is_turned_away(place: Path, store: S
 @pytest.fixture
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A glance that misses damage, as it may in a large store."""
-    monkeypatch.setattr(verifying, "glance", lambda *_, **__: None)
+    monkeypatch.setattr(glancing, "glance", lambda *_, **__: None)
 
 
 def spoil(path: Path, at: int) -> None:

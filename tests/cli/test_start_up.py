@@ -1,0 +1,126 @@
+"""What a question at a prompt imports and starts: by names, since seconds differ from run to run.
+
+About 3 s, most of it for making the store.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from circuitkb.cli import _store_among
+from circuitkb.kb.preparing import prepare
+from circuitkb.stores import open_store
+from circuitkb.stores.embedded import query_process
+from tests.stores.contents import network
+
+SLOW = {"numpy", "pyarrow", "duckdb", "safetensors", "torch", "pandas", "arcadedb"}
+"""Packages of which each takes a tenth of a second or more, and that no answer in text needs."""
+
+IMPORTED = """
+import atexit, sys
+
+def say():
+    packages = {name.partition(".")[0] for name in sys.modules}
+    print("imported:", *sorted(packages & set(sys.argv.pop(0).split())), file=sys.stderr)
+
+from circuitkb.cli import main
+slow, *sys.argv[1:] = sys.argv[1:]
+sys.argv[0] = "circuitkb"
+atexit.register(lambda: (sys.argv.insert(0, slow), say()))
+main()
+"""
+
+BEFORE = """
+import sys
+from circuitkb import cli
+from circuitkb.kb import preparing
+
+def prepare(address):
+    print("prepared", address, *sorted({"typer", "pydantic"} & set(sys.modules)))
+    sys.exit()
+
+preparing.prepare = prepare
+cli.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def kb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("start") / "net.ckb"
+    store = open_store(place)
+    store.write(network())
+    store.close()
+    return place
+
+
+def run(script: str, *arguments: str) -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("query", "MATCH (f:Feature) RETURN f.id ORDER BY f.id LIMIT 1"),
+        ("ask", "inputs", "-p", "feature=net/a:3"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_question_imports_no_package_that_takes_longer_than_it(
+    kb: Path, command: tuple[str, ...]
+) -> None:
+    out, said = run(IMPORTED, " ".join(SLOW), *command, "--format", "csv", "--kb", str(kb))
+    assert "net/a:" in out
+    assert said.splitlines()[-1].split() == ["imported:"]
+
+
+@pytest.mark.parametrize("command", ["query", "ask", "models", "show"])
+def test_what_asks_is_started_before_anything_is_imported(command: str) -> None:
+    out, _ = run(BEFORE, command, "something", "--kb", "zoo.ckb")
+    assert out.split() == ["prepared", "zoo.ckb"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("query", "--help"), ("ask", "--list"), ("load", "--help"), ("--version",), ()]
+)
+def test_help_and_other_commands_start_nothing(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE, *arguments], capture_output=True, text=True, check=False
+    )
+    assert "prepared" not in done.stdout
+
+
+def test_the_last_store_that_is_named_counts() -> None:
+    assert _store_among(["x", "--kb", "a.ckb", "--kb=b.ckb"]) == "b.ckb"
+    assert _store_among(["x", "--kb"]) is None
+
+
+def test_only_a_directory_that_is_there_is_prepared(
+    kb: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle: list[query_process.QueryProcess] = []
+    monkeypatch.setattr(query_process, "_idle", idle)
+    for address in (str(tmp_path / "none.ckb"), "bolt://localhost:7687"):
+        prepare(address)
+    assert idle == []
+    prepare(str(kb))
+    prepare(str(kb))
+    (process,) = idle
+    assert query_process.take() is process
+    process.kill()
+
+
+def test_what_cannot_start_is_left_to_whoever_asks(
+    kb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query_process, "_idle", [])
+    monkeypatch.setenv("CIRCUITKB_ENGINE_MB", "none")
+    prepare(str(kb))
+    assert query_process._idle == []
