@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from circuitkb.loaders.sources.extras import require
 from circuitkb.schema.errors import WorkerError
 
-_PATIENCE = "10"  # seconds to find a cluster; Ray has the unit
+_PATIENCE = 5.0  # seconds to reach a cluster
 
 
 class Ray:
@@ -33,18 +34,18 @@ class Ray:
         ray = require("ray", extra="ray", what="Work on a Ray cluster")
         # Ray tells its makers of every use unless it is told not to.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", _PATIENCE)
-        where = address or os.environ.get("RAY_ADDRESS") or "auto"
         self._ours = not ray.is_initialized()
-        try:
-            if self._ours:
-                ray.init(where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
-        except Exception as error:
-            said = str(error).strip().partition("\n")[0]
-            raise WorkerError(
-                f"There is no Ray cluster at {where} ({said:.200}): begin one with "
-                "ray start --head, or name another, as in --workers ray:HOST:6379."
-            ) from error
+        if self._ours:
+            where = address or os.environ.get("RAY_ADDRESS")
+            try:
+                if where is not None:
+                    _knock(where)
+                ray.init(where or "auto", log_to_driver=False, logging_level="ERROR")
+            except (OSError, ValueError, RuntimeError) as error:
+                raise WorkerError(
+                    f"There is no Ray cluster {f'at {where}' if where else 'on this machine'}: "
+                    "begin one with ray start --head, or name one, as in --workers ray:HOST:6379."
+                ) from error
         self._ray = ray
         self.died: tuple[type[BaseException], ...] = (
             ray.exceptions.WorkerCrashedError,
@@ -75,3 +76,10 @@ class Ray:
         for reference in self._given:
             self._ray.cancel(reference, force=True)
         self.close()
+
+
+def _knock(address: str) -> None:
+    """Raise an :class:`OSError` where nobody listens: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=_PATIENCE):
+        pass
