@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreNotFoundError,
         UnknownQuestionError,
+        WorkerError,
     )
     from circuitkb.schema.ids import FeatureId
 
@@ -79,6 +80,7 @@ __all__ = [
     "StoreNotFoundError",
     "Union",
     "UnknownQuestionError",
+    "WorkerError",
     "__version__",
     "above",
     "at_least",

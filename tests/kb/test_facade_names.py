@@ -43,6 +43,7 @@ def test_the_public_names_are_these() -> None:
         "StoreNotFoundError",
         "Union",
         "UnknownQuestionError",
+        "WorkerError",
         "__version__",
         "above",
         "at_least",

@@ -75,7 +75,7 @@ elif point == "with responses written":
     die_at(merging, "save_responses", after=True)
 elif point == "in the middle of the relations":
     edge_loading.RELATIONS_AT_ONCE = 1_000
-    die_at(edge_loading, "property_rows", 4)
+    die_at(edge_loading, "property_text", 4)
 elif point == "between relations and updates":
     die_at(bulk, "_update")
 elif point == "before reading back":

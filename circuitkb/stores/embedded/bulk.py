@@ -18,10 +18,11 @@ from circuitkb.stores.embedded.edge_loading import load_relations, shortcut
 from circuitkb.stores.embedded.engine import open_for_writing
 from circuitkb.stores.embedded.read_only import Graph, ReadOnlyGraph
 from circuitkb.stores.property_rows import property_rows
+from circuitkb.stores.property_text import property_text
 
 _UPDATES_IN_A_COMMIT = 20_000
 _ROWS_IN_A_COMMIT = 1_000  # larger ones take longer to join nodes that have many relations
-_EDGES_BUFFERED = 100_000
+_EDGES_BUFFERED = 20_000  # with 100,000 the engine takes a quarter more time, and memory
 
 
 def apply(changes: Changes, graph: Path) -> None:
@@ -57,11 +58,12 @@ def _load_nodes(batch: Any, label: str, table: pa.Table) -> list[str]:
     send = shortcut(batch, "create_vertices")
     made: list[str] = []
     for start in range(0, table.num_rows, _ROWS_IN_A_COMMIT):
-        rows = property_rows(table.slice(start, _ROWS_IN_A_COMMIT))
+        rows = table.slice(start, _ROWS_IN_A_COMMIT)
         if send is None:
-            made += batch.create_vertices(label, rows)
+            made += batch.create_vertices(label, property_rows(rows))
         else:
-            made += send(json.dumps({"type": label, "rows": rows}))["rids"]
+            text = f'{{"type": {json.dumps(label)}, "rows": {property_text(rows)}}}'
+            made += send(text)["rids"]
     return made
 
 

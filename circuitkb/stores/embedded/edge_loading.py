@@ -1,9 +1,8 @@
 """Many relations into the engine at once: written as JSON in one thread while it reads another.
 
 The package's own ``new_edges`` walks through every value in Python before it writes the JSON, and
-the engine waits meanwhile: 33,000 relations a second. The same JSON, written by a thread ahead and
-handed to the same entry point, gives 50,000. Should the package not have that entry point, its
-public method is used.
+the engine waits meanwhile. Here the JSON is made column by column, by a thread ahead, and handed to
+the same entry point. Should the package not have that entry point, its public method is used.
 """
 
 from __future__ import annotations
@@ -12,9 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from circuitkb.schema.tables import Relations
 from circuitkb.stores.one_ahead import one_ahead
 from circuitkb.stores.property_rows import Rows, property_rows
+from circuitkb.stores.property_text import property_text
 
 RELATIONS_AT_ONCE = 10_000
 
@@ -34,22 +36,32 @@ def load_relations(
         For each label, the engine's number of each node by its id.
     """
 
-    def prepare(item: Relations) -> Rows:
-        source, target = records[item.source_label], records[item.target_label]
-        return {
-            "type": item.name,
-            "src": [source[i] for i in item.table["source"].to_pylist()],
-            "dst": [target[i] for i in item.table["target"].to_pylist()],
-            "props": property_rows(item.table.drop_columns(["source", "target"])),
-        }
-
     send = shortcut(batch, "new_edges")
+
+    def ends(item: Relations) -> tuple[list[str], list[str]]:
+        source, target = records[item.source_label], records[item.target_label]
+        starts, goals = item.table["source"].to_pylist(), item.table["target"].to_pylist()
+        return [source[i] for i in starts], [target[i] for i in goals]
+
+    def rows(item: Relations) -> tuple[list[str], str, list[str], list[Rows]]:
+        starts, goals = ends(item)
+        return starts, item.name, goals, property_rows(_properties(item))
+
+    def text(item: Relations) -> str:
+        starts, goals = ends(item)
+        head = json.dumps({"type": item.name, "src": starts, "dst": goals})
+        return f'{head[:-1]}, "props": {property_text(_properties(item))}}}'
+
     if send is None:
-        for rows in one_ahead(map(prepare, _pieces(relations))):
-            batch.new_edges(rows["src"], rows["type"], rows["dst"], rows["props"])
+        for made in one_ahead(map(rows, _pieces(relations))):
+            batch.new_edges(*made)
     else:
-        for text in one_ahead(json.dumps(prepare(item)) for item in _pieces(relations)):
-            send(text)
+        for written in one_ahead(map(text, _pieces(relations))):
+            send(written)
+
+
+def _properties(item: Relations) -> pa.Table:
+    return item.table.drop_columns(["source", "target"])
 
 
 def shortcut(batch: Any, verb: str) -> Callable[[str], dict[str, Any]] | None:

@@ -1,0 +1,72 @@
+"""Rows of a table as the text of JSON objects, made column by column.
+
+The same rows as :func:`circuitkb.stores.property_rows.property_rows`, for an engine that is handed
+text: a third of the time of dictionaries that are then written.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_MOST_WHOLE = 1e15
+"""Whole numbers below are written without an exponent, and would be read as integers."""
+
+
+def property_text(table: pa.Table) -> str:
+    """Return the rows of a table as a JSON array of objects that leave out what is null.
+
+    Every number is written so that it is read back as the same, of the same type.
+
+    Examples
+    --------
+    >>> property_text(pa.table({"a": [1, 2], "b": [None, 2.0], "c": [True, None]}))
+    '[{"a":1,"c":true},{"a":2,"b":2.0}]'
+    """
+    pieces = [
+        _members(name, column.combine_chunks())
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if column.null_count < len(column)
+    ]
+    if not pieces:
+        return "[" + ",".join(["{}"] * table.num_rows) + "]"
+    rows = pc.binary_join_element_wise(*pieces, "", null_handling="replace", null_replacement="")
+    rows = pc.utf8_slice_codeunits(rows, 1)  # each member has a comma before it
+    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+    joined: str = pc.binary_join(whole, "},{")[0].as_py()
+    return "[{" + joined + "}]"
+
+
+def _members(name: str, column: pa.Array) -> pa.Array:
+    """Return `,"name":value` for each value, null where it is null."""
+    return pc.binary_join_element_wise(f",{json.dumps(name)}:", _values(column), "")
+
+
+def _values(column: pa.Array) -> pa.Array:
+    """Return each value as JSON."""
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return column.cast(pa.string())
+    if pa.types.is_float64(kind):
+        return _numbers(column)
+    if pa.types.is_string(kind):
+        coded = column.dictionary_encode()
+        texts = [json.dumps(text) for text in coded.dictionary.to_pylist()]
+        return pa.array(texts, pa.string()).take(coded.indices)
+    return pa.array([None if v is None else json.dumps(v) for v in column.to_pylist()], pa.string())
+
+
+def _numbers(column: pa.Array) -> pa.Array:
+    whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _MOST_WHOLE))
+    text: Any = column.cast(pa.string())
+    if pc.any(whole).as_py():
+        integers = pc.if_else(whole, column, 0.0).cast(pa.int64()).cast(pa.string())
+        text = pc.if_else(whole, pc.binary_join_element_wise(integers, ".0", ""), text)
+    endless = pc.is_inf(column)
+    if pc.any(endless).as_py():
+        named = pc.if_else(pc.greater(column, 0.0), "Infinity", "-Infinity")
+        text = pc.if_else(endless, named, text)
+    return text
