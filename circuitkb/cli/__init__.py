@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-_ASKING = {"ask", "circuits", "edges", "features", "list", "models", "query", "show"}
-"""Commands that do nothing else: what they ask starts while they are imported."""
+_ASKING = {
+    *("ask", "circuits", "edges", "features", "list", "models", "query", "show"),
+    *(f"annotate {verb}" for verb in ("add", "history", "retract", "review")),
+}
+"""Commands that ask and do little else: what they ask starts while they are imported."""
 
 __all__ = ["main"]
 
@@ -14,7 +17,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; the entry point of ``circuitkb``."""
     _, *arguments = sys.argv
-    if arguments and arguments[0] in _ASKING and not {"-h", "--help", "--list"} & set(arguments):
+    asks = _ASKING & {" ".join(arguments[:1]), " ".join(arguments[:2])}
+    if asks and not {"-h", "--help", "--list"} & set(arguments):
         from circuitkb.kb.preparing import prepare
 
         prepare(_store_among(arguments))

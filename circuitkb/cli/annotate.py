@@ -17,9 +17,11 @@ import typer
 from circuitkb.cli.options import Format, Store, command, listing
 from circuitkb.cli.output import print_result, progress, say
 from circuitkb.kb import accepted
+from circuitkb.schema.hiding import hidden
 
 if TYPE_CHECKING:
     from circuitkb.annotations.report import ImportReport
+    from circuitkb.kb.knowledge_base import KnowledgeBase
 
 _STANDARD_INPUT = "standard input"
 _LISTED = 20
@@ -246,9 +248,7 @@ def label(
     The label remembers the weights that it was made on. Several labels of one feature stand side
     by side; to correct one of yours, name it with --supersedes.
     """
-    import circuitkb as ckb
-
-    with ckb.open(kb, create=False) as base:
+    with _opened(kb) as base:
         report = base.annotate.add(
             target,
             text,
@@ -287,9 +287,7 @@ def review(
     A review counts as a rating: of a label that you agree with, as if you had given it. It takes
     the place of what you said of the same annotation before.
     """
-    import circuitkb as ckb
-
-    with ckb.open(kb, create=False) as base:
+    with _opened(kb) as base:
         report = base.annotate.review(
             id_, verdict.value, text=text, author=author, license=license_
         )
@@ -308,11 +306,25 @@ def retract(
     kb: Store = None,
 ) -> None:
     """Take back what you said, for good: no import brings it to life again."""
-    import circuitkb as ckb
-
-    with ckb.open(kb, create=False) as base:
+    with _opened(kb) as base:
         report = base.annotate.retract(id_, text=text, author=author, license=license_)
     _print_one(report, f"circuitkb annotate history {id_}")
+
+
+@contextmanager
+def _opened(kb: str | None) -> Iterator[KnowledgeBase]:
+    """Open a knowledge base for one row, which takes less than to import pandas.
+
+    Arrow does so with its first array, wherever pandas is there.
+    """
+    import pyarrow as pa
+
+    import circuitkb as ckb
+
+    with hidden("pandas"):
+        pa.array([])
+    with ckb.open(kb, create=False) as base:
+        yield base
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from circuitkb.cli import _store_among
 from circuitkb.kb.preparing import prepare
 from circuitkb.stores import open_store
 from circuitkb.stores.embedded import query_process
-from tests.stores.contents import network
+from tests.stores.contents import feature, nodes, together, weight, weights
 
 SLOW = {"numpy", "pyarrow", "duckdb", "safetensors", "torch", "pandas", "arcadedb"}
 """Packages of which each takes a tenth of a second or more, and that no answer in text needs."""
@@ -52,7 +52,16 @@ cli.main()
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("start") / "net.ckb"
     store = open_store(place)
-    store.write(network())
+    store.write(
+        together(
+            nodes("Model", {"id": "net", "fingerprint": "0" * 64, "source": "test"}),
+            nodes(
+                "Layer", {"id": "net/a", "model": "net", "name": "a", "position": 0, "channels": 4}
+            ),
+            nodes("Feature", *(feature(unit) for unit in range(4))),
+            weights(weight(0, 3), weight(1, 3)),
+        )
+    )
     store.close()
     return place
 
@@ -81,14 +90,20 @@ def test_a_question_imports_no_package_that_takes_longer_than_it(
     assert said.splitlines()[-1].split() == ["imported:"]
 
 
-@pytest.mark.parametrize("command", ["query", "ask", "models", "show"])
+def test_a_label_imports_neither_pandas_nor_torch(kb: Path) -> None:
+    label = ("annotate", "add", "net/a:3", "curve", "--author", "ada")
+    _, said = run(IMPORTED, "numpy pandas torch duckdb", *label, "--kb", str(kb))
+    assert said.splitlines()[-1].split() == ["imported:", "numpy"]
+
+
+@pytest.mark.parametrize("command", ["query", "ask", "models", "show", "annotate add"])
 def test_what_asks_is_started_before_anything_is_imported(command: str) -> None:
-    out, _ = run(BEFORE, command, "something", "--kb", "zoo.ckb")
+    out, _ = run(BEFORE, *command.split(), "something", "--kb", "zoo.ckb")
     assert out.split() == ["prepared", "zoo.ckb"]
 
 
 @pytest.mark.parametrize(
-    "arguments", [("query", "--help"), ("ask", "--list"), ("load", "--help"), ("--version",), ()]
+    "arguments", [("query", "--help"), ("ask", "--list"), ("annotate", "add", "-h"), ("load",), ()]
 )
 def test_help_and_other_commands_start_nothing(arguments: tuple[str, ...]) -> None:
     done = subprocess.run(

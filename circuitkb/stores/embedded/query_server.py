@@ -21,6 +21,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from circuitkb.schema.hiding import hidden
 from circuitkb.stores.embedded.engine import (
     arcadedb,
     empty_graph,
@@ -190,27 +191,13 @@ def main(directory: str) -> None:
         os.close(silence)
         listening = threading.Thread(target=listen, name="circuitkb requests", daemon=True)
         listening.start()
-        _import_engine()
+        with hidden("numpy"):  # the engine's package takes its arrays; nobody sends any from here
+            arcadedb()
         server = QueryServer(own, replies)
         with suppress(BrokenPipeError):
             while True:
                 server.answer(requests.get())
         listening.join()  # whoever asked has gone
-
-
-def _import_engine() -> None:
-    """Import the engine's package without NumPy, which would take as long as all else.
-
-    It takes arrays where NumPy is there; nobody sends any from here.
-    """
-    hidden = "numpy" not in sys.modules
-    if hidden:
-        sys.modules["numpy"] = None  # type: ignore[assignment]
-    try:
-        arcadedb()
-    finally:
-        if hidden:
-            del sys.modules["numpy"]
 
 
 def _stand_back() -> None:
