@@ -19,6 +19,8 @@ from circuitkb.kb import accepted
     "circuitkb load weights.safetensors --arch torchvision:resnet18 --name mine",
     "circuitkb load nets/mine.py:build --shape 1x64x64",
     "circuitkb load timm:resnet18 timm:resnet34 timm:resnet50 --workers 3",
+    "circuitkb load timm:resnet18 timm:resnet34 timm:resnet50 --shard 1/2 --part parts/1",
+    "circuitkb load parts/1 parts/2",
     "circuitkb load zoo-2026 --kb copy.ckb",
     cls=listing(source=accepted.sources),
 )
@@ -61,6 +63,22 @@ def load(
             "unless it says so itself.",
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="N/OF",
+            help="Load only this share of the sources, into --part: one job of a batch system.",
+        ),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            "--part",
+            metavar="PART",
+            help="The folder that a shard writes; `load PART...` merges all of them.",
+        ),
+    ] = None,
     workers: Workers = None,
     format_: Shape = Format.table,
     kb: Store = None,
@@ -83,6 +101,8 @@ def load(
             keep=keep,
             architecture=architecture,
             input_shape=shape,
+            shard=shard,
+            part=part,
             workers=workers,
             progress=tell,
         )

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
 from circuitkb.kb.composing import Opened, Source, Stored, Wanted, task_of
-from circuitkb.kb.writing import Writing
+from circuitkb.kb.sharding import Sharding
 from circuitkb.results.reports import LoadReport
 from circuitkb.schema.errors import SourceError, StoreError
 from circuitkb.schema.progress import Progress, silent, together, within
@@ -29,7 +29,7 @@ READING = 0.6
 """Share of a load that reading and composing takes; writing takes the rest."""
 
 
-class Loading(Writing):
+class Loading(Sharding):
     """Gives a knowledge base its ``load``."""
 
     @overload
@@ -41,6 +41,8 @@ class Loading(Writing):
         keep: int = 64,
         architecture: str | None = None,
         input_shape: str | Sequence[int] | None = None,
+        shard: str | None = None,
+        part: str | os.PathLike[str] | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> LoadReport: ...
@@ -54,6 +56,8 @@ class Loading(Writing):
         keep: int = 64,
         architecture: str | None = None,
         input_shape: str | Sequence[int] | None = None,
+        shard: str | None = None,
+        part: str | os.PathLike[str] | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> list[LoadReport]: ...
@@ -66,6 +70,8 @@ class Loading(Writing):
         keep: int = 64,
         architecture: str | None = None,
         input_shape: str | Sequence[int] | None = None,
+        shard: str | None = None,
+        part: str | os.PathLike[str] | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> LoadReport | list[LoadReport]:
@@ -90,6 +96,9 @@ class Loading(Writing):
         input_shape
             (channels, rows, columns) of the image that a network of your own reads; if not given
             what its function returns beside it, its attribute ``input_shape``, or 3x224x224.
+        shard, part
+            Which of several jobs this is, as in ``"3/40"``, and the folder that it writes instead
+            of the knowledge base: what ``load`` takes when all of them are given. One report.
         workers
             Who composes several: a number of processes, ``"ray"`` or ``"ray:HOST:PORT"``; as many
             as the cores and the free memory allow if not given. Modules are composed here.
@@ -113,6 +122,24 @@ class Loading(Writing):
             raise SourceError(f"keep is {keep!r}: it is a number of inputs from 1.")
         if not all(isinstance(each, str | os.PathLike) for each in sources):
             workers = 1  # its module is in the memory of this process
+        given = [os.fspath(each) for each in sources if isinstance(each, str | os.PathLike)]
+        if shard is not None or part is not None:
+            if shard is None or part is None or len(given) < len(sources):
+                raise SourceError(
+                    "A shard of several sources goes into a part, as in: circuitkb load A B C "
+                    "--shard 1/2 --part PART"
+                )
+            alone = Wanted("", name, keep, architecture, input_shape, _nowhere)
+            report = self._write_part(given, part, shard, alone, workers, progress)
+            return report if one else [report]
+        parts = [each for each in given if _is_part(each)]
+        if parts and len(parts) < len(sources):
+            raise SourceError(
+                f"{parts[0]} is a part of a load: give all of its parts, and nothing else."
+            )
+        if parts:
+            report = self._merge_parts(parts, self._all_there(), progress)
+            return report if one else [report]
         tells = [progress] if one else together(progress, len(sources))
         wanted = Wanted("", name, keep, architecture, input_shape, self._there)
         if len(sources) > 1 or isinstance(workers, str):  # others cannot ask the store
@@ -181,6 +208,18 @@ class Loading(Writing):
             name: Stored(Identity(fingerprint, computation), keep, _has_kernels(self.store, name))
             for name, fingerprint, computation, keep in rows
         }
+
+
+def _nowhere(model: str) -> Stored | None:
+    return None
+
+
+def _is_part(source: str) -> bool:
+    if not Path(source).expanduser().is_dir():
+        return False
+    from circuitkb.moving.files.parts import is_part
+
+    return is_part(source)
 
 
 def _missing(rows: GraphRows) -> tuple[MissingInputs, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -104,7 +105,7 @@ def _raw(folder: Path) -> dict[str, Any]:
     return found
 
 
-def check_files(folder: Path, about: About, progress: Progress) -> None:
+def check_files(folder: Path, files: Mapping[str, FileRecord], progress: Progress) -> None:
     """Compare every file with its size and checksum.
 
     Raises
@@ -112,9 +113,9 @@ def check_files(folder: Path, about: About, progress: Progress) -> None:
     SourceError
         One is missing or is not what was written; names the first.
     """
-    total = sum(record.bytes for record in about.files.values()) or 1
+    total = sum(record.bytes for record in files.values()) or 1
     done = 0
-    for name, record in sorted(about.files.items()):
+    for name, record in sorted(files.items()):
         progress(f"checking {name}", done / total)
         try:
             ordinary = (folder / name).is_file() or not (folder / name).exists()

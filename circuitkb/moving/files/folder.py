@@ -17,14 +17,15 @@ from circuitkb.schema.errors import StoreError
 from circuitkb.stores.disk.files import bring_to_disk, disk_errors, sync, umask
 from circuitkb.stores.disk.unfinished import SUFFIX, held, prefix, remove_left_behind
 
-FORMATS_WRITTEN = ("circuitkb-parquet", "circuitkb-neo4j-admin")
+FORMATS_WRITTEN = ("circuitkb-parquet", "circuitkb-neo4j-admin", "circuitkb-part")
 """What may stand in it under ``format``."""
 
 _PIECE = 1 << 20
 _WRITTEN = re.compile(
     r"circuitkb\.json|README\.txt|import\.args|after-import\.cypher"
     r"|(?:nodes|relations)/[A-Za-z_.]+\.(?:parquet|csv)"
-    r"|(?:arrays/[0-9a-f-]{36}/)?(?:kernels|responses)/[a-z0-9][a-z0-9._-]*\.safetensors"
+    r"|[0-9]+/(?:rows\.json|[0-9]+\.arrow)"
+    r"|(?:arrays/[0-9a-f-]{36}/|[0-9]+/)?(?:kernels|responses)/[a-z0-9][a-z0-9._-]*\.safetensors"
 )
 
 
@@ -104,7 +105,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     """Return what stands in ``circuitkb.json``; nothing where it is missing or no JSON object."""
     try:
         found = json.loads((folder / ABOUT).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

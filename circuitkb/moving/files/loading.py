@@ -62,7 +62,7 @@ def load_folder(store: Store, write: Write, folder: Path, progress: Progress) ->
     """
     start = perf_counter()
     about = checked_about(folder)
-    check_files(folder, about, within(progress, 0.0, _CHECKING))
+    check_files(folder, about.files, within(progress, 0.0, _CHECKING))
     tables = FolderTables(folder, list(about.files))
     tables.check_ends()
     models = _identities(tables)
