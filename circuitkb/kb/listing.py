@@ -309,7 +309,9 @@ class Listing:
         pattern: str | Pattern,
         *,
         edges: Any = None,
-        unordered: Iterable[tuple[str, str]] = (),
+        where: Iterable[tuple[str, str, str]] = (),
+        unordered: Iterable[tuple[str, str]] | bool = (),
+        may_coincide: Iterable[tuple[str, str]] | bool = (),
         limit: int | None = DEFAULT_LIMIT,
         **features: Any,
     ) -> PatternQuery:
@@ -322,8 +324,14 @@ class Listing:
             parameters; or a :class:`Pattern`, which has all of it.
         edges
             What every weight must be, as ``edge(max_rank=8)``; or a mapping from arrows.
+        where
+            Properties that are compared, as ``("a.orientation", ">", "b.orientation")``; of
+            weights by the names that ``as`` gives them in the text.
         unordered
-            Pairs of names that stand for the same part, each pair given once.
+            Pairs of names that stand for the same part, each pair given once; True: each set of
+            features once, whatever the symmetries of the pattern.
+        may_coincide
+            Pairs of names that may stand for one feature; True for all.
         limit
             Rows to return at most.
         features
@@ -339,7 +347,15 @@ class Listing:
                 name: wanted.criteria if isinstance(wanted, FeatureQuery) else wanted
                 for name, wanted in features.items()
             }
-            pattern = Pattern(pattern, edges=edges, unordered=unordered, limit=limit, **given)
+            pattern = Pattern(
+                pattern,
+                edges=edges,
+                where=where,
+                unordered=unordered,
+                may_coincide=may_coincide,
+                limit=limit,
+                **given,
+            )
         return PatternQuery(pattern, self._runner)
 
 

@@ -104,11 +104,14 @@ class Numbering:
 
     def look_up(self, ids: Sequence[str]) -> _Numbers:
         """Return the numbers of those ids that have one, in order."""
+        numbers: _Numbers = np.sort(self.places(ids).drop_null().to_numpy())
+        return numbers
+
+    def places(self, ids: Sequence[str]) -> pa.Array:
+        """Return the number of each id, or null."""
         import pyarrow.compute as pc
 
-        found = pc.index_in(pa.array(ids, pa.string()), value_set=self.ids)
-        numbers: _Numbers = np.sort(found.drop_null().to_numpy().astype(np.int32))
-        return numbers
+        return pc.index_in(pa.array(ids, pa.string()), value_set=self.ids)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,9 @@ from circuitkb.schema.errors import QueryError
 EDGES = "edges"
 """Name of the table of all weights."""
 
+VALUES = "compared"
+"""Name of the table of properties of features: ``number``, and what is compared."""
+
 
 @dataclass
 class Relational:
@@ -27,6 +30,8 @@ class Relational:
         Statements that narrow the weights down for each arrow, by the table that they make.
     joined
         What comes after SELECT ...: tables, and how they hang together.
+    grouped
+        What comes after the last condition where parallel weights are compared one by one.
     columns
         Expression of each column of the answer, by its name.
     parameters
@@ -35,6 +40,7 @@ class Relational:
 
     tables: dict[str, str] = field(default_factory=dict)
     joined: str = ""
+    grouped: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
 
@@ -71,7 +77,25 @@ def weight_columns(pattern: Pattern) -> set[str]:
             found.add(condition.owner.name)
         if wanted.sign:
             found.add("sum")
+    for reference in (r for c in pattern.comparisons for r in (c.left, c.right)):
+        if isinstance(reference.part, str):
+            continue
+        if reference.name not in COLUMNS:
+            raise QueryError(
+                f"'{reference.part}': {reference.name} is known of the weights that the graph "
+                "keeps alone; ask with over='graph'."
+            )
+        found.add(reference.name)
     return found
+
+
+def compared_of(pattern: Pattern, part: str | Step | None = None) -> tuple[str, ...]:
+    """Return the properties of a part that are compared, or of all features."""
+    references = [r for c in pattern.comparisons for r in (c.left, c.right)]
+    chosen = (
+        r.name for r in references if r.part == part or (part is None and isinstance(r.part, str))
+    )
+    return tuple(sorted(set(chosen)))
 
 
 def highest_rank(pattern: Pattern) -> int | None:
@@ -97,13 +121,16 @@ def relational(
         Whether several weights may join the same features.
     """
     made = Relational()
-    places: dict[str, str] = {}
+    places: dict[str | Step, str] = {}
+    values: dict[str, str] = {}
     tables, conditions = [], []
     made_tables: dict[tuple[Any, ...], str] = {}
     for number, (step, wanted) in enumerate(pattern.present):
         alias = f"e{number}"
-        table = _table(made, made_tables, step, wanted, narrowed, relations, parallel)
+        columns = compared_of(pattern, step)
+        table = _table(made, made_tables, step, wanted, narrowed, relations, parallel, columns)
         tables.append(f"{table} {alias}")
+        places[step] = alias
         for name, end in zip(step.ends, ("source", "target"), strict=True):
             if name in places:
                 conditions.append(f"{alias}.{end} = {places[name]}")
@@ -112,6 +139,16 @@ def relational(
         if step.relation == "WEIGHT":
             made.columns[f"rank_{step.source}_{step.target}"] = f"{alias}.rank"
     conditions += _apart(pattern, places)
+    for number, name in enumerate(n for n in pattern.names if compared_of(pattern, n)):
+        tables.append(f"{VALUES} v{number}")
+        conditions.append(f"v{number}.number = {places[name]}")
+        values[name] = f"v{number}"
+    for comparison in pattern.comparisons:
+        left, right = (
+            f'{values[of.part] if isinstance(of.part, str) else places[of.part]}."{of.name}"'
+            for of in (comparison.left, comparison.right)
+        )
+        conditions.append(f"{left} {comparison.operator} {right}")
     for number, (step, wanted) in enumerate(pattern.absent):
         alias = f"n{number}"
         table = _table(made, made_tables, step, wanted, narrowed, relations, parallel)
@@ -120,12 +157,24 @@ def relational(
             if name in places:
                 inner.append(f"{alias}.{end} = {places[name]}")
             else:
-                inner += [f"{alias}.{end} <> {place}" for place in places.values()]
-        conditions.append(f"NOT EXISTS (FROM {table} {alias} WHERE {' AND '.join(inner)})")
+                others = {**places, name: f"{alias}.{end}"}
+                inner += [_held(pattern, name, other, others) for other in pattern.names]
+        inner = [condition for condition in inner if condition]
+        conditions.append(f"NOT EXISTS (FROM {table} {alias}{_where(inner)})")
     made.joined = f"FROM {', '.join(tables)}"
-    made.joined += f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    made.columns = {name: places[name] for name in pattern.names} | made.columns
+    made.joined += _where(conditions)
+    given = {name: places[name] for name in pattern.names}
+    if parallel and any(
+        not isinstance(r.part, str) for c in pattern.comparisons for r in (c.left, c.right)
+    ):
+        made.grouped = f" GROUP BY {', '.join(given.values())}"
+        made.columns = {name: f"min({rank})" for name, rank in made.columns.items()}
+    made.columns = given | made.columns
     return made
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
 def _table(
@@ -136,12 +185,16 @@ def _table(
     narrowed: Mapping[str, str],
     relations: Mapping[Step, str],
     parallel: bool,
+    columns: Sequence[str] = (),
 ) -> str:
-    """Return the table of what one arrow may be, made once for arrows that ask for the same."""
+    """Return the table of what one arrow may be, made once for arrows that ask for the same.
+
+    It has further ``columns`` where they are compared, and then each parallel weight.
+    """
     ends = tuple(narrowed.get(name) for name in step.ends)
     weight = isinstance(wanted, Edges)
     what = (wanted.min_rank, wanted.max_rank, wanted.sign, wanted.conditions) if weight else step
-    key = (what, ends)
+    key = (what, ends, columns)
     if key in known:
         return known[key]
     conditions = _on_weight(made, wanted) if weight else []
@@ -150,16 +203,17 @@ def _table(
         for end, table in zip(("source", "target"), ends, strict=True)
         if table
     ]
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    where = _where(conditions)
     origin = EDGES if weight else relations[step]
     known[key] = f"step{len(known)}"
-    if weight and parallel:
+    if weight and parallel and not columns:
         made.tables[known[key]] = (
             f"SELECT source, target, min(rank) AS rank FROM {origin}{where} GROUP BY source, target"
         )
     else:
-        columns = "source, target, rank" if weight else "DISTINCT source, target"
-        made.tables[known[key]] = f"SELECT {columns} FROM {origin}{where}"
+        chosen = "source, target, rank" if weight else "DISTINCT source, target"
+        chosen += "".join(f', "{name}"' for name in columns if name != "rank")
+        made.tables[known[key]] = f"SELECT {chosen} FROM {origin}{where}"
     return known[key]
 
 
@@ -178,14 +232,17 @@ def _on_weight(made: Relational, wanted: Edges) -> list[str]:
     return found
 
 
-def _apart(pattern: Pattern, places: Mapping[str, str]) -> list[str]:
-    found = []
+def _apart(pattern: Pattern, places: Mapping[str | Step, str]) -> list[str]:
     names = pattern.names
-    for number, one in enumerate(names):
-        for other in names[number + 1 :]:
-            pair = next((p for p in pattern.unordered if {*p} == {one, other}), None)
-            if pair:  # numbers are in the order of the ids
-                found.append(f"{places[pair[0]]} < {places[pair[1]]}")
-            else:
-                found.append(f"{places[one]} <> {places[other]}")
-    return found
+    found = (
+        _held(pattern, one, other, places)
+        for number, one in enumerate(names)
+        for other in names[number + 1 :]
+    )
+    return [condition for condition in found if condition]
+
+
+def _held(pattern: Pattern, one: str, other: str, places: Mapping[str | Step, str]) -> str:
+    """Return how two features must differ, if they must: numbers are in the order of the ids."""
+    apart = pattern.apart(one, other)
+    return f"{places[apart[0]]} {apart[1]} {places[apart[2]]}" if apart else ""

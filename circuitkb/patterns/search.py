@@ -23,7 +23,9 @@ from circuitkb.patterns.edge_table import EdgeTable, Numbering
 from circuitkb.patterns.kept_tables import KeptTables
 from circuitkb.patterns.relational import (
     EDGES,
+    VALUES,
     Relational,
+    compared_of,
     highest_rank,
     relational,
     weight_columns,
@@ -35,6 +37,7 @@ from circuitkb.queries.lists.reaching import on_relation
 from circuitkb.queries.patterns.language import Step
 from circuitkb.queries.patterns.pattern import Pattern, on_analogy
 from circuitkb.results.result import Result
+from circuitkb.schema.definition import node_type
 from circuitkb.stores.base import Store
 from circuitkb.stores.querying.errors import check_timeout, out_of_memory, timed_out
 
@@ -128,7 +131,9 @@ def count(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float)
     if not models:
         return 0
     with _prepared(store, tables, pattern, models, timeout) as (database, made, _, _):
-        row = database.execute(f"SELECT count(*) {made.joined}").fetchone()
+        matches = f"{made.joined}{made.grouped}"
+        text = f"SELECT count(*) {'FROM (SELECT 1 ' + matches + ')' if made.grouped else matches}"
+        row = database.execute(text).fetchone()
         return int(row[0]) if row else 0
 
 
@@ -183,6 +188,9 @@ def _prepared(
                 _relations(store, database, pattern, numbering),
                 parallel=any(table.parallel for table in edges),
             )
+            compared = compared_of(pattern)
+            if compared:
+                database.register(VALUES, _values(store, numbering, models, compared))
             for name, text in made.tables.items():
                 database.execute(f"CREATE TEMP TABLE {name} AS {text}", made.used_in(text))
             if pattern.counterparts is not None:
@@ -191,7 +199,7 @@ def _prepared(
             sql = "\n".join(
                 [
                     *(f"{name}: {text}" for name, text in made.tables.items()),
-                    f"SELECT {', '.join(made.columns.values())} {made.joined}",
+                    f"SELECT {', '.join(made.columns.values())} {made.joined}{made.grouped}",
                 ]
             )
             yield database, made, numbering, Searched(tuple(models), total, sql)
@@ -265,6 +273,27 @@ def _by_place(numbering: Numbering, wanted: Features) -> NDArray[np.int32] | Non
     if isinstance(wanted.model, Predicate) or isinstance(wanted.layer, Predicate):
         return None
     return numbering.within(wanted.model, wanted.layer)
+
+
+def _values(
+    store: Store, numbering: Numbering, models: Mapping[str, str], names: Sequence[str]
+) -> pa.Table:
+    """Return the values of some properties of features, by number; features without any apart."""
+    owner = node_type("Feature")
+    kinds = {"string": pa.string(), "boolean": pa.bool_(), "integer": pa.int64()}
+    given = ", ".join(f"f.{name} AS {name}" for name in names)
+    valued = " OR ".join(f"f.{name} IS NOT NULL" for name in names)
+    text = (
+        f"MATCH (f:Feature)\nWHERE f.model IN $models AND ({valued})\nRETURN f.id AS id_, {given}"
+    )
+    rows = store.read(text, {"models": list(models)}, limit=None).rows
+    ids, *columns = zip(*rows, strict=True) if rows else [()] * (1 + len(names))
+    arrays = {
+        name: pa.array(column, kinds.get(owner.property(name).type, pa.float64()))
+        for name, column in zip(names, columns, strict=True)
+    }
+    table = pa.table({"number": numbering.places(ids), **arrays})
+    return table.filter(table["number"].is_valid())
 
 
 def _candidates(store: Store, wanted: Features) -> list[str]:
@@ -361,7 +390,7 @@ def _selected(
     word = "AND" if " WHERE " in made.joined else "WHERE"
     order = ", ".join(f'"{name}"' for name in pattern.names)
     text = (
-        f"SELECT {given} {made.joined} {word} {first} >= $first AND {first} < $last "
+        f"SELECT {given} {made.joined} {word} {first} >= $first AND {first} < $last{made.grouped} "
         f"ORDER BY {order}{'' if room is None else ' LIMIT $room'}"
     )
     values = {"first": part[0], "last": part[1]} | ({} if room is None else {"room": room})

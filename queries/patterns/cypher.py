@@ -9,7 +9,8 @@ from circuitkb.queries.lists.conditions import Parameters, exists, where_clause
 from circuitkb.queries.lists.edges import Edges
 from circuitkb.queries.lists.reaching import on_relation
 from circuitkb.queries.lists.statement import Statement
-from circuitkb.queries.patterns.language import Step
+from circuitkb.queries.patterns.conditions import property_of
+from circuitkb.queries.patterns.language import Comparison, Reference, Step
 from circuitkb.queries.patterns.pattern import Pattern
 
 
@@ -70,6 +71,7 @@ class _Scope:
                 wanted = self.pattern.feature(anchor)
                 text = wanted.anchor(self.names[anchor], self.parameters, f"{anchor}_")
         bound = [] if anchor is None else [anchor]
+        compared: list[Comparison] = []
         conditions = [] if anchor is None else self._of_feature(anchor, anchored=outermost)
         for place, (step, wanted) in enumerate(order):
             arrow, on_step = self._arrow(step, wanted, bound)
@@ -79,6 +81,7 @@ class _Scope:
                     conditions += self._of_feature(name)
                     conditions += self._apart(name, bound)
                     bound.append(name)
+            conditions += self._compared(compared, bound)
             if place == len(order) - 1:
                 conditions += self._absent()
                 conditions += self._counterparts() if outermost else []
@@ -109,14 +112,30 @@ class _Scope:
         return wanted.matches(self.names[name], self.parameters, f"{name}_", anchored=anchored)
 
     def _apart(self, name: str, others: Sequence[str]) -> list[str]:
-        mine = self.names[name]
         found = []
         for other in others:
-            pair = next((p for p in self.pattern.unordered if {*p} == {name, other}), None)
-            if pair:
-                found.append(f"{self.names[pair[0]]}.id < {self.names[pair[1]]}.id")
-            else:
-                found.append(f"{mine}.id <> {self.names[other]}.id")
+            apart = self.pattern.apart(name, other)
+            if apart is not None:
+                one, how, two = apart
+                found.append(f"{self.names[one]}.id {how} {self.names[two]}.id")
+        return found
+
+    def _compared(self, done: list[Comparison], bound: Sequence[str]) -> list[str]:
+        """Return the comparisons whose parts are all bound by now, each once."""
+        weights = dict(self.weights)
+
+        def place(of: Reference) -> str | None:
+            if isinstance(of.part, str):
+                return self.names[of.part] if of.part in bound else None
+            return weights.get(of.part)
+
+        found = []
+        for comparison in self.pattern.comparisons:
+            left, right = place(comparison.left), place(comparison.right)
+            if comparison not in done and left and right:
+                done.append(comparison)
+                of, to = property_of(comparison.left).name, property_of(comparison.right).name
+                found.append(f"{left}.{of} {comparison.operator} {right}.{to}")
         return found
 
     def _absent(self) -> list[str]:

@@ -1,23 +1,31 @@
 """The language of patterns: features joined by arrows, as in ``a -> u <- b; not a -> b``.
 
-================ ============================================================================
-``a -> u``       a weight from a to u, of either sign (``u <- a`` is the same)
-``a +> u``       a weight whose sum is above 0 (``u <+ a``)
-``a -| u``       a weight whose sum is below 0 (``u |- a``)
-``a ~ b``        each is the other's image under a transform (``TRANSFORMS_TO``)
-``a ~= b``       analogous features of two models (``ANALOGOUS_TO``)
-``not a -> b``   no such weight
-``;``            also; a new line does as well
-================ ============================================================================
+======================== ====================================================================
+``a -> u``               a weight from a to u, of either sign (``u <- a`` is the same)
+``a +> u``               a weight whose sum is above 0 (``u <+ a``)
+``a -| u``               a weight whose sum is below 0 (``u |- a``)
+``a ~ b``                each is the other's image under a transform (``TRANSFORMS_TO``)
+``a ~= b``               analogous features of two models (``ANALOGOUS_TO``)
+``not a -> b``           no such weight
+``;``                    also; a new line does as well
+``a -> u [l1 > 0.5]``    what the weight must be; several conditions stand with commas
+``a -> u as au``         the weight has a name
+``a.layer = "conv1"``    what a feature must be, or a weight with a name
+``au.l1 > bu.l1``        two properties, of features or of weights with names, compared
+``two(x, y) { ... }``    a macro; ``two(a, b)`` puts its lines in
+``# ...``                a comment
+======================== ====================================================================
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from circuitkb.queries.patterns.macros import Expansion, Rename, aliases_in
+from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import QueryError
 
 if TYPE_CHECKING:
@@ -28,11 +36,25 @@ T = TypeVar("T")
 Relation = Literal["WEIGHT", "TRANSFORMS_TO", "ANALOGOUS_TO"]
 
 _GRAMMAR = r"""
-start: _ENDS? clause (_ENDS clause)* _ENDS?
-clause: [NOT] NAME (ARROW NAME)+
+start: _ENDS? (statement | macro) (_ENDS (statement | macro))* _ENDS?
+macro: names "{" _ENDS? statement (_ENDS statement)* _ENDS? "}"
+?statement: clause | condition | call
+call: names
+names: NAME "(" NAME ("," NAME)* ")"
+clause: [NOT] chain [within] [alias]
+chain: NAME (ARROW NAME)+
+within: "[" bound ("," bound)* "]"
+bound: NAME OPERATOR (NUMBER | TEXT | TRUTH)
+alias: "as" NAME
+condition: reference OPERATOR (reference | NUMBER | TEXT | TRUTH)
+reference: NAME "." NAME
 NOT.2: /not\b/
+TRUTH.2: /(true|false)\b/
 NAME: /[A-Za-z][A-Za-z0-9_]*/
 ARROW: "->" | "<-" | "+>" | "<+" | "-|" | "|-" | "~=" | "~"
+OPERATOR: /==?|!=|<>|<=?|>=?|contains\b/
+NUMBER: /[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/
+TEXT: /"[^"\n]*"|'[^'\n]*'/
 _ENDS: /[ \t]*[;\n][;\s]*/
 %import common.WS_INLINE
 %ignore WS_INLINE
@@ -48,9 +70,10 @@ _ARROWS: dict[str, tuple[Relation, str | None, bool]] = {
     "~": ("TRANSFORMS_TO", None, False),
     "~=": ("ANALOGOUS_TO", None, False),
 }
-_ARROW = re.compile(r"->|<-|\+>|<\+|-\||\|-|~")
+_PART = re.compile(r"->|<-|\+>|<\+|-\||\|-|~|[<>=!]+|\(")
+_COMMENT = re.compile(r"""("[^"\n]*"|'[^'\n]*')|#[^\n]*""")
 MOST_PARTS = 200
-"""Arrows of a pattern."""
+"""Arrows, conditions and uses of macros, as the text has them and with its macros put in."""
 
 MOST_CHARACTERS = 20_000
 """Of a pattern."""
@@ -61,6 +84,14 @@ _EXPECTED = {
     "NAME": "a name",
     "NOT": "not",
     "ARROW": "an arrow (-> <- +> -| ~ ~=)",
+    "DOT": "a dot and a property",
+    "OPERATOR": "a comparison (= <> < <= > >= contains)",
+    "NUMBER": "a number",
+    "TEXT": "a text in quotes",
+    "COMMA": "a comma",
+    "RPAR": ")",
+    "RSQB": "]",
+    "RBRACE": "}",
     "_ENDS": "; or a new line",
     "$END": "the end",
 }
@@ -86,15 +117,82 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A property of a feature, by its name in the pattern, or of the weight of an arrow."""
+
+    part: str | Step
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.part}.{self.name}"
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The features that it is about."""
+        return (self.part,) if isinstance(self.part, str) else self.part.ends
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two properties and how they compare: ``= <> < <= > >=``."""
+
+    left: Reference
+    operator: str
+    right: Reference
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.operator} {self.right}"
+
+    @property
+    def turned(self) -> Comparison:
+        """The same, said from the other side."""
+        turned = (
+            self.operator.translate(str.maketrans("<>", "><")) if self.operator != "<>" else "<>"
+        )
+        return Comparison(self.right, turned, self.left)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A property and the value that it is compared with; ``absent`` if of an arrow after not."""
+
+    of: Reference
+    operator: str
+    value: str | float | bool
+    absent: bool = False
+
+
+@dataclass(frozen=True)
 class Parsed:
     """What must be there, and what must not.
 
-    ``names`` are the features that a match names, in the order in which they are written.
+    ``names`` are the features that a match names, in the order in which they are written;
+    ``weights`` the arrows by the names that ``as`` gives them.
     """
 
     present: tuple[Step, ...]
     absent: tuple[Step, ...]
     names: tuple[str, ...]
+    weights: dict[str, Step] = field(default_factory=dict, hash=False, repr=False)
+    bounds: tuple[Bound, ...] = field(default=(), repr=False)
+    comparisons: tuple[Comparison, ...] = field(default=(), repr=False)
+
+    def reference(self, part: str, property: str) -> Reference:
+        """Return a property of a feature or of an arrow with a name.
+
+        Raises
+        ------
+        QueryError
+            The pattern has no part of this name, or has it after ``not`` alone.
+        """
+        if part in self.weights:
+            return Reference(self.weights[part], property)
+        if part not in self.names:
+            raise QueryError(
+                f"'{part}.{property}' is compared, but no feature and no weight that is there is "
+                f"called {part!r}.{did_you_mean(part, (*self.names, *self.weights))}"
+            )
+        return Reference(part, property)
 
 
 def parse(text: str) -> Parsed:
@@ -103,8 +201,8 @@ def parse(text: str) -> Parsed:
     Raises
     ------
     QueryError
-        It cannot be read (the message says where), names a feature that is joined to itself, or
-        has parts that nothing joins.
+        It cannot be read (the message says where), has more than 200 parts with its macros put
+        in, compares what it does not have, or has parts that nothing joins.
 
     Examples
     --------
@@ -120,47 +218,118 @@ def parse(text: str) -> Parsed:
     """
     import lark
 
-    _check_size(text)
+    written = _without_comments(text)
     try:
-        tree = _parser().parse(text)
+        tree = _parser().parse(written)
     except lark.exceptions.UnexpectedInput as error:
         raise QueryError(_unread(text, error)) from None
-    present: list[Step] = []
-    absent: list[Step] = []
-    names: list[str] = []
-    for clause in tree.find_data("clause"):
-        negated, *parts = clause.children
-        chain = [str(part) for part in parts]
-        steps = [
-            _step(chain[place], chain[place + 1], chain[place + 2], text)
-            for place in range(0, len(chain) - 2, 2)
-        ]
-        if negated and len(steps) > 1:
-            raise QueryError(
-                f"The pattern {_quoted(text)}: 'not' takes one arrow; write not a; not b."
-            )
-        (absent if negated else present).extend(steps)
-        names += [] if negated else chain[::2]
-    parsed = Parsed(_once(present), _once(absent), _once(names))
+    read = _Reader(text)
+    conditions = []
+    for statement, rename in Expansion(MOST_PARTS).statements(tree):
+        if statement.data == "clause":
+            read.clause(statement, rename)
+        else:
+            conditions.append((statement, rename))
+    parsed = Parsed(_once(read.present), _once(read.absent), _once(read.names), read.weights)
     _check(parsed, text)
-    return parsed
+    bounds, comparisons = read.bounds, []
+    for statement, rename in conditions:  # an arrow may get its name further down
+        left, operator, right = statement.children
+        found = parsed.reference(*_reference(left, rename))
+        if isinstance(right, lark.Tree):
+            other = parsed.reference(*_reference(right, rename))
+            comparisons.append(Comparison(found, _operator(operator), other))
+        else:
+            bounds.append(Bound(found, _operator(operator), _value(right)))
+    return replace(parsed, bounds=_once(bounds), comparisons=_once(comparisons))
+
+
+@dataclass
+class _Reader:
+    """What the arrows of a pattern say, one clause after the other."""
+
+    text: str
+    present: list[Step] = field(default_factory=list)
+    absent: list[Step] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    weights: dict[str, Step] = field(default_factory=dict)
+    bounds: list[Bound] = field(default_factory=list)
+
+    def clause(self, tree: Any, rename: Rename) -> None:
+        """Take in one chain of arrows."""
+        negated, chain, within, alias = tree.children
+        parts = [part if part.type == "ARROW" else rename(str(part)) for part in chain.children]
+        steps = [
+            _step(parts[place], parts[place + 1], parts[place + 2])
+            for place in range(0, len(parts) - 2, 2)
+        ]
+        step = steps[0]
+        if len(steps) > 1 and (negated or within or alias):
+            word = "'not'" if negated else "'[...]'" if within else "'as'"
+            raise self._refused(f": {word} takes one arrow; write a -> b; b -> c.")
+        if step.relation != "WEIGHT" and (within or alias):
+            raise self._refused(f": '{step}' is no weight, so it takes neither '[...]' nor 'as'.")
+        if negated and step in self.absent and (within or any(b.absent for b in self.bounds)):
+            raise self._refused(f" has 'not {step}' twice: ask for each on its own.")
+        (self.absent if negated else self.present).extend(steps)
+        self.names += [] if negated else parts[::2]
+        for bound in within.children if within else ():
+            name, operator, value = bound.children
+            of = Reference(step, str(name))
+            self.bounds.append(Bound(of, _operator(operator), _value(value), bool(negated)))
+        if alias:
+            (written,) = aliases_in([tree])
+            if negated:
+                raise self._refused(f": 'as {written}' names a weight that is not there.")
+            name = rename(written)
+            if self.weights.setdefault(name, step) != step:
+                raise self._refused(f" gives two weights the name {written!r}.")
+
+    def _refused(self, why: str) -> QueryError:
+        return QueryError(f"The pattern {_quoted(self.text)}{why}")
+
+
+def _without_comments(text: Any) -> str:
+    """Return a pattern with blanks for its comments.
+
+    Raises
+    ------
+    QueryError
+        It is no text, or has more parts or characters than are read.
+    """
+    if not isinstance(text, str):
+        raise QueryError(f"A pattern is text, not a {type(text).__name__}.")
+    if len(text) <= MOST_CHARACTERS:
+        written = _COMMENT.sub(lambda found: found[1] or " " * len(found[0]), text)
+        if len(_PART.findall(written)) <= MOST_PARTS:
+            return written
+    raise QueryError(
+        f"The pattern is too long: {MOST_PARTS} parts (arrows, conditions, uses of macros) and "
+        f"{MOST_CHARACTERS:,} characters are the most."
+    )
+
+
+def _reference(tree: Any, rename: Rename) -> tuple[str, str]:
+    part, property = tree.children
+    return rename(str(part)), str(property)
+
+
+def _operator(token: Any) -> str:
+    return {"==": "=", "!=": "<>"}.get(token, str(token))
+
+
+def _value(token: Any) -> str | float | bool:
+    if token.type == "TEXT":
+        return str(token[1:-1])
+    if token.type == "TRUTH":
+        return bool(token == "true")
+    # A whole number that no store holds is read as the number that it is nearest to.
+    return int(token) if re.fullmatch(r"[+-]?\d{1,18}", token) else float(token)
 
 
 def _quoted(text: str) -> str:
     """Return a pattern as a message shows it."""
     return repr(text if len(text) <= 200 else text[:197] + "...")
-
-
-def _check_size(text: Any) -> None:
-    """Raise for what is no text, or has more arrows or characters than are read."""
-    if not isinstance(text, str):
-        raise QueryError(f"A pattern is text, not a {type(text).__name__}.")
-    arrows = len(_ARROW.findall(text)) if len(text) <= MOST_CHARACTERS else MOST_PARTS + 1
-    if arrows > MOST_PARTS:
-        raise QueryError(
-            f"The pattern is too long: {MOST_PARTS} arrows and {MOST_CHARACTERS:,} characters are "
-            "the most."
-        )
 
 
 def _once(found: list[T]) -> tuple[T, ...]:
@@ -174,10 +343,8 @@ def _parser() -> lark.Lark:
     return lark.Lark(_GRAMMAR, parser="lalr", maybe_placeholders=True)
 
 
-def _step(source: str, arrow: str, target: str, text: str) -> Step:
+def _step(source: str, arrow: str, target: str) -> Step:
     relation, sign, backwards = _ARROWS[arrow]
-    if source == target:
-        raise QueryError(f"The pattern {_quoted(text)} joins {source!r} to itself.")
     if backwards:
         source, target = target, source
     return Step(source, target, relation, sign)
@@ -187,7 +354,8 @@ def _check(parsed: Parsed, text: str) -> None:
     if not parsed.present:
         raise QueryError(f"The pattern {_quoted(text)} says only what is not there.")
     every = {name for step in parsed.present + parsed.absent for name in step.ends}
-    if "not" in every or len({name.lower() for name in every}) < len(every):
+    called = [*every, *parsed.weights]
+    if "not" in called or len({name.lower() for name in called}) < len(called):
         raise QueryError(
             f"The pattern {_quoted(text)}: names must differ in more than case, and none is 'not'."
         )
@@ -227,6 +395,8 @@ def _unread(text: str, error: Any) -> str:
     names = error.accepts if isinstance(error, lark.exceptions.UnexpectedToken) else set()
     names = names or getattr(error, "expected", None) or getattr(error, "allowed", None) or {"NAME"}
     wanted = " or ".join(_EXPECTED[name] for name in _EXPECTED if name in names)
+    if wanted == _EXPECTED["DOT"]:
+        wanted += " (a text stands in quotes)"
     if ended:
         return f"The pattern {_quoted(text)} ends where {wanted or 'more'} is expected."
     rest = text.splitlines()[line - 1][column - 1 :][:20] if text.strip() else text

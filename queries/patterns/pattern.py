@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 from circuitkb.queries.lists.conditions import DEFAULT_LIMIT, Condition, Mention
@@ -15,14 +16,22 @@ from circuitkb.queries.lists.edges import Edges
 from circuitkb.queries.lists.features import Features
 from circuitkb.queries.lists.predicates import as_predicate, at_most
 from circuitkb.queries.lists.reaching import transform_properties
-from circuitkb.queries.patterns.language import Parsed, Step, parse
+from circuitkb.queries.patterns.conditions import (
+    compared,
+    narrowed_feature,
+    narrowed_weight,
+)
+from circuitkb.queries.patterns.language import Comparison, Parsed, Step, parse
+from circuitkb.queries.patterns.symmetry import Fact, symmetric_pairs
 from circuitkb.schema.definition import did_you_mean, relation_type
 from circuitkb.schema.errors import QueryError
 
 MAX_Q = 0.05
 """False discovery rate up to which transforms and analogies count."""
 
-_TAKEN = ("edges", "unordered", "limit")
+_TAKEN = ("edges", "where", "unordered", "may_coincide", "limit")
+
+Pairs = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,8 @@ class Pattern:
     """Features joined in a certain way; different names are different features.
 
     A match is one set of features. Where several parallel weights join two of them, one that
-    fulfils the conditions is enough, and the match is given once, with the best rank.
+    fulfils the conditions is enough, and the match is given once, with the best rank of those
+    that do.
 
     Parameters
     ----------
@@ -48,8 +58,14 @@ class Pattern:
     edges
         What every weight must be, or a mapping from arrows as written (``"a -> u"``) to what
         that weight must be, or to the transform that joins two features.
+    where
+        Properties that are compared, as ``("a.orientation", ">", "b.orientation")``: of features,
+        or of weights that ``as`` names in the text. What has no value fulfils no comparison.
     unordered
-        Pairs of names that stand for the same part: each such pair is given once.
+        Pairs of names that stand for the same part: each such pair is given once. True: each set
+        of features once, whatever the symmetries of the pattern with all its conditions.
+    may_coincide
+        Pairs of names that may stand for one feature; True for all.
     limit
         Rows to return at most.
     features
@@ -67,6 +83,13 @@ class Pattern:
     >>> pattern = Pattern("a +> u <+ b; not a -> b", edges=edge(max_rank=8), a=oriented)
     >>> pattern.columns
     ('a', 'u', 'b', 'rank_a_u', 'rank_b_u')
+    >>> chain = Pattern(
+    ...     "a -> b as ab; b -> c as bc; ab.l1 > bc.l1", where=[("a.bias", ">", "b.bias")]
+    ... )
+    >>> [str(c) for c in chain.comparisons]
+    ['a -> b.l1 > b -> c.l1', 'a.bias > b.bias']
+    >>> Pattern("a -> u <- b; c -> u", unordered=True).unordered
+    (('a', 'b'), ('a', 'c'), ('b', 'c'))
     >>> Pattern("a -> u", x=Features())
     Traceback (most recent call last):
     circuitkb.schema.errors.QueryError: The pattern 'a -> u' has no feature 'x'. Known: a, u.
@@ -76,7 +99,9 @@ class Pattern:
     parsed: Parsed
     features: tuple[tuple[str, Features], ...]
     on_steps: tuple[tuple[Step, Edges | tuple[Condition, ...]], ...]
+    comparisons: tuple[Comparison, ...]
     unordered: tuple[tuple[str, str], ...]
+    may_coincide: bool | tuple[tuple[str, str], ...]
     counterparts: Counterparts | None
     limit: int | None
 
@@ -85,12 +110,14 @@ class Pattern:
         text: str,
         *,
         edges: Edges | Mapping[str, Any] | None = None,
-        unordered: Iterable[tuple[str, str]] = (),
+        where: Iterable[tuple[str, str, str]] = (),
+        unordered: Pairs | bool = (),
+        may_coincide: Pairs | bool = (),
         limit: int | None = DEFAULT_LIMIT,
         **features: Features,
     ) -> None:
         parsed = parse(text)
-        steps = parsed.present + parsed.absent
+        steps, present = parsed.present + parsed.absent, len(parsed.present)
         names = tuple(dict.fromkeys((*parsed.names, *(n for step in steps for n in step.ends))))
         for name, wanted in features.items():
             self._known(name, names, text)
@@ -99,20 +126,36 @@ class Pattern:
         for taken in _TAKEN:
             if taken in names:
                 raise QueryError(f"The pattern {text!r}: no feature can be called {taken!r}.")
-        pairs = tuple((one, other) for one, other in unordered)
-        for name in (n for pair in pairs for n in pair):
-            self._known(name, parsed.names, text)
+        if unordered is True and may_coincide:
+            raise QueryError(
+                "unordered=True is about different features; where some may_coincide, name the "
+                "pairs, as in unordered=[('a', 'b')]."
+            )
         given = {
             "text": text,
             "parsed": parsed,
-            "features": tuple((name, features.get(name, Features())) for name in names),
-            "on_steps": tuple(zip(steps, _on_steps(steps, edges, text), strict=True)),
-            "unordered": pairs,
+            "features": tuple(
+                (name, narrowed_feature(features.get(name, Features()), name, parsed.bounds))
+                for name in names
+            ),
+            "on_steps": tuple(
+                (step, narrowed_weight(wanted, step, parsed.bounds, absent=place >= present))
+                for place, (step, wanted) in enumerate(
+                    zip(steps, _on_steps(steps, edges, text), strict=True)
+                )
+            ),
+            "comparisons": compared(parsed, where),
+            "unordered": () if unordered is True else self._pairs(unordered, parsed.names, text),
+            "may_coincide": may_coincide is True or self._pairs(may_coincide, names, text),
             "counterparts": None,
             "limit": Features(limit=limit).limit,
         }
         for name, value in given.items():
             object.__setattr__(self, name, value)
+        if unordered is True:
+            others = [name for name in names if name not in parsed.names]
+            pairs = symmetric_pairs(parsed.names, others, self._facts())
+            object.__setattr__(self, "unordered", pairs)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -166,13 +209,60 @@ class Pattern:
 
     def feature(self, name: str) -> Features:
         """Return what the feature of this name must be."""
-        return dict(self.features)[name]
+        return self._by_name[name]
+
+    def apart(self, one: str, other: str) -> tuple[str, str, str] | None:
+        """Return how the ids of two features must compare, as (name, operator, name), or None."""
+        same = self.may_coincide is True or frozenset((one, other)) in self._coincident
+        pair = self._in_order.get(frozenset((one, other)))
+        if pair is not None:
+            return pair[0], "<=" if same else "<", pair[1]
+        return None if same else (one, "<>", other)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Features]:
+        return dict(self.features)
+
+    @cached_property
+    def _in_order(self) -> dict[frozenset[str], tuple[str, str]]:
+        return {frozenset(pair): pair for pair in self.unordered}
+
+    @cached_property
+    def _coincident(self) -> set[frozenset[str]]:
+        return {frozenset(pair) for pair in self.may_coincide or ()}
+
+    def _facts(self) -> list[Fact]:
+        """Return all that tells the names apart."""
+        found: list[Fact] = [
+            (("feature", replace(wanted, limit=None), name in self.names), (name,))
+            for name, wanted in self.features
+        ]
+        for place, (step, wanted) in enumerate(self.on_steps):
+            what = place < len(self.present), step.relation, step.sign, wanted
+            found.append((what, step.ends))
+            if step.relation != "WEIGHT":  # these hold in both directions
+                found.append((what, step.ends[::-1]))
+        for comparison in self.comparisons:
+            for said in (comparison, comparison.turned):
+                what = said.left.name, said.operator, said.right.name, len(said.left.ends)
+                found.append((what, (*said.left.ends, *said.right.ends)))
+        return found
 
     def _with(self, **changed: Any) -> Self:
         made = object.__new__(type(self))
         for name in self.__dataclass_fields__:
             object.__setattr__(made, name, changed.get(name, getattr(self, name)))
         return made
+
+    def _pairs(self, given: Any, names: Iterable[str], text: str) -> tuple[tuple[str, str], ...]:
+        """Return pairs of names, each of which is known and differs from the other."""
+        pairs = () if given is False else tuple(tuple(pair) for pair in given)
+        for pair in pairs:
+            if len(pair) != 2 or pair[0] == pair[1]:
+                raise QueryError(f"{pair!r} is no pair of names: write ('a', 'b').")
+            for name in pair:
+                self._known(name, names, text)
+        return pairs
 
     def _known(self, name: str, names: Iterable[str], text: str) -> None:
         if name not in names:
