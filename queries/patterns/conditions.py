@@ -40,7 +40,8 @@ def narrowed_feature(wanted: Features, name: str, bounds: Iterable[Bound]) -> Fe
             and isinstance(value, str)
             and getattr(wanted, what) is None
         ):
-            wanted = replace(wanted, **{what: value})  # names are what a search starts from
+            named: dict[str, Any] = {what: value}
+            wanted = replace(wanted, **named)  # names are what a search starts from
         else:
             wanted = wanted.where(what, bound.operator, value)
     return wanted
@@ -113,7 +114,7 @@ def _given(parsed: Parsed, item: Any) -> Comparison:
     if not (isinstance(item, tuple) and [type(part) for part in item] == [str, str, str]):
         raise QueryError(f"where has {item!r}: write ('a.orientation', '>', 'b.orientation').")
     left, operator, right = item
-    operator = {"==": "=", "!=": "<>"}.get(operator, operator)
+    operator = {"==": "=", "!=": "<>"}.get(str(operator), str(operator))
     one, other = (_reference(parsed, text) for text in (left, right))
     return Comparison(one, operator, other)
 

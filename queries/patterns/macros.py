@@ -72,8 +72,8 @@ class Expansion:
         name, *given = (str(token) for token in statement.children[0].children)
         macro = self._macros.get(name)
         if macro is None:
-            known = did_you_mean(name, self._macros) if self._macros else ""
-            raise QueryError(f"No macro {name!r} is defined above its use.{known}")
+            near = did_you_mean(name, self._macros) if self._macros else ""
+            raise QueryError(f"No macro {name!r} is defined above its use.{near}")
         if len(given) != len(macro.arguments):
             raise QueryError(
                 f"The macro {name!r} takes {len(macro.arguments)} names "

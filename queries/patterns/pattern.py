@@ -229,19 +229,20 @@ class Pattern:
 
     @cached_property
     def _coincident(self) -> set[frozenset[str]]:
-        return {frozenset(pair) for pair in self.may_coincide or ()}
+        pairs = () if isinstance(self.may_coincide, bool) else self.may_coincide
+        return {frozenset(pair) for pair in pairs}
 
     def _facts(self) -> list[Fact]:
         """Return all that tells the names apart."""
         found: list[Fact] = [
-            (("feature", replace(wanted, limit=None), name in self.names), (name,))
+            (("feature", *_in_any_order(replace(wanted, limit=None)), name in self.names), (name,))
             for name, wanted in self.features
         ]
         for place, (step, wanted) in enumerate(self.on_steps):
-            what = place < len(self.present), step.relation, step.sign, wanted
-            found.append((what, step.ends))
+            asked = place < len(self.present), step.relation, step.sign, *_in_any_order(wanted)
+            found.append((asked, step.ends))
             if step.relation != "WEIGHT":  # these hold in both directions
-                found.append((what, step.ends[::-1]))
+                found.append((asked, step.ends[::-1]))
         for comparison in self.comparisons:
             for said in (comparison, comparison.turned):
                 what = said.left.name, said.operator, said.right.name, len(said.left.ends)
@@ -293,6 +294,13 @@ def feature(id: Any = None, **conditions: Any) -> Features:
     'efficientnet_lite0'
     """
     return Features.of(id=id, **conditions)
+
+
+def _in_any_order(wanted: Any) -> tuple[Any, frozenset[Condition]]:
+    """Return what must hold with its conditions as a set: their order says nothing."""
+    if isinstance(wanted, tuple):
+        return None, frozenset(wanted)
+    return replace(wanted, conditions=()), frozenset(wanted.conditions)
 
 
 def on_analogy(max_q: float) -> tuple[Condition, ...]:

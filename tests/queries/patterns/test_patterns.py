@@ -287,7 +287,6 @@ def test_every_weight_of_the_graph_has_the_rank_that_the_search_gives_it(
         ("a ? b", {}, "column 3: an arrow"),
         ("", {}, "ends where a name"),
         ("a -> b\nb ->> c", {}, "line 2, column 5"),
-        ("a -> a", {}, "joins 'a' to itself"),
         ("a -> b; c -> d", {}, "nothing joins"),
         ("a -> b; a +> b", {}, "two arrows from 'a' to 'b'"),
         ("not a -> b", {}, "only what is not there"),
