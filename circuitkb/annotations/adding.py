@@ -209,7 +209,8 @@ def _write(store: Store, record: dict[str, Any]) -> ImportReport:
         record |= _id_of_its_own(store, record)
     report = import_records(store, [record], name="this annotation")
     if report.refused:
-        raise AnnotationError(f"It was not written: {report.rejections[0].reason}.")
+        reason = report.rejections[0].reason
+        raise AnnotationError(f"It was not written: {reason}{'' if reason[-1] in '.?' else '.'}")
     return report
 
 

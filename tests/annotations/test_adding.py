@@ -9,7 +9,7 @@ import pytest
 from circuitkb.annotations.adding import add_label, retract, review
 from circuitkb.annotations.comparing.consensus import consensus
 from circuitkb.annotations.history import history
-from circuitkb.schema.errors import NotFoundError
+from circuitkb.schema.errors import AnnotationError, NotFoundError
 from circuitkb.stores.base import Store
 from tests.annotations.shared_records import store_at
 
@@ -96,3 +96,8 @@ def test_the_history_of_an_edge_has_what_was_said_of_that_edge(store: Store) -> 
     assert states(store, of="alpha/conv1:1 -> alpha/conv2:3") == []
     with pytest.raises(NotFoundError, match="conv2:99"):
         history(store, "alpha/conv1:0 -> alpha/conv2:99")
+
+
+def test_a_layer_that_is_not_there_is_refused_with_the_nearest(store: Store) -> None:
+    with pytest.raises(AnnotationError, match=r"no layer 'conv3'\. Did you mean .*\?$"):
+        add_label(store, "alpha/conv3:0", "curve", author="ada")
