@@ -88,7 +88,7 @@ RETURN c.id AS circuit, c.model AS model, c.group AS group, r.score AS score,
 ORDER BY score DESC, circuit, method"""
 
 MEMBERS = f"""\
-MATCH (f:Feature)-[b:MEMBER_OF]->(:Circuit {{id: $id}})
+MATCH (:Circuit {{id: $id}})<-[b:MEMBER_OF]-(f:Feature)
 MATCH (f)-[:IN_LAYER]->(y:Layer)
 RETURN b.side AS side, b.role AS role, f.id AS feature, b.weight AS weight,
   {labels_of("f")} AS labels, y.position AS position
@@ -130,8 +130,9 @@ RETURN i.kind AS kind, i.source AS source, i.created AS created, i.seconds AS se
   i.tool AS tool, i.summary AS summary, i.id AS id
 ORDER BY created, id"""
 
+# From what is known: where another clause follows, the embedded engine goes from the left.
 LAYER_LABELS = """\
-MATCH (f:Feature)-[:IN_LAYER]->(:Layer {id: $id})
+MATCH (:Layer {id: $id})<-[:IN_LAYER]-(f:Feature)
 MATCH (f)<-[about:ANNOTATES WHERE about.role IS NULL]-
   (:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
 RETURN l.text AS label, count(DISTINCT f) AS features
