@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from circuitkb.queries.lists.conditions import Mention
-from circuitkb.queries.questions.mentions import Names
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import NotFoundError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from circuitkb.queries.questions.mentions import Names
 
 
 def models(store: Store) -> list[str]:
@@ -20,6 +22,8 @@ def models(store: Store) -> list[str]:
 
 def names(store: Store) -> Names:
     """Return what a sentence may name: models, their layers, and the texts of labels."""
+    from circuitkb.queries.questions.mentions import Names
+
     layers: dict[str, list[str]] = {}
     for model, layer in store.read(
         "MATCH (y:Layer) RETURN y.model AS model, y.name AS name ORDER BY model, y.position, name",
