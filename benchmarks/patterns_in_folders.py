@@ -63,6 +63,7 @@ def generate(folder: Path, weights: int, spill: Path) -> None:
     about = {"format": "circuitkb-parquet", "version": 1, "schema_version": FORMAT_VERSION}
     (folder / "circuitkb.json").write_text(json.dumps(about))
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as database:
+        database.execute("SET enable_progress_bar = false")
         database.execute(
             f"COPY (SELECT format('net-{{}}/layer{{}}:{{}}', m, y, u) AS id, format('net-{{}}', m) "
             f"AS model, format('layer{{}}', y) AS layer, u AS unit FROM range({models}) t(m), "

@@ -130,6 +130,7 @@ class Folders:
             ) as database,
         ):
             database.execute("SET preserve_insertion_order = false")
+            database.execute("SET enable_progress_bar = false")  # which would go to our output
             places = [_opened(database, folder) for folder in self.folders]
             try:
                 _view(database, EDGES, places, "relations/WEIGHT")

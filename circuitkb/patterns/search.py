@@ -177,6 +177,7 @@ def _prepared(
         ) as database,
     ):
         database.execute("SET enable_external_access = false")
+        database.execute("SET enable_progress_bar = false")  # it would go to our output
         left = timeout - (time.perf_counter() - started)
         if left <= 0:
             raise timed_out(timeout)
