@@ -1,6 +1,6 @@
 """Time of wide patterns over all edges: this search, networkx, and the graph engine.
 
-    python benchmarks/patterns.py [--rank 16] [STORE]
+    python benchmarks/patterns.py [--rank 16] [--count] [STORE]
 
 Loads EfficientNet-Lite0 (or takes a store that has it). Each pattern asks for weights up to a
 rank that the graph keeps, so that all have the same answer to give. It is asked of the search over
@@ -8,7 +8,9 @@ all 17 million weights, of networkx's own matcher
 (``DiGraphMatcher.subgraph_monomorphisms_iter``, which takes any pattern, as the search does), of
 loops written by hand for this one pattern over networkx's dictionaries, and of the store's engine.
 Networkx gets its graph ready in memory, with the edges of other ranks left out already. All
-answers must be the same. Then the search is timed with its kernels unread. Last, what a query in
+answers must be the same. Then matches are counted, beside DuckDB's own join of a table of the
+same weights (``--count`` measures this alone, in process CPU seconds, those of the engine's
+process included). Then the search is timed with its kernels unread. Last, what a query in
 Python adds to the same Cypher. Prints ratios; exits with 1 where a target is missed or answers
 differ.
 """
@@ -24,13 +26,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import networkx as nx
+import pyarrow as pa
 
 import circuitkb as ckb
 from circuitkb.queries.patterns.pattern import Pattern
 
 MODEL = "efficientnet_lite0"
 AGAINST_NETWORKX, AGAINST_ENGINE, OVERHEAD = 50.0, 5.0, 0.10
+AGAINST_DUCKDB = 2.0
 PATIENCE = 900.0
 
 Row = tuple[Any, ...]
@@ -147,6 +152,87 @@ def compare(kb: ckb.KnowledgeBase, rank: int) -> bool:
     return good
 
 
+JOINS = {
+    "fan in": (
+        "a -> u <- b",
+        "FROM edges a, edges b WHERE a.target = b.target AND a.source <> b.source",
+    ),
+    "shared excitation": (
+        "a +> u <+ b",
+        "FROM edges a, edges b WHERE a.target = b.target AND a.source < b.source "
+        "AND a.sum > 0 AND b.sum > 0",
+    ),
+    "diamond": (
+        "a +> b; a -| c; b -> d; c -> d",
+        "FROM edges x, edges y, edges v, edges w WHERE x.source = y.source "
+        "AND x.target = v.source AND y.target = w.source AND v.target = w.target "
+        "AND x.target <> y.target AND x.source <> v.target AND x.sum > 0 AND y.sum < 0",
+    ),
+    "chain": (
+        "a +> b +> c +> d",
+        "FROM edges x, edges y, edges z WHERE x.target = y.source AND y.target = z.source "
+        "AND x.source <> y.target AND x.source <> z.target AND y.source <> z.target "
+        "AND x.sum > 0 AND y.sum > 0 AND z.sum > 0",
+    ),
+}
+"""Patterns, and the same counted by a join that was written for it."""
+
+
+def counting(kb: ckb.KnowledgeBase, rank: int, rounds: int = 9) -> bool:
+    """Print how a count compares with DuckDB's own; return whether it is as quick as wanted."""
+    rows = kb.edges(model=MODEL, max_rank=rank, limit=None).run(timeout=PATIENCE)
+    number: dict[str, int] = {}
+    for id in sorted({*rows["source"], *rows["target"]}):
+        number[id] = len(number)
+    columns = {name: [number[id] for id in rows[name]] for name in ("source", "target")}
+    whole = {name: pa.array(column, pa.int32()) for name, column in columns.items()}
+    edges = pa.table({**whole, "sum": pa.array(rows["sum"], pa.float32())})
+
+    def joined(text: str) -> int:
+        with duckdb.connect() as database:
+            database.register("edges", edges)
+            row = database.execute(f"SELECT count(*) {text}").fetchone()
+            return int(row[0]) if row else 0
+
+    good = True
+    for name, (text, join) in JOINS.items():
+        pairs = [("a", "b")] if name == "shared excitation" else []
+        here = {n: ckb.feature(model=MODEL) for n in Pattern(text).names}
+        few = ckb.edge(max_rank=rank)
+        query = kb.pattern(text, edges=few, unordered=pairs, limit=None, **here).over("all")
+        same = query.count(timeout=PATIENCE) == joined(join)
+        ours, theirs = [], []
+        for _ in range(rounds):  # by turns, so that both have the same machine
+            ours.append(spent(lambda q=query: q.count(timeout=PATIENCE)))
+            theirs.append(spent(lambda j=join: joined(j)))
+        a, b = statistics.median(ours), statistics.median(theirs)
+        met = a / b < AGAINST_DUCKDB
+        good &= same and met
+        print(
+            f"{name:<18}counted in {1000 * a:6.1f} ms of CPU; DuckDB's own join {1000 * b:6.1f} ms:"
+            f" {a / b:.2f} times, {'met' if met else 'MISSED'}"
+            f"{'' if same else ', COUNTS DIFFER'}"
+        )
+    return good
+
+
+def spent(work: Callable[[], Any]) -> float:
+    """Return CPU seconds of this process and of those that it has begun."""
+    before = _cpu()
+    work()
+    return _cpu() - before
+
+
+def _cpu() -> float:
+    """Children count by the scheduler's clock: the one of ticks is too coarse."""
+    seconds = time.process_time()
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text().split():
+            for task in Path(f"/proc/{child}/task").iterdir():
+                seconds += int((task / "schedstat").read_text().split()[0]) / 1e9
+    return seconds
+
+
 def unread(kb: ckb.KnowledgeBase, rank: int) -> None:
     """Print how long the search takes where it must read the kernels first."""
     for name, (pattern, _) in patterns(rank).items():
@@ -194,6 +280,7 @@ def main() -> int:
     given.add_argument(
         "--rank", type=int, default=16, help="rank up to which weights are looked at"
     )
+    given.add_argument("--count", action="store_true", help="measure counting alone")
     given.add_argument("store", nargs="?", help="a store that has the network")
     options = given.parse_args()
     with (
@@ -202,7 +289,10 @@ def main() -> int:
     ):
         if options.store is None:
             kb.load(MODEL)
-        good = compare(kb, options.rank)
+        good = counting(kb, options.rank)
+        if options.count:
+            return 0 if good else 1
+        good &= compare(kb, options.rank)
         unread(kb, options.rank)
         good &= overhead(kb)
     return 0 if good else 1
