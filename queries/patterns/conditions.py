@@ -9,7 +9,14 @@ from typing import Any
 from circuitkb.queries.lists.edges import Edges
 from circuitkb.queries.lists.features import Features
 from circuitkb.queries.lists.predicates import compare
-from circuitkb.queries.patterns.language import Bound, Comparison, Parsed, Reference, Step
+from circuitkb.queries.patterns.language import (
+    Bound,
+    Comparison,
+    Parsed,
+    Reference,
+    Step,
+    said_at,
+)
 from circuitkb.schema.definition import node_type, relation_type
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.properties import Property
@@ -30,20 +37,8 @@ def narrowed_feature(wanted: Features, name: str, bounds: Iterable[Bound]) -> Fe
     for bound in bounds:
         if bound.of.part != name:
             continue
-        what, value = bound.of.name, bound.value
-        if what == "label":
-            added = Features(label=compare(bound.operator, value))
-            wanted = added if wanted == Features(limit=wanted.limit) else wanted & added
-        elif (
-            what in ("model", "layer", "id")
-            and bound.operator == "="
-            and isinstance(value, str)
-            and getattr(wanted, what) is None
-        ):
-            named: dict[str, Any] = {what: value}
-            wanted = replace(wanted, **named)  # names are what a search starts from
-        else:
-            wanted = wanted.where(what, bound.operator, value)
+        with said_at(bound.place):
+            wanted = _with(wanted, bound)
     return wanted
 
 
@@ -58,10 +53,27 @@ def narrowed_weight(wanted: Any, step: Step, bounds: Iterable[Bound], *, absent:
     """
     for bound in bounds:
         if bound.of.part == step and bound.absent == absent:
-            wanted = _ranked(wanted, bound) or wanted.where(
-                bound.of.name, bound.operator, bound.value
-            )
+            with said_at(bound.place):
+                wanted = _ranked(wanted, bound) or wanted.where(
+                    bound.of.name, bound.operator, bound.value
+                )
     return wanted
+
+
+def _with(wanted: Features, bound: Bound) -> Features:
+    what, value = bound.of.name, bound.value
+    if what == "label":
+        added = Features(label=compare(bound.operator, value))
+        return added if wanted == Features(limit=wanted.limit) else wanted & added
+    if (
+        what in ("model", "layer", "id")
+        and bound.operator == "="
+        and isinstance(value, str)
+        and getattr(wanted, what) is None
+    ):
+        named: dict[str, Any] = {what: value}
+        return replace(wanted, **named)  # names are what a search starts from
+    return wanted.where(what, bound.operator, value)
 
 
 def _ranked(edges: Edges, bound: Bound) -> Edges | None:
@@ -87,20 +99,26 @@ def compared(parsed: Parsed, where: Iterable[tuple[str, str, str]]) -> tuple[Com
     """
     found = [*parsed.comparisons, *(_given(parsed, item) for item in where)]
     for comparison in found:
-        if comparison.operator not in OPERATORS:
-            raise QueryError(f"'{comparison}': two properties are {', '.join(OPERATORS)}.")
-        one, other = property_of(comparison.left), property_of(comparison.right)
-        kinds = {_kind(one), _kind(other)}
-        if len(kinds) > 1 or "list" in kinds:
-            raise QueryError(
-                f"'{comparison}': {one.name} is a {_kind(one)}, {other.name} a {_kind(other)}, so "
-                "they cannot be compared."
-            )
-        if comparison.operator not in ("=", "<>") and kinds != {"number"}:
-            raise QueryError(
-                f"'{comparison}': {one.name} is a {_kind(one)}, which can only be = or <> another."
-            )
+        with said_at(comparison.place):
+            _check(comparison)
     return tuple(dict.fromkeys(found))
+
+
+def _check(comparison: Comparison) -> None:
+    """Raise where two properties cannot be compared so."""
+    if comparison.operator not in OPERATORS:
+        raise QueryError(f"'{comparison}': two properties are {', '.join(OPERATORS)}.")
+    one, other = property_of(comparison.left), property_of(comparison.right)
+    kinds = {_kind(one), _kind(other)}
+    if len(kinds) > 1 or "list" in kinds:
+        raise QueryError(
+            f"'{comparison}': {one.name} is a {_kind(one)}, {other.name} a {_kind(other)}, so "
+            "they cannot be compared."
+        )
+    if comparison.operator not in ("=", "<>") and kinds != {"number"}:
+        raise QueryError(
+            f"'{comparison}': {one.name} is a {_kind(one)}, which can only be = or <> another."
+        )
 
 
 def property_of(reference: Reference) -> Property:

@@ -20,13 +20,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from circuitkb.queries.patterns.macros import Expansion, Rename, aliases_in
 from circuitkb.schema.definition import did_you_mean
-from circuitkb.schema.errors import QueryError
+from circuitkb.schema.errors import QueryError, SchemaError
 
 if TYPE_CHECKING:
     import lark
@@ -134,11 +136,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two properties and how they compare: ``= <> < <= > >=``."""
+    """Two properties and how they compare: ``= <> < <= > >=``; ``place`` says where it stands."""
 
     left: Reference
     operator: str
     right: Reference
+    place: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.left} {self.operator} {self.right}"
@@ -149,7 +152,7 @@ class Comparison:
         turned = (
             self.operator.translate(str.maketrans("<>", "><")) if self.operator != "<>" else "<>"
         )
-        return Comparison(self.right, turned, self.left)
+        return Comparison(self.right, turned, self.left, self.place)
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ class Bound:
     operator: str
     value: str | float | bool
     absent: bool = False
+    place: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -225,7 +229,7 @@ def parse(text: str) -> Parsed:
         raise QueryError(_unread(text, error)) from None
     read = _Reader(text)
     conditions = []
-    for statement, rename in Expansion(MOST_PARTS).statements(tree):
+    for statement, rename in Expansion(MOST_PARTS, read.place).statements(tree):
         if statement.data == "clause":
             read.clause(statement, rename)
         else:
@@ -235,12 +239,15 @@ def parse(text: str) -> Parsed:
     bounds, comparisons = read.bounds, []
     for statement, rename in conditions:  # an arrow may get its name further down
         left, operator, right = statement.children
-        found = parsed.reference(*_reference(left, rename))
+        place = read.place(left.children[0])
+        with said_at(place):
+            found = parsed.reference(*_reference(left, rename))
         if isinstance(right, lark.Tree):
-            other = parsed.reference(*_reference(right, rename))
-            comparisons.append(Comparison(found, _operator(operator), other))
+            with said_at(read.place(right.children[0])):
+                other = parsed.reference(*_reference(right, rename))
+            comparisons.append(Comparison(found, _operator(operator), other, place))
         else:
-            bounds.append(Bound(found, _operator(operator), _value(right)))
+            bounds.append(Bound(found, _operator(operator), _value(right), place=place))
     return replace(parsed, bounds=_once(bounds), comparisons=_once(comparisons))
 
 
@@ -264,29 +271,34 @@ class _Reader:
             for place in range(0, len(parts) - 2, 2)
         ]
         step = steps[0]
+
+        def refused(why: str) -> QueryError:
+            return QueryError(f"{self.place(chain.children[0])}: {why}")
+
         if len(steps) > 1 and (negated or within or alias):
             word = "'not'" if negated else "'[...]'" if within else "'as'"
-            raise self._refused(f": {word} takes one arrow; write a -> b; b -> c.")
+            raise refused(f"{word} takes one arrow; write a -> b; b -> c.")
         if step.relation != "WEIGHT" and (within or alias):
-            raise self._refused(f": '{step}' is no weight, so it takes neither '[...]' nor 'as'.")
+            raise refused(f"'{step}' is no weight, so it takes neither '[...]' nor 'as'.")
         if negated and step in self.absent and (within or any(b.absent for b in self.bounds)):
-            raise self._refused(f" has 'not {step}' twice: ask for each on its own.")
+            raise refused(f"'not {step}' stands twice: ask for each on its own.")
         (self.absent if negated else self.present).extend(steps)
         self.names += [] if negated else parts[::2]
         for bound in within.children if within else ():
             name, operator, value = bound.children
-            of = Reference(step, str(name))
-            self.bounds.append(Bound(of, _operator(operator), _value(value), bool(negated)))
+            of, place = Reference(step, str(name)), self.place(name)
+            self.bounds.append(Bound(of, _operator(operator), _value(value), bool(negated), place))
         if alias:
             (written,) = aliases_in([tree])
             if negated:
-                raise self._refused(f": 'as {written}' names a weight that is not there.")
+                raise refused(f"'as {written}' names a weight that is not there: leave it out.")
             name = rename(written)
             if self.weights.setdefault(name, step) != step:
-                raise self._refused(f" gives two weights the name {written!r}.")
+                raise refused(f"two weights get the name {written!r}: give one another.")
 
-    def _refused(self, why: str) -> QueryError:
-        return QueryError(f"The pattern {_quoted(self.text)}{why}")
+    def place(self, token: Any) -> str:
+        """Return where a token stands, as messages begin."""
+        return f"The pattern {_quoted(self.text)}, {_place(token.line, token.column)}"
 
 
 def _without_comments(text: Any) -> str:
@@ -383,12 +395,24 @@ def _check(parsed: Parsed, text: str) -> None:
             )
 
 
+@contextmanager
+def said_at(place: str) -> Iterator[None]:
+    """Begin the message of what is refused with the place that it is about."""
+    try:
+        yield
+    except (QueryError, SchemaError) as error:
+        raise type(error)(f"{place}: {error}" if place else str(error)) from None
+
+
+def _place(line: int, column: int) -> str:
+    return f"column {column}" if line <= 1 else f"line {line}, column {column}"
+
+
 def _unread(text: str, error: Any) -> str:
     import lark
 
     column = max(getattr(error, "column", 0) or 0, 0)
     line = getattr(error, "line", 1) or 1
-    where = f"column {column}" if line <= 1 else f"line {line}, column {column}"
     ended = isinstance(error, lark.exceptions.UnexpectedEOF) or (
         isinstance(error, lark.exceptions.UnexpectedToken) and error.token.type == "$END"
     )
@@ -402,5 +426,5 @@ def _unread(text: str, error: Any) -> str:
     rest = text.splitlines()[line - 1][column - 1 :][:20] if text.strip() else text
     return (
         f"The pattern {_quoted(text)}"
-        f", {where}: {wanted or 'something else'} is expected, not {rest!r}."
+        f", {_place(line, column)}: {wanted or 'something else'} is expected, not {rest!r}."
     )

@@ -27,9 +27,12 @@ class Expansion:
     ----------
     most
         Statements and uses of macros at most: macros that use macros grow fast.
+    place
+        What a message about a token begins with: where it stands.
     """
 
     most: int
+    place: Callable[[Any], str]
     _macros: dict[str, _Macro] = field(default_factory=dict)
     _seen: int = 0
 
@@ -61,35 +64,39 @@ class Expansion:
                 yield statement, rename
 
     def _define(self, statement: Any) -> None:
-        name, *arguments = (str(token) for token in statement.children[0].children)
+        tokens = statement.children[0].children
+        name, *arguments = map(str, tokens)
+        at = self.place(tokens[0])
         if name in self._macros:
-            raise QueryError(f"The macro {name!r} is defined twice: give one another name.")
+            raise QueryError(f"{at}: the macro {name!r} is defined twice: give one another name.")
         if len(set(arguments)) < len(arguments):
-            raise QueryError(f"The macro {name!r} has an argument twice.")
+            raise QueryError(f"{at}: the macro {name!r} has an argument twice: name each once.")
         self._macros[name] = _Macro(tuple(arguments), statement.children[1:])
 
     def _use(self, statement: Any, rename: Rename) -> Iterator[tuple[Any, Rename]]:
-        name, *given = (str(token) for token in statement.children[0].children)
+        tokens = statement.children[0].children
+        name, *given = map(str, tokens)
+        at = self.place(tokens[0])
         macro = self._macros.get(name)
         if macro is None:
             near = did_you_mean(name, self._macros) if self._macros else ""
-            raise QueryError(f"No macro {name!r} is defined above its use.{near}")
+            raise QueryError(f"{at}: no macro {name!r} is defined above its use.{near}")
         if len(given) != len(macro.arguments):
             raise QueryError(
-                f"The macro {name!r} takes {len(macro.arguments)} names "
+                f"{at}: the macro {name!r} takes {len(macro.arguments)} names "
                 f"({', '.join(macro.arguments)}), not {len(given)}."
             )
         known = dict(zip(macro.arguments, map(rename, given), strict=True))
         for alias in aliases_in(macro.body):  # an arrow's name holds in its macro alone
             known[alias] = f"{alias} of {name} {self._seen}"
-        yield from self._of(macro.body, _renaming(name, known))
+        yield from self._of(macro.body, _renaming(name, known, at))
 
 
-def _renaming(macro: str, known: Mapping[str, str]) -> Rename:
+def _renaming(macro: str, known: Mapping[str, str], at: str) -> Rename:
     def rename(name: str) -> str:
         if name not in known:
             raise QueryError(
-                f"The macro {macro!r} names {name!r}, which is none of its arguments: "
+                f"{at}: the macro {macro!r} names {name!r}, which is none of its arguments: "
                 f"{', '.join(known)}. Add it to them."
             )
         return known[name]

@@ -11,12 +11,13 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
+import pyarrow as pa
 
 from circuitkb.loaders.composition.summaries import strongest_inputs
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
-MODEL, LAYERS = "m", ("x", "y")
+LAYERS = ("x", "y")
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "<>": operator.ne,
@@ -38,16 +39,16 @@ class Graph:
     rows: GraphRows
 
 
-def graph(source: Any, value: Mapping[Any, float | None] | None = None) -> Graph:
+def graph(source: Any, value: Mapping[Any, float | None] | None = None, model: str = "m") -> Graph:
     """Return a networkx graph as features (even nodes of layer y) and weights (``weight``).
 
     ``value`` is an orientation of each node, which must be a whole number.
     """
-    ids = {n: f"{MODEL}/{LAYERS[n % 2 == 0]}:{n // 2}" for n in source}
+    ids = {n: f"{model}/{LAYERS[n % 2 == 0]}:{n // 2}" for n in source}
     given = value or {}
     nodes = {
         id: {
-            "model": MODEL,
+            "model": model,
             "layer": LAYERS[n % 2 == 0],
             "unit": n // 2,
             "orientation": given.get(n),
@@ -71,17 +72,17 @@ def graph(source: Any, value: Mapping[Any, float | None] | None = None) -> Graph
         whole = np.arange(units, dtype=np.int32).reshape(1, units)
         key = f"c{len(connections)}"
         connections.append(Connection(key, one, other, "direct", whole, whole, kernel))
-    return Graph(nodes, _between(connections), _rows(nodes, connections, units))
+    return Graph(nodes, _between(model, connections), _rows(model, nodes, connections, units))
 
 
-def _between(connections: list[Connection]) -> dict[tuple[str, str], list[Edge]]:
+def _between(model: str, connections: list[Connection]) -> dict[tuple[str, str], list[Edge]]:
     """Return the weights, ranked by l1, then by connection, then by source."""
     into: dict[str, list[Edge]] = {}
     for connection in connections:
         for out, inside in zip(*np.nonzero(connection.kernel[0, :, :, 0, 0]), strict=True):
             weight = float(connection.kernel[0, out, inside, 0, 0])
-            source = f"{MODEL}/{connection.source}:{inside}"
-            into.setdefault(f"{MODEL}/{connection.target}:{out}", []).append(
+            source = f"{model}/{connection.source}:{inside}"
+            into.setdefault(f"{model}/{connection.target}:{out}", []).append(
                 {"source": source, "sum": weight, "l1": abs(weight)}
             )
     between: dict[tuple[str, str], list[Edge]] = {}
@@ -91,27 +92,29 @@ def _between(connections: list[Connection]) -> dict[tuple[str, str], list[Edge]]
     return between
 
 
-def _rows(nodes: Mapping[str, Any], connections: list[Connection], units: int) -> GraphRows:
+def _rows(
+    model: str, nodes: Mapping[str, Any], connections: list[Connection], units: int
+) -> GraphRows:
     every = {
-        f"{MODEL}/{y}:{u}": {"model": MODEL, "layer": y, "unit": u}
+        f"{model}/{y}:{u}": {"model": model, "layer": y, "unit": u}
         for y in LAYERS
         for u in range(units)
     } | dict(nodes)
-    kept = strongest_inputs(connections, model=MODEL, keep=1000)
+    kept = strongest_inputs(connections, model=model, keep=1000)
     records: dict[str, list[dict[str, Any]]] = {
-        "Model": [{"id": MODEL, "fingerprint": "0" * 64, "source": "test", "keep": 1000}],
+        "Model": [{"id": model, "fingerprint": "0" * 64, "source": "test", "keep": 1000}],
         "Layer": [
-            {"id": f"{MODEL}/{y}", "model": MODEL, "name": y, "position": p, "channels": units}
+            {"id": f"{model}/{y}", "model": model, "name": y, "position": p, "channels": units}
             for p, y in enumerate(LAYERS)
         ],
         "Feature": [{"id": id} | node for id, node in every.items()],
     }
     joined = {
         ("IN_LAYER", "Feature", "Layer"): [
-            {"source": id, "target": f"{MODEL}/{node['layer']}"} for id, node in every.items()
+            {"source": id, "target": f"{model}/{node['layer']}"} for id, node in every.items()
         ],
         ("IN_MODEL", "Layer", "Model"): [
-            {"source": f"{MODEL}/{y}", "target": MODEL} for y in LAYERS
+            {"source": f"{model}/{y}", "target": model} for y in LAYERS
         ],
     }
     return GraphRows(
@@ -123,7 +126,26 @@ def _rows(nodes: Mapping[str, Any], connections: list[Connection], units: int) -
                 for what, found in joined.items()
             ),
         ],
-        kernels={MODEL: connections},
+        kernels={model: connections},
+    )
+
+
+def together(graphs: Iterable[Graph]) -> GraphRows:
+    """Return the rows of several graphs, each a model of its own."""
+    nodes: dict[str, list[pa.Table]] = {}
+    relations: dict[tuple[str, str, str], list[pa.Table]] = {}
+    kernels: dict[str, Any] = {}
+    for found in graphs:
+        for label, table in found.rows.nodes.items():
+            nodes.setdefault(label, []).append(table)
+        for item in found.rows.relations:
+            key = item.name, item.source_label, item.target_label
+            relations.setdefault(key, []).append(item.table)
+        kernels |= found.rows.kernels
+    return GraphRows(
+        nodes={label: pa.concat_tables(tables) for label, tables in nodes.items()},
+        relations=[Relations(*key, pa.concat_tables(t)) for key, t in relations.items()],
+        kernels=kernels,
     )
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import circuitkb as ckb
+from circuitkb.errors import QueryError, SchemaError
+from circuitkb.queries.patterns.cypher import statement
 from circuitkb.queries.patterns.pattern import Pattern
 from tests.queries.patterns.motif_graphs import Motif, random_graph, random_motif
 from tests.stores.factories import Factory
@@ -88,3 +90,95 @@ def test_of_matches_that_differ_by_a_symmetry_one_is_given(
         found = {row[: len(names)] for row in kb.pattern(pattern).over(weights).run().rows}
         assert found <= every
         assert all(len(found & alike) == 1 for alike in classes), (weights, pattern.text)
+
+
+SAME = [
+    ("a -> b\nb -> c", "step(x, y) { x -> y }\nstep(a, b)\nstep(b, c)"),
+    (
+        "a -> b; b -> c",
+        "step(x, y) { x -> y }; two(x, y, z) { step(x, y); step(y, z) }; two(a, b, c)",
+    ),
+    ("a +> b [l1 > 1]", "# of a\n\na +> b [l1 > 1] # above 1; a -> c"),
+    ("a -> b as w; w.l1 >= 1.5; b.layer = 'x'", 'a -> b [l1 >= 1.5] as v; b.layer == "x"'),
+    ("a -> b; a.orientation > b.orientation", "a -> b; b.orientation < a.orientation"),
+    ("a -> b; a.unit != b.unit", "a -> b; b.unit <> a.unit"),
+    ("a -> b [rank <= 2]", "a -> b [rank < 3]"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_two_ways_to_say_a_thing_mean_the_same(one: str, other: str, kb: ckb.KnowledgeBase) -> None:
+    answers = {
+        kb.pattern(text, limit=None).over(weights).run().rows
+        for text in (one, other)
+        for weights in ("graph", "all")
+    }
+    assert len(answers) == 1
+    assert answers.pop()
+
+
+def test_properties_may_be_compared_beside_the_text(kb: ckb.KnowledgeBase) -> None:
+    text = kb.pattern("a -> b as w; a.orientation > b.orientation; w.l1 > w.sum").run()
+    where = [("a.orientation", ">", "b.orientation"), ("w.l1", ">", "w.sum")]
+    assert kb.pattern("a -> b as w", where=where).run().rows == text.rows
+    assert text.rows
+
+
+def test_values_go_to_the_engine_as_parameters() -> None:
+    text = 'a -> b [l1 > 0.75]\na.layer = "x\' OR 1=1 //"'
+    made = statement(Pattern(text))
+    assert "OR 1=1" not in made.text
+    assert "0.75" not in made.text
+    assert "x' OR 1=1 //" in made.parameters.values()
+
+
+REFUSED = [
+    (
+        "a -> b\na.orientaton > 3",
+        "line 2, column 1: 'orientaton' is not a property of Feature. Did",
+    ),
+    ("a -> b [l3 > 4]", "column 9: 'l3' is not a property of WEIGHT"),
+    ("a -> b\na.layer > b.layer", "line 2, column 1: 'a.layer > b.layer': layer is a text"),
+    ("a -> b as w; a.unit > w.path", "column 14: 'a.unit > a -> b.path': unit is a number, path"),
+    ("a -> b\n\nc.layer = 'x'", "line 3, column 1: 'c.layer' is compared, but no feature"),
+    ("a -> b; a.unit > v.l1", "column 18: 'v.l1' is compared, but no feature"),
+    ("a -> b; a.layer = 5", "column 9: layer is 5: it must be a text"),
+    ("a -> b [rank <= 1e400]", "column 9: inf is no finite number"),
+    ("a -> b\na.layer contains b.layer", "line 2, column 1: 'a.layer contains b.layer': two"),
+    ("t(a, b) { a -> c }\nt(a, b)", "line 2, column 1: the macro 't' names 'c', which is none"),
+    ("tw(a, b) { a -> b }\nt(a, b)", "no macro 't' is defined above its use. Did you mean 'tw'"),
+    ("t(a, b) { a -> b }\nt(a)", "line 2, column 1: the macro 't' takes 2 names (a, b), not 1"),
+    ("t(a, a) { a -> b }\nt(a, a)", "the macro 't' has an argument twice"),
+    ("t(a, b) { a -> b }\nt(a, b) { b -> a }", "line 2, column 1: the macro 't' is defined twice"),
+    ("t(a, b) { t(a, b) }\nt(a, b)", "with its macros put in, it has more than 200 parts"),
+    ("a -> b as w; b -> c as w", "column 14: two weights get the name 'w'"),
+    ("a -> b; not b -> a as w", "'as w' names a weight that is not there"),
+    ("a -> b -> c as w", "'as' takes one arrow"),
+    ("a ~ b as w", "'a ~ b' is no weight"),
+    ("a -> b; a.layer = x", "a text stands in quotes"),
+    ("a -> b; not b -> a [l1 > 1]; not b -> a", "'not b -> a' stands twice"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED)
+def test_what_cannot_be_meant_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises((QueryError, SchemaError)) as refused:
+        Pattern(text)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"where": ["a.unit > b.unit"]}, "write ('a.orientation', '>', 'b.orientation')"),
+        ({"where": [("a", ">", "b.unit")]}, "write a part and a property"),
+        ({"where": [("a.unit", "~", "b.unit")]}, "two properties are ="),
+        ({"may_coincide": [("a", "c")]}, "no feature 'c'"),
+        ({"may_coincide": [("a", "a")]}, "is no pair of names"),
+        ({"unordered": True, "may_coincide": True}, "name the pairs"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        Pattern("a -> b", **given)
+    assert message in str(refused.value)
