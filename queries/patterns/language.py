@@ -375,7 +375,8 @@ def _check(parsed: Parsed, text: str) -> None:
     twice = next((ends for ends in joined if joined.count(ends) > 1), None)
     if twice:
         raise QueryError(
-            f"The pattern {_quoted(text)} has two arrows from {twice[0]!r} to {twice[1]!r}."
+            f"The pattern {_quoted(text)} has two arrows from {twice[0]!r} to {twice[1]!r}: "
+            "write one, with its conditions in [...]."
         )
     reached = {parsed.names[0]}
     for _ in parsed.present:
