@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +16,8 @@ from loky.process_executor import ShutdownExecutorError
 
 # Python's own process that tidies up after others speaks of those that were killed.
 sys.warnoptions.append("ignore:resource_tracker")
+
+_LOOK = 1.0  # seconds between two looks at who began a process
 
 
 class Processes:
@@ -36,7 +41,9 @@ class Processes:
         self._executor = self._begin()
 
     def _begin(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.count, env=self._environment)
+        return ProcessPoolExecutor(
+            self.count, env=self._environment, initializer=_end_with, initargs=(os.getpid(),)
+        )
 
     def submit(self, run: Callable[..., Any], *given: Any) -> Future[Any]:
         """Let a process call a function."""
@@ -55,3 +62,14 @@ class Processes:
     def kill(self) -> None:
         """End the processes at once."""
         self._executor.shutdown(wait=True, kill_workers=True)
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after the one that began it, however that ends."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="circuitkb parent", daemon=True).start()

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import combinations
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 import circuitkb as ckb
@@ -153,6 +157,42 @@ def test_the_task_of_a_killed_worker_is_repeated_once(
     with pytest.raises(WorkerError, match=r"^third: the worker died twice.*\n.*--workers 1"):
         next(results)
     assert list(tmp_path.iterdir()) == []
+
+
+BEGUN = """
+import os, sys, time
+from pathlib import Path
+from circuitkb.schema.progress import silent
+from circuitkb.workers.choosing import workers_for
+from circuitkb.workers.tasks import Task
+
+def wait(folder, progress):
+    (folder / str(os.getpid())).touch()
+    time.sleep(60)
+
+folder = Path(sys.argv[1])
+tasks = [Task("a", wait, folder), Task("b", wait, folder)]
+list(workers_for(2, 2, lambda: folder).map(tasks, [silent] * 2))
+"""
+
+
+def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
+    begun = subprocess.Popen([sys.executable, "-c", BEGUN, str(tmp_path)])
+    until(lambda: len(workers_in(tmp_path)) == 2)
+    begun.kill()
+    begun.wait()
+    until(lambda: not any(psutil.pid_exists(pid) for pid in workers_in(tmp_path)))
+
+
+def workers_in(folder: Path) -> list[int]:
+    return [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_one_task_is_done_here_and_nonsense_is_refused(tmp_path: Path) -> None:
