@@ -72,7 +72,7 @@ def weight_columns(pattern: Pattern) -> set[str]:
             if condition.owner.name not in COLUMNS:
                 raise QueryError(
                     f"'{step}': {condition.owner.name} is known of the weights that the graph "
-                    "keeps alone; ask with over='graph'."
+                    "keeps alone; ask with .over('graph')."
                 )
             found.add(condition.owner.name)
         if wanted.sign:
@@ -83,7 +83,7 @@ def weight_columns(pattern: Pattern) -> set[str]:
         if reference.name not in COLUMNS:
             raise QueryError(
                 f"'{reference.part}': {reference.name} is known of the weights that the graph "
-                "keeps alone; ask with over='graph'."
+                "keeps alone; ask with .over('graph')."
             )
         found.add(reference.name)
     return found

@@ -308,39 +308,57 @@ class Motif:
         return [to for to in ways if said(to) == own]
 
 
-def random_motif(rng: random.Random) -> Motif:
-    """Two to four nodes, joined; perhaps bounds, comparisons, and arrows that are not there."""
+def random_motif(rng: random.Random, *, alike: bool = False) -> Motif:
+    """Two to four nodes, joined; perhaps bounds, comparisons, and arrows that are not there.
+
+    ``alike`` says the same of all arrows and seldom more, so that many have symmetries.
+    """
     names = ["p", "q", "r", "s"][: rng.choice((2, 3, 3, 3, 4))]
     motif = Motif()
+    said = _said(rng) if alike else None
     for number, name in enumerate(names[1:], 1):
-        _join(rng, motif, rng.choice(names[:number]), name)
+        _join(rng, motif, rng.choice(names[:number]), name, said)
     for _ in range(rng.choice((0, 0, 1, 2))):
-        _join(rng, motif, rng.choice(names), rng.choice(names))
+        _join(rng, motif, rng.choice(names), rng.choice(names), said)
     for _ in range(rng.choice((0, 0, 0, 1, 2))):
-        _join(rng, motif, rng.choice(names), rng.choice([*names, "z"]), absent=True)
+        one, other = rng.choice(names), rng.choice([*names, "z"])
+        for _ in range(3 if alike else 1):  # most often in both directions
+            _join(rng, motif, one, other, said, absent=True)
     for name in names:
-        if rng.random() < 0.2:
+        if rng.random() < (0.05 if alike else 0.2):
             motif.bounds.append((name, "layer", "=", "x"))
-        if rng.random() < 0.15:
+        if rng.random() < (0.05 if alike else 0.15):
             motif.bounds.append((name, "orientation", rng.choice((">=", "<", "<>")), 20))
     if rng.random() < 0.4:
         one, other = rng.sample(names, 2)
-        how = rng.choice(list(OPERATORS))
+        how = rng.choice(["=", "<>"] if alike else list(OPERATORS))
         motif.comparisons.append((one, "orientation", how, other, "orientation"))
-    if rng.random() < 0.5:
+    if rng.random() < (0.2 if alike else 0.5):
         arrows = [a.name for a in motif.arrows if a.name]
         one, other = rng.choice(arrows), rng.choice(arrows)
-        how = rng.choice(list(OPERATORS))
-        motif.comparisons.append((one, "l1", how, other, rng.choice(("l1", "sum"))))
+        how = rng.choice(["=", "<>"] if alike else list(OPERATORS))
+        motif.comparisons.append((one, "l1", how, other, "l1" if alike else "sum"))
     return motif
 
 
-def _join(rng: random.Random, motif: Motif, one: str, other: str, *, absent: bool = False) -> None:
+def _said(rng: random.Random) -> tuple[str, list[tuple[str, str, Any]]]:
+    bounds = rng.choice(([], [], [("l1", ">", 0.75)], [("sum", "<=", 1.0), ("l1", ">=", 1.0)]))
+    return rng.choice(("->", "->", "+>", "-|")), bounds
+
+
+def _join(
+    rng: random.Random,
+    motif: Motif,
+    one: str,
+    other: str,
+    said: tuple[str, list[tuple[str, str, Any]]] | None,
+    *,
+    absent: bool = False,
+) -> None:
     if rng.random() < 0.5:
         one, other = other, one
     if (one, other) in [a.ends for a in motif.arrows]:
         return
-    bounds = rng.choice(([], [], [("l1", ">", 0.75)], [("sum", "<=", 1.0), ("l1", ">=", 1.0)]))
+    sign, bounds = said or _said(rng)
     name = "" if absent else f"w{len(motif.arrows)}"
-    sign = rng.choice(("->", "->", "+>", "-|"))
     motif.arrows.append(Arrow(one, other, sign, frozenset(bounds), name, absent))
