@@ -51,7 +51,8 @@ class Merging:
         """Take all rows of a merge, or none; see :meth:`~.store.EmbeddedStore.merge`."""
         progress(doing, 0.0)
         with self._directory.writing(), ExitStack() as stack:
-            newest, expected = self._directory.current(), Expected()
+            newest = self._directory.current()
+            expected = Expected(_counts(newest))
             if newest:
                 self._glances.look(newest, again=True)
             staged: Staged | None = None
@@ -125,6 +126,14 @@ class Merging:
             raise StoreError(
                 f"The engine refused the rows ({fault_of(error).text[:200]}); nothing was changed."
             ) from error
+
+
+def _counts(state: Generation | None) -> Mapping[str, int] | None:
+    """Return how much of each kind a state holds, which was counted when it was made, if known."""
+    if state is None:
+        return {}
+    sums = state.checksums()
+    return sums.counts if sums else None
 
 
 def _names(changed: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
