@@ -55,7 +55,7 @@ class _Group(typer.core.TyperGroup):
             _drop_output()
             raise typer.Exit(PIPE_CLOSED) from None
         except KeyboardInterrupt:
-            say("interrupted", "nothing was changed")
+            say("interrupted", "what was finished stays, nothing else was written")
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             line = limit_reached(error)
@@ -137,7 +137,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        say("interrupted", "nothing was changed")
+        say("interrupted", "what was finished stays, nothing else was written")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         _drop_output()

@@ -229,7 +229,7 @@ def test_an_interrupted_load_says_so_and_leaves_nothing_behind(fresh: Any) -> No
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert out == ""
-    assert err == "interrupted: nothing was changed\n"
+    assert err == "interrupted: what was finished stays, nothing else was written\n"
     listed = fresh("models", "--format", "json")
     assert listed.code == 2 or listed.json() == []
 

@@ -174,6 +174,11 @@ def test_a_part_that_was_changed_or_is_of_another_version_is_refused(
     job: Job, kb: ckb.KnowledgeBase
 ) -> None:
     part = Path(job("1/1"))
+    strange = part / "2/kernels/other.safetensors"
+    strange.write_bytes(b"")
+    with pytest.raises(SourceError, match=r"2/kernels/other.safetensors is no file of this part"):
+        kb.load(str(part))
+    strange.unlink()
     table = part / "2/0.arrow"
     table.write_bytes(table.read_bytes()[:-1])
     with pytest.raises(SourceError, match=re.escape(f"{table} is not what was exported")):

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from circuitkb.loaders.sources.kinds.exported import ABOUT
 from circuitkb.moving.files.about import FileRecord, check_files
 from circuitkb.moving.files.folder import checksum, read_about, whole_folder, write_about
 from circuitkb.schema.definition import FORMAT_VERSION
@@ -185,6 +186,11 @@ def _read(folder: Path) -> Part:
             raise SourceError(f"{folder} names {name!r}, which has no place in a part.")
         if not (folder / name).resolve().is_relative_to(folder.resolve()):
             raise SourceError(f"{folder / name} leads out of the part: it was not read.")
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    if strange := sorted(there - {ABOUT, *part.files}):
+        raise SourceError(
+            f"{folder / strange[0]} is no file of this part: take it away, or make the part again."
+        )
     if [model.place for model in part.models] != part.shard.places(len(part.sources)):
         raise SourceError(f"{folder} does not hold the models of shard {part.shard}.")
     return part
