@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuitkb.patterns.joining import joining_database
 from circuitkb.patterns.relational import (
     EDGES,
     VALUES,
@@ -121,16 +121,8 @@ class Folders:
         weight_columns(pattern)  # refuses what no weight has
         if not self.folders:
             raise SourceError("Name at least one folder that circuitkb export parquet wrote.")
-        with (
-            tempfile.TemporaryDirectory(
-                prefix="circuitkb-", dir=self.spill, ignore_cleanup_errors=True
-            ) as spilled,
-            duckdb.connect(
-                ":memory:", config={"memory_limit": self.memory, "temp_directory": spilled}
-            ) as database,
-        ):
+        with joining_database(self.memory, self.spill) as (database, spilled):
             database.execute("SET preserve_insertion_order = false")
-            database.execute("SET enable_progress_bar = false")  # which would go to our output
             places = [_opened(database, folder) for folder in self.folders]
             try:
                 _view(database, EDGES, places, "relations/WEIGHT")

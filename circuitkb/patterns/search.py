@@ -7,7 +7,6 @@ wherever the graph keeps every weight that the pattern asks about.
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from circuitkb.patterns.edge_table import EdgeTable, Numbering
+from circuitkb.patterns.joining import joining_database
 from circuitkb.patterns.kept_tables import KeptTables
 from circuitkb.patterns.relational import (
     EDGES,
@@ -164,20 +164,12 @@ def _prepared(
     timeout: float,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relational, Numbering, Searched]]:
     """Give a database with a table for each arrow, which ends when its time is over."""
-    import duckdb
-
     started = time.perf_counter()
     columns = weight_columns(pattern)
     pattern = pattern.limited(None)
     numbering, edges = tables.take(store, models, columns, highest_rank(pattern))
-    with (
-        tempfile.TemporaryDirectory(prefix="circuitkb-", ignore_cleanup_errors=True) as spilled,
-        duckdb.connect(
-            ":memory:", config={"memory_limit": MEMORY, "temp_directory": spilled}
-        ) as database,
-    ):
+    with joining_database(MEMORY) as (database, _):
         database.execute("SET enable_external_access = false")
-        database.execute("SET enable_progress_bar = false")  # it would go to our output
         left = timeout - (time.perf_counter() - started)
         if left <= 0:
             raise timed_out(timeout)
