@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuitkb.loaders.sources.kinds.exported import ABOUT
 from circuitkb.patterns.joining import joining_database
 from circuitkb.patterns.relational import (
     EDGES,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 MEMORY = "1GB"
 """What DuckDB may hold; with Python and its own buffers the process stays below 2 GB."""
-
-_ABOUT = "circuitkb.json"
 
 
 @dataclass(frozen=True)
@@ -161,12 +160,12 @@ def _opened(database: duckdb.DuckDBPyConnection, folder: str | os.PathLike[str])
                 "fsspec", extra="", what=f"{text}", command="pip install fsspec (and s3fs, ...)"
             )
             system, path = fsspec.core.url_to_fs(text)
-            about = json.loads(system.cat_file(f"{path}/{_ABOUT}"))
+            about = json.loads(system.cat_file(f"{path}/{ABOUT}"))
             database.register_filesystem(system)
             place = system.unstrip_protocol(path)
         else:
             place = str(Path(text).expanduser().absolute())
-            about = json.loads((Path(place) / _ABOUT).read_text("utf-8"))
+            about = json.loads((Path(place) / ABOUT).read_text("utf-8"))
         known = about["format"] == "circuitkb-parquet"
         version = about["schema_version"]
     except (OSError, ValueError, KeyError, TypeError, ImportError, RecursionError) as error:

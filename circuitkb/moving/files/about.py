@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +28,8 @@ _PLACE = re.compile(
     r"(?:kernels|responses)/[a-z0-9][a-z0-9._-]{0,127}\.safetensors"
 )
 _LARGEST = 16_000_000
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class FileRecord(BaseModel):
@@ -76,18 +78,28 @@ def checked_about(folder: Path) -> About:
             f"{raw.get('schema_version')} of the graph (written by {raw.get('made_by')}); this "
             f"circuitkb reads {VERSION} and {FORMAT_VERSION}: load it with the one that wrote it."
         )
+    about = described(About, raw, folder)
+    check_names(folder, about.files, _PLACE)
+    return about
+
+
+def described(kind: type[Model], raw: dict[str, Any], folder: Path) -> Model:
+    """Return what ``circuitkb.json`` says as a record; raises a SourceError where it is none."""
     try:
-        about = About.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise SourceError(f"{folder / ABOUT}, {place}: {first['msg']}.") from None
-    for name in about.files:
-        if not _PLACE.fullmatch(name):
+
+
+def check_names(folder: Path, names: Iterable[str], place: re.Pattern[str]) -> None:
+    """Raise a SourceError where a name has no place in the layout, or leads out of the folder."""
+    for name in names:
+        if not place.fullmatch(name):
             raise SourceError(f"{folder / ABOUT} names {name!r}, which has no place in the layout.")
         if not (folder / name).resolve().is_relative_to(folder.resolve()):
             raise SourceError(f"{folder / name} leads out of the folder: it was not read.")
-    return about
 
 
 def _raw(folder: Path) -> dict[str, Any]:

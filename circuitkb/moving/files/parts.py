@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from circuitkb.loaders.sources.kinds.exported import ABOUT
-from circuitkb.moving.files.about import FileRecord, check_files
+from circuitkb.moving.files.about import FileRecord, check_files, check_names, described
 from circuitkb.moving.files.folder import checksum, read_about, whole_folder, write_about
 from circuitkb.schema.definition import FORMAT_VERSION
 from circuitkb.schema.errors import SourceError, StoreVersionError
@@ -175,17 +175,8 @@ def _read(folder: Path) -> Part:
             f"{folder} was written by {raw.get('made_by')}, in another version of the layout: "
             "make the part again."
         )
-    try:
-        part = Part.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise SourceError(f"{folder}, {place} of circuitkb.json: {first['msg']}.") from None
-    for name in part.files:
-        if not _PLACE.fullmatch(name):
-            raise SourceError(f"{folder} names {name!r}, which has no place in a part.")
-        if not (folder / name).resolve().is_relative_to(folder.resolve()):
-            raise SourceError(f"{folder / name} leads out of the part: it was not read.")
+    part = described(Part, raw, folder)
+    check_names(folder, part.files, _PLACE)
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     if strange := sorted(there - {ABOUT, *part.files}):
         raise SourceError(
