@@ -103,11 +103,11 @@ def test_a_node_of_any_kind_is_shown(trials: Callable[..., Run]) -> None:
     ("words", "message"),
     [
         (("Trail",), "'Trail' is not a node label. Did you mean 'Trial'?"),
-        (("Trial", "--where", "predictd > 1"), "Did you mean 'predicted'?"),
+        (("Trial", "--where", "predictd > 1"), "Did you mean 'predicted'"),
         (("Trial", "--where", "predicted"), "'predicted' is no condition"),
         (("Trial", "--where", "predicted = much"), "predicted is 'much': it must be a number"),
         (("Feature", "--model", "nett"), "No model 'nett' here. Did you mean 'net'?"),
-        (("Trial", "--model", "net"), "'model' is not a property of Trial"),
+        (("Claim", "--model", "net"), "'model' is not a property of Claim"),
     ],
 )
 def test_what_cannot_be_listed_is_refused(
