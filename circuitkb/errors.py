@@ -16,6 +16,7 @@
     ├── AnnotationError          annotations that are refused, each with its line and reason
     ├── WorkerError              a worker that died twice, or a cluster that is not there
     ├── ObservationError         a model that cannot be shown stimuli
+    ├── TrialError               an edit that cannot be made, or run
     ├── StoreError
     │   ├── StoreNotFoundError   no knowledge base at the address
     │   ├── StoreVersionError    written by another version of the format
@@ -66,6 +67,7 @@ from circuitkb.schema.errors import (
     StoreUnreachableError,
     StoreVersionError,
     TraceError,
+    TrialError,
     UnknownQuestionError,
     UnknownSourceError,
     WorkerError,
@@ -100,6 +102,7 @@ __all__ = [
     "StoreUnreachableError",
     "StoreVersionError",
     "TraceError",
+    "TrialError",
     "UnknownQuestionError",
     "UnknownSourceError",
     "WorkerError",

@@ -78,6 +78,10 @@ class ObservationError(CircuitKBError):
     """A model that cannot be shown stimuli, or responses that cannot be compared."""
 
 
+class TrialError(CircuitKBError):
+    """An edit of a network that cannot be made, or run."""
+
+
 class StoreError(CircuitKBError):
     """A base for what knowledge-base stores raise."""
 

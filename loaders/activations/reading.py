@@ -206,21 +206,12 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
     TraceError
         It cannot be traced with images of that size.
     """
-    channels = network.example.shape[1]
-    batch = _batch(view)
-    traced, sites = view.network, dict(view.sites)
-    if batch > 1:
-        try:
-            image = pink_image(channels, view.rows, view.columns)
-            images = torch.cat([image.roll(place, -1) for place in range(batch)])
-            traced = traced_for(view.network, network.module, images)
-            sites = sites_in(traced, view.sites)
-        except TraceError:  # its code holds on to a batch of one
-            batch, traced, sites = 1, view.network, dict(view.sites)
+    traced, batch = batched(network, view)
+    sites = sites_in(traced, view.sites)
     if layers is not None:
         sites = {layer: site for layer, site in sites.items() if layer in layers}
     folded = fold(traced)
-    _allow_any_layout(folded.network)
+    allow_any_layout(folded.network)
     after: dict[str, list[str]] = {}
     before: dict[str, list[str]] = {}
     for layer, site in sites.items():
@@ -235,6 +226,25 @@ def look(network: Network, view: View, *, layers: Collection[str] | None = None)
         {name: tuple(layers) for name, layers in after.items()},
         {name: tuple(layers) for name, layers in before.items()},
     )
+
+
+def batched(network: Network, view: View) -> tuple[TracedNetwork, int]:
+    """Return a network traced for as many images as should run together, and their number.
+
+    Where it cannot be traced for several, it is that of the view, for one.
+    """
+    batch = _batch(view)
+    if batch > 1:
+        try:
+            image = pink_image(network.example.shape[1], view.rows, view.columns)
+            images = torch.cat([image.roll(place, -1) for place in range(batch)])
+            traced = traced_for(view.network, network.module, images)
+            sites_in(traced, view.sites)
+        except TraceError:  # its code holds on to a batch of one
+            pass
+        else:
+            return traced, batch
+    return view.network, 1
 
 
 def _batch(view: View) -> int:
@@ -252,7 +262,7 @@ def _batch(view: View) -> int:
     return min(LARGEST_BATCH, max(by_pixels, NUMBERS_AT_ONCE // max(1, largest)))
 
 
-def _allow_any_layout(network: TracedNetwork) -> None:
+def allow_any_layout(network: TracedNetwork) -> None:
     """Let reshapings copy: a map that is laid out channels last has no view of another shape."""
     for node in network.operations():
         if node.target is torch.ops.aten.view.default:
