@@ -130,6 +130,11 @@ BUILT_IN: tuple[NodeType, ...] = (
             ),
             given("score", "float", "how well it fits the motif; the method says what it measures"),
             given(
+                "stability",
+                "float",
+                "share of deletions of a tenth of the stimuli that it survives; null: not asked",
+            ),
+            given(
                 "group",
                 "string",
                 "ties together the circuits of one target or of one pair",

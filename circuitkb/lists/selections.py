@@ -27,6 +27,7 @@ from circuitkb.queries.lists.criteria import (
     Paths,
     Sign,
     as_features,
+    come_and_go,
 )
 from circuitkb.queries.lists.features import Origin
 from circuitkb.queries.lists.reaching import Annotated, Ends, Inside, Members, Partners
@@ -245,7 +246,8 @@ class CircuitQuery(CriteriaQuery[Circuits]):
             )
             for row in found.rows
         )
-        return replace(found, rows=tuple(rows))
+        notes = come_and_go(found["stability"]) if "stability" in found.columns else ()
+        return replace(found, rows=tuple(rows), notes=(*found.notes, *notes))
 
 
 class FeatureQuery(CriteriaQuery[Features]):

@@ -64,7 +64,8 @@ class FoundCircuit:
         By responses: share of hits as good that chance explains, by the worse of the two controls.
         By kernels: ``p`` corrected for all pairs of the target's strongest inputs.
     figures
-        By responses ``score``: place of the weaker input among the target's inputs, as a share. By
+        By responses ``score``: place of the weaker input among the target's inputs, as a share, and
+        ``stability``: share of the deletions of a tenth of the stimuli that it survives. By
         kernels ``p``: share of random pairs of strong inputs that match at least as well.
     """
 

@@ -155,6 +155,7 @@ def _circuit(
         "origin": "found",
         "of": sorted({*earlier.get(key, ()), motif.of.name}),
         "score": circuit.corr_image,
+        "stability": circuit.figures.get("stability"),
         "group": f"{motif.name}:{target.target}",
         "method": f"{motif.method}, version {motif.version}; score: {motif.words(motif.score)}",
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from circuitkb.queries.lists.criteria import labels_of
+from circuitkb.queries.lists.criteria import STEADY, labels_of
 from circuitkb.queries.lists.statement import Statement
 from circuitkb.queries.questions.catalogue import find
 from circuitkb.results.card import Section
@@ -201,8 +201,15 @@ def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
 
 def _circuit(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
     found = facts.get("origin") == "found"
+    stability = facts.get("stability")
+    note = ""
+    if stability is not None and stability < STEADY:
+        note = (
+            f"It comes and goes: without a tenth of the stimuli it is still there {stability:.0%} "
+            "of the time."
+        )
     return [
-        _section(store, "Members", MEMBERS, unshown=("position",), id=id),
+        _section(store, "Members", MEMBERS, note, unshown=("position",), id=id),
         _section(store, "Weights between them", MEMBER_WEIGHTS, id=id),
         _evidence(store, CIRCUIT_EVIDENCE, id),
         _section(store, "Analogous circuits", ANALOGOUS_CIRCUITS, unshown=_LONG, id=id),

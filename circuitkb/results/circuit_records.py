@@ -31,6 +31,7 @@ def circuit_records(store: Store, rows: Iterable[Mapping[str, Any]]) -> list[dic
             "origin": row["origin"],
             "group": row["group"],
             "score": row["score"],
+            "stability": row["stability"],
             "members": row["members"],
             "nulls": nulls.get(row["circuit"], []),
             "p": row["p"],

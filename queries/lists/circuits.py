@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,6 +17,9 @@ ORIGINS = ("found", "published", "annotated")
 
 MEMBER = ("feature", "role", "side", "weight", "labels")
 """What a row of a list of circuits tells of each member; the maps of a query have no order."""
+
+STEADY = 0.9
+"""Stability of a found circuit below which it is said to come and go."""
 
 _MEMBERS = (
     "COLLECT { MATCH (f:Feature)-[b:MEMBER_OF]->(c)\n"
@@ -32,6 +36,27 @@ _TWINS = (
     "        WHERE NOT EXISTS { MATCH (f)-[:MEMBER_OF]->(p) } }\n"
     "    RETURN DISTINCT p.id AS id ORDER BY id }"
 )
+
+
+def come_and_go(stabilities: Iterable[float | None]) -> tuple[str, ...]:
+    """Return what to say of circuits that come and go, if any do.
+
+    Examples
+    --------
+    >>> come_and_go([1.0, 0.84, None])
+    ('1 of 3 circuits comes and goes: without a tenth of the stimuli it is there less than 90% of the time (stability).',)
+    >>> come_and_go([0.9, None])
+    ()
+    """  # noqa: E501
+    every = list(stabilities)
+    some = sum(share is not None and share < STEADY for share in every)
+    if not some:
+        return ()
+    verb, they = ("comes and goes", "it is") if some == 1 else ("come and go", "they are")
+    return (
+        f"{some:,} of {len(every):,} circuits {verb}: without a tenth of the stimuli {they} there "
+        f"less than {STEADY:.0%} of the time (stability).",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +137,8 @@ class Circuits(Criteria):
             "WITH c, e ORDER BY e.q, e.id\n"
             "WITH c, head(collect(e)) AS e\n"
             "RETURN c.id AS circuit, c.motif AS motif, c.model AS model, c.origin AS origin,\n"
-            f"  c.score AS score, c.group AS group,\n  {_MEMBERS} AS members,\n"
+            "  c.score AS score, c.stability AS stability, c.group AS group,\n"
+            f"  {_MEMBERS} AS members,\n"
             "  e.null_mean AS null_mean, e.null_count AS null_count, e.p AS p, e.q AS q,\n"
             f"  {_TWINS} AS published_as, c.claim AS claim\n"
             f"{order}",

@@ -7,7 +7,7 @@ runs a query. Values go in as parameters, names are checked against the definiti
 from __future__ import annotations
 
 from circuitkb.queries.lists.annotations import Annotations
-from circuitkb.queries.lists.circuits import MEMBER, Circuits
+from circuitkb.queries.lists.circuits import MEMBER, STEADY, Circuits, come_and_go
 from circuitkb.queries.lists.common_ends import CommonEnds
 from circuitkb.queries.lists.conditions import Criteria
 from circuitkb.queries.lists.edges import Edges, Sign
@@ -18,6 +18,7 @@ from circuitkb.queries.lists.paths import Paths
 
 __all__ = [
     "MEMBER",
+    "STEADY",
     "Annotations",
     "Circuits",
     "CommonEnds",
@@ -29,5 +30,6 @@ __all__ = [
     "Paths",
     "Sign",
     "as_features",
+    "come_and_go",
     "labels_of",
 ]

@@ -30,6 +30,7 @@ from circuitkb.motifs.by_responses.coupled_responses import (
 )
 from circuitkb.motifs.by_responses.related_pairs import against_shuffled, distinct
 from circuitkb.motifs.by_responses.search import Hits, Pairs, Searched, both_ways, search
+from circuitkb.motifs.by_responses.stability import stability
 from circuitkb.motifs.findings import (
     Case,
     Counts,
@@ -126,7 +127,7 @@ def find_by_responses(
     coupled = CoupledResponses.of(responses.after, responses.rows, first, second)
     searched = search(connections, coupled, motif, within(progress, 0.1, 0.3, named))
     found_by = time.perf_counter()
-    streams = [np.random.default_rng([seed, stream]) for stream in range(3)]
+    streams = [np.random.default_rng([seed, stream]) for stream in range(4)]
     permuted = permuted_weights(
         searched, coupled, motif, streams[0], within(progress, 0.3, 0.6, named)
     )
@@ -135,7 +136,9 @@ def find_by_responses(
     passed = np.flatnonzero(q <= motif.fdr)
     progress(f"{model}: permuting weights of the units found", 0.8)
     counts = own_counts(searched, coupled, motif, searched.hits.target[passed], streams[2])
-    report = _Report(model, motif, coupled, searched, side_score)
+    shares = stability(connections, coupled, motif, searched.hits.take(passed), streams[3])
+    stable = dict(zip(passed.tolist(), shares.tolist(), strict=True))
+    report = _Report(model, motif, coupled, searched, side_score, stable)
     targets = report.targets(q, passed, counts)
     progress(f"{model}: comparing with shuffled weights", 0.9)
     related = _related(report, passed, responses, first, second)
@@ -222,9 +225,10 @@ class _Report:
         coupled: CoupledResponses,
         searched: Searched,
         side_score: Floats,
+        stability: Mapping[int, float],
     ) -> None:
         self.model, self.motif, self.coupled, self.searched = model, motif, coupled, searched
-        self.side_score = side_score
+        self.side_score, self.stability = side_score, stability
         self.invariance = coupled.invariance
         self._held = {
             int(row): (layer, place)
@@ -286,7 +290,7 @@ class _Report:
                     float(hits.corr_image[hit]),
                     float(hits.corr[hit]),
                     float(q[hit]),
-                    {"score": float(hits.score[hit])},
+                    {"score": float(hits.score[hit]), "stability": self.stability[hit]},
                 )
             )
         return tuple(sorted(found, key=lambda c: (c.q, c.figures["score"], -c.corr_image)))

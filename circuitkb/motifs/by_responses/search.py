@@ -102,6 +102,10 @@ class Hits:
     def __len__(self) -> int:
         return len(self.target)
 
+    def take(self, chosen: NDArray[Any]) -> Hits:
+        """Return some of them."""
+        return Hits(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
     @property
     def score(self) -> NDArray[np.float64]:
         """Place of the weaker input among the target's inputs, as a share; smaller is better."""
@@ -366,6 +370,12 @@ def search(
 
 
 def _layer(motif: PairMotif, inputs: InputMasses, responses: CoupledResponses) -> LayerSearch:
-    top = np.maximum(motif.at_least, np.floor(motif.share * inputs.count).astype(np.intp))
-    strongest = np.minimum(top, inputs.count)
+    strongest = count_strongest(motif, inputs.count)
     return LayerSearch(motif, inputs, responses.spread[inputs.sources], strongest)
+
+
+def count_strongest(motif: PairMotif, inputs: Rows) -> Rows:
+    """Return how many inputs count as strongest, for targets with so many."""
+    top = np.maximum(motif.at_least, np.floor(motif.share * inputs).astype(np.intp))
+    found: Rows = np.minimum(top, inputs)
+    return found
