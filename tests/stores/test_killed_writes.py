@@ -35,7 +35,7 @@ def store(network_store: Store) -> Store:
 
 KILLING = """
 import os, pathlib, safetensors.numpy, signal
-from circuitkb.stores.embedded import bulk, copies, directory, edge_loading
+from circuitkb.stores.embedded import bulk, copies, directory, edge_loading, expected
 from circuitkb.stores.embedded import merging
 
 def die(*arguments, **others):
@@ -78,10 +78,10 @@ elif point == "in the middle of the relations":
     die_at(edge_loading, "property_text", 4)
 elif point == "between relations and updates":
     die_at(bulk, "_update")
-elif point == "before reading back":
-    die_at(merging, "check_updates")
 elif point == "before counting again":
-    die_at(bulk.Expected, "check")
+    die_at(expected.Expected, "check")
+elif point == "before values are read back":
+    die_at(expected, "check_values")
 elif point == "before the checksums":
     die_at(copies.Staged, "seal")
 elif point == "in the middle of the checksums":

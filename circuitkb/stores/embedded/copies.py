@@ -48,11 +48,6 @@ class Staged:
         self._before = source.checksums() if source else Checksums({}, {}, {})
         self._copied: dict[str, _Copied] = {}
 
-    @property
-    def counts(self) -> Mapping[str, int] | None:
-        """Nodes and relations of each kind in the state that this one comes from, if known."""
-        return self._before.counts if self._before else None
-
     def copy(self) -> None:
         """Make the generation, with all that the last one held.
 

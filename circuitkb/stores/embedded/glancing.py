@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from circuitkb.schema.limits import names_a_limit
@@ -100,14 +100,18 @@ def look_at_arrays(generation: Generation, kind: ArrayKind, name: str) -> None:
             raise generation.damaged_beside(" ".join(found))
 
 
-def arrays_of(generation: Generation | None, kind: ArrayKind, *, whole: bool) -> dict[str, str]:
-    """Return the file of each model; with ``whole``, of those whose file is there as it was.
+def arrays_of(
+    generation: Generation | None, kind: ArrayKind, models: Collection[str], *, whole: bool
+) -> dict[str, str]:
+    """Return the file of each of some models; with ``whole``, of those whose file is as it was.
 
     What is not is written again where it is given again.
     """
-    files = generation.files(kind) if generation else {}
-    checksums = generation.checksums() if generation and files and whole else None
-    if checksums is None or generation is None:
+    if generation is None or not models:
+        return {}
+    files = {model: name for model, name in generation.files(kind).items() if model in models}
+    checksums = generation.checksums() if files and whole else None
+    if checksums is None:
         return files
     sums = {name: checksums.arrays.get(f"{kind}/{name}") for name in files.values()}
     folder = generation.path.parent / kind

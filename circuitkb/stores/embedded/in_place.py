@@ -21,6 +21,7 @@ from circuitkb.stores.disk.files import sync
 from circuitkb.stores.disk.own_files import is_file, write_new
 from circuitkb.stores.embedded.checksums import CHECKSUMS, Checksums
 from circuitkb.stores.embedded.engine import engine_error, open_to_log
+from circuitkb.stores.embedded.expected import added
 from circuitkb.stores.embedded.generations import (
     BEFORE,
     WRITING,
@@ -124,10 +125,7 @@ class InPlace(Graph):
     def _begin(self, changes: Changes) -> None:
         """Write down what is to come, keep the logs, and let the state not count meanwhile."""
         folder = self.generation.path / WRITING
-        kinds = Counter({label: table.num_rows for label, table in changes.nodes.items()})
-        for item in changes.relations:
-            kinds[item.name] += item.table.num_rows
-        counts = dict(kinds + Counter(self._checksums.counts))
+        counts = dict(added(changes) + Counter(self._checksums.counts))
         write_new(folder / NOTE, json.dumps({"counts": counts}))
         sync(folder / NOTE)
         for number, log in enumerate(sorted(folder.glob("*.wal"))):

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.progress import Progress
-from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.arrays.array_files import ArrayKind
 from circuitkb.stores.arrays.kernel_files import save as save_kernels
 from circuitkb.stores.arrays.response_files import save as save_responses
 from circuitkb.stores.base import Merge
 from circuitkb.stores.changes import Changes, changes_of
 from circuitkb.stores.disk.files import disk_is_full, full
-from circuitkb.stores.embedded.bulk import Expected, apply, check_updates
+from circuitkb.stores.embedded.bulk import apply
 from circuitkb.stores.embedded.copies import Staged
 from circuitkb.stores.embedded.directory import StoreDirectory
 from circuitkb.stores.embedded.engine import empty_graph, engine_error, fault_of
+from circuitkb.stores.embedded.expected import Expected, Total
 from circuitkb.stores.embedded.generations import Generation
 from circuitkb.stores.embedded.glancing import Glances, arrays_of
 from circuitkb.stores.embedded.in_place import InPlace, to_change
@@ -44,34 +45,41 @@ class Merging:
         """Make the store on the disk, if it is not there."""
         with self._directory.writing():
             if self._directory.current() is None:
-                with self._changing(Changes().room, Expected()) as staged:
-                    self._apply(Changes(), staged.generation)
+                with self._changing(Changes().room, Total({})) as staged:
+                    apply(Changes(), staged.generation.graph)
 
     def merge(self, merge: Merge, doing: str, progress: Progress) -> None:
         """Take all rows of a merge, or none; see :meth:`~.store.EmbeddedStore.merge`."""
         progress(doing, 0.0)
         with self._directory.writing(), ExitStack() as stack:
             newest = self._directory.current()
-            expected = Expected(_counts(newest))
+            total = Total(_counts(newest))
             if newest:
                 self._glances.look(newest, again=True)
             staged: Staged | None = None
             for piece in range(merge.pieces):
                 with closing(self._to_compare(newest, merge)) as before:
-                    files = {
-                        kind: arrays_of(newest, kind, whole=staged is None) for kind in ARRAY_KINDS
+                    rows = merge.rows(before, piece, piece + 1)
+                    given: dict[ArrayKind, Collection[str]] = {
+                        "kernels": rows.kernels,
+                        "responses": rows.responses,
                     }
-                    changes = changes_of(merge.rows(before, piece, piece + 1), before, files)
+                    files = {
+                        kind: arrays_of(newest, kind, models, whole=staged is None)
+                        for kind, models in given.items()
+                    }
+                    changes = changes_of(rows, before, files)
                     if changes.nothing and (newest or piece + 1 < merge.pieces):
                         continue
                     if isinstance(before, InPlace) and self._in_place(changes, before):
                         continue
-                    expected.add(changes, before)
+                    expected = Expected(changes, before, total)
+                total.add(changes)
                 if staged is None:
                     room = changes.room * (merge.pieces - piece)
-                    staged = stack.enter_context(self._changing(room, expected))
+                    staged = stack.enter_context(self._changing(room, total))
                     newest = staged.generation
-                self._apply(changes, staged.generation)
+                self._apply(changes, expected, staged.generation)
                 progress(doing, (piece + 1) / merge.pieces)
         progress(doing, 1.0)
 
@@ -92,16 +100,16 @@ class Merging:
         return made
 
     @contextmanager
-    def _changing(self, room: int, expected: Expected) -> Iterator[Staged]:
-        """Give the next generation to change; it counts once all that is expected is in it."""
+    def _changing(self, room: int, total: Total) -> Iterator[Staged]:
+        """Give the next generation to change; it counts once all changes are in it."""
         with self._directory.next_generation(empty_graph(), room) as staged:
             yield staged
             with self._disk_faults():
-                expected.check(staged.generation.graph)
-            staged.seal(expected.counts(staged.counts, staged.generation.graph), expected.arrays)
+                counts = total.counts(staged.generation.graph)
+            staged.seal(counts, total.arrays)
 
-    def _apply(self, changes: Changes, staged: Generation) -> None:
-        """Make changes in a generation that does not count yet."""
+    def _apply(self, changes: Changes, expected: Expected, staged: Generation) -> None:
+        """Make changes in a generation that does not count yet, and see that they are there."""
         # Named before they are written: what a killed write leaves is known for the store's own.
         staged.name_files("kernels", staged.files("kernels") | _names(changes.kernels))
         staged.name_files("responses", staged.files("responses") | _names(changes.responses))
@@ -111,7 +119,7 @@ class Merging:
             save_responses(self._directory.arrays("responses"), name, responses)
         with self._disk_faults():
             apply(changes, staged.graph)
-            check_updates(changes, staged.graph)
+            expected.check(staged.graph)
 
     @contextmanager
     def _disk_faults(self) -> Iterator[None]:

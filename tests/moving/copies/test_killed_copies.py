@@ -16,7 +16,7 @@ from tests.stores.processes import finish, start
 KILLED = """
 import os, signal
 from circuitkb.moving.copies import copy as copying
-from circuitkb.stores.embedded import bulk, in_place, store as embedded
+from circuitkb.stores.embedded import expected, in_place, store as embedded
 
 def die(*arguments, **others):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -26,7 +26,7 @@ real = embedded.EmbeddedStore.write
 def write(store, rows, progress=lambda doing, done: None):
     writes.append(1)
     if len(writes) == int(sys.argv[3]):
-        bulk.Expected.check = die  # everything is written, and does not count yet
+        expected.Expected.check = die  # everything is written, and does not count yet
         in_place.transact = die  # what joins models is little, and written in place
     real(store, rows, progress)
 embedded.EmbeddedStore.write = write
