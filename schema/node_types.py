@@ -115,7 +115,37 @@ BUILT_IN: tuple[NodeType, ...] = (
         "Features joined by weights that do something together: found here, or published.",
         (
             identity("stable id of the members in their roles, or the published name"),
-            given("motif", "string", "kind of circuit, as in union", required=True, indexed=True),
+            given(
+                "motif",
+                "string",
+                "kind of circuit: union where the target's tuning has two peaks, mirrored-inputs "
+                "where it has not or cannot be tested; of a published one as published",
+                required=True,
+                indexed=True,
+            ),
+            given(
+                "shape",
+                "string",
+                "tuning of the target between the cases: two peaks, flat, between or other; null "
+                "where it was not tested",
+            ),
+            given(
+                "asymmetry",
+                "string",
+                "what makes the cases differ: tilt, curve side, edge side or shift",
+            ),
+            given(
+                "pair_targets",
+                "integer",
+                "targets at which its pair of cases fulfils every criterion",
+            ),
+            given(
+                "pair_p",
+                "float",
+                "how often permuted inputs, the same for all targets, give its pair as many",
+            ),
+            given("pair_null", "float", "as many targets as such permuted inputs give on average"),
+            given("pair_q", "float", "pair_p corrected for all related pairs of the model"),
             given("model", "string", "name of the model", required=True, indexed=True),
             given(
                 "origin",

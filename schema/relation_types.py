@@ -71,6 +71,11 @@ BUILT_IN_RELATIONS: tuple[RelationType, ...] = (
             given("role", "string", "part it plays", required=True),
             given("side", "integer", "1 or 2, where the motif has two sides"),
             given("weight", "float", "positive mass of its edge to the circuit's target"),
+            given(
+                "facing",
+                "string",
+                "what a case answers to more than to its mirror image, as in leans left \\",
+            ),
         ),
         key=("role",),
     ),

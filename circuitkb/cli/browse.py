@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _PANEL = "Look"
 
 # What a table leaves out unless --wide; JSON, CSV and Arrow have everything.
+_SHAPES = ("two_peaks", "flat", "between", "other")
+
 HIDDEN = {
     "models": ("keep", "source", "fingerprint"),
     "features": ("model", "layer", "unit", "basis"),
@@ -33,9 +35,11 @@ HIDDEN = {
         "matched_hits_max",
         "shuffled_hits_max",
         "found_pairs",
+        *_SHAPES,
+        *(f"permuted_{shape}_mean" for shape in _SHAPES),
     ),
     "match": ("null",),
-    "circuits": ("group", "p", "null_count", "published_as", "claim"),
+    "circuits": ("group", "p", "null_count", "published_as", "claim", "pair_p", "pair_null"),
     "list": ("records", "definitions", "not_composed", "awaits", "detail", "summary"),
     "card": ("id", "detail", "connection", "origin", "group", "claim"),
 }
@@ -43,7 +47,7 @@ HIDDEN = {
 # What a table that has no room for all shows before the rest.
 FIRST = {
     "edges": ("source", "target", "rank", "sum", "positive", "negative"),
-    "circuits": ("circuit", "motif", "members", "score", "q"),
+    "circuits": ("circuit", "motif", "shape", "members", "pair_q", "q"),
 }
 
 

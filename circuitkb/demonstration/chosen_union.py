@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ LIKED = 10
 """Stimuli that a unit responds to most, as the search for unions counts them."""
 
 Values = NDArray[np.float64]
+Row = Mapping[str, Any]
 
 
 class Union(NamedTuple):
@@ -38,7 +39,7 @@ class Union(NamedTuple):
     one: str
     other: str
     family: DirectedFamily
-    row: Mapping[str, Any]
+    row: Row
 
 
 class Observed:
@@ -88,29 +89,21 @@ class Observed:
         return float(self.curve(feature, family).max()) / usual if usual else 0.0
 
 
-def choose(kb: KnowledgeBase, rows: Iterable[Mapping[str, Any]]) -> tuple[Union, Union] | None:
+def choose(kb: KnowledgeBase) -> tuple[Union, Union] | None:
     """Return the union to draw and the analogous one; None where no two are analogous.
 
-    Of all analogous unions and all families of directed stimuli, those in which the tuning
-    curves of the best cases show most clearly that they are mirror images and beyond chance:
-    what their correlation gains by mirroring, times their :meth:`Observed.prominence`, each the
-    least of both unions. Ties: the smaller q, then the name.
-
-    Parameters
-    ----------
-    rows
-        The whole answer to the question ``union``.
+    Of all analogous unions, whose tuning has two peaks, and all families of directed stimuli, those
+    in which the tuning curves of the cases show most clearly that they are mirror images and
+    beyond chance: what their correlation gains by mirroring, times their
+    :meth:`Observed.prominence`, each the least of both unions. Ties: the smaller q, then the name.
     """
-    by_target = {
-        row["target"]: row for row in rows if row["origin"] == "found" and row["by"] == "responses"
-    }
     seen: dict[str, Observed] = {}
     best: tuple[Any, tuple[Union, Union]] | None = None
-    for row, other in _analogous(by_target):
-        pair = row, other
+    for pair in analogous(kb):
         for item in pair:
             if item["model"] not in seen:
                 seen[item["model"]] = observed(kb, item["model"])
+        row, other = pair
         views = [seen[item["model"]] for item in pair]
         for families in zip(*(view.families for view in views), strict=False):
             if families[0].name != families[1].name:
@@ -126,6 +119,44 @@ def choose(kb: KnowledgeBase, rows: Iterable[Mapping[str, Any]]) -> tuple[Union,
             if best is None or key < best[0]:
                 best = key, unions
     return best[1] if best else None
+
+
+def analogous(kb: KnowledgeBase, model: str | None = None) -> list[tuple[Row, Row]]:
+    """Return unions with an analogous one, that of the first model by name first.
+
+    Each has ``model, target, one, other, q, hits, null_mean, pairs``, and ``sides``: the side of
+    each case of its target.
+    """
+    rows = kb.query(
+        "MATCH (c:Circuit {motif: 'union'})-[r:ANALOGOUS_TO]-(d:Circuit {motif: 'union'}) "
+        "WHERE r.q <= 0.05 AND c.model < d.model AND ($model IS NULL OR c.model = $model) "
+        "RETURN DISTINCT c.id AS one, d.id AS other ORDER BY one, other",
+        {"model": model},
+        limit=None,
+    ).rows
+    unions = _unions(kb, sorted({circuit for pair in rows for circuit in pair}))
+    return [(unions[one], unions[other]) for one, other in rows]
+
+
+def _unions(kb: KnowledgeBase, circuits: Sequence[str]) -> dict[str, Row]:
+    rows = kb.query(
+        "MATCH (e:Evidence {kind: 'mirrored-responses'})-[:SUPPORTS]->(c:Circuit) "
+        "WHERE c.id IN $circuits "
+        "MATCH (u:Feature)-[:MEMBER_OF {role: 'union'}]->(c) "
+        "MATCH (a:Feature)-[:MEMBER_OF {side: 1}]->(c) "
+        "MATCH (b:Feature)-[:MEMBER_OF {side: 2}]->(c) "
+        "RETURN c.id AS circuit, c.model AS model, u.id AS target, a.id AS one, b.id AS other, "
+        "e.q AS q, e.value AS hits, e.null_mean AS null_mean, e.detail AS detail "
+        "ORDER BY circuit, e.id",
+        {"circuits": list(circuits)},
+        limit=None,
+    ).to_dicts()
+    found = {}
+    for row in rows:
+        pairs = json.loads(row.pop("detail"))["pairs"]
+        sides = {pair[f"side_{side}"]: side for pair in pairs for side in (1, 2)}
+        found[row.pop("circuit")] = {**row, "pairs": len(pairs), "sides": sides}
+    return found
 
 
 def _clarity(views: Sequence[Observed], unions: Sequence[Union]) -> float:
@@ -148,18 +179,8 @@ def observed(kb: KnowledgeBase, model: str) -> Observed:
     return Observed(responses)
 
 
-def _analogous(
-    by_target: Mapping[str, Mapping[str, Any]],
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Yield rows that are analogous, that of the first model by name first."""
-    for target, row in sorted(by_target.items()):
-        for name in row["analogous"]:
-            if name in by_target and by_target[name]["model"] > row["model"]:
-                yield by_target[target], by_target[name]
-
-
-def _union(row: Mapping[str, Any], family: DirectedFamily) -> Union:
-    return Union(row["model"], row["target"], row["side_1"][0], row["side_2"][0], family, row)
+def _union(row: Row, family: DirectedFamily) -> Union:
+    return Union(row["model"], row["target"], row["one"], row["other"], family, row)
 
 
 def gather(kb: KnowledgeBase, union: Union) -> MeasuredUnion:
@@ -282,7 +303,7 @@ def _strengths(kb: KnowledgeBase, view: Observed, union: Union) -> tuple[Strengt
         for source, value in mass.items()
     }
     ranked = sorted(strength, key=lambda source: (-strength[source], source))
-    sides = dict.fromkeys(union.row["side_1"], 1) | dict.fromkeys(union.row["side_2"], 2)
+    sides = union.row["sides"]
     chosen = ranked[:INPUTS_DRAWN]
     chosen += [name for name in (union.one, union.other) if name not in chosen]
     return tuple(
@@ -306,7 +327,7 @@ def published_union(kb: KnowledgeBase, target: str) -> UnionDrawing:
     """Gather the cases of all circuits found at a published unit, each kernel with its side."""
     from circuitkb.results.pictures.union_kernels import Case, UnionDrawing
 
-    circuits = kb.circuit_records(motif="union", origin="found", feature=target, limit=None)
+    circuits = kb.circuit_records(origin="found", feature=target, limit=None)
     # The search gives a case the same side in all circuits of one target.
     sides = {
         member["feature"]: member["side"]

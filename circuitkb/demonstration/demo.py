@@ -97,7 +97,7 @@ def run(
 
         show(_heading("6. Look: one union, and the analogous one"))
         progress("drawing", 0.95)
-        show(_draw(kb, asked, models, place))
+        show(_draw(kb, place))
         show(f"Figure: {place}")
     progress("done", 1.0)
     show(f"Done in {perf_counter() - started:.0f} s. Knowledge base: {address}")
@@ -275,7 +275,7 @@ def _answer(kb: KnowledgeBase, asked: Asked, models: Sequence[str], show: Show) 
         f"{asked.result.seconds * 1000:.0f} ms; to read them all: circuitkb ask "
         f"{asked.question.name} --kb {kb.address}\n"
     )
-    show(tables.asked(rows, tables.distinct_pairs(kb)))
+    show(tables.asked(rows))
     for model in models:
         own = [row for row in rows if row["model"] == model]
         table = tables.best(own, _labels_of_rows(kb, own))
@@ -296,13 +296,13 @@ def _labels_of_rows(kb: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> dic
     return labels_of(kb, sorted(named))
 
 
-def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -> str:
+def _draw(kb: KnowledgeBase, place: Path) -> str:
     """Write the figure, and return what it shows."""
     from circuitkb.demonstration import chosen_union
     from circuitkb.results.pictures.union_kernels import draw
 
     kernels = chosen_union.published_union(kb, UNION)
-    chosen = chosen_union.choose(kb, asked.result.to_dicts())
+    chosen = chosen_union.choose(kb)
     place.parent.mkdir(parents=True, exist_ok=True)
     if chosen is None:
         draw(kernels).savefig(place, dpi=160)
@@ -315,12 +315,10 @@ def _draw(kb: KnowledgeBase, asked: Asked, models: Sequence[str], place: Path) -
 
     unions = [chosen_union.gather(kb, union) for union in chosen]
     searches = tables.records(kb, "find")
-    candidates = sum(
-        bool(row["analogous"]) for row in asked.result if row["model"] == chosen[0].model
-    )
+    candidates = len({one["target"] for one, _ in chosen_union.analogous(kb, chosen[0].model)})
     caption = [
-        f"Of the {candidates} unions of {chosen[0].model} with an analogous one, this is the one "
-        "that shows it most clearly. Responses are those after the nonlinearity.",
+        f"Of the {candidates} unions (two peaks) of {chosen[0].model} with an analogous one, this "
+        "is the one that shows it most clearly. Responses are those after the nonlinearity.",
         *(chosen_union.in_words(searches[union.model]) for union in chosen),
     ]
     draw_across(unions, kernels, caption).savefig(place, dpi=160)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,21 @@ Row = Mapping[str, Any]
 BEST = 3
 """Rows of the answer that are shown of each model."""
 
+RATE = 0.05
+"""Largest q of a pair that is beyond chance."""
+
 _OBSERVED = ("model", "stimuli", "units", "silent", "oriented", "oriented_shuffled")
 _FOUND = ("model", "tested", "circuits", "groups")
 _CONTROLS = {
-    "responses": ("hits", "pairs", "permuted_hits_mean", "permuted_hits_max", "matched_hits_mean"),
+    "responses": (
+        "found_two_peaks",
+        "hits",
+        "two_peaks",
+        "permuted_hits_mean",
+        "permuted_hits_max",
+        "permuted_two_peaks_mean",
+        "matched_hits_mean",
+    ),
     "kernels": ("hits", "shuffled_hits_mean", "shuffled_hits_max"),
 }
 """What a search counts besides circuits, and what its controls give, by what was searched."""
@@ -39,11 +49,11 @@ _MATCHED = (
 )
 _ASKED = (
     "model",
-    "unions",
     "pairs",
-    "distinct_pairs",
+    "beyond_chance",
+    "unions",
     "analogous",
-    "hits_mean",
+    "targets_mean",
     "null_mean",
     "published_only",
 )
@@ -96,31 +106,18 @@ def matched(rows: Iterable[Row]) -> Result:
     return _table(_MATCHED, rows)
 
 
-def distinct_pairs(kb: KnowledgeBase) -> dict[str, int]:
-    """Return for each model how many different pairs of units its unions unite."""
-    rows = kb.query(
-        "MATCH (a:Feature)-[x:MEMBER_OF]->(c:Circuit {motif: 'union', origin: 'found'})"
-        "<-[y:MEMBER_OF]-(b:Feature) WHERE x.side = 1 AND y.side = 2 "
-        "RETURN DISTINCT c.model AS model, a.id AS one, b.id AS two",
-        limit=None,
-    )
-    pairs = {(row["model"], frozenset((row["one"], row["two"]))) for row in rows}
-    return Counter(model for model, _ in pairs)
-
-
-def asked(rows: Iterable[Row], pairs: Mapping[str, int]) -> Result:
+def asked(rows: Iterable[Row]) -> Result:
     """Return one row for each model: what the whole answer holds of it.
 
-    Columns: ``unions``, targets found; ``pairs`` at targets that passed; ``distinct_pairs`` among
-    them; ``analogous``, targets with an analogous union in another model; the means over targets
-    of ``hits`` and of what chance gives; ``published_only``, published and not found.
+    Columns: ``pairs`` of cases, and those ``beyond_chance`` (q of the pair at most 5%; none where
+    kernels are all that is known); ``unions``, the targets that unite them; ``analogous``, pairs
+    with an analogous union in another model; the means over pairs of the targets that fulfil every
+    criterion and of those that chance gives; ``published_only``, published and not found.
 
     Parameters
     ----------
     rows
         The whole answer.
-    pairs
-        What :func:`distinct_pairs` returned.
     """
     by_model: dict[str, list[Row]] = {}
     for row in rows:
@@ -128,17 +125,18 @@ def asked(rows: Iterable[Row], pairs: Mapping[str, int]) -> Result:
     summaries = []
     for model in sorted(by_model):
         all_rows = by_model[model]
-        unions = [row for row in all_rows if row["origin"] == "found"]
+        found = [row for row in all_rows if row["origin"] == "found"]
+        known = [row["pair_q"] for row in found if row["pair_q"] is not None]
         summaries.append(
             {
                 "model": model,
-                "unions": len(unions),
-                "pairs": sum(row["pairs"] for row in unions),
-                "distinct_pairs": pairs.get(model, 0),
-                "analogous": sum(bool(row["analogous"]) for row in unions),
-                "hits_mean": _mean(row["hits"] for row in unions),
-                "null_mean": _mean(row["null_mean"] for row in unions),
-                "published_only": len(all_rows) - len(unions),
+                "pairs": sum(row["pairs"] for row in found),
+                "beyond_chance": sum(q <= RATE for q in known) if known else None,
+                "unions": len({target for row in found for target in row["targets"]}),
+                "analogous": sum(bool(row["analogous"]) for row in found),
+                "targets_mean": _mean(row["pair_targets"] for row in found),
+                "null_mean": _mean(row["pair_null"] for row in found),
+                "published_only": len(all_rows) - len(found),
             }
         )
     return _table(_ASKED, summaries)
@@ -147,8 +145,8 @@ def asked(rows: Iterable[Row], pairs: Mapping[str, int]) -> Result:
 def best(rows: Iterable[Row], labels: Mapping[str, str]) -> Result:
     """Return the best rows of one model, narrow enough for a terminal.
 
-    Those with an analogous union come first, then the smallest q, then the largest score. Names
-    of units stand without the model's, labels below them, and each side with its best unit.
+    Those with an analogous union come first, then in the order of the answer. Names of units stand
+    without the model's, labels below them, and each side with its best unit.
 
     Parameters
     ----------
@@ -156,27 +154,35 @@ def best(rows: Iterable[Row], labels: Mapping[str, str]) -> Result:
         Of features, by id.
     """
     chosen = sorted(
-        (row for row in rows if row["origin"] == "found"),
-        key=lambda row: (not row["analogous"], row["q"], -row["score"], row["target"]),
+        (row for row in rows if row["origin"] == "found"), key=lambda row: not row["analogous"]
     )[:BEST]
     return _table(
-        ("target", "sides", "pairs", "score", "hits", "null_mean", "q", "analogous"),
+        ("sides", "shape", "unions", "pair_null", "pair_q", "target", "q", "analogous"),
         [
             {
                 **row,
                 "target": _named(row["target"], labels),
                 "sides": "\n".join(
                     f"{side} {_unit(units[0], len(units) - 1, labels)}"
-                    for side, units in ((1, row["side_1"]), (2, row["side_2"]))
+                    + (f"\n  {facing}" if facing else "")
+                    for side, units, facing in (
+                        (1, row["side_1"], row["facing_1"]),
+                        (2, row["side_2"], row["facing_2"]),
+                    )
                 ),
-                "score": round(row["score"], 3),
-                "null_mean": round(row["null_mean"], 3),
+                "shape": row["shape"] or "not tested",
+                "pair_null": _rounded(row["pair_null"], 2),
+                "pair_q": _rounded(row["pair_q"], 4),
                 "q": round(row["q"], 4),
-                "analogous": "\n".join(map(_short, row["analogous"])),
+                "analogous": "\n".join(map(_short, row["analogous"][:BEST])),
             }
             for row in chosen
         ],
     )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _unit(feature: str, more: int, labels: Mapping[str, str]) -> str:

@@ -55,6 +55,7 @@ def ask(
             statement,
             notes=(
                 *_left_out(choice.unknown),
+                *_leaving_out(store, question, values),
                 *_notes(store, question, values, answered=bool(answer.rows)),
             ),
         ),
@@ -76,6 +77,15 @@ def _left_out(unknown: Sequence[str]) -> Iterator[str]:
     if unknown:
         are = "is" if len(unknown) == 1 else "are"
         yield f"{', '.join(map(repr, unknown))} {are} not understood: the answer leaves that out"
+
+
+def _leaving_out(store: Store, question: Question, values: Mapping[str, Any]) -> Iterator[str]:
+    """Say how many circuits the answer leaves out, and why."""
+    statement = question.leaving_out(values)
+    rows = [] if statement is None else store.read(statement.text, statement.parameters).rows
+    if rows:
+        said = "; ".join(f"{circuits:,} {why}" for why, circuits in rows)
+        yield f"left out: {said}"
 
 
 def _notes(

@@ -21,7 +21,7 @@ from circuitkb.workers.tasks import Done, Task
 
 if TYPE_CHECKING:
     from circuitkb.motifs.findings import Findings
-    from circuitkb.motifs.rows import KnownCircuit
+    from circuitkb.motifs.rows import Earlier, KnownCircuit
     from circuitkb.schema.kernels import Connection
     from circuitkb.schema.responses import Responses
 
@@ -107,7 +107,7 @@ class _Given(NamedTuple):
     responses: Responses | None
     seed: int
     known: list[KnownCircuit] | None
-    earlier: dict[str, set[str]]
+    earlier: dict[str, Earlier]
 
 
 def _given(store: Store, model: str, way: Pairs, seed: int) -> _Given:
@@ -170,24 +170,29 @@ def _report(findings: Findings) -> ModelFound:
         circuits=findings.circuits,
         groups=len({target.target for target in findings.found}),
         null=findings.figures(),
+        motif=findings.motif.name,
+        shapes=findings.shapes,
     )
 
 
-def _earlier(store: Store, model: str) -> dict[str, set[str]]:
-    """Return what circuits that are here already were found for: two mirrors may relate a pair."""
+def _earlier(store: Store, model: str) -> dict[str, Earlier]:
+    """Return what is known of circuits that are here already: two mirrors may relate a pair."""
+    from circuitkb.motifs.rows import Earlier
+
     rows = store.read(
         "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE c.model = $model "
         "AND (e.of IS NOT NULL OR e.detail CONTAINS '\"of\":') "
-        "RETURN c.id AS circuit, e.of AS of, e.detail AS detail",
+        "RETURN c.id AS circuit, c.shape AS shape, e.of AS of, e.detail AS detail",
         {"model": model},
         limit=None,
     ).rows
-    found: dict[str, set[str]] = {}
-    for circuit, of, detail in rows:
+    found: dict[str, Earlier] = {}
+    for circuit, shape, of, detail in rows:
         # Evidence of older versions says it in its detail alone.
         of = of or json.loads(detail).get("settings", {}).get("of")
         if of is not None:
-            found.setdefault(circuit, set()).add(of)
+            before = found.get(circuit, Earlier())
+            found[circuit] = Earlier(before.of | {of}, shape)
     return found
 
 

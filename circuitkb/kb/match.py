@@ -226,7 +226,7 @@ def _circuits(store: Store, motif: Motif, model: str) -> list[TwoSidedCircuit]:
     end = "side: {}" if names[0] == names[1] else "role: $role_{}"
     rows = store.read(
         "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE e.kind IN $kinds "
-        "AND c.model = $model AND c.motif = $motif AND c.origin = 'found' WITH DISTINCT c "
+        "AND c.model = $model AND c.motif IN $motifs AND c.origin = 'found' WITH DISTINCT c "
         "MATCH (u:Feature)-[:MEMBER_OF {role: $target}]->(c) "
         f"MATCH (a:Feature)-[:MEMBER_OF {{{end.format(1)}}}]->(c) "
         f"MATCH (b:Feature)-[:MEMBER_OF {{{end.format(2)}}}]->(c) "
@@ -234,7 +234,7 @@ def _circuits(store: Store, motif: Motif, model: str) -> list[TwoSidedCircuit]:
         {
             "kinds": kinds,
             "model": model,
-            "motif": motif.name,
+            "motifs": list(motif.kinds),
             "target": motif.target,
             "role_1": names[0],
             "role_2": names[1],

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from circuitkb.motifs.motif import Pairs
 from circuitkb.schema.ids import content_hash
 
+if TYPE_CHECKING:
+    from circuitkb.motifs.by_responses.asymmetry import Asymmetry
+    from circuitkb.motifs.by_responses.pair_nulls import PairCount
+    from circuitkb.motifs.by_responses.tuning_shape import Tuning
+
 Counts = Mapping[str, int]
 """Pairs at targets that fulfil every criterion (``hits``); by responses the distinct ``units`` and
-``pairs`` in them too."""
+``pairs`` in them too, and the hits of each shape by its name."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,9 @@ class FoundCircuit:
         By responses ``score``: place of the weaker input among the target's inputs, as a share, and
         ``stability``: share of the deletions of a tenth of the stimuli that it survives. By
         kernels ``p``: share of random pairs of strong inputs that match at least as well.
+    tuning
+        By responses: the target's tuning between the cases, where the motif asks for a shape and
+        the stimuli can tell.
     """
 
     cases: tuple[Case, Case]
@@ -74,6 +85,17 @@ class FoundCircuit:
     corr: float
     q: float
     figures: Mapping[str, float]
+    tuning: Tuning | None = None
+
+    @property
+    def shape(self) -> str | None:
+        """The shape of the target's tuning; None where it was not tested."""
+        return self.tuning.shape if self.tuning else None
+
+    @property
+    def ends(self) -> frozenset[str]:
+        """Both cases, whichever side each stands on."""
+        return frozenset(case.feature for case in self.cases)
 
 
 @dataclass(frozen=True)
@@ -139,7 +161,19 @@ class FoundTarget:
 
 @dataclass(frozen=True)
 class RelatedPair:
-    """Two features that the transform relates, with what the shuffled network gives."""
+    """Two features that the transform relates.
+
+    Attributes
+    ----------
+    one, other, score, same
+        Both, the correlation of the image of one with the other, and that of both as they are.
+    null_mean, null_count, p, q
+        What best partners in the network with shuffled weights give.
+    count
+        How many targets it excites together, against its own null.
+    asymmetry
+        What makes the two differ; None where the stimuli do not tell.
+    """
 
     one: str
     other: str
@@ -149,6 +183,19 @@ class RelatedPair:
     null_count: int
     p: float
     q: float
+    count: PairCount
+    asymmetry: Asymmetry | None = None
+
+    @property
+    def ends(self) -> frozenset[str]:
+        """Both features."""
+        return frozenset((self.one, self.other))
+
+    def facing(self, feature: str) -> str | None:
+        """Return what one of the two answers to more than to its mirror image, in words."""
+        if self.asymmetry is None:
+            return None
+        return self.asymmetry.facing[0 if feature == self.one else 1]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -226,12 +273,29 @@ class Findings:
         found = {what: float(count) for what, count in self.counts.items()}
         for name, draws in self.controls.items():
             if draws:
-                for what in self.counts:
+                for what in draws[0]:
                     found[f"{name}_{what}_mean"] = fmean(draw[what] for draw in draws)
                 found[f"{name}_hits_max"] = float(max(draw["hits"] for draw in draws))
         if self.related is not None:
             found["found_pairs"] = float(len(self.related))
+        for shape, count in self.shapes.items():
+            found[f"found_{shape.replace(' ', '_')}"] = float(count)
         return found
+
+    def pair(self, circuit: FoundCircuit) -> RelatedPair | None:
+        """Return the pair of a circuit's cases; None by kernels."""
+        return self._pairs.get(circuit.ends)
+
+    @cached_property
+    def _pairs(self) -> dict[frozenset[str], RelatedPair]:
+        return {pair.ends: pair for pair in self.related or ()}
+
+    @property
+    def shapes(self) -> dict[str, int]:
+        """How many of its circuits have each shape; empty where none was tested."""
+        test = self.motif.shape
+        tested = Counter(c.shape for target in self.targets for c in target.circuits if c.shape)
+        return {shape: tested[shape] for shape in test.shapes} if test and tested else {}
 
     @property
     def search(self) -> str:

@@ -27,6 +27,7 @@ def record(findings: Findings, found: ModelFound) -> Any:
         "circuits": found.circuits,
         "groups": found.groups,
         "null": dict(found.null),
+        "shapes": dict(found.shapes),
         "seed": findings.seed,
         "search": findings.search,
     }
@@ -84,5 +85,7 @@ def searches(store: Store, motif: str, of: str) -> dict[str, ModelFound]:
             summary["circuits"],
             summary["groups"],
             summary["null"],
+            motif,
+            summary.get("shapes", {}),
         )
     return done

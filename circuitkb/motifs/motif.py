@@ -83,6 +83,31 @@ class Role:
     response: Between = field(default_factory=Between)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShapeTest:
+    """What a motif asks of the tuning of its targets, and what circuits are called that lack it.
+
+    Attributes
+    ----------
+    engine
+        The function that tells the shapes, as ``module:function``. It takes the responses of
+        units, the stimuli, the permutation that gives their images, and the rows of targets and
+        cases; it returns a :class:`~circuitkb.motifs.by_responses.tuning_shape.Tuning`, or None,
+        for each circuit.
+    shapes
+        Those that there are.
+    wanted
+        The one that makes a circuit what the motif is called.
+    otherwise
+        ``Circuit.motif`` of those with another shape, and where it cannot be tested.
+    """
+
+    engine: str
+    shapes: tuple[str, ...]
+    wanted: str
+    otherwise: str
+
+
 class Motif:
     """What a search looks for: two inputs that a transform relates, and a target.
 
@@ -104,6 +129,8 @@ class Motif:
         Seed of the draws, unless a search is told another one.
     question
         The question of the catalogue that lists what was found, if there is one.
+    shape
+        What it asks of the tuning of its targets; None if nothing.
     """
 
     name: str
@@ -114,6 +141,24 @@ class Motif:
     target: str
     seed: int
     question: str | None
+    shape: ShapeTest | None = None
+
+    def called(self, shape: str | None) -> str:
+        """Return ``Circuit.motif`` of a circuit whose target has a shape, or an unknown one.
+
+        Examples
+        --------
+        >>> from circuitkb.motifs.union import UNION
+        >>> UNION.called("two peaks"), UNION.called("flat"), UNION.called(None)
+        ('union', 'mirrored-inputs', 'mirrored-inputs')
+        """
+        test = self.shape
+        return self.name if test is None or shape == test.wanted else test.otherwise
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All that its circuits may be called."""
+        return (self.name, self.shape.otherwise) if self.shape else (self.name,)
 
     @property
     def searches(self) -> tuple[Pairs, ...]:
@@ -141,7 +186,7 @@ class Pairs(Motif):
 
     Attributes
     ----------
-    name, summary, title, of, roles, target, seed, question
+    name, summary, title, of, roles, target, seed, question, shape
         As in :class:`~circuitkb.motifs.motif.Motif`.
     evidence, method
         ``Evidence.kind`` and ``Evidence.method``; made of the name unless given.
@@ -177,6 +222,7 @@ class Pairs(Motif):
     title: str = ""
     seed: int = 0
     question: str | None = None
+    shape: ShapeTest | None = None
     evidence: str = ""
     method: str = ""
     intro: str

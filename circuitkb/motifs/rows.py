@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuitkb.motifs.findings import Findings, FoundCircuit, FoundTarget, RelatedPair
 from circuitkb.motifs.log import import_id
 from circuitkb.schema.ids import canonical_json, circuit_id, content_hash
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
+
+if TYPE_CHECKING:
+    from circuitkb.motifs.by_responses.tuning_shape import Tuning
 
 SHUFFLED = "best partners of the same layers in the network with shuffled weights"
 
@@ -27,11 +30,18 @@ class KnownCircuit(NamedTuple):
     members: frozenset[str]
 
 
+class Earlier(NamedTuple):
+    """What earlier searches said of a circuit: the transforms it is of, and the shape."""
+
+    of: frozenset[str] = frozenset()
+    shape: str | None = None
+
+
 def found_rows(
     findings: Findings,
     *,
     known_circuits: Iterable[KnownCircuit] | None = None,
-    earlier: Mapping[str, Iterable[str]] | None = None,
+    earlier: Mapping[str, Earlier] | None = None,
 ) -> GraphRows:
     """Return what a search found as rows of the graph.
 
@@ -53,7 +63,7 @@ def found_rows(
         that holds them is named in the evidence's ``detail``, since kernels cannot tell which
         reading is right.
     earlier
-        Of circuits that are in the graph already: the transforms that they were found for.
+        Of circuits that are in the graph already: what was found out about them.
 
     Examples
     --------
@@ -145,15 +155,24 @@ def _circuit(
     findings: Findings,
     target: FoundTarget,
     circuit: FoundCircuit,
-    earlier: Mapping[str, Iterable[str]],
+    earlier: Mapping[str, Earlier],
 ) -> Row:
     motif = findings.motif
+    pair, before = findings.pair(circuit), earlier.get(key, Earlier())
+    # Kernels cannot tell a shape, and leave one that responses told.
+    shape = circuit.shape or (before.shape if motif.by == "kernels" else None)
     return {
         "id": key,
-        "motif": motif.name,
+        "motif": motif.called(shape),
+        "shape": shape,
+        "asymmetry": pair.asymmetry.name if pair and pair.asymmetry else None,
+        "pair_targets": pair.count.targets if pair else None,
+        "pair_null": pair.count.null_mean if pair else None,
+        "pair_p": pair.count.p if pair else None,
+        "pair_q": pair.count.q if pair else None,
         "model": findings.model,
         "origin": "found",
-        "of": sorted({*earlier.get(key, ()), motif.of.name}),
+        "of": sorted(before.of | {motif.of.name}),
         "score": circuit.corr_image,
         "stability": circuit.figures.get("stability"),
         "group": f"{motif.name}:{target.target}",
@@ -162,6 +181,7 @@ def _circuit(
 
 
 def _members(key: str, findings: Findings, target: FoundTarget, circuit: FoundCircuit) -> list[Row]:
+    pair = findings.pair(circuit)
     cases: list[Row] = [
         {
             "source": case.feature,
@@ -169,6 +189,7 @@ def _members(key: str, findings: Findings, target: FoundTarget, circuit: FoundCi
             "role": case.role,
             "side": case.side,
             "weight": case.weight,
+            "facing": pair.facing(case.feature) if pair else None,
         }
         for case in circuit.cases
     ]
@@ -210,7 +231,7 @@ def _detail(findings: Findings, target: FoundTarget, readings: Mapping[str, str]
         "settings": findings.motif.settings(),
         "inputs": target.inputs,
         "compared": target.strongest,
-        "pairs": [_pair(circuit) for circuit in target.circuits],
+        "pairs": [_pair(circuit, findings.pair(circuit)) for circuit in target.circuits],
         "criteria": findings.motif.criteria(),
     }
     if findings.battery is not None:
@@ -229,17 +250,37 @@ def _detail(findings: Findings, target: FoundTarget, readings: Mapping[str, str]
     return detail
 
 
-def _pair(circuit: FoundCircuit) -> Row:
+def _pair(circuit: FoundCircuit, pair: RelatedPair | None) -> Row:
     row: Row = {
         "mirrored": round(circuit.corr_image, 4),
         "same": round(circuit.corr, 4),
         "q": circuit.q,
         **_rounded(circuit.figures),
     }
+    if circuit.tuning is not None:
+        row["tuning"] = _tuning(circuit.tuning)
+    if pair is not None:
+        row["pair"] = {
+            **asdict(pair.count),
+            "asymmetry": pair.asymmetry and pair.asymmetry.name,
+            "over_shuffled": pair.asymmetry and round(pair.asymmetry.ratio, 3),
+            "facing": [pair.facing(case.feature) for case in circuit.cases],
+        }
     for case in circuit.cases:
         row[f"side_{case.side}"] = case.feature
         row |= {f"{name}_{case.side}": value for name, value in _rounded(case.figures).items()}
     return row
+
+
+def _tuning(tuning: Tuning) -> Row:
+    return {
+        "shape": tuning.shape,
+        "stimuli": tuning.family,
+        "angles": list(tuning.angles),
+        "cases": [round(value, 4) for value in tuning.cases],
+        "midway": [round(value, 4) for value in tuning.midway],
+        "error": round(tuning.error, 4),
+    }
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:

@@ -10,12 +10,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from circuitkb.motifs.motif import Between, Motif, Pairs, Role
+from circuitkb.motifs.motif import Between, Motif, Pairs, Role, ShapeTest
 from circuitkb.motifs.pairs import KernelPairMotif, PairMotif
 from circuitkb.motifs.transforms import Mirror, Transform
 from circuitkb.schema.errors import QueryError
 
 CASE = Role(name="case")
+
+TWO_PEAKS = ShapeTest(
+    engine="circuitkb.motifs.by_responses.tuning_shape:tunings",
+    shapes=("two peaks", "flat", "between", "other"),
+    wanted="two peaks",
+    otherwise="mirrored-inputs",
+)
+"""A union has a peak at each case and less between; other targets have mirrored inputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +75,7 @@ class Union(Motif):
     roles: tuple[Role, Role] = field(default=(CASE, CASE), init=False, repr=False)
     target: str = field(default="union", init=False, repr=False)
     question: str | None = field(default="union", init=False, repr=False)
+    shape: ShapeTest | None = field(default=TWO_PEAKS, init=False, repr=False)
 
     of: Transform = field(default_factory=lambda: Mirror("left-right"))
     mirrored: float = 0.8
@@ -116,6 +125,7 @@ class Union(Motif):
             roles=(case, case),
             target=self.target,
             seed=self.seed,
+            shape=self.shape,
             evidence="mirrored-responses",
             method="mirrored responses among the strongest inputs",
             corr_image=Between(low=self.mirrored),
@@ -141,6 +151,7 @@ class Union(Motif):
             roles=self.roles,
             target=self.target,
             seed=self.seed,
+            shape=self.shape,
             evidence="mirrored-inputs",
             method="mirrored kernels among the strongest inputs",
             intro="By kernels alone: the kernels of the two cases into the target are mirror "

@@ -201,12 +201,12 @@ def _pairs(
     # The label is one of two that are written here; a label cannot be a parameter.
     rows = record.ask(
         f"MATCH (a:{label} {{model: $first}})-[r:ANALOGOUS_TO]-(b:{label} {{model: $second}}) "
-        "WHERE r.q <= $rate AND ($motif IS NULL OR a.motif = $motif) "
+        "WHERE r.q <= $rate AND ($motifs IS NULL OR a.motif IN $motifs) "
         "RETURN DISTINCT a.id AS a, b.id AS b",
         first=models[0],
         second=models[1],
         rate=RATE,
-        motif=motif and motif.name,
+        motifs=motif and list(motif.kinds),
     )
     return {(row["a"], row["b"]) for row in rows}
 
@@ -252,10 +252,11 @@ def _targets(
 
 def _members(record: Record, motif: Motif, models: Sequence[str]) -> dict[str, str]:
     rows = record.ask(
-        "MATCH (u:Feature)-[:MEMBER_OF {role: $role}]->(c:Circuit {motif: $motif}) "
-        "WHERE c.model IN $models RETURN c.id AS circuit, u.id AS target ORDER BY circuit",
+        "MATCH (u:Feature)-[:MEMBER_OF {role: $role}]->(c:Circuit) "
+        "WHERE c.motif IN $motifs AND c.model IN $models "
+        "RETURN c.id AS circuit, u.id AS target ORDER BY circuit",
         role=motif.target,
-        motif=motif.name,
+        motifs=list(motif.kinds),
         models=list(models),
     )
     return {row["circuit"]: row["target"] for row in rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from circuitkb.motifs.motif import Motif
@@ -132,6 +133,8 @@ def _lines(found: Sequence[Searched]) -> list[str]:
     if way.by == "kernels":
         return lines + [line for one in found for line in _targets(one)]
     lines += [line for one in found for line in _failures(one)]
+    lines += _shapes(found)
+    lines += [line for one in found for line in _pairs(one)]
     lines += _as_mirrors(found)
     return lines + [line for one in found for line in _one_model(one)]
 
@@ -229,6 +232,86 @@ def _failures(search: Searched) -> list[str]:
         "are not counted here."
         if search.earlier
         else "",
+    )
+
+
+def _shapes(found: Sequence[Searched]) -> list[str]:
+    """Return how many circuits have which shape, and how many hits, with their null."""
+    test = found[0].way.shape
+    some = [one for one in found if any(circuit.shape for circuit in one.circuits)]
+    if test is None or not some:
+        return []
+    lines = paragraph(
+        f"**The shape.** The criteria above do not ask how the target is tuned. Only those with "
+        f"{test.wanted} are {found[0].motif.plural}; others have mirrored inputs. Found, and in "
+        "brackets the share of all hits, and of the hits with permuted weights: where the two "
+        "shares are near, the shape is what such inputs give by chance."
+    )
+    rows = [
+        (
+            f"**{shape}**" if shape == test.wanted else shape,
+            *(_share_of_shape(one, shape) for one in some),
+        )
+        for shape in test.shapes
+    ]
+    untold = [sum(circuit.shape is None for circuit in one.circuits) for one in some]
+    if any(untold):
+        rows.append(("could not be told", *map(count, untold)))
+    return lines + table(("tuning of the target", *(code(one.step.model) for one in some)), rows)
+
+
+def _share_of_shape(search: Searched, shape: str) -> str:
+    number = sum(circuit.shape == shape for circuit in search.circuits)
+    name, figures = shape.replace(" ", "_"), search.figures
+    real = share(figures.get(name, 0), figures["hits"])
+    drawn = share(figures.get(f"permuted_{name}_mean", 0), figures.get("permuted_hits_mean", 0))
+    return f"{count(number)} ({real}, {drawn})"
+
+
+def _pairs(search: Searched) -> list[str]:
+    """Return the clearest pairs with all their targets, against inputs permuted for all alike."""
+    pairs = search.by_pair
+    if not pairs:
+        return []
+    said = {pair: held[0].pair["pair"] for pair, held in pairs.items()}
+    beyond = sum(one["q"] <= RATE for one in said.values())
+    alone = sum(len(held) == 1 for held in pairs.values())
+    kinds = Counter(one["asymmetry"] for one in said.values() if one["asymmetry"])
+    differ = ", ".join(f"{name} {number}" for name, number in kinds.most_common())
+    shown = list(pairs.items())[:CLEAREST]
+    lines = [f"### {code(search.step.model)}: pairs", ""]
+    lines += paragraph(
+        f"{plural(len(pairs), 'pair')} of cases, {count(beyond)} of them beyond chance (q of at "
+        f"most {RATE:.0%}) where inputs are permuted for all targets alike, which keeps copies "
+        f"along residual streams; {count(alone)} with one target. The cases differ by: "
+        f"{differ or NOTHING}. The {plural(len(shown), 'clearest pair')}, with the targets found, "
+        "those whose tuning has two peaks, and the targets at which the pair fulfils every "
+        "criterion, with the mean by chance."
+    )
+    return lines + table(
+        (
+            "side 1",
+            "side 2",
+            "differ by",
+            "targets",
+            "two peaks",
+            "all (by chance)",
+            "q of the pair",
+        ),
+        (
+            (
+                *(
+                    f"{code(local(case))}{f' {for_markdown(words)}' if words else ''}"
+                    for case, words in zip(held[0].cases, said[pair]["facing"], strict=True)
+                ),
+                said[pair]["asymmetry"] or NOTHING,
+                count(len(held)),
+                count(sum(circuit.shape == "two peaks" for circuit in held)),
+                f"{count(said[pair]['targets'])} ({mean(said[pair]['null_mean'])})",
+                probability(said[pair]["q"]),
+            )
+            for pair, held in shown
+        ),
     )
 
 

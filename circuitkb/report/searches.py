@@ -40,6 +40,11 @@ class Circuit:
         return one, other
 
     @property
+    def shape(self) -> str | None:
+        """The shape of the target's tuning; None where it was not tested."""
+        return self.pair.get("tuning", {}).get("shape")
+
+    @property
     def clearness(self) -> tuple[Any, ...]:
         """What sorts the clearest circuits first."""
         pair = self.pair
@@ -109,6 +114,17 @@ class Searched:
         """Distinct pairs of cases, with the number of targets of each."""
         return Counter(circuit.unordered for circuit in self.circuits)
 
+    @cached_property
+    def by_pair(self) -> dict[Pair, list[Circuit]]:
+        """The circuits of each pair whose targets were counted together, clearest pair first."""
+        found: dict[Pair, list[Circuit]] = {}
+        for circuit in sorted(self.circuits, key=lambda one: one.clearness):
+            if "pair" in circuit.pair:
+                found.setdefault(circuit.unordered, []).append(circuit)
+        return dict(
+            sorted(found.items(), key=lambda item: (item[1][0].pair["pair"]["q"], -len(item[1])))
+        )
+
     @property
     def fdr(self) -> float | None:
         """The largest q; unknown where nothing was found."""
@@ -138,8 +154,8 @@ class Searched:
     def analogous(self) -> Mapping[tuple[str, str, str], Sequence[str]]:
         """Targets of other models with an analogous circuit, by target and cases."""
         rows = self.record.ask(
-            "MATCH (c:Circuit {model: $model, motif: $motif})-[r:ANALOGOUS_TO]-(d:Circuit) "
-            "WHERE r.q <= $rate AND d.model IN $models "
+            "MATCH (c:Circuit {model: $model})-[r:ANALOGOUS_TO]-(d:Circuit) "
+            "WHERE r.q <= $rate AND c.motif IN $motifs AND d.model IN $models "
             "MATCH (u:Feature)-[:MEMBER_OF {role: $role}]->(c) "
             "MATCH (a:Feature)-[:MEMBER_OF {side: 1}]->(c) "
             "MATCH (b:Feature)-[:MEMBER_OF {side: 2}]->(c) "
@@ -147,7 +163,7 @@ class Searched:
             "RETURN DISTINCT u.id AS target, a.id AS one, b.id AS two, v.id AS other "
             "ORDER BY target, one, two, other",
             model=self.step.model,
-            motif=self.motif.name,
+            motifs=list(self.motif.kinds),
             role=self.motif.target,
             models=list(self.record.models),
             rate=RATE,

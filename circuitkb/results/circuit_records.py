@@ -16,6 +16,9 @@ RETURN c.id AS circuit, e.kind AS kind, e.stance AS stance, e.value AS value,
 ORDER BY circuit, kind, evidence"""
 
 
+_PAIR = ("shape", "asymmetry", "pair_targets", "pair_null", "pair_p", "pair_q")
+
+
 def circuit_records(store: Store, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the records of rows of a list of circuits, each measure with its null."""
     rows = list(rows)
@@ -30,6 +33,7 @@ def circuit_records(store: Store, rows: Iterable[Mapping[str, Any]]) -> list[dic
             "model": row["model"],
             "origin": row["origin"],
             "group": row["group"],
+            **{name: row[name] for name in _PAIR},
             "score": row["score"],
             "stability": row["stability"],
             "members": row["members"],

@@ -241,6 +241,11 @@ class ModelFound:
         Circuits found, and targets that they belong to.
     null
         Figures of the null, by name.
+    motif
+        What was searched for.
+    shapes
+        How many circuits have each shape of the target's tuning, first the one that makes them
+        what the motif is called; empty where none was tested.
     """
 
     model: str
@@ -251,6 +256,8 @@ class ModelFound:
     circuits: int
     groups: int
     null: Mapping[str, float] = field(default_factory=dict)
+    motif: str = DEFAULT
+    shapes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def message(self) -> str:
@@ -262,6 +269,13 @@ class ModelFound:
         'lite0: nothing could be tested: 1x1 kernels show no side.'
         >>> ModelFound("inceptionv1", "kernels", 9, 0, "", 4, 1).message
         'inceptionv1: 9 tested by kernels, 4 circuits found around 1 target.'
+        >>> null = {"hits": 8, "two_peaks": 4}
+        >>> null |= {"permuted_hits_mean": 2, "permuted_two_peaks_mean": 0.5}
+        >>> shapes = {"two peaks": 3, "flat": 1, "between": 2, "other": 0}
+        >>> ModelFound("m", "responses", 9, 0, "", 6, 2, null, shapes=shapes).message
+        'm: 9 tested by responses, 6 circuits found around 2 targets: 3 unions (two peaks), and 3
+        that have only mirrored inputs (1 flat, 2 between). Of all hits 50% have two peaks, with
+        permuted weights 25%.'
         """
         why = f": {self.why.rstrip('.')}" if self.why else ""
         if not self.tested:
@@ -271,7 +285,25 @@ class ModelFound:
             f"{self.circuits} circuits found around {targets}" if self.circuits else "none found"
         )
         rest = f"; {self.not_testable:,} could not be tested{why}" if self.not_testable else ""
-        return f"{self.model}: {self.tested:,} tested by {self.by}, {found}{rest}."
+        return f"{self.model}: {self.tested:,} tested by {self.by}, {found}{self._shapes()}{rest}."
+
+    def _shapes(self) -> str:
+        """Say which shapes the circuits have, and how far permuted weights give the same."""
+        if not self.shapes:
+            return ""
+        (wanted, count), *others = self.shapes.items()
+        name = wanted.replace(" ", "_")
+        others.append(("not testable", self.circuits - sum(self.shapes.values())))
+        rest = ", ".join(f"{number:,} {shape}" for shape, number in others if number)
+        left = f", and {self.circuits - count:,} that have only mirrored inputs ({rest})"
+        said = f": {count:,} {self.motif}s ({wanted}){left if rest else ''}"
+        hits, drawn = self.null.get("hits"), self.null.get("permuted_hits_mean")
+        if hits and drawn:
+            said += (
+                f". Of all hits {self.null[name] / hits:.0%} have {wanted}, with permuted weights "
+                f"{self.null[f'permuted_{name}_mean'] / drawn:.0%}"
+            )
+        return said
 
 
 @dataclass(frozen=True)
@@ -285,8 +317,9 @@ class FindReport:
     def to_result(self) -> Result:
         """Return one row for each model."""
         rows = ({**vars(found), **found.null} for found in self.models)
+        left = ("null", "motif", "shapes")
         return Result.of_records(
-            ({name: row[name] for name in row if name != "null"} for row in rows),
+            ({name: row[name] for name in row if name not in left} for row in rows),
             seconds=self.seconds,
         )
 

@@ -15,7 +15,7 @@ from circuitkb.schema.errors import QueryError
 
 ORIGINS = ("found", "published", "annotated")
 
-MEMBER = ("feature", "role", "side", "weight", "labels")
+MEMBER = ("feature", "role", "side", "facing", "weight", "labels")
 """What a row of a list of circuits tells of each member; the maps of a query have no order."""
 
 STEADY = 0.9
@@ -24,14 +24,14 @@ STEADY = 0.9
 _MEMBERS = (
     "COLLECT { MATCH (f:Feature)-[b:MEMBER_OF]->(c)\n"
     "    WITH f, b ORDER BY coalesce(b.side, 9), b.role, f.id\n"
-    "    RETURN {feature: f.id, role: b.role, side: b.side, weight: b.weight,\n"
+    "    RETURN {feature: f.id, role: b.role, side: b.side, facing: b.facing, weight: b.weight,\n"
     f"      labels: {labels_of('f')}}} }}"
 )
 
 # Without coalesce, Neo4j 5.26 may look this CONTAINS up in an index that cannot answer it.
 _TWINS = (
     "COLLECT { MATCH (c)<-[:MEMBER_OF]-(:Feature)-[:MEMBER_OF]->(p:Circuit {origin: 'published'})\n"
-    "    WHERE c.origin = 'found' AND coalesce(p.motif, '') CONTAINS c.motif\n"
+    "    WHERE c.origin = 'found' AND coalesce(p.motif, '') CONTAINS split(c.group, ':')[0]\n"
     "      AND NOT EXISTS { MATCH (f:Feature)-[:MEMBER_OF]->(c)\n"
     "        WHERE NOT EXISTS { MATCH (f)-[:MEMBER_OF]->(p) } }\n"
     "    RETURN DISTINCT p.id AS id ORDER BY id }"
@@ -129,7 +129,10 @@ class Circuits(Criteria):
         parameters = Parameters()
         for name in ("c", "e", "f", "b", "p"):  # taken by the text below
             parameters.variable(name)
-        order = "ORDER BY c.model, c.origin, c.motif, coalesce(c.group, ''), c.id"
+        order = (
+            "ORDER BY c.model, c.origin, coalesce(c.pair_q, 2), coalesce(-c.pair_targets, 0),\n"
+            "  c.motif, coalesce(c.group, ''), c.id"
+        )
         return Statement(
             f"{self.clauses('c', parameters)}"
             f"WITH c {order}{self.row_bound(parameters)}\n"
@@ -137,6 +140,8 @@ class Circuits(Criteria):
             "WITH c, e ORDER BY e.q, e.id\n"
             "WITH c, head(collect(e)) AS e\n"
             "RETURN c.id AS circuit, c.motif AS motif, c.model AS model, c.origin AS origin,\n"
+            "  c.shape AS shape, c.asymmetry AS asymmetry, c.pair_targets AS pair_targets,\n"
+            "  c.pair_null AS pair_null, c.pair_p AS pair_p, c.pair_q AS pair_q,\n"
             "  c.score AS score, c.stability AS stability, c.group AS group,\n"
             f"  {_MEMBERS} AS members,\n"
             "  e.null_mean AS null_mean, e.null_count AS null_count, e.p AS p, e.q AS q,\n"

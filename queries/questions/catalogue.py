@@ -18,7 +18,8 @@ that it may have. A parameter without ``default`` must be given. ``motif`` names
 the answer depends on, and the parameter ``of`` what it is a search over; ``whole_network`` says
 that it needs every weight of a model; ``requires`` lists what must be there before it can have
 rows, so that an answer without any says what is missing; ``table`` the columns that a narrow table
-shows before all others.
+shows before all others. ``left_out`` is a query of its own, with the same parameters, for how many
+circuits (``circuits``) the answer leaves out and ``why``.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ _KEYWORDS = {
     "whole_network",
     "requires",
     "table",
+    "left_out",
 }
 
 
@@ -97,6 +99,8 @@ class Question:
         What must be in the knowledge base before there can be rows.
     table
         Columns that a narrow table shows before all others.
+    left_out
+        The query that says what the answer leaves out, and why; empty if it leaves out nothing.
     origin
         The file of a question that somebody added; empty for those of the catalogue.
     """
@@ -114,6 +118,7 @@ class Question:
     whole_network: bool = False
     requires: tuple[Prerequisite, ...] = ()
     table: tuple[str, ...] = ()
+    left_out: str = ""
     origin: str = ""
 
     def bind(self, given: Mapping[str, Any]) -> Statement:
@@ -144,6 +149,13 @@ class Question:
             else:
                 values[p.name] = p.default
         return Statement(self.cypher, values)
+
+    def leaving_out(self, values: Mapping[str, Any]) -> Statement | None:
+        """Return the statement that says what an answer with these parameters leaves out."""
+        if not self.left_out:
+            return None
+        used = parameter_names(self.left_out)
+        return Statement(self.left_out, {name: values[name] for name in sorted(used)})
 
 
 def parse(name: str, text: str) -> Question:
@@ -182,6 +194,7 @@ def _read(name: str, text: str) -> tuple[Question, set[str]]:
             whole_network=found.get("whole_network", False),
             requires=tuple(found.get("requires", ())),
             table=tuple(found.get("table", ())),
+            left_out=found.get("left_out", "").strip(),
         )
     except tomllib.TOMLDecodeError as error:
         raise SchemaError(f"The header of the question {name!r} is no TOML: {error}.") from error
@@ -207,6 +220,7 @@ def _parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
         required="default" not in entry,
         default=entry.get("default"),
         cues=tuple(entry.get("cues", ())),
+        choices=dict(entry.get("choices", {})),
     )
 
 
@@ -235,7 +249,9 @@ def _check(question: Question, header: set[str]) -> None:
     braces = {name for line in question.sentences for name in re.findall(r"\{(\w+)\}", line)}
     if braces - declared:
         raise SchemaError(f"{where} has {sorted(braces - declared)} only in its sentences.")
-    for problem in unknown_names(question.cypher):
+    if not parameter_names(question.left_out) <= declared:
+        raise SchemaError(f"{where} leaves out by parameters that it does not declare.")
+    for problem in (*unknown_names(question.cypher), *unknown_names(question.left_out)):
         raise SchemaError(f"{where}: {problem}")
 
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.near_matches import did_you_mean
 
 ParameterType = Literal[
-    "feature", "label", "models", "layers", "motif", "integer", "angle", "text", "texts"
+    "feature", "label", "models", "layers", "motif", "integer", "angle", "choice", "text", "texts"
 ]
 """``feature``: an id; ``label``: part of one; ``models``, ``layers``: names, none for all;
 ``motif``: what a circuit is an instance of;
-``angle``: degrees from 0 to 180, -1 for any."""
+``angle``: degrees from 0 to 180, -1 for any;
+``choice``: one of a few values."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter; ``cues`` are the words next to which a sentence states an integer."""
+    """One parameter.
+
+    ``cues`` are the words next to which a sentence states an integer; ``choices`` the values of a
+    choice, each with the words (a regular expression) that state it.
+    """
 
     name: str
     type: ParameterType
@@ -27,6 +34,7 @@ class Parameter:
     required: bool = False
     default: Any = None
     cues: tuple[str, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, value: Any) -> Any:
         """Return the value as a query takes it; text from a command line is converted.
@@ -54,11 +62,23 @@ class Parameter:
             return self._integer(value)
         if self.type == "angle":
             return self._angle(value)
+        if self.type == "choice":
+            return self._choice(value)
         if self.type in ("label", "motif", "text"):
             if isinstance(value, str) and (value.strip() or not self.required):
                 return value.strip()
             raise QueryError(f"{self.name} is {value!r}: it must be a text.")
         return self._texts(value)
+
+    def _choice(self, value: Any) -> str:
+        known = dict.fromkeys([*self.choices, self.default or ""])
+        if isinstance(value, str) and value.strip() in known:
+            return value.strip()
+        named = ", ".join(name for name in known if name)
+        raise QueryError(
+            f"{self.name} is {value!r}: it is one of {named}."
+            f"{did_you_mean(value, known) if isinstance(value, str) else ''}"
+        )
 
     def _integer(self, value: Any) -> int:
         text = str(value)

@@ -22,6 +22,7 @@ from circuitkb.queries.questions.stated_values import (
     swallow_lines,
     swallow_title,
     take_angle,
+    take_choice,
     take_integer,
     take_label,
     take_whole_label,
@@ -106,6 +107,9 @@ def _take_parameters(
             text = swallow_lines(text)
     if "label" in by_type:
         text, parameters[by_type["label"].name] = take_whole_label(text, names)
+    for p in question.parameters.values():
+        if p.type == "choice":
+            text, parameters[p.name] = take_choice(text, p.choices, names, vocabulary(question))
     text, features = take_features(text, names)
     if features and "label" not in by_type:
         text = swallow_title(text, names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from circuitkb.queries.questions.label_index import forms_of
 from circuitkb.queries.questions.mentions import Names
@@ -173,6 +173,37 @@ def take_angle(text: str) -> tuple[str, float | None]:
         start, end = found.span("bare")
         return text[:start] + "{angle}" + text[end:], float(found["bare"])
     return text[: found.start()] + "{angle}" + text[found.end() :], float(found["number"])
+
+
+def take_choice(
+    text: str, choices: Mapping[str, str], names: Names, known: Collection[str] = ()
+) -> tuple[str, str | None]:
+    """Replace the words that state one of a few values by ``{choice}``; return text and value.
+
+    ``choices`` has for each value the words, as a regular expression. Words of the question's own
+    (``known``) stay where they are. What stands in a longer label, or is said to be a label, states
+    nothing.
+
+    Examples
+    --------
+    >>> choices = {"curve side": "curves?|arcs?", "oriented": "orientations?"}
+    >>> take_choice("unions of curve detectors", choices, Names())
+    ('unions of {choice} detectors', 'curve side')
+    >>> take_choice("unions of Curve circles", choices, Names(labels=["curve circles"]))
+    ('unions of Curve circles', None)
+    """
+    for value, pattern in choices.items():
+        for found in re.finditer(rf"(?<![\w{{])(?:{pattern})(?![\w}}])", text, re.IGNORECASE):
+            before, after = text[: found.start()], text[found.end() :]
+            next_to = (*before.split()[-1:], found[0], *after.split()[:1])
+            longer = (" ".join(next_to[:2]), " ".join(next_to[-2:])) if len(next_to) > 1 else ()
+            in_label = any(run != found[0] and names.label_index.holds(run) for run in longer)
+            if in_label or _CUE.search(before):
+                continue
+            if set(words(found[0])) <= set(known):
+                return text, value
+            return f"{before}{{choice}}{after}", value
+    return text, None
 
 
 _LINES = re.compile(

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib.metadata import EntryPoint
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from circuitkb.motifs.by_responses.asymmetry import AXES, Asymmetry, asymmetries
 from circuitkb.motifs.by_responses.controls import (
     Decoys,
     find_permuted,
@@ -28,9 +30,11 @@ from circuitkb.motifs.by_responses.coupled_responses import (
     couples,
     side_weights,
 )
+from circuitkb.motifs.by_responses.pair_nulls import PairCount, pair_counts
 from circuitkb.motifs.by_responses.related_pairs import against_shuffled, distinct
 from circuitkb.motifs.by_responses.search import Hits, Pairs, Searched, both_ways, search
 from circuitkb.motifs.by_responses.stability import stability
+from circuitkb.motifs.by_responses.tuning_shape import SHAPES, Tuning
 from circuitkb.motifs.findings import (
     Case,
     Counts,
@@ -43,7 +47,8 @@ from circuitkb.motifs.findings import (
 from circuitkb.motifs.members import case_weights, two_sides
 from circuitkb.motifs.pairs import PairMotif
 from circuitkb.motifs.target_decoy import target_decoy_q
-from circuitkb.observation.kept import images_under
+from circuitkb.observation.kept import battery_of, images_under
+from circuitkb.observation.stimuli.stimulus import Stimulus
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Connection, Floats
 from circuitkb.schema.progress import Progress, silent, within
@@ -64,7 +69,8 @@ def find_in_model(
 ) -> Findings:
     """Search an observed model; see :func:`find_by_responses`."""
     images = images_under(responses, motif.of.name)
-    return find_by_responses(connections, responses, images, motif, **settings)
+    stimuli = battery_of(responses).stimuli
+    return find_by_responses(connections, responses, images, motif, stimuli=stimuli, **settings)
 
 
 def find_by_responses(
@@ -76,6 +82,7 @@ def find_by_responses(
     model: str,
     seed: int = 0,
     sides: NDArray[Any] | None = None,
+    stimuli: Sequence[Stimulus] | None = None,
     progress: Progress = silent,
 ) -> Findings:
     """Search all edges of an observed model for a motif, with both controls.
@@ -100,6 +107,9 @@ def find_by_responses(
         For each stimulus a number, below 0 for side 1 and above for side 2, that its image has
         with the other sign. Unless given, the stimulus of each couple that stands first in the
         battery is of side 1.
+    stimuli
+        What was shown, in order, if that is known: then the tuning of targets is tested for the
+        motif's shape, and it is said what makes the cases of a pair differ.
     progress
         Called with how far the search is.
 
@@ -127,7 +137,7 @@ def find_by_responses(
     coupled = CoupledResponses.of(responses.after, responses.rows, first, second)
     searched = search(connections, coupled, motif, within(progress, 0.1, 0.3, named))
     found_by = time.perf_counter()
-    streams = [np.random.default_rng([seed, stream]) for stream in range(4)]
+    streams = [np.random.default_rng([seed, stream]) for stream in range(5)]
     permuted = permuted_weights(
         searched, coupled, motif, streams[0], within(progress, 0.3, 0.6, named)
     )
@@ -138,10 +148,16 @@ def find_by_responses(
     counts = own_counts(searched, coupled, motif, searched.hits.target[passed], streams[2])
     shares = stability(connections, coupled, motif, searched.hits.take(passed), streams[3])
     stable = dict(zip(passed.tolist(), shares.tolist(), strict=True))
-    report = _Report(model, motif, coupled, searched, side_score, stable)
+    progress(f"{model}: reading the tuning of targets", 0.85)
+    shown = _Shown(motif, responses, stimuli, permutation)
+    tunings = shown.tunings(searched.hits)
+    report = _Report(model, motif, coupled, searched, side_score, stable, tunings)
     targets = report.targets(q, passed, counts)
-    progress(f"{model}: comparing with shuffled weights", 0.9)
-    related = _related(report, passed, responses, first, second)
+    together = pair_counts(
+        searched, coupled, motif, streams[4], within(progress, 0.86, 0.96, named)
+    )
+    progress(f"{model}: comparing with shuffled weights", 0.96)
+    related = _related(report, passed, together, shown, (first, second))
     spread = {
         report.feature(row): float(np.std(responses.after[row], dtype=np.float64))
         for row in np.unique(_members(searched.hits, passed)).tolist()
@@ -157,8 +173,11 @@ def find_by_responses(
         tested=searched.tested,
         tests=searched.tested,
         not_tested=searched.not_tested,
-        counts=_counts(searched.hits, np.arange(len(searched.hits))),
-        controls={"permuted": _each(permuted), "matched": _each(matched)},
+        counts=_counts(searched.hits, np.arange(len(searched.hits)), tunings),
+        controls={
+            "permuted": _each(permuted, shown.tunings(permuted.hits)),
+            "matched": _each(matched),
+        },
         targets=targets,
         related=related,
         weights=weights,
@@ -167,20 +186,27 @@ def find_by_responses(
     )
 
 
-def _counts(hits: Hits, chosen: Rows) -> Counts:
-    """Count some of the hits, and the distinct targets and pairs in them."""
+Tunings = Sequence[Tuning | None]
+
+
+def _counts(hits: Hits, chosen: Rows, tunings: Tunings = ()) -> Counts:
+    """Count some of the hits, the distinct targets and pairs in them, and their shapes."""
     ends = np.sort(np.stack([hits.one[chosen], hits.other[chosen]]), axis=0)
+    tested = [own.shape for hit in chosen.tolist() if tunings and (own := tunings[hit])]
     return {
         "hits": len(chosen),
         "units": len(np.unique(hits.target[chosen])),
         "pairs": np.unique(ends, axis=1).shape[1],
+        **({shape.replace(" ", "_"): tested.count(shape) for shape in SHAPES} if tunings else {}),
     }
 
 
-def _each(decoys: Decoys) -> tuple[Counts, ...]:
+def _each(decoys: Decoys, tunings: Tunings = ()) -> tuple[Counts, ...]:
     """Count the hits of each repetition of a control."""
     draws = range(decoys.repetitions)
-    return tuple(_counts(decoys.hits, np.flatnonzero(decoys.draw == draw)) for draw in draws)
+    return tuple(
+        _counts(decoys.hits, np.flatnonzero(decoys.draw == draw), tunings) for draw in draws
+    )
 
 
 def worse_q(hits: Hits, *controls: Decoys) -> NDArray[np.float64]:
@@ -215,6 +241,35 @@ def _members(hits: Hits, chosen: Rows) -> Rows:
     return np.concatenate([hits.target[chosen], hits.one[chosen], hits.other[chosen]])
 
 
+class _Shown(NamedTuple):
+    """What was shown to the units, if that is known, and what they answered."""
+
+    motif: PairMotif
+    responses: Responses
+    stimuli: Sequence[Stimulus] | None
+    permutation: NDArray[Any]
+
+    def tunings(self, hits: Hits) -> Tunings:
+        """Return the tuning of each hit's target; nothing where the motif asks for no shape."""
+        test = self.motif.shape
+        if test is None or self.stimuli is None:
+            return ()
+        engine = EntryPoint(self.motif.name, test.engine, "").load()
+        circuits = np.stack([hits.target, hits.one, hits.other], axis=1)
+        found: Tunings = engine(self.responses.after, self.stimuli, self.permutation, circuits)
+        return found
+
+    def asymmetries(
+        self, pairs: Pairs, responses: CoupledResponses, shuffled: CoupledResponses
+    ) -> Sequence[Asymmetry | None]:
+        """Return what makes the units of each pair differ."""
+        axis = self.motif.of.name.removeprefix("mirror ")
+        if self.stimuli is None or axis not in AXES:
+            return [None] * len(pairs)
+        ends = np.stack([pairs.one, pairs.other], axis=1)
+        return asymmetries(self.stimuli, axis, ends, responses, shuffled)
+
+
 class _Report:
     """What was found, in names instead of rows."""
 
@@ -226,9 +281,10 @@ class _Report:
         searched: Searched,
         side_score: Floats,
         stability: Mapping[int, float],
+        tunings: Tunings,
     ) -> None:
         self.model, self.motif, self.coupled, self.searched = model, motif, coupled, searched
-        self.side_score, self.stability = side_score, stability
+        self.side_score, self.stability, self.tunings = side_score, stability, tunings
         self.invariance = coupled.invariance
         self._held = {
             int(row): (layer, place)
@@ -284,6 +340,9 @@ class _Report:
                 for end, feature in enumerate(ends)
             )
             one, other = sorted(cases, key=lambda case: case.side)
+            tuning = self.tunings[hit] if self.tunings else None
+            if tuning is not None and one is not cases[0]:
+                tuning = tuning.reversed()
             found.append(
                 FoundCircuit(
                     (one, other),
@@ -291,6 +350,7 @@ class _Report:
                     float(hits.corr[hit]),
                     float(q[hit]),
                     {"score": float(hits.score[hit]), "stability": self.stability[hit]},
+                    tuning,
                 )
             )
         return tuple(sorted(found, key=lambda c: (c.q, c.figures["score"], -c.corr_image)))
@@ -314,16 +374,23 @@ class _Report:
 
 
 def _related(
-    report: _Report, passed: Rows, responses: Responses, first: Rows, second: Rows
+    report: _Report,
+    passed: Rows,
+    together: Mapping[tuple[int, int], PairCount],
+    shown: _Shown,
+    couple: tuple[Rows, Rows],
 ) -> tuple[RelatedPair, ...]:
     if not len(passed):
         return ()
+    responses = shown.responses
     hits = report.searched.hits
     pairs = distinct(
         Pairs(hits.one[passed], hits.other[passed], hits.corr_image[passed], hits.corr[passed])
     )
-    shuffled = CoupledResponses.of(responses.shuffled_after, responses.rows, first, second)
+    shuffled = CoupledResponses.of(responses.shuffled_after, responses.rows, *couple)
     found = against_shuffled(pairs, report.motif, report.coupled, shuffled)
+    differ = shown.asymmetries(pairs, report.coupled, shuffled)
+    ends = np.sort(np.stack([pairs.one, pairs.other], axis=1), axis=1).tolist()
     return tuple(
         RelatedPair(
             one=report.feature(int(pairs.one[place])),
@@ -334,6 +401,8 @@ def _related(
             null_count=int(found.null_count[place]),
             p=float(found.p[place]),
             q=float(found.q[place]),
+            count=together[ends[place][0], ends[place][1]],
+            asymmetry=differ[place],
         )
         for place in range(len(pairs))
     )

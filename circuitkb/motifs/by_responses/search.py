@@ -198,7 +198,7 @@ class LayerSearch:
         both = []
         for role, end in zip(self.motif.roles, (one, other), strict=True):
             strength = strengths[role.sign]
-            least = _kth_largest(strength, self.strongest[targets])
+            least = kth_largest(strength, self.strongest[targets])
             here = strength[:, used]
             fits = (here >= least[:, None]) & (here > 0) & role.response(response)[back]
             both.append((fits, end))
@@ -223,7 +223,7 @@ class LayerSearch:
         return Found(hits, target, pair)
 
 
-def _kth_largest(strength: Floats, k: Rows) -> Floats:
+def kth_largest(strength: Floats, k: Rows) -> Floats:
     """Return the k-th largest value of each row, with a k for each."""
     if not len(k):
         return np.empty(0, np.float32)

@@ -117,8 +117,13 @@ def search_by_commands(folder: Path, planted: Planted) -> Searched:
     command(folder, "observe", "planted", "--black", "-1", "--white", "1")
     (report,) = command(folder, "find", "union", "--model", "planted", "--format", "json")
     assert report["by"] == "responses"
-    listed = command(folder, "circuits", "--motif", "union", "--limit", "10000", "--format", "json")
+    listed = command(folder, "circuits", "--limit", "10000", "--format", "json")
     assert len(listed) == report["circuits"]
+    unions = command(folder, "circuits", "--motif", "union", "--limit", "10000", "--format", "json")
+    assert {circuit["shape"] for circuit in unions} == {"two peaks"}
+    assert len(unions) == report["found_two_peaks"] >= 0.6 * len(listed)
+    others = [circuit for circuit in listed if circuit["motif"] == "mirrored-inputs"]
+    assert len(unions) + len(others) == len(listed)
     members = {
         circuit["id"]: [(member["feature"], member["role"]) for member in circuit["members"]]
         for circuit in listed

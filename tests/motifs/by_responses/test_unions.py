@@ -243,7 +243,7 @@ def test_each_pair_at_a_target_is_a_circuit(rows: GraphRows, findings: Findings)
             own = [(c.feature, "case", c.side) for c in circuit.cases]
             key = circuit_id("union", "m", [*own, (unit.target, "union", None)])
             assert circuits[key]["group"] == f"union:{unit.target}"
-            assert (circuits[key]["motif"], circuits[key]["origin"]) == ("union", "found")
+            assert (circuits[key]["motif"], circuits[key]["origin"]) == ("mirrored-inputs", "found")
             assert circuits[key]["score"] == pytest.approx(circuit.corr_image)
             assert "responses" in circuits[key]["method"]
             held = {

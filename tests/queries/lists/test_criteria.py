@@ -98,7 +98,7 @@ def test_circuits_come_with_members_null_and_published_twins(stored: Any) -> Non
     for circuit in graph.circuits:
         row = got[circuit["id"]]
         members = [
-            m | {"labels": graph.labels_of(m["feature"])}
+            m | {"labels": graph.labels_of(m["feature"]), "facing": None}
             for m in sorted(
                 circuit["members"], key=lambda m: (m["side"] or 9, m["role"], m["feature"])
             )

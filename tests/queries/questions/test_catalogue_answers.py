@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from circuitkb.queries.questions.catalogue import find
+from circuitkb.schema.tables import GraphRows, node_table
 from circuitkb.stores.base import Store
+from tests.queries.conftest import GRAPHS, rows
 
 MODELS: tuple[list[str], ...] = ([], ["beta"], ["alpha", "gamma"])
 
@@ -304,6 +307,73 @@ def test_union_gathers_the_circuits_of_each_target_and_the_published_ones_not_fo
     assert got == expected
 
 
+@pytest.fixture(scope="module")
+def searched_again(
+    kind: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Any, Store, list[dict[str, Any]]]]:
+    """A graph whose found circuits have shapes, pairs and asymmetries, as searches write them."""
+    graph = GRAPHS[0]
+    shapes, asymmetries = ("two peaks", "flat", "between", None), ("tilt", "curve side")
+    other = {e["circuit"] for e in graph.evidence if "up-down" in (e.get("detail") or "")}
+    circuits = []
+    for number, circuit in enumerate(c for c in graph.circuits if c["origin"] == "found"):
+        shape = shapes[number % 4]
+        told = {
+            "shape": shape,
+            "motif": "union" if shape == "two peaks" else "mirrored-inputs",
+            "asymmetry": asymmetries[number % 2],
+            "pair_q": (number % 3) / 10,
+            "of": ["mirror up-down" if circuit["id"] in other else "mirror left-right"],
+        }
+        circuits.append(circuit | told)
+    columns = [name for name in circuits[0] if name != "members"]
+    table = {name: [circuit[name] for circuit in circuits] for name in columns}
+    with kind.held(tmp_path_factory.mktemp("searched")) as store:
+        store.write(rows(graph))
+        store.write(GraphRows({"Circuit": node_table("Circuit", table)}))
+        yield graph, store, circuits
+
+
+@pytest.mark.parametrize("shape", ["two peaks", "flat", "any"])
+@pytest.mark.parametrize("cases", ["", "oriented", "curve side"])
+def test_unions_are_pairs_of_the_shape_and_the_cases_that_are_asked_for_and_the_rest_is_counted(
+    searched_again: Any, shape: str, cases: str
+) -> None:
+    graph, store, circuits = searched_again
+    pairs: dict[Any, set[str]] = {}
+    left_out = 0
+    for circuit in circuits:
+        if circuit["of"] != ["mirror left-right"]:
+            continue
+        side = {m["side"] or m["role"]: m["feature"] for m in circuit["members"]}
+        two = [side[1], side[2]]
+        fits = {
+            "": True,
+            "oriented": all(graph.feature(f).get("orientation") is not None for f in two)
+            or any("orient" in text.lower() for text in graph.labels_of(*two)),
+            "curve side": circuit["asymmetry"] == "curve side"
+            or any("curve" in text.lower() for text in graph.labels_of(*two)),
+        }[cases]
+        of_this_shape = shape == "any" or circuit["shape"] in (None, shape)
+        if not (of_this_shape and fits):
+            left_out += 1
+        else:
+            key = (*sorted(two), circuit["shape"])
+            pairs.setdefault(key, set()).add(side["union"])
+    got = [r for r in answer(store, "union", shape=shape, cases=cases) if r["origin"] == "found"]
+    assert {
+        (*sorted([*r["side_1"], *r["side_2"]]), r["shape"]): set(r["targets"]) for r in got
+    } == pairs
+    assert all(r["unions"] == len(r["targets"]) and r["target"] in r["targets"] for r in got)
+    order = [(r["pair_q"], -r["unions"]) for r in got]
+    assert order == sorted(order)
+    values = find("union").bind({"shape": shape, "cases": cases}).parameters
+    statement = find("union").leaving_out(values)
+    assert statement is not None
+    said = store.read(statement.text, statement.parameters).rows
+    assert sum(circuits for _, circuits in said) == left_out
+
+
 @pytest.mark.parametrize("orientation", [None, 40.0])
 @pytest.mark.parametrize(
     ("one", "other"), [("", ""), ("curve", ""), ("curve", "dog"), ("", "heads")]
@@ -368,6 +438,17 @@ def row(
         "model": graph.feature(target)["model"],
         "target": target,
         "target_labels": graph.labels_of(target),
+        "targets": [target],
+        "unions": 1,
+        "orientations": [
+            orientation
+            for side in (ones, twos)
+            for orientation in [graph.feature(side[0]).get("orientation") if side else None]
+            if orientation is not None
+        ],
+        # What searches of older versions did not tell.
+        **dict.fromkeys(("shape", "facing_1", "facing_2", "asymmetry")),
+        **dict.fromkeys(("pair_targets", "pair_null", "pair_p", "pair_q")),
     }
     for number, side in ((1, ones), (2, twos)):
         offsets = [
