@@ -135,6 +135,9 @@ BUILT_IN: tuple[NodeType, ...] = (
                 "what makes the cases differ: tilt, curve side, edge side or shift",
             ),
             given(
+                "pair", "string", "ids of both cases in order: ties together one pair's circuits"
+            ),
+            given(
                 "pair_targets",
                 "integer",
                 "targets at which its pair of cases fulfils every criterion",
@@ -311,7 +314,9 @@ BUILT_IN: tuple[NodeType, ...] = (
             given("predicted", "float", "what the claim says will be measured"),
             given("low", "float", "lower end of the interval that was predicted"),
             given("high", "float", "upper end of it"),
-            given("prediction_hash", "string", "hash of the prediction, made before the network ran"),
+            given(
+                "prediction_hash", "string", "hash of the prediction, made before the network ran"
+            ),
             given("measured", "float", "what was measured"),
             given("null_mean", "float", "mean of the same under the controls"),
             given("null_count", "integer", "number of controls"),

@@ -47,7 +47,7 @@ HIDDEN = {
 # What a table that has no room for all shows before the rest.
 FIRST = {
     "edges": ("source", "target", "rank", "sum", "positive", "negative"),
-    "circuits": ("circuit", "motif", "shape", "members", "pair_q", "q"),
+    "circuits": ("circuit", "motif", "shape", "targets", "members", "pair_q", "q"),
 }
 
 
@@ -194,14 +194,23 @@ def circuits(
     wide: Wide = False,
     kb: Store = None,
 ) -> None:
-    """List circuits, found or published, with their members and their nulls."""
+    """List circuits, found or published, with their members and their nulls, clearest pair first.
+
+    The table has one row for each pair of cases and shape, with one of its circuits and the number
+    of its targets; other formats have one for each circuit.
+    """
     import circuitkb as ckb
 
     check_format(format_)
     rows = format_.limit(limit)
     with ckb.open(kb, create=False) as base:
         result = base.circuits(
-            model=model, motif=motif, origin=origin, feature=feature, limit=rows
+            model=model,
+            motif=motif,
+            origin=origin,
+            feature=feature,
+            by_pair=format_ is Format.table,
+            limit=rows,
         ).run()
         records = None
         if format_ is Format.json:

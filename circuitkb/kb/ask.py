@@ -85,7 +85,7 @@ def _leaving_out(store: Store, question: Question, values: Mapping[str, Any]) ->
     rows = [] if statement is None else store.read(statement.text, statement.parameters).rows
     if rows:
         said = "; ".join(f"{circuits:,} {why}" for why, circuits in rows)
-        yield f"left out: {said}"
+        yield f"circuits left out: {said}"
 
 
 def _notes(

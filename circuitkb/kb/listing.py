@@ -245,6 +245,7 @@ class Listing:
         motif: Any = None,
         origin: Any = None,
         feature: Which | None = None,
+        by_pair: bool = False,
         limit: int | None = DEFAULT_LIMIT,
         **properties: Any,
     ) -> CircuitQuery:
@@ -256,11 +257,18 @@ class Listing:
             Names, or predicates; ``origin`` is ``"found"``, ``"published"`` or ``"annotated"``.
         feature
             A feature that must be a member, or features of which one must be.
+        by_pair
+            One row for each pair of cases and shape of tuning, with the number of its targets.
         properties
             Of the circuit, with values or predicates: ``score=at_least(0.9)``.
         """
         criteria = Circuits(
-            model=model, motif=motif, origin=origin, feature=_end(feature), limit=limit
+            model=model,
+            motif=motif,
+            origin=origin,
+            feature=_end(feature),
+            by_pair=by_pair,
+            limit=limit,
         )
         return CircuitQuery(criteria.where(**properties), self._runner)
 

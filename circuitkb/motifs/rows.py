@@ -166,6 +166,7 @@ def _circuit(
         "motif": motif.called(shape),
         "shape": shape,
         "asymmetry": pair.asymmetry.name if pair and pair.asymmetry else None,
+        "pair": " ".join(sorted(circuit.ends)) if pair else None,
         "pair_targets": pair.count.targets if pair else None,
         "pair_null": pair.count.null_mean if pair else None,
         "pair_p": pair.count.p if pair else None,

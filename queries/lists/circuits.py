@@ -59,6 +59,13 @@ def come_and_go(stabilities: Iterable[float | None]) -> tuple[str, ...]:
     )
 
 
+_ONE_OF_A_PAIR = (
+    "WITH c ORDER BY coalesce(-c.stability, 0), c.id\n"
+    "WITH coalesce(c.pair, c.id) AS pair, c.shape AS shape, collect(c) AS held\n"
+    "WITH head(held) AS c, size(held) AS targets"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Circuits(Criteria):
     """Circuits with their members and the null of their evidence, by model, motif and group.
@@ -72,12 +79,16 @@ class Circuits(Criteria):
         Names, or predicates; ``origin`` is ``found``, ``published`` or ``annotated``.
     feature
         A feature, its id, several ids, or :class:`Features` of which one must be a member.
+    by_pair
+        One row for each pair of cases and shape, with the steadiest of its circuits, instead of one
+        for each circuit; ``targets`` says how many circuits, at one target each, it stands for.
     """
 
     model: str | Predicate | None = None
     motif: str | Predicate | None = None
     origin: str | Predicate | None = None
     feature: Any = None
+    by_pair: bool = False
     _member: Features | None = field(init=False, repr=False, compare=False)
 
     owner: ClassVar[Any] = node_type("Circuit")
@@ -135,12 +146,14 @@ class Circuits(Criteria):
         )
         return Statement(
             f"{self.clauses('c', parameters)}"
-            f"WITH c {order}{self.row_bound(parameters)}\n"
+            f"{_ONE_OF_A_PAIR if self.by_pair else 'WITH c, 1 AS targets'}\n"
+            f"{order}{self.row_bound(parameters)}\n"
             "OPTIONAL MATCH (e:Evidence)-[:ABOUT|SUPPORTS]->(c)\n"
-            "WITH c, e ORDER BY e.q, e.id\n"
-            "WITH c, head(collect(e)) AS e\n"
+            "WITH c, targets, e ORDER BY e.q, e.id\n"
+            "WITH c, targets, head(collect(e)) AS e\n"
             "RETURN c.id AS circuit, c.motif AS motif, c.model AS model, c.origin AS origin,\n"
-            "  c.shape AS shape, c.asymmetry AS asymmetry, c.pair_targets AS pair_targets,\n"
+            "  c.shape AS shape, targets, c.asymmetry AS asymmetry,\n"
+            "  c.pair_targets AS pair_targets,\n"
             "  c.pair_null AS pair_null, c.pair_p AS pair_p, c.pair_q AS pair_q,\n"
             "  c.score AS score, c.stability AS stability, c.group AS group,\n"
             f"  {_MEMBERS} AS members,\n"

@@ -220,7 +220,7 @@ def _parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
         required="default" not in entry,
         default=entry.get("default"),
         cues=tuple(entry.get("cues", ())),
-        choices=dict(entry.get("choices", {})),
+        choices=tuple((value, words) for value, words in entry.get("choices", ())),
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from circuitkb.schema.errors import QueryError
@@ -25,7 +24,7 @@ class Parameter:
     """One parameter.
 
     ``cues`` are the words next to which a sentence states an integer; ``choices`` the values of a
-    choice, each with the words (a regular expression) that state it.
+    choice, each with words (a regular expression) that state it, first those that count most.
     """
 
     name: str
@@ -34,7 +33,7 @@ class Parameter:
     required: bool = False
     default: Any = None
     cues: tuple[str, ...] = ()
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: tuple[tuple[str, str], ...] = ()
 
     def check(self, value: Any) -> Any:
         """Return the value as a query takes it; text from a command line is converted.
@@ -71,7 +70,7 @@ class Parameter:
         return self._texts(value)
 
     def _choice(self, value: Any) -> str:
-        known = dict.fromkeys([*self.choices, self.default or ""])
+        known = dict.fromkeys([*(value for value, _ in self.choices), self.default or ""])
         if isinstance(value, str) and value.strip() in known:
             return value.strip()
         named = ", ".join(name for name in known if name)

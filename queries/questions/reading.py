@@ -17,6 +17,7 @@ from rapidfuzz.distance import Indel
 from circuitkb.queries.questions.catalogue import Question
 from circuitkb.queries.questions.feature_mentions import take_features
 from circuitkb.queries.questions.mentions import Names, take_layers, take_models
+from circuitkb.queries.questions.parameters import Parameter
 from circuitkb.queries.questions.stated_values import (
     is_quoting,
     swallow_lines,
@@ -40,6 +41,8 @@ LEAST_OF_NOTHING = 0.7
 
 MOST_UNKNOWN = 2
 """Words of a sentence that nobody knows."""
+
+_NOTHING_KNOWN = Names()
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Reading:
 def read(asked: str, question: Question, names: Names, given: Collection[str]) -> Reading:
     """Read ``asked`` as ``question``; parameters that are ``given`` need not be in it."""
     text, parameters, missing = _take_parameters(asked, question, names, given)
-    takes = {p.type for p in question.parameters.values()}
+    takes = {_placeholder(p) for p in question.parameters.values()}
     allowed = vocabulary(question) | {f"{{{kind}}}" for kind in takes}
     found = correct(words(text), allowed)
     strange = tuple(dict.fromkeys(word for word in found if word not in allowed))
@@ -105,11 +108,11 @@ def _take_parameters(
         text, parameters[angle.name] = take_angle(text)
         if "label" in by_type and parameters[angle.name] is not None:
             text = swallow_lines(text)
-    if "label" in by_type:
-        text, parameters[by_type["label"].name] = take_whole_label(text, names)
     for p in question.parameters.values():
         if p.type == "choice":
-            text, parameters[p.name] = take_choice(text, p.choices, names, vocabulary(question))
+            text, parameters[p.name] = take_choice(text, p, names)
+    if "label" in by_type:
+        text, parameters[by_type["label"].name] = take_whole_label(text, names)
     text, features = take_features(text, names)
     if features and "label" not in by_type:
         text = swallow_title(text, names)
@@ -151,9 +154,16 @@ def _lines(question: Question) -> tuple[tuple[str, ...], ...]:
     lines = []
     for line in question.sentences:
         for p in question.parameters.values():
-            line = line.replace(f"{{{p.name}}}", f"{{{p.type}}}")
+            if p.type == "choice":
+                line, _ = take_choice(line, p, _NOTHING_KNOWN)
+            line = line.replace(f"{{{p.name}}}", f"{{{_placeholder(p)}}}")
         lines.append(tuple(words(line)))
     return tuple(lines)
+
+
+def _placeholder(p: Parameter) -> str:
+    """Return what stands for a value of a parameter: two choices are not of one kind."""
+    return p.name if p.type == "choice" else p.type
 
 
 def vocabulary(question: Question) -> set[str]:

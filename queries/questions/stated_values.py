@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from circuitkb.queries.questions.label_index import forms_of
 from circuitkb.queries.questions.mentions import Names
+from circuitkb.queries.questions.parameters import Parameter
 from circuitkb.queries.questions.vocabulary import FILLERS, PREPOSITIONS
 from circuitkb.queries.questions.words import is_plain, words
 
@@ -175,34 +176,38 @@ def take_angle(text: str) -> tuple[str, float | None]:
     return text[: found.start()] + "{angle}" + text[found.end() :], float(found["number"])
 
 
-def take_choice(
-    text: str, choices: Mapping[str, str], names: Names, known: Collection[str] = ()
-) -> tuple[str, str | None]:
-    """Replace the words that state one of a few values by ``{choice}``; return text and value.
+def take_choice(text: str, choice: Parameter, names: Names) -> tuple[str, str | None]:
+    """Replace the words that state one of a few values by the parameter; return text and value.
 
-    ``choices`` has for each value the words, as a regular expression. Words of the question's own
-    (``known``) stay where they are. What stands in a longer label, or is said to be a label, states
-    nothing.
+    Words of other values right beside them go too: a curve detector may be called a curved line
+    detector. What stands in quotes or in a longer label, or is said to be a label, states nothing.
 
     Examples
     --------
-    >>> choices = {"curve side": "curves?|arcs?", "oriented": "orientations?"}
-    >>> take_choice("unions of curve detectors", choices, Names())
-    ('unions of {choice} detectors', 'curve side')
-    >>> take_choice("unions of Curve circles", choices, Names(labels=["curve circles"]))
+    >>> cases = Parameter("cases", "choice", "", choices=(("curve", "curves?"), ("line", "lines?")))
+    >>> take_choice("unions of curve detectors", cases, Names())
+    ('unions of {cases} detectors', 'curve')
+    >>> take_choice("unions of Curve circles", cases, Names(labels=["curve circles"]))
     ('unions of Curve circles', None)
     """
-    for value, pattern in choices.items():
+    return names.once(("choice", choice.name, text), lambda: _take_choice(text, choice, names))
+
+
+def _take_choice(text: str, choice: Parameter, names: Names) -> tuple[str, str | None]:
+    if is_quoting(text):
+        return text, None
+    every = "|".join(pattern for _, pattern in choice.choices)
+    for value, pattern in choice.choices:
         for found in re.finditer(rf"(?<![\w{{])(?:{pattern})(?![\w}}])", text, re.IGNORECASE):
             before, after = text[: found.start()], text[found.end() :]
-            next_to = (*before.split()[-1:], found[0], *after.split()[:1])
-            longer = (" ".join(next_to[:2]), " ".join(next_to[-2:])) if len(next_to) > 1 else ()
-            in_label = any(run != found[0] and names.label_index.holds(run) for run in longer)
-            if in_label or _CUE.search(before):
+            runs = [" ".join([*before.split()[-1:], found[0]])]
+            runs.append(" ".join([found[0], *after.split()[:1]]))
+            longer = any(run != found[0] and names.label_index.holds(run) for run in runs)
+            if longer or _CUE.search(before):
                 continue
-            if set(words(found[0])) <= set(known):
-                return text, value
-            return f"{before}{{choice}}{after}", value
+            before = re.sub(rf"(?<![\w{{])(?:(?:{every})[ -])+$", "", before, flags=re.IGNORECASE)
+            after = re.sub(rf"^(?:[ -](?:{every})(?![\w}}]))+", "", after, flags=re.IGNORECASE)
+            return f"{before}{{{choice.name}}}{after}", value
     return text, None
 
 

@@ -57,7 +57,7 @@ _FORMS = {
         "mirror mirrors mirrored mirroring mirrorimage flip flips flipped reflect reflected "
         "reflection reflections"
     ),
-    "facing": "face faces facing turned pointing directed",
+    "facing": "face faces facing turned pointing directed lean leans leaning opening",
     "orientation": (
         "orientation orientations oriented orient direction directions pose poses viewpoint "
         "viewpoints side sides sided"

@@ -232,7 +232,7 @@ LISTS: dict[str, Callable[[ckb.KnowledgeBase], Any]] = {
     "circuits of features": lambda kb: kb.features(label="head").circuits(),
     "circuits of a feature": lambda kb: kb.circuits(feature=HEAD, origin="found"),
     "circuits by part of their kind": lambda kb: kb.circuits().where("motif", "contains", "union"),
-    "circuits by score": lambda kb: kb.circuits(motif="union").where("score", ">=", 0.95),
+    "circuits by score": lambda kb: kb.circuits(motif="mirrored-inputs").where("score", ">=", 0.95),
 }
 
 
@@ -305,7 +305,7 @@ COMMANDS = (
     ("features", "--label", "curve", "--format", "csv"),
     ("features", "--model", "inceptionv1", "--limit", "5"),
     ("edges", "--target", HEAD),
-    ("circuits", "--motif", "union", "--format", "json"),
+    ("circuits", "--motif", "mirrored-inputs", "--format", "json"),
     ("circuits", "--origin", "published"),
     ("show", HEAD),
     ("ask", "union", "--format", "json"),

@@ -133,7 +133,7 @@ def test_searching_again_changes_nothing(kb: ckb.KnowledgeBase, report: FindRepo
 def test_circuits_as_records_hold_what_the_issue_asks_for(
     kb: ckb.KnowledgeBase, report: FindReport
 ) -> None:
-    records = kb.circuit_records(motif="union", feature=HEAD)
+    records = kb.circuit_records(motif="mirrored-inputs", feature=HEAD)
     assert len(records) == 4
     for record in records:
         assert {"id", "motif", "model", "members", "score", "nulls", "group"} <= set(record)
@@ -164,7 +164,7 @@ def test_a_published_circuit_shows_the_evidence_that_was_found_for_it(
 def test_a_found_circuit_shows_its_members_by_side_and_where_it_was_published(
     kb: ckb.KnowledgeBase, report: FindReport
 ) -> None:
-    circuit = kb.circuit_records(motif="union", feature=HEAD)[0]["id"]
+    circuit = kb.circuit_records(motif="mirrored-inputs", feature=HEAD)[0]["id"]
     card = kb.show(circuit)
     sections = {section.title: section for section in card.sections}
     assert sections["Members"].result["side"] == [1, 2, None]

@@ -16,9 +16,11 @@
 //   "unions of left and right {cases} detectors across models",
 //   "units that unite left and right {cases} detectors",
 //   "pairs of mirrored {cases} detectors that one unit unites",
+//   "which units are {shape} between mirrored inputs?",
 //   "units with {shape} mirrored cases",
+//   "all mirrored inputs in {models}",
 // ]
-// needs = [["union", "invariant", "mirror"], ["union", "invariant", "into", "built"]]
+// needs = [["union", "invariant", "mirror"], ["union", "invariant", "into", "built", "{shape}"]]
 // words = ["orientation", "facing", "image", "pathway", "pair", "same", "published", "tuned", "prefer"]
 // table = ["side_1", "facing_1", "side_2", "facing_2", "shape", "unions", "pair_q", "target"]
 // example = "find all circuits unioning left/right orientation detectors across models"
@@ -30,11 +32,13 @@
 // MATCH (a:Feature)-[one:MEMBER_OF]->(c) WHERE one.side = 1
 // MATCH (b:Feature)-[two:MEMBER_OF]->(c) WHERE two.side = 2
 // WITH CASE
-//   WHEN $shape <> 'any' AND coalesce(c.shape, $shape) <> $shape THEN CASE c.shape
+//   WHEN $shape <> 'any' AND coalesce(c.shape, CASE WHEN c.pair IS NULL THEN $shape END, '') <> $shape
+//     THEN CASE coalesce(c.shape, '')
 //     WHEN 'two peaks' THEN 'whose target has two peaks'
 //     WHEN 'flat' THEN 'whose target answers alike at the cases and between (flat)'
 //     WHEN 'between' THEN 'whose target answers between the cases at least as well as to either'
-//     ELSE 'whose target has another tuning' END
+//     WHEN 'other' THEN 'whose target has another tuning'
+//     ELSE 'whose cases answer alike to all angles, so that no shape could be told' END
 //   WHEN $cases = '' OR c.asymmetry = $cases
 //     OR ($cases = 'oriented' AND a.orientation IS NOT NULL AND b.orientation IS NOT NULL) THEN ''
 //   WHEN a.answers IS NULL THEN CASE WHEN EXISTS {
@@ -75,22 +79,25 @@
 // type = "choice"
 // default = ""
 // help = "what both cases must be: oriented, as measured; or what they must differ by: tilt, curve side, edge side, shift; empty for any. Where nothing was measured, what people call them counts"
-// [parameters.cases.choices]
-// oriented = "orient(?:ation|ed)s?|lines?|bars?|gabors?|gratings?"
-// tilt = "tilt(?:s|ed)?|slant(?:s|ed)?|oblique"
-// "curve side" = "curves?|curved|curvatures?|arcs?"
-// "edge side" = "edge[ -]sides?|edges?|contrast edges?"
-// shift = "shift(?:s|ed)?|displaced"
+// choices = [
+//   ["oriented", "orient(?:ation|ed)s?(?:-(?:tuned|selective))?"],
+//   ["curve side", "curves?|curved|curvatures?|arcs?"],
+//   ["edge side", "edge[ -]sides?|edges?"],
+//   ["tilt", "tilt(?:s|ed)?|slant(?:s|ed)?|oblique|diagonal"],
+//   ["shift", "shift(?:s|ed)?|displaced"],
+//   ["oriented", "lines?|bars?|gabors?|gratings?"],
+// ]
 // [parameters.shape]
 // type = "choice"
 // default = "two peaks"
 // help = "tuning of the unit between its cases: two peaks, flat, between, other, or any; where it was not tested, any will do"
-// [parameters.shape.choices]
-// any = "mirrored inputs?|any shape|every shape|all shapes"
-// flat = "flat"
-// other = "other shapes?"
-// between = "(?:with )?(?:a )?peaks? between"
-// "two peaks" = "two[ -]peak(?:s|ed)?"
+// choices = [
+//   ["flat", "flat(?: tuning)?"],
+//   ["between", "(?:with )?(?:a |one )?(?:single )?peaks? (?:in )?between"],
+//   ["two peaks", "two[ -]peak(?:s|ed)?|two peaks"],
+//   ["other", "(?:an)?other shapes?"],
+//   ["any", "(?<=all mirrored )inputs?|(?<=with mirrored )inputs?|(?<=have mirrored )inputs?|(?:any|every) shape|all shapes"],
+// ]
 // [parameters.of]
 // type = "text"
 // default = "mirror left-right"
@@ -140,7 +147,7 @@ CALL () {
   MATCH (c:Circuit {origin: 'found'})
   WHERE c.motif IN ['union', 'mirrored-inputs'] AND coalesce($of IN c.of, true)
     AND (size($models) = 0 OR c.model IN $models)
-    AND ($shape = 'any' OR coalesce(c.shape, $shape) = $shape)
+    AND ($shape = 'any' OR c.shape = $shape OR (c.shape IS NULL AND c.pair IS NULL))
     AND ($label = '' OR EXISTS {
       MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
@@ -171,9 +178,8 @@ CALL () {
   MATCH (u:Feature)-[both:MEMBER_OF]->(c) WHERE both.role = 'union'
   MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE coalesce(e.of = $of, e.detail CONTAINS '"of":"' + $of + '"')
   WITH c, a, b, u, e, facing_1, facing_2,
-    CASE WHEN c.pair_q IS NULL THEN u.id WHEN a.id < b.id THEN a.id + ' ' + b.id
-      ELSE b.id + ' ' + a.id END AS pair
-  ORDER BY c.score DESC, CASE WHEN c.pair_q IS NULL THEN 0.0 ELSE e.q END, c.id, a.id, b.id, e.q, e.id
+    coalesce(c.pair, u.id) AS pair
+  ORDER BY c.score DESC, CASE WHEN c.pair IS NULL THEN 0.0 ELSE e.q END, c.id, a.id, b.id, e.q, e.id
   WITH pair, c.shape AS shape, collect(DISTINCT u) AS targets, collect(DISTINCT a) AS ones,
     collect(DISTINCT b) AS twos, collect(DISTINCT c) AS circuits, max(c.score) AS score,
     head(collect(e)) AS e, head(collect([facing_1, facing_2])) AS facing
@@ -247,7 +253,7 @@ RETURN u.model AS model, u.id AS target,
   [degrees IN [a.orientation, b.orientation] WHERE degrees IS NOT NULL] AS orientations,
   c.pair_targets AS pair_targets, c.pair_null AS pair_null, c.pair_p AS pair_p, c.pair_q AS pair_q,
   by, CASE WHEN size(circuits) > 0 THEN
-    CASE WHEN c.pair_q IS NULL THEN size(circuits) ELSE 1 END END AS pairs, score, e.value AS hits,
+    CASE WHEN c.pair IS NULL THEN size(circuits) ELSE 1 END END AS pairs, score, e.value AS hits,
   e.null_mean AS null_mean, e.p AS p, e.q AS q, analogous, origin,
   [held IN published WHERE held[1] IN $published_motifs | held[0]] AS published_as,
   [held IN published WHERE NOT held[1] IN $published_motifs | held[0] + ' (' + held[1] + ')']
