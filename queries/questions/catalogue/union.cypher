@@ -80,7 +80,7 @@
 // default = ""
 // help = "what both cases must be: oriented, as measured; or what they must differ by: tilt, curve side, edge side, shift; empty for any. Where nothing was measured, what people call them counts"
 // choices = [
-//   ["oriented", "orient(?:ation|ed)s?(?:-(?:tuned|selective))?"],
+//   ["oriented", "(?<!left-)(?<!right-)orient\\w*(?:-(?:tuned|selective))?(?![- ](?:in)?varia)"],
 //   ["curve side", "curves?|curved|curvatures?|arcs?"],
 //   ["edge side", "edge[ -]sides?|edges?"],
 //   ["tilt", "tilt(?:s|ed)?|slant(?:s|ed)?|oblique|diagonal"],

@@ -60,6 +60,8 @@ def test_every_sentence_of_a_question_picks_that_question(question: Question) ->
         "other": "inceptionv1/mixed4a:308",
         "at_least": "2",
         "layers": "mixed4a",
+        "cases": "curve",
+        "shape": "flat",
     }
     for sentence in (*question.sentences, question.example):
         chosen = pick(sentence.format(**said), lambda: NAMES)
