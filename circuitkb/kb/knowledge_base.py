@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from circuitkb.results.card import Card
     from circuitkb.results.reports import Kernel
     from circuitkb.schema.responses import Responses
+    from circuitkb.trials.hypotheses import Ablation, Hypotheses
 
 
 class KnowledgeBase(Loading, Observing, Finding, Matching, Listing, Annotating, Moving):
@@ -124,6 +125,34 @@ class KnowledgeBase(Loading, Observing, Finding, Matching, Listing, Annotating, 
         from circuitkb.kb.single_kernels import kernels_between
 
         return kernels_between(self.store, source, target)
+
+    def hypotheses(
+        self, circuit: str, *, ablation: Ablation = "median", seed: int = 0
+    ) -> Hypotheses:
+        """Test a circuit as a hypothesis: five tests with p-values; see ``docs/trials.md``.
+
+        Parameters
+        ----------
+        circuit
+            Id of a circuit of one target and some of its inputs, in an observed model.
+        ablation
+            What an ablated edge gives: what it gives to the ``median`` or ``mean`` stimulus, or
+            nothing (``zero``).
+        seed
+            Of the random circuits and permutations.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such circuit.
+        ObservationError
+            Its model was not observed.
+        QueryError
+            It is another kind of circuit, or kernels into its target cover more than one place.
+        """
+        from circuitkb.trials.hypotheses import hypotheses
+
+        return hypotheses(self.store, circuit, ablation=ablation, seed=seed)
 
     def report(self, models: Sequence[str] | None = None) -> str:
         """Return what was found in all models, or in some, with all controls, in Markdown."""
