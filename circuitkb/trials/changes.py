@@ -42,11 +42,15 @@ class Changed:
         New kernels less the old ones.
     notes
         What the edit leaves in place, and where its kernels are not exact; a sentence each.
+    shares
+        For each, what part of the old kernel it is: -1 where that is taken away; None where it is
+        no multiple of it.
     exact
         Whether no kernel is gated: one that is holds near a reference image only.
     """
 
     kernels: tuple[KernelChange, ...]
+    shares: tuple[float | None, ...]
     notes: tuple[str, ...]
     exact: bool
 
@@ -98,6 +102,7 @@ class Kernels:
             An edge is not there, or a kernel cannot be changed so.
         """
         changes: list[KernelChange] = []
+        shares: list[float | None] = []
         notes: dict[str, None] = {}
         exact = True
         for change in edit.changes:
@@ -113,9 +118,10 @@ class Kernels:
             for (source, some), kernels in zip(found.items(), new, strict=True):
                 for one, kernel in zip(some, kernels, strict=True):
                     changes.append(_difference(source, change.target, one, kernel))
+                    shares.append(_share(one.kernel, changes[-1].kernel))
                 notes |= dict.fromkeys(self._notes(source, change.target, some))
                 exact &= all(one.connection.path != "gated" for one in some)
-        return Changed(tuple(changes), tuple(notes), exact)
+        return Changed(tuple(changes), tuple(shares), tuple(notes), exact)
 
     def _found(self, source: Unit, target: Unit) -> list[_Found]:
         found = []
@@ -247,6 +253,15 @@ def _difference(source: Unit, target: Unit, found: _Found, new: Floats) -> Kerne
     return KernelChange(
         source.layer, source.unit, target.layer, target.unit, kernel, found.geometry
     )
+
+
+def _share(old: Floats, difference: Floats) -> float | None:
+    """Return which multiple of a kernel another one is, None where it is none."""
+    place = np.unravel_index(int(np.abs(old).argmax()), old.shape)
+    if old[place] == 0:
+        return None
+    share = float(difference[place] / old[place])
+    return share if np.allclose(difference, share * old, rtol=1e-5, atol=1e-12) else None
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self, get_args
@@ -28,6 +27,7 @@ from circuitkb.schema.errors import TrialError
 from circuitkb.trials.single_changes import (
     Ablate,
     Axis,
+    By,
     Change,
     Flip,
     Mirror,
@@ -119,27 +119,29 @@ class Edit:
 
 
 def _check_clashes(changes: tuple[Change, ...]) -> None:
-    ablated = Counter(change.unit for change in changes if isinstance(change, Ablate))
-    edges = Counter(edge for change in changes for edge in change.edges)
+    ablations: dict[Unit, Ablate] = {}
+    edges: dict[tuple[Unit, Unit], Change] = {}
     for change in changes:
+        if isinstance(change, Ablate):
+            if change.unit in ablations:
+                raise _clash(ablations[change.unit], change, "give one")
+            ablations[change.unit] = change
         for edge in change.edges:
-            if edges[edge] > 1:
-                others = [one for one in changes if edge in one.edges and one is not change]
-                raise _clash(change, others[0], f"both change the edge from {edge[0]} to {edge[1]}")
-            if edge[1] in ablated:
-                other = next(
-                    one for one in changes if isinstance(one, Ablate) and one.unit == edge[1]
-                )
-                raise _clash(change, other, f"what leads into {edge[1]} does not count then")
-        if isinstance(change, Ablate) and ablated[change.unit] > 1:
-            others = [one for one in changes if isinstance(one, Ablate) and one is not change]
-            raise _clash(change, next(o for o in others if o.unit == change.unit), "give one")
+            if edge in edges:
+                why = f"both change the edge from {edge[0]} to {edge[1]}"
+                raise _clash(edges[edge], change, why)
+            edges[edge] = change
+    for (_, target), change in edges.items():
+        if target in ablations:
+            why = f"what leads into {target} does not count then"
+            raise _clash(change, ablations[target], why)
 
 
 def _clash(change: Change, other: Change, why: str) -> TrialError:
     return TrialError(f"Two changes clash: {change.words()}, and {other.words()}: {why}.")
 
 
+_BY: dict[str, By] = {"zero": "zero", "mean": "mean", "resampling": "resampling"}
 _INTO = r"(?: into (?P<target>\S+))?"
 _FORMS = {
     "remove": rf"(?P<source>\S+){_INTO}",
@@ -182,7 +184,7 @@ def _change(text: str, into: Unit | None, model: str | None) -> Change:
     if target is None:
         raise TrialError(f"{text!r} does not say of which target: add 'into layer:unit'.")
     if verb == "ablate":
-        return Ablate(target, said["value"] or "zero", int(said["seed"] or 0))
+        return Ablate(target, _BY[said["value"] or "zero"], int(said["seed"] or 0))
     source = Unit.parse(said["source"], model)
     if verb == "swap":
         return Swap(source, Unit.parse(said["other"], model), target)

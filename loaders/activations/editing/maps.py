@@ -34,7 +34,7 @@ def as_maps(value: Tensor, site: Site) -> Tensor:
         raise TrialError(f"The units of {site.layer} do not lie in maps: they cannot be edited.")
     moved = value.movedim(layout.index("c"), 1)
     if "t" in layout:
-        return moved.unflatten(2, (site.rows, site.columns))
+        return moved.view(*moved.shape[:2], site.rows, site.columns)
     return moved[:, :, None, None] if moved.ndim == 2 else moved
 
 

@@ -36,7 +36,7 @@ class EditedNetwork:
     --------
     >>> import torch
     >>> from torch import nn
-    >>>     >>> from circuitkb.loaders.activations.editing.runs import Geometry, KernelChange
+    >>> from circuitkb.loaders.activations.editing.runs import Geometry, KernelChange
     >>> from circuitkb.loaders.sources.opening import open_module
     >>> layers = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.ReLU(), nn.Conv2d(2, 1, 1))
     >>> _ = layers[0].weight.data.copy_(torch.tensor([1.0, 2.0]).reshape(2, 1, 1, 1))

@@ -31,7 +31,7 @@ from circuitkb.loaders.activations.editing.maps import (
 from circuitkb.loaders.activations.editing.plan import NEVER, Group, Plan, Spread, groups_of
 from circuitkb.loaders.activations.editing.runs import EditedRun, Images, Indices, KernelChange
 from circuitkb.loaders.activations.editing.steps import Steps
-from circuitkb.schema.progress import Progress
+from circuitkb.schema.progress import Progress, parts
 
 LARGEST_HELD = 2**28
 """Bytes of other images' maps that are held for replacements, if a single edit needs no more."""
@@ -51,12 +51,8 @@ def run_in_view(
     Arrays have the axes (side, image, unit); the sides are before and after the nonlinearity of
     the edited network, then of the unedited one.
     """
-    parts = _parts(steps, runs)
-    for number, places in enumerate(parts):
-
-        def tell(text: str, share: float, number: int = number) -> None:
-            progress(text, (number + share) / len(parts))
-
+    chosen = _parts(steps, runs)
+    for places, tell in zip(chosen, parts(progress, len(chosen)), strict=True):
         plan = Plan.of(steps, [runs[place] for place in places])
         results = _Pass(plan, images).results(tell)
         for place, one, start, width in zip(places, plan.runs, plan.start, plan.width, strict=True):
@@ -68,7 +64,7 @@ def run_in_view(
 
 def _parts(steps: Steps, runs: Sequence[EditedRun]) -> list[list[int]]:
     """Divide runs that replace maps by those of other images, so that few are held at once."""
-    parts: list[list[int]] = [[]]
+    found: list[list[int]] = [[]]
     held = 0
     for place, one in enumerate(runs):
         own = sum(
@@ -80,11 +76,11 @@ def _parts(steps: Steps, runs: Sequence[EditedRun]) -> list[list[int]]:
             if isinstance(each.value, np.ndarray)
         )
         if held and held + own > LARGEST_HELD:
-            parts.append([])
+            found.append([])
             held = 0
-        parts[-1].append(place)
+        found[-1].append(place)
         held += own
-    return parts if runs else []
+    return found if runs else []
 
 
 @dataclass(eq=False)
