@@ -151,7 +151,7 @@ def _unions(kb: KnowledgeBase, circuits: Sequence[str]) -> dict[str, Row]:
         {"circuits": list(circuits)},
         limit=None,
     ).to_dicts()
-    found = {}
+    found: dict[str, Row] = {}
     for row in rows:
         pairs = json.loads(row.pop("detail"))["pairs"]
         sides = {pair[f"side_{side}"]: side for pair in pairs for side in (1, 2)}

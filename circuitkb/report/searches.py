@@ -42,7 +42,8 @@ class Circuit:
     @property
     def shape(self) -> str | None:
         """The shape of the target's tuning; None where it was not tested."""
-        return self.pair.get("tuning", {}).get("shape")
+        shape: str | None = self.pair.get("tuning", {}).get("shape")
+        return shape
 
     @property
     def clearness(self) -> tuple[Any, ...]:
