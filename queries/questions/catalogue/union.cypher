@@ -22,7 +22,7 @@
 // ]
 // needs = [["union", "invariant", "mirror"], ["union", "invariant", "into", "built", "{shape}"]]
 // words = ["orientation", "facing", "image", "pathway", "pair", "same", "published", "tuned", "prefer"]
-// table = ["side_1", "facing_1", "side_2", "facing_2", "shape", "unions", "pair_q", "target"]
+// table = ["side_1", "side_2", "unions", "facing_1", "facing_2", "pair_q", "shape", "target"]
 // example = "find all circuits unioning left/right orientation detectors across models"
 // motif = "union"
 // left_out = '''
