@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.loaders.activations.editing.network import EditedNetwork
 from circuitkb.loaders.activations.editing.runs import Images, Indices
 from circuitkb.schema.errors import TrialError
 from circuitkb.schema.ids import content_hash
@@ -26,6 +25,9 @@ from circuitkb.trials.edits import Edit
 from circuitkb.trials.effects import Effects, Side, Wanted
 from circuitkb.trials.random_edits import random_edits
 from circuitkb.trials.single_changes import Ablate, Unit
+
+if TYPE_CHECKING:
+    from circuitkb.loaders.activations.editing.network import EditedNetwork
 
 VERSION = "1"
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from circuitkb.loaders.activations.editing.network import EditedNetwork
 from circuitkb.loaders.activations.editing.runs import EditedRun, Readings, Replacement
+from circuitkb.loaders.activations.editing.saving import save_edited
 from circuitkb.loaders.composition.compose import compose
 from circuitkb.loaders.composition.network import Network
 from circuitkb.loaders.receptive_fields.views import View
@@ -74,8 +77,12 @@ def made() -> tuple[Residual, EditedNetwork, Kernels]:
     module.norm2.bias.data.abs_().add_(0.5)  # or some units never answer
     module.last.bias.data.add_(0.5)  # type: ignore[union-attr]
     example = torch.zeros(1, 3, SIDE, SIDE)
-    network = Network(module, example, "made up", "random", "m", "m", "MIT", "nobody", "f")
-    return module, EditedNetwork(network), Kernels(compose(module, example).connections)
+    return module, EditedNetwork(network_of(module)), Kernels(compose(module, example).connections)
+
+
+def network_of(module: Residual) -> Network:
+    example = torch.zeros(1, 3, SIDE, SIDE)
+    return Network(module, example, "made up", "random", "m", "m", "MIT", "nobody", "f")
 
 
 def shown(view: View, which: NDArray[np.intp]) -> Array:
@@ -213,6 +220,31 @@ def test_a_target_read_alone_answers_the_same(case: str) -> None:
     _, target = Edit.parse(text).edges[0]
     read = {target.layer: np.array([target.unit])}
     assert_same(run(text, read, np.arange(COUNT)), by_hand(change), read)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_saved_weights_do_what_the_edit_does(case: str, tmp_path: Path) -> None:
+    text, change = CASES[case]
+    module, _, kernels = made()
+    where = tmp_path / "edited.safetensors"
+    save_edited(network_of(module), kernels.changed(Edit.parse(text)).kernels, where)
+
+    def load(part: Residual) -> None:
+        part.load_state_dict(load_file(where))
+
+    expected, found = by_hand(change), by_hand(load)
+    for name, sides in expected.items():
+        for one, other in zip(sides, found[name], strict=True):
+            np.testing.assert_allclose(other, one, atol=2e-5, rtol=1e-4)
+    assert [path.name for path in tmp_path.iterdir()] == ["edited.safetensors"]
+
+
+def test_an_edge_that_is_no_convolution_is_not_saved(tmp_path: Path) -> None:
+    module, _, kernels = made()
+    changes = kernels.changed(Edit.parse("remove act1:2 into act4:2")).kernels  # the way through
+    with pytest.raises(TrialError, match="act1:2 to act4:2 is not one convolution"):
+        save_edited(network_of(module), changes, tmp_path / "edited.safetensors")
+    assert not list(tmp_path.iterdir())
 
 
 def test_many_edits_in_one_pass_answer_as_each_alone() -> None:
