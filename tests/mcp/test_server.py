@@ -96,7 +96,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("models", "models", {}),
     ("features", "features", {"model": "inceptionv1", "label": "dog", "limit": 2}),
     ("misspelt", "features", {"model": "inceptionv2"}),
-    ("circuits", "circuits", {"feature": HEAD, "motif": "union"}),
+    ("circuits", "circuits", {"feature": HEAD, "motif": "mirrored-inputs"}),
     ("bad id", "circuits", {"feature": "mixed4b 418"}),
     ("no tool", "delete", {}),
 ]
@@ -215,7 +215,7 @@ def test_lists_of_models_features_and_circuits(told: dict[str, Any]) -> None:
     assert [row["model"] for row in rows(told["models"])] == ["inceptionv1"]
     assert all("og" in " ".join(row["labels"]) for row in rows(told["features"]))
     assert len(rows(told["features"])) == 2
-    assert {row["motif"] for row in rows(told["circuits"])} == {"union"}
+    assert {row["motif"] for row in rows(told["circuits"])} == {"mirrored-inputs"}
     assert json.loads(told["all models"].text)[0]["model"] == "inceptionv1"
 
 
