@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from circuitkb.cli.browse import HIDDEN
-from circuitkb.cli.options import Format, Shape, Store, Wide, Workers, command
+from circuitkb.cli.options import Format, Shape, Shard, Store, Wide, Workers, command
 from circuitkb.cli.output import check_format, print_result, progress
 
 
@@ -27,6 +27,7 @@ def match(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Seed of the null's random draws.")
     ] = 0,
+    shard: Shard = None,
     workers: Workers = None,
     format_: Shape = Format.table,
     wide: Wide = False,
@@ -44,6 +45,8 @@ def match(
     check_format(format_)
     with ckb.open(kb, create=False) as base, progress() as tell:
         second, *more = others
-        found = base.match(first, second, *more, seed=seed, workers=workers, progress=tell)
+        found = base.match(
+            first, second, *more, seed=seed, shard=shard, workers=workers, progress=tell
+        )
     reports = found if isinstance(found, list) else [found]
     print_result(stacked(reports), format_, wide=wide, hidden=HIDDEN["match"])

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from circuitkb.cli.browse import HIDDEN
-from circuitkb.cli.options import Format, Shape, Store, Wide, Workers, command
+from circuitkb.cli.options import Format, Shape, Shard, Store, Wide, Workers, command
 from circuitkb.cli.output import check_format, print_result, progress, say
 from circuitkb.motifs.registry import DEFAULT, MOTIFS
 
@@ -89,6 +89,7 @@ def find(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Seed of the null's random draws.")
     ] = 0,
+    shard: Shard = None,
     workers: Workers = None,
     format_: Shape = Format.table,
     wide: Wide = False,
@@ -112,6 +113,7 @@ def find(
             models=model or None,
             by=None if by is None else by.value,
             seed=seed,
+            shard=shard,
             workers=workers,
             progress=tell,
         )

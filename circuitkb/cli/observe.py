@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Store, Wide, Workers, command
+from circuitkb.cli.options import Format, Shape, Shard, Store, Wide, Workers, command
 from circuitkb.cli.output import check_format, print_result, progress, say_what_runs
 
 
@@ -60,6 +60,7 @@ def observe(
         int,
         typer.Option("--seed", metavar="N", help="Seed of the shuffled weights and of the draws."),
     ] = 0,
+    shard: Shard = None,
     workers: Workers = None,
     format_: Shape = Format.table,
     wide: Wide = False,
@@ -94,6 +95,7 @@ def observe(
             architecture=architecture,
             pixels=pixels,
             seed=seed,
+            shard=shard,
             workers=workers,
             progress=tell,
         )

@@ -147,6 +147,14 @@ Timeout = Annotated[
         help="Stop the query after this time.",
     ),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="N/OF",
+        help="Take only this share of the models, or pairs: one job of a batch system.",
+    ),
+]
 Workers = Annotated[
     str | None,
     typer.Option(

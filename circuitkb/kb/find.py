@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
+from circuitkb.kb.sharding import share
 from circuitkb.kb.writing import WORTH, Writing, bytes_beside
 from circuitkb.motifs.motif import Basis, Motif, Pairs
 from circuitkb.motifs.registry import DEFAULT, motif_named
@@ -36,6 +37,7 @@ class Finding(Writing):
         models: Sequence[str] | None = None,
         by: Basis | None = None,
         seed: int | None = None,
+        shard: str | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> FindReport:
@@ -52,6 +54,8 @@ class Finding(Writing):
             ``"responses"`` or ``"kernels"``; if not given, responses where a model was observed.
         seed
             Seed of the null's random draws; the motif's own if not given.
+        shard
+            ``3/40``: take the third, the 43rd, ... of the models; one job of a batch system.
         workers
             Who searches several models, as for :meth:`load`. If not given, processes where there
             is enough to read.
@@ -80,6 +84,7 @@ class Finding(Writing):
                 "circuitkb load published:inceptionv1"
             )
         start = perf_counter()
+        names = share(names, shard)
         tells = together(progress, len(names))
         ways = [_way(store, wanted, name, by) for name in names]
         seed = wanted.seed if seed is None else seed

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import chain, combinations
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, overload
 
+from circuitkb.kb.sharding import share
 from circuitkb.kb.writing import WORTH, Writing, bytes_beside
 from circuitkb.motifs.motif import Motif
 from circuitkb.motifs.registry import MOTIFS
@@ -49,6 +50,7 @@ class Matching(Writing):
         second: str,
         *others: str,
         seed: int = 0,
+        shard: str | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> list[MatchReport]: ...
@@ -59,6 +61,7 @@ class Matching(Writing):
         second: str,
         *others: str,
         seed: int = 0,
+        shard: str | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> MatchReport | list[MatchReport]:
@@ -73,6 +76,8 @@ class Matching(Writing):
             each pair.
         seed
             Seed of the nulls' random draws.
+        shard
+            ``3/40``: take the third, the 43rd, ... of the pairs; one job of a batch system.
         workers
             Who compares several pairs, as for :meth:`load`. If not given, processes where there is
             enough to read.
@@ -94,9 +99,9 @@ class Matching(Writing):
         for place, name in enumerate(names):
             if name in names[:place]:
                 raise ObservationError(f"{name!r} is matched with itself: name two models.")
-        known = {name: _known(store, name) for name in names}
-        pairs = list(combinations(names, 2))
-        tells = [progress] if not others else together(progress, len(pairs))
+        pairs = share(list(combinations(names, 2)), shard)
+        known = {name: _known(store, name) for name in dict.fromkeys(chain.from_iterable(pairs))}
+        tells = [progress] if len(pairs) == 1 else together(progress, len(pairs))
         tasks = (
             Task(f"{one} and {other}", _match, _given(store, known[one], known[other], seed))
             for one, other in pairs
@@ -111,7 +116,7 @@ class Matching(Writing):
                 self._write(rows)
                 tell("Matched", 1.0)
                 reports.append(report)
-        return reports if others else reports[0]
+        return reports if others or shard is not None else reports[0]
 
 
 class _Known(NamedTuple):

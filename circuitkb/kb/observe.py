@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
 from circuitkb.kb.observing import Known, Wanted, observe
+from circuitkb.kb.sharding import share
 from circuitkb.kb.writing import Writing
 from circuitkb.motifs.registry import DEFAULT
 from circuitkb.results.reports import ObserveReport
@@ -58,6 +59,7 @@ class Observing(Writing):
         module: nn.Module | None = None,
         pixels: tuple[Level, Level] | None = None,
         seed: int = 0,
+        shard: str | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> list[ObserveReport]: ...
@@ -71,6 +73,7 @@ class Observing(Writing):
         module: nn.Module | None = None,
         pixels: tuple[Level, Level] | None = None,
         seed: int = 0,
+        shard: str | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> ObserveReport | list[ObserveReport]:
@@ -96,6 +99,8 @@ class Observing(Writing):
             channel, as in ``((0, 0, 0), (255, 255, 1))``; what its source says if not given.
         seed
             Seed of the shuffled weights and of random draws.
+        shard
+            ``3/40``: take the third, the 43rd, ... of the models; one job of a batch system.
         workers
             Who shows several models the battery, as for :meth:`load`.
         progress
@@ -117,6 +122,7 @@ class Observing(Writing):
         if len(names) != 1 and (source is not None or module is not None):
             raise ObservationError("A source, or a module, goes with one model.")
         known_names.check_models(store, names)
+        names = share(names, shard)
         stored = [_stored(store, name) for name in names]
         for each in stored:
             _refuse_without_weights(each)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from circuitkb.kb.composing import Opened, Stored, Wanted, task_of
 from circuitkb.kb.writing import Writing
@@ -21,8 +21,25 @@ if TYPE_CHECKING:
     from circuitkb.moving.files import parts
     from circuitkb.schema.tables import GraphRows
 
+T = TypeVar("T")
+
 _CHECKING = 0.2
 """Share of a merge that looking at the parts takes."""
+
+
+def share(items: Sequence[T], shard: str | None) -> list[T]:
+    """Return what one of several jobs takes of what all of them are given; all without a shard.
+
+    Examples
+    --------
+    >>> share(["a", "b", "c"], "1/2"), share(["a"], "2/2"), share(["a"], None)
+    (['a', 'c'], [], ['a'])
+    """
+    if shard is None:
+        return list(items)
+    from circuitkb.moving.files.parts import Shard
+
+    return [items[place] for place in Shard.parse(shard).places(len(items))]
 
 
 class Sharding(Writing):

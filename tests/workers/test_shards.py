@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from circuitkb.errors import ModelConflictError, SourceError, StoreVersionError
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table
+from circuitkb.workers.tasks import Task
 from tests.workers.exported import contents
 
 SOURCES = ["a", "b", "c", "d", "e"]
@@ -207,3 +210,45 @@ def test_a_shard_and_its_part_go_together(kb: ckb.KnowledgeBase, tmp_path: Path)
     for given in ({"shard": "1/2"}, {"part": str(tmp_path / "part")}):
         with pytest.raises(SourceError, match="--shard 1/2 --part PART"):
             kb.load(["a"], **given)
+
+
+class Shared(Exception):
+    """Raised in the place of work, once it is known what it is about."""
+
+
+@pytest.mark.parametrize("verb", ["observe", "find", "match"])
+def test_jobs_share_what_else_is_done_with_many_models(
+    kb: ckb.KnowledgeBase, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    kb.load(SOURCES, workers=1)
+    names: list[str] = []
+
+    def done(_: object, tasks: Iterable[Task], *others: object, **more: object) -> None:
+        names.extend(task.name for task in tasks)
+        raise Shared
+
+    monkeypatch.setattr("circuitkb.kb.writing.Writing._done", done)
+    monkeypatch.setattr("circuitkb.kb.match._known", lambda _, model: SimpleNamespace(model=model))
+    jobs = {
+        "observe": lambda shard: kb.observe(SOURCES, shard=shard),
+        "find": lambda shard: kb.find("union", by="kernels", shard=shard),
+        "match": lambda shard: kb.match(*SOURCES, shard=shard),
+    }
+    found = []
+    for shard in ("1/2", "2/2"):
+        with pytest.raises(Shared):
+            jobs[verb](shard)
+        found.append(list(names))
+        names.clear()
+    wanted = SOURCES
+    if verb == "match":
+        wanted = [f"{one} and {other}" for one, other in combinations(SOURCES, 2)]
+    assert found == [wanted[::2], wanted[1::2]]
+    with pytest.raises(SourceError, match=r"^--shard is '3/2': write 3/40"):
+        jobs[verb]("3/2")
+
+
+def test_a_job_without_a_model_does_nothing(kb: ckb.KnowledgeBase) -> None:
+    kb.load(SOURCES[:1], workers=1)
+    assert kb.observe(SOURCES[:1], shard="2/2") == []
+    assert kb.find("union", shard="2/2").models == ()
