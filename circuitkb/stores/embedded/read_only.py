@@ -136,9 +136,9 @@ class Graph:
         schema = stored_graph.relation_columns(name, columns)
         return self._tables("opencypher", text, of_models, schema)
 
-    def count(self, sql: str, **parameters: Any) -> int:
+    def count(self, sql: str) -> int:
         """Return the number that an SQL text of ours gives as ``n``; a sum of nothing is 0."""
-        return int(next(self.select(sql, **parameters), {"n": 0})["n"] or 0)
+        return int(next(self.select(sql), {"n": 0})["n"] or 0)
 
     def records(self, numbers: Iterable[str]) -> dict[str, Record]:
         """Return the properties of nodes and relations by the engine's numbers, as ``#1:0``."""
