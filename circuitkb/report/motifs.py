@@ -339,8 +339,8 @@ def _as_mirrors(found: Sequence[Searched]) -> list[str]:
     if any(search.chance_pairs for search in some):
         lines += paragraph(
             "So being a mirrored pair is no evidence alone: pairs as good stand in networks that "
-            "learned nothing. What the controls above test is that a unit takes both among its strongest "
-            "inputs."
+            "learned nothing. What the controls above test is that a unit takes both among its "
+            "strongest inputs."
         )
     return lines
 
