@@ -1,7 +1,7 @@
 """Intervals around predictions, by split conformal calibration.
 
-Half of the calibrating pairs give how predictions are scaled and how errors grow with them, the
-other half the quantile of the errors so measured. An interval then holds what is measured with the
+A quarter of the calibrating pairs gives how predictions are scaled and how errors grow with them,
+the others the quantile of the errors so measured. An interval then holds what is measured with the
 stated probability, whatever the errors are distributed like, for edits drawn as the calibrating
 ones were: Lei et al., 'Distribution-free predictive inference for regression', JASA 2018.
 """
@@ -20,6 +20,9 @@ LEVEL = 0.95
 
 Values = NDArray[np.float64]
 
+_PLACES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
+_TINY = float(np.finfo(np.float64).tiny)
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -29,8 +32,10 @@ class Calibration:
     ----------
     slope
         Measured effects over raw predictions.
-    least, growth
-        Errors are measured in units of ``least + growth * |value|``.
+    least
+        Errors are measured in units of ``sqrt(least + |value|)``: they grow with the value, but
+        more slowly (among the powers 0, 1/4, 1/2, 3/4 and 1 the half gave intervals that are narrow
+        for small and for large effects, on deletions in EfficientNet-Lite0).
     quantile
         So many of these units lie to both sides of the value.
     level
@@ -41,7 +46,6 @@ class Calibration:
 
     slope: float
     least: float
-    growth: float
     quantile: float
     level: float
     count: int
@@ -49,7 +53,7 @@ class Calibration:
     def interval(self, raw: float) -> tuple[float, float, float]:
         """Return the value predicted, and the lower and upper end of its interval."""
         value = self.slope * raw
-        half = self.quantile * (self.least + self.growth * abs(value))
+        half = self.quantile * math.sqrt(self.least + abs(value))
         return value, value - half, value + half
 
 
@@ -68,7 +72,7 @@ def calibrate(
     predicted, measured
         One of each for each of the random edits.
     seed
-        Of the division into halves.
+        Of the division.
     level
         Share of intervals that are to hold.
     scaled
@@ -92,29 +96,28 @@ def calibrate(
     """
     raw, real = np.asarray(predicted, np.float64), np.asarray(measured, np.float64)
     order = np.random.default_rng(seed).permutation(len(raw))
-    first, second = order[: len(raw) // 2], order[len(raw) // 2 :]
+    first, second = order[: len(raw) // 4], order[len(raw) // 4 :]
     rank = math.ceil((len(second) + 1) * level)
     if rank > len(second):
-        needed = 2 * math.ceil(level / (1 - level))
+        needed = math.ceil(4 / 3 * math.ceil(level / (1 - level)))
         raise TrialError(
             f"{len(raw)} edits are too few for intervals that hold in {level:.0%}: run {needed}."
         )
     square = float(raw[first] @ raw[first])
     slope = float(raw[first] @ real[first]) / square if scaled and square > 0 else 1.0
-    value = slope * raw
-    error = np.abs(real - value)
-    least, growth = _scale(np.abs(value[first]), error[first])
-    scores = np.sort(error[second] / (least + growth * np.abs(value[second])))
-    return Calibration(slope, least, growth, float(scores[rank - 1]), level, len(raw))
+    size = np.abs(slope * raw)
+    error = np.abs(real - slope * raw)
+    least = _least(size[first], error[first], level)
+    scores = np.sort(error[second] / np.sqrt(least + size[second]))
+    return Calibration(slope, least, float(scores[rank - 1]), level, len(raw))
 
 
-def _scale(size: Values, error: Values) -> tuple[float, float]:
-    """Return how errors grow with predictions: a line without negative parts, never zero."""
-    from scipy.optimize import nnls
-
-    # A few edits that do a lot would decide alone: each counts by how large its prediction is.
-    weight = 1 / (size + np.median(size) + np.finfo(np.float32).tiny)
-    both = np.stack([np.ones_like(size), size], axis=1) * weight[:, None]
-    (least, growth), _ = nnls(both, error * weight)
-    floor = max(float(np.quantile(error, 0.1)), float(np.finfo(np.float32).tiny))
-    return max(float(least), floor), float(growth)
+def _least(size: Values, error: Values, level: float) -> float:
+    """Return what is added to the size of values, so that intervals are narrow on average."""
+    known = size[size > 0]
+    if not len(known):
+        return 1.0
+    choices = np.quantile(known, _PLACES)[:, None]
+    scale = np.sqrt(choices + size)
+    widths = np.log(np.quantile(error / scale, level, axis=1) + _TINY) + np.log(scale).mean(axis=1)
+    return float(choices[widths.argmin(), 0])

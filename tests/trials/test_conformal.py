@@ -37,6 +37,6 @@ def test_exact_predictions_keep_their_value_and_get_narrow_intervals() -> None:
 
 
 def test_too_few_edits_say_how_many_it_takes() -> None:
-    with pytest.raises(TrialError, match=r"20 edits are too few .* run 38"):
+    with pytest.raises(TrialError, match=r"20 edits are too few .* run 26"):
         calibrate(np.ones(20), np.ones(20), seed=0)
-    calibrate(np.arange(38.0), np.arange(38.0), seed=0)
+    calibrate(np.arange(26.0), np.arange(26.0), seed=0)
