@@ -90,7 +90,7 @@ ORDER BY score DESC, circuit, method"""
 MEMBERS = f"""\
 MATCH (:Circuit {{id: $id}})<-[b:MEMBER_OF]-(f:Feature)
 MATCH (f)-[:IN_LAYER]->(y:Layer)
-RETURN b.side AS side, b.role AS role, f.id AS feature, b.weight AS weight,
+RETURN b.side AS side, b.role AS role, f.id AS feature, b.facing AS facing, b.weight AS weight,
   {labels_of("f")} AS labels, y.position AS position
 ORDER BY coalesce(side, 9), role, feature"""
 
