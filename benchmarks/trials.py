@@ -23,10 +23,10 @@ from circuitkb.kb.reopening import reopen
 from circuitkb.loaders.activations.editing.network import EditedNetwork
 from circuitkb.observation.kept import battery_of
 from circuitkb.trials.conformal import calibrate
-from circuitkb.trials.effects import Effects
+from circuitkb.trials.effects import Effects, Side
 from circuitkb.trials.predictions import draw, measured_changes, raw_predictions, strongest
 
-SIDE = "after"
+SIDE: Side = "after"
 
 
 def read(kb: ckb.KnowledgeBase, model: str) -> Effects:

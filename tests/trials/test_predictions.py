@@ -24,7 +24,7 @@ from circuitkb.schema.errors import TrialError
 from circuitkb.schema.responses import Responses
 from circuitkb.trials.changes import another
 from circuitkb.trials.edits import Edit
-from circuitkb.trials.effects import Effects, Wanted
+from circuitkb.trials.effects import Effects, Side, Wanted
 from circuitkb.trials.predictions import (
     Asked,
     calibrated,
@@ -83,12 +83,11 @@ def made() -> tuple[Effects, EditedNetwork]:
 
 @pytest.mark.parametrize("kind", ["remove", "flip", "scale"])
 @pytest.mark.parametrize("side", ["before", "after"])
-def test_direct_effects_are_those_of_the_network(kind: str, side: str) -> None:
+def test_direct_effects_are_those_of_the_network(kind: str, side: Side) -> None:
     effects, edited = made()
-    where = "before" if side == "before" else "after"
     asked = draw(effects, kind, "exact target", strongest(effects, 3), 40, seed=1)
-    predicted = raw_predictions(effects, asked, where)
-    measured = measured_changes(effects, edited, shown, asked, where)
+    predicted = raw_predictions(effects, asked, side)
+    measured = measured_changes(effects, edited, shown, asked, side)
     np.testing.assert_allclose(predicted, measured, atol=1e-5)
     assert np.abs(measured).max() > 0.1
     depthwise = [one for one in asked if one.unit.layer == "3"]

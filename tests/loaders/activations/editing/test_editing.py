@@ -120,10 +120,15 @@ def by_hand(
             early, late = kept[name]
             before = place.index if place.before is None else place.before
             answers[name] = (
-                early[(..., *before)].numpy(),
-                late[(..., *place.index)].numpy(),
+                at(early, before),
+                at(late, place.index),
             )
     return answers
+
+
+def at(value: Tensor, place: tuple[int, ...]) -> Array:
+    found: Array = (value[:, :, place[0], place[1]] if place else value).numpy()
+    return found
 
 
 def run(text: str, read: Mapping[str, NDArray[np.intp]], images: NDArray[np.intp]) -> Readings:
@@ -167,6 +172,7 @@ def swap(module: Residual) -> None:
 
 def put(module: Residual) -> None:
     written = torch.tensor([[0.5, 0.0, -1.0], [0.0, 2.0, 0.0], [0.0, 0.25, 0.0]])
+    assert module.norm2.running_var is not None
     factor = module.norm2.weight / torch.sqrt(module.norm2.running_var + module.norm2.eps)
     module.wide.weight.data[5, 2] = written / factor[5]
 

@@ -6,8 +6,6 @@ through additions. Costs about two minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from circuitkb.loaders.activations.editing.network import EditedNetwork
-from circuitkb.loaders.activations.editing.runs import EditedRun
+from circuitkb.loaders.activations.editing.runs import EditedRun, Images
 from circuitkb.loaders.composition.compose import compose
 from circuitkb.loaders.receptive_fields.views import View
 from circuitkb.loaders.sources.opening import open_network
@@ -86,7 +84,7 @@ def by_hand(
 
 
 def assert_taken_away(
-    network: nn.Module, edited: EditedNetwork, kernels: Kernels, shown: Callable[..., object]
+    network: nn.Module, edited: EditedNetwork, kernels: Kernels, shown: Images
 ) -> None:
     which = np.arange(6)
     edits = [
