@@ -128,8 +128,9 @@ def _unowned(tables: Tables, models: Sequence[str]) -> Mapping[str, pa.Array]:
             if all(unowned):
                 if found:
                     tied[ends] = pa.concat_tables(found)
-            elif name in _SPEAK:
-                start.setdefault(source, []).extend(pc.unique(table["source"]) for table in found)
+            elif name in _SPEAK:  # from an owned trial: it belongs with what it speaks of
+                label, end = (source, "source") if unowned[0] else (target, "target")
+                start.setdefault(label, []).extend(pc.unique(table[end]) for table in found)
     return _reached(start, tied)
 
 
