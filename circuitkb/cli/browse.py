@@ -40,12 +40,24 @@ HIDDEN = {
     ),
     "match": ("null",),
     "circuits": ("group", "p", "null_count", "published_as", "claim", "pair_p", "pair_null"),
+    "trials": (
+        "measure",
+        "inputs",
+        "null_method",
+        "null_count",
+        "tested",
+        "seed",
+        "seconds",
+        "created",
+        "detail",
+    ),
     "list": ("records", "definitions", "not_composed", "awaits", "detail", "summary"),
     "card": ("id", "detail", "connection", "origin", "group", "claim"),
 }
 
 # What a table that has no room for all shows before the rest.
 FIRST = {
+    "trials": ("trial", "outcome", "target", "edit", "predicted", "measured", "null_mean", "q"),
     "edges": ("source", "target", "rank", "sum", "positive", "negative"),
     "circuits": ("circuit", "motif", "shape", "targets", "members", "pair_q", "q"),
 }
@@ -56,6 +68,15 @@ class CardFormat(StrEnum):
 
     table = "table"
     json = "json"
+
+
+class Ended(StrEnum):
+    """How the trial of a circuit ended."""
+
+    held = "held"
+    failed = "failed"
+    undecided = "undecided"
+    untried = "untried"
 
 
 @command(
@@ -175,6 +196,7 @@ def edges(
     "circuitkb circuits --motif union",
     "circuitkb circuits --feature inceptionv1/mixed4b:418 --format json",
     "circuitkb circuits --origin published",
+    "circuitkb circuits --trial held",
 )
 def circuits(
     model: Model = None,
@@ -189,34 +211,38 @@ def circuits(
         str | None,
         typer.Option("--feature", metavar="FEATURE", help="Only circuits with this member."),
     ] = None,
+    trial: Annotated[
+        Ended | None, typer.Option("--trial", help="Only those whose own trial ended so.")
+    ] = None,
     limit: Limit = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
 ) -> None:
-    """List circuits, found or published, with their members and their nulls, clearest pair first.
+    """List circuits with their members, their nulls and how trials ended, clearest pair first.
 
     The table has one row for each pair of cases and shape, with one of its circuits and the number
     of its targets; other formats have one for each circuit.
     """
     import circuitkb as ckb
+    from circuitkb.queries.lists.predicates import missing
+    from circuitkb.results.circuit_records import circuit_records
 
     check_format(format_)
     rows = format_.limit(limit)
     with ckb.open(kb, create=False) as base:
-        result = base.circuits(
+        found = base.circuits(
             model=model,
             motif=motif,
             origin=origin,
             feature=feature,
             by_pair=format_ is Format.table,
             limit=rows,
-        ).run()
-        records = None
-        if format_ is Format.json:
-            records = base.circuit_records(
-                model=model, motif=motif, origin=origin, feature=feature, limit=rows
-            )
+        )
+        if trial is not None:
+            found = found.where(trial=missing() if trial is Ended.untried else trial.value)
+        result = found.run()
+        records = circuit_records(base.store, result) if format_ is Format.json else None
     _print(result, format_, wide=wide, hidden="circuits", records=records)
 
 

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
+from circuitkb.kb.observe import stored_model
 from circuitkb.kb.sharding import share
+from circuitkb.kb.trying import Network, Tried, try_findings, with_trials
 from circuitkb.kb.writing import WORTH, Writing, bytes_beside
 from circuitkb.motifs.motif import Basis, Motif, Pairs
 from circuitkb.motifs.registry import DEFAULT, motif_named
 from circuitkb.results.reports import FindReport, ModelFound
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
-from circuitkb.schema.progress import Progress, silent, together
+from circuitkb.schema.progress import Progress, silent, together, within
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 from circuitkb.workers.tasks import Done, Task
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from circuitkb.motifs.findings import Findings
     from circuitkb.motifs.rows import Earlier, KnownCircuit
     from circuitkb.schema.kernels import Connection
     from circuitkb.schema.responses import Responses
+
+
+SEARCHED = 0.4
+"""Share of the work after which a search is done and its trials begin, for progress."""
 
 
 class Finding(Writing):
@@ -38,10 +47,17 @@ class Finding(Writing):
         by: Basis | None = None,
         seed: int | None = None,
         shard: str | None = None,
+        trials: bool = True,
+        source: str | os.PathLike[str] | None = None,
+        architecture: str | None = None,
+        module: nn.Module | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
     ) -> FindReport:
-        """Search all edges of the models for a motif; write circuits and their evidence.
+        """Search all edges of the models for a motif; write circuits, evidence and trials.
+
+        What is found is tried at once, where the motif has a trial and the network can be opened:
+        see ``docs/trials.md``.
 
         Parameters
         ----------
@@ -56,6 +72,11 @@ class Finding(Writing):
             Seed of the null's random draws; the motif's own if not given.
         shard
             ``3/40``: take the third, the 43rd, ... of the models; one job of a batch system.
+        trials
+            Whether to try what is found: to run the network with edges taken away.
+        source, architecture, module
+            The network of the model for its trials, as for :meth:`observe`, where it is not where
+            it was loaded from; with one model.
         workers
             Who searches several models, as for :meth:`load`. If not given, processes where there
             is enough to read.
@@ -83,15 +104,24 @@ class Finding(Writing):
                 "There is no model to search yet. Load one, as in: "
                 "circuitkb load published:inceptionv1"
             )
+        if len(names) != 1 and (source is not None or module is not None):
+            raise QueryError("A source, or a module, goes with one model.")
         start = perf_counter()
         names = share(names, shard)
         tells = together(progress, len(names))
         ways = [_way(store, wanted, name, by) for name in names]
         seed = wanted.seed if seed is None else seed
+        given = None if source is None else os.fspath(source)
+        networks = [
+            Network(stored_model(store, name), given, architecture, module) if trials else None
+            for name in names
+        ]
         tasks = (
-            Task(name, _search, _given(store, name, way, seed))
-            for name, way in zip(names, ways, strict=True)
+            Task(name, _search, _given(store, name, way, seed, network))
+            for name, way, network in zip(names, ways, networks, strict=True)
         )
+        if module is not None:
+            workers = 1
         reports = []
         worth = workers is None and bytes_beside(store, names) >= WORTH
         with self._done(tasks, tells, workers, worth=worth) as results:
@@ -113,9 +143,11 @@ class _Given(NamedTuple):
     seed: int
     known: list[KnownCircuit] | None
     earlier: dict[str, Earlier]
+    tried: dict[str, tuple[str, float]]
+    network: Network | None
 
 
-def _given(store: Store, model: str, way: Pairs, seed: int) -> _Given:
+def _given(store: Store, model: str, way: Pairs, seed: int, network: Network | None) -> _Given:
     return _Given(
         model,
         way,
@@ -124,6 +156,8 @@ def _given(store: Store, model: str, way: Pairs, seed: int) -> _Given:
         seed,
         known=_published(store, model) if way.by == "kernels" else None,
         earlier=_earlier(store, model),
+        tried=_tried(store, model),
+        network=network,
     )
 
 
@@ -139,10 +173,15 @@ def _search(given: _Given, progress: Progress) -> Done:
         given.way,
         model=given.model,
         seed=given.seed,
-        progress=progress,
+        progress=progress if given.network is None else within(progress, 0.0, SEARCHED),
     )
-    found = _report(findings)
+    tried = Tried()
+    if given.network is not None:
+        tell = within(progress, SEARCHED, 1.0)
+        tried = try_findings(findings, given.network, given.kernels, given.responses, tell)
+    found = _report(findings, tried)
     rows = found_rows(findings, known_circuits=given.known, earlier=given.earlier)
+    rows = with_trials(rows, tried, given.tried)
     return Done(replace(rows, nodes={**rows.nodes, "Import": log.record(findings, found)}), found)
 
 
@@ -165,7 +204,7 @@ def _way(store: Store, motif: Motif, model: str, by: Basis | None) -> Pairs:
     )
 
 
-def _report(findings: Findings) -> ModelFound:
+def _report(findings: Findings, tried: Tried) -> ModelFound:
     return ModelFound(
         findings.model,
         by=findings.motif.by,
@@ -177,6 +216,9 @@ def _report(findings: Findings) -> ModelFound:
         null=findings.figures(),
         motif=findings.motif.name,
         shapes=findings.shapes,
+        tried=len(tried.trials),
+        held=sum(trial.outcome == "held" for trial in tried.trials),
+        untried=tried.untried,
     )
 
 
@@ -199,6 +241,17 @@ def _earlier(store: Store, model: str) -> dict[str, Earlier]:
             before = found.get(circuit, Earlier())
             found[circuit] = Earlier(before.of | {of}, shape)
     return found
+
+
+def _tried(store: Store, model: str) -> dict[str, tuple[str, float]]:
+    """Return how the trials of circuits that are here already ended."""
+    rows = store.read(
+        "MATCH (c:Circuit {origin: 'found'}) WHERE c.model = $model AND c.trial IS NOT NULL "
+        "RETURN c.id AS circuit, c.trial AS trial, c.trial_q AS q",
+        {"model": model},
+        limit=None,
+    ).rows
+    return {circuit: (outcome, q) for circuit, outcome, q in rows}
 
 
 def _published(store: Store, model: str) -> list[KnownCircuit]:

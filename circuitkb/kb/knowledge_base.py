@@ -95,9 +95,9 @@ class KnowledgeBase(Loading, Observing, Finding, Matching, Listing, Annotating, 
         """Return circuits as records for JSON; the parameters are those of :meth:`circuits`.
 
         Each has ``id, motif, model, origin, group, shape, asymmetry, pair_targets, pair_null,
-        pair_p, pair_q, score, stability, members, nulls, p, q, published_as, claim``; a member has
-        ``feature, role, side, facing, weight, labels``, a null what was measured
-        (``kind, value``) and what chance gives (``mean, count, method, p, q, tested``).
+        pair_p, pair_q, score, stability, members, nulls, p, q, trial, trial_q, published_as,
+        claim``; a member has ``feature, role, side, facing, weight, labels``, a null what was
+        measured (``kind, value``) and what chance gives (``mean, count, method, p, q, tested``).
         """
         rows = self.circuits(model=model, motif=motif, origin=origin, feature=feature, limit=limit)
         return circuit_records(self.store, rows.run())

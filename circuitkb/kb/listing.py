@@ -14,6 +14,7 @@ from circuitkb.lists.selections import (
     FeatureQuery,
     ModelQuery,
     NodeQuery,
+    TrialQuery,
     chosen,
 )
 from circuitkb.patterns.pattern_query import PatternQuery
@@ -26,6 +27,7 @@ from circuitkb.queries.lists.criteria import (
     Models,
     Nodes,
     Sign,
+    Trials,
 )
 from circuitkb.queries.lists.statement import Statement
 from circuitkb.queries.patterns.pattern import Pattern
@@ -311,6 +313,41 @@ class Listing:
             limit=limit,
         )
         return AnnotationQuery(criteria.where(**properties), self._runner)
+
+    def trials(
+        self,
+        *,
+        model: Any = None,
+        kind: Any = None,
+        outcome: Any = None,
+        circuit: Any = None,
+        feature: Which | None = None,
+        limit: int | None = DEFAULT_LIMIT,
+        **properties: Any,
+    ) -> TrialQuery:
+        """Return the trials: what was predicted, what the edited network gave, how it ended.
+
+        Parameters
+        ----------
+        model, kind, outcome
+            Names, or predicates; ``kind`` is ``edit`` or a motif, ``outcome`` is ``held``,
+            ``failed`` or ``undecided``.
+        circuit
+            Id of the circuit that they are about.
+        feature
+            A feature, or features, that they are about.
+        properties
+            Of the trial, with values or predicates: ``q=at_most(0.05)``.
+        """
+        criteria = Trials(
+            model=model,
+            kind=kind,
+            outcome=outcome,
+            circuit=circuit,
+            feature=_end(feature),
+            limit=limit,
+        )
+        return TrialQuery(criteria.where(**properties), self._runner)
 
     def pattern(
         self,

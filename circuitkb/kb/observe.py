@@ -123,7 +123,7 @@ class Observing(Writing):
             raise ObservationError("A source, or a module, goes with one model.")
         known_names.check_models(store, names)
         names = share(names, shard)
-        stored = [_stored(store, name) for name in names]
+        stored = [stored_model(store, name) for name in names]
         for each in stored:
             _refuse_without_weights(each)
         given = None if source is None else os.fspath(source)
@@ -145,7 +145,8 @@ class Observing(Writing):
         return reports[0] if isinstance(model, str) else reports
 
 
-def _stored(store: Store, model: str) -> dict[str, Any]:
+def stored_model(store: Store, model: str) -> dict[str, Any]:
+    """Return what the graph says of a model that is to be opened again."""
     answer = store.read(
         "MATCH (m:Model {id: $id}) RETURN m.id AS id, m.source AS source, m.weights AS weights, "
         "m.architecture AS architecture, m.fingerprint AS fingerprint, "

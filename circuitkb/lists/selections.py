@@ -26,6 +26,7 @@ from circuitkb.queries.lists.criteria import (
     Nodes,
     Paths,
     Sign,
+    Trials,
     as_features,
     come_and_go,
 )
@@ -223,6 +224,10 @@ class AnnotationQuery(CriteriaQuery[Annotations]):
     def features(self) -> FeatureQuery:
         """Return the features that they speak of, each once, ends of annotated edges apart."""
         return self._reached(Annotated(self.criteria))
+
+
+class TrialQuery(CriteriaQuery[Trials]):
+    """Trials of a knowledge base."""
 
 
 class CircuitQuery(CriteriaQuery[Circuits]):

@@ -204,6 +204,9 @@ class Pairs(Motif):
         connections, its responses (None where it was not observed) and this value, and by name
         ``model``, ``seed`` and ``progress``; it returns
         :class:`~circuitkb.motifs.findings.Findings`.
+    trial
+        The function that tries what was found, as ``module:function``; None where there is none.
+        It takes and returns what :func:`circuitkb.trials.united_cases.try_circuits` does.
     score, label
         What ``Circuit.score`` measures, and what hits are called beside those of other motifs.
     """
@@ -223,6 +226,7 @@ class Pairs(Motif):
     seed: int = 0
     question: str | None = None
     shape: ShapeTest | None = None
+    trial: str | None = None
     evidence: str = ""
     method: str = ""
     intro: str

@@ -126,6 +126,7 @@ class Union(Motif):
             target=self.target,
             seed=self.seed,
             shape=self.shape,
+            trial="circuitkb.trials.united_cases:try_circuits",
             evidence="mirrored-responses",
             method="mirrored responses among the strongest inputs",
             corr_image=Between(low=self.mirrored),

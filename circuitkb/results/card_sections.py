@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -68,6 +69,22 @@ CIRCUIT_EVIDENCE = f"""\
 MATCH (e:Evidence)-[:ABOUT|SUPPORTS|REFUTES]->(:Circuit {{id: $id}})
 RETURN DISTINCT {_EVIDENCE_COLUMNS}
 ORDER BY kind, q, id"""
+
+_TRIAL_COLUMNS = """\
+t.kind AS kind, t.outcome AS outcome, t.edit AS edit, t.predicted AS predicted, t.low AS low,
+  t.high AS high, t.measured AS measured, t.null_mean AS null_mean, t.null_count AS null_count,
+  t.p AS p, t.q AS q, t.measure AS measure, t.null_method AS null_method, t.detail AS detail,
+  t.id AS trial"""
+
+FEATURE_TRIALS = f"""\
+MATCH (t:Trial)-[:ABOUT]->(:Feature {{id: $id}})
+RETURN DISTINCT {_TRIAL_COLUMNS}
+ORDER BY kind, outcome DESC, q, trial"""
+
+CIRCUIT_TRIALS = f"""\
+MATCH (t:Trial)-[:ABOUT|SUPPORTS|REFUTES]->(:Circuit {{id: $id}})
+RETURN DISTINCT {_TRIAL_COLUMNS}
+ORDER BY kind, outcome DESC, q, trial"""
 
 TRANSFORMED = """\
 MATCH (:Feature {id: $id})-[r:TRANSFORMS_TO]->(f:Feature)
@@ -157,6 +174,26 @@ def _evidence(store: Store, cypher: str, id: str) -> Section:
     return replace(section, note="\n".join(methods))
 
 
+def _trials(store: Store, cypher: str, id: str) -> Section:
+    """The trials, and below them once each what was measured and against which controls."""
+    unshown = ("measure", "null_method", "detail")
+    section = _section(store, "Trials", cypher, unshown=unshown, id=id)
+    said = dict.fromkeys(
+        f"{row['kind']}: {row['measure']}."
+        + (f" Controls: {row['null_method']}." if row["null_method"] else "")
+        + _parts(row["detail"])
+        for row in section.result.to_dicts()
+    )
+    return replace(section, note="\n".join(said))
+
+
+def _parts(detail: str | None) -> str:
+    """Say which parts of a trial held, where it has parts."""
+    parts = json.loads(detail or "{}").get("parts", {})
+    said = (f"{name} {'held' if part['held'] else 'failed'}" for name, part in parts.items())
+    return f" Parts: {', '.join(said)}." if parts else ""
+
+
 def _labels(store: Store, id: str) -> Section:
     """The labels, each with what measurements say of it where a vocabulary ties it to one."""
     from circuitkb.annotations.comparing.measured_labels import of_feature
@@ -196,6 +233,7 @@ def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
         _section(store, "Transforms to", TRANSFORMED, unshown=_LONG, id=id),
         _section(store, "Analogous features", ANALOGOUS_FEATURES, unshown=_LONG, id=id),
         _evidence(store, FEATURE_EVIDENCE, id),
+        _trials(store, FEATURE_TRIALS, id),
     ]
 
 
@@ -212,6 +250,7 @@ def _circuit(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
         _section(store, "Members", MEMBERS, note, unshown=("position",), id=id),
         _section(store, "Weights between them", MEMBER_WEIGHTS, id=id),
         _evidence(store, CIRCUIT_EVIDENCE, id),
+        _trials(store, CIRCUIT_TRIALS, id),
         _section(store, "Analogous circuits", ANALOGOUS_CIRCUITS, unshown=_LONG, id=id),
         _section(
             store,

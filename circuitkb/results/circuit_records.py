@@ -40,6 +40,8 @@ def circuit_records(store: Store, rows: Iterable[Mapping[str, Any]]) -> list[dic
             "nulls": nulls.get(row["circuit"], []),
             "p": row["p"],
             "q": row["q"],
+            "trial": row["trial"],
+            "trial_q": row["trial_q"],
             "published_as": row["published_as"],
             "claim": row["claim"],
         }

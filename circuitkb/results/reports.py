@@ -246,6 +246,10 @@ class ModelFound:
     shapes
         How many circuits have each shape of the target's tuning, first the one that makes them
         what the motif is called; empty where none was tested.
+    tried, held
+        Circuits whose trial was run, and those whose trial held.
+    untried
+        Why circuits were found and not tried; empty if they were, or were not to be.
     """
 
     model: str
@@ -258,6 +262,9 @@ class ModelFound:
     null: Mapping[str, float] = field(default_factory=dict)
     motif: str = DEFAULT
     shapes: Mapping[str, int] = field(default_factory=dict)
+    tried: int = 0
+    held: int = 0
+    untried: str = ""
 
     @property
     def message(self) -> str:
@@ -276,6 +283,8 @@ class ModelFound:
         'm: 9 tested by responses, 6 circuits found around 2 targets: 3 unions (two peaks), and 3
         that have only mirrored inputs (1 flat, 2 between). Of all hits 50% have two peaks, with
         permuted weights 25%.'
+        >>> ModelFound("m", "responses", 9, 0, "", 4, 1, tried=4, held=3).message
+        'm: 9 tested by responses, 4 circuits found around 1 target, 3 of 4 held their trial.'
         """
         why = f": {self.why.rstrip('.')}" if self.why else ""
         if not self.tested:
@@ -285,7 +294,10 @@ class ModelFound:
             f"{self.circuits} circuits found around {targets}" if self.circuits else "none found"
         )
         rest = f"; {self.not_testable:,} could not be tested{why}" if self.not_testable else ""
-        return f"{self.model}: {self.tested:,} tested by {self.by}, {found}{self._shapes()}{rest}."
+        return (
+            f"{self.model}: {self.tested:,} tested by {self.by}, {found}{self._trials()}"
+            f"{self._shapes()}{rest}."
+        )
 
     def _shapes(self) -> str:
         """Say which shapes the circuits have, and how far permuted weights give the same."""
@@ -304,6 +316,12 @@ class ModelFound:
                 f"{self.null[f'permuted_{name}_mean'] / drawn:.0%}"
             )
         return said
+
+    def _trials(self) -> str:
+        """Say how many of the circuits were tried, and held."""
+        if self.untried:
+            return f", untried: {self.untried}"
+        return f", {self.held:,} of {self.tried:,} held their trial" if self.tried else ""
 
 
 @dataclass(frozen=True)

@@ -193,12 +193,17 @@ def draw(
     asked: list[Asked] = []
     tried = count
     while len(asked) < count:
-        edits = random_edits(effects.connections, kind, tried, seed=seed)
+        edits = random_edits(effects.connections, kind, tried, seed=seed, fewer=True)
         asked = []
         for edit in edits:
             unit = _read(effects, edit, place, random)
             if unit is not None and len(asked) < count:
                 asked.append(Asked(edit, unit, inputs(edit)))
+        if len(asked) < count and len(edits) < tried:
+            raise TrialError(
+                f"There are {len(asked)} edits of the kind {kind!r} to calibrate by, and {count} "
+                "are needed: the network is too small."
+            )
         tried *= 4
     return asked
 

@@ -42,6 +42,7 @@ def random_edits(
     *,
     seed: int,
     targets: Collection[str] | None = None,
+    fewer: bool = False,
 ) -> list[Edit]:
     """Draw edits of one kind.
 
@@ -51,6 +52,8 @@ def random_edits(
         One of :data:`KINDS`.
     targets
         Layers that the targets lie in, or the ablated features; all that have kernels if None.
+    fewer
+        Whether fewer will do, where there are not so many.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def random_edits(
         source = _source(into[layer], int(unit), draw)
         if source is not None:
             edits[Edit.of([_EDGES[kind](source, target, draw)])] = None
-    if len(edits) < count:
+    if len(edits) < count and not fewer:
         raise TrialError(f"There are no {count} edits of the kind {kind!r} to draw.")
     return list(edits)
 

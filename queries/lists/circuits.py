@@ -158,6 +158,7 @@ class Circuits(Criteria):
             "  c.score AS score, c.stability AS stability, c.group AS group,\n"
             f"  {_MEMBERS} AS members,\n"
             "  e.null_mean AS null_mean, e.null_count AS null_count, e.p AS p, e.q AS q,\n"
+            "  coalesce(c.trial, 'untried') AS trial, c.trial_q AS trial_q,\n"
             f"  {_TWINS} AS published_as, c.claim AS claim\n"
             f"{order}",
             parameters,

@@ -15,6 +15,7 @@ from circuitkb.queries.lists.features import Features, as_features, labels_of
 from circuitkb.queries.lists.models import Models
 from circuitkb.queries.lists.nodes import Nodes
 from circuitkb.queries.lists.paths import Paths
+from circuitkb.queries.lists.trials import Trials
 
 __all__ = [
     "MEMBER",
@@ -29,6 +30,7 @@ __all__ = [
     "Nodes",
     "Paths",
     "Sign",
+    "Trials",
     "as_features",
     "come_and_go",
     "labels_of",

@@ -1,0 +1,169 @@
+"""The trials of what a search found: the network opened again, edited and run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING, Any
+
+from circuitkb.schema.errors import ObservationError, SourceError, TrialError
+from circuitkb.schema.progress import Progress, within
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from circuitkb.motifs.findings import Findings
+    from circuitkb.schema.kernels import Connection
+    from circuitkb.schema.responses import Responses
+    from circuitkb.schema.tables import GraphRows
+    from circuitkb.trials.trial import CircuitOnTrial, Trial
+
+OPENED = 0.2
+"""Share of the trials that opening the network takes, for progress."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where the network of a model is to be opened.
+
+    Attributes
+    ----------
+    model
+        Its properties: ``id``, ``source``, ``fingerprint`` and others.
+    source, architecture, module
+        What a user gives in place of what the model says.
+    """
+
+    model: Mapping[str, Any]
+    source: str | None = None
+    architecture: str | None = None
+    module: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Trials of circuits, or why there are none.
+
+    Attributes
+    ----------
+    trials
+        In order of the circuits.
+    untried
+        Why circuits were found and not tried; empty if they were.
+    """
+
+    trials: tuple[Trial, ...] = ()
+    untried: str = ""
+
+
+def try_findings(
+    findings: Findings,
+    network: Network,
+    connections: Sequence[Connection],
+    responses: Responses | None,
+    progress: Progress,
+) -> Tried:
+    """Run the motif's own trial on everything that a search found in one model."""
+    if not findings.found:
+        return Tried()
+    if findings.motif.trial is None:
+        return Tried(untried=f"{findings.motif.name} by {findings.motif.by} has no trial")
+    if network.model["weights"] == "published" or responses is None:
+        return Tried(untried="the network itself is not here to be run")
+    try:
+        found = try_circuits(
+            findings.motif.trial,
+            _found(findings),
+            network,
+            connections,
+            responses,
+            progress,
+            kind=findings.motif.name,
+            of=findings.motif.of.name,
+            seed=findings.seed,
+        )
+    except (ObservationError, SourceError, TrialError) as error:
+        return Tried(untried=str(error).splitlines()[0].rstrip("."))
+    return Tried(tuple(found))
+
+
+def _found(findings: Findings) -> list[CircuitOnTrial]:
+    from circuitkb.motifs.rows import circuit_ids
+    from circuitkb.trials.trial import CircuitOnTrial
+
+    ids = iter(circuit_ids(findings))
+    return [
+        CircuitOnTrial(next(ids), target.target, (one.feature, other.feature))
+        for target in findings.found
+        for one, other in (circuit.cases for circuit in target.circuits)
+    ]
+
+
+def try_circuits(
+    engine: str,
+    circuits: Sequence[CircuitOnTrial],
+    network: Network,
+    connections: Sequence[Connection],
+    responses: Responses,
+    progress: Progress,
+    *,
+    kind: str,
+    of: str,
+    seed: int,
+) -> Sequence[Trial]:
+    """Open the network of a model and run a motif's trial on circuits of it.
+
+    Raises
+    ------
+    ObservationError, SourceError
+        The network cannot be opened.
+    TrialError
+        It cannot be run with the edges changed.
+    """
+    from circuitkb.kb.reopening import reopen
+    from circuitkb.trials.showing import shown
+
+    model = network.model
+    progress(f"{model['id']}: opening the network", 0.0)
+    opened = reopen(model, network.source, network.architecture, network.module)
+    run: Callable[..., Sequence[Trial]] = EntryPoint("trial", engine, "").load()
+    return run(
+        circuits,
+        shown(opened, responses),
+        connections,
+        responses,
+        kind=kind,
+        of=of,
+        model=model["id"],
+        fingerprint=model["fingerprint"],
+        seed=seed,
+        progress=within(progress, OPENED, 1.0),
+    )
+
+
+def with_trials(
+    rows: GraphRows, tried: Tried, earlier: Mapping[str, tuple[str, float]]
+) -> GraphRows:
+    """Return the rows of a search with its trials, or with what earlier ones said of its circuits.
+
+    Parameters
+    ----------
+    earlier
+        Outcome and q of the trials of circuits that are in the graph already.
+    """
+    from circuitkb.schema.tables import node_table, rows_of
+    from circuitkb.trials.trial import trial_rows
+
+    if "Circuit" not in rows.nodes:
+        return rows
+    circuits = rows.nodes["Circuit"].to_pylist()
+    for row in circuits:
+        row["trial"], row["trial_q"] = earlier.get(row["id"], (None, None))
+    nodes = {**rows.nodes, "Circuit": node_table("Circuit", rows_of(circuits))}
+    if not tried.trials:
+        return replace(rows, nodes=nodes)
+    more = trial_rows(tried.trials, circuits)
+    return replace(
+        rows, nodes={**nodes, **more.nodes}, relations=[*rows.relations, *more.relations]
+    )

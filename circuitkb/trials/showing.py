@@ -1,0 +1,75 @@
+"""A stored network made ready for trials: opened again, shown what it was observed with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitkb.observation.kept import battery_of
+from circuitkb.schema.errors import ObservationError
+from circuitkb.schema.kernels import Floats
+
+if TYPE_CHECKING:
+    from circuitkb.loaders.activations.editing.network import EditedNetwork
+    from circuitkb.loaders.composition.network import Network
+    from circuitkb.loaders.receptive_fields.views import View
+    from circuitkb.loaders.sources.pixels import PixelRange
+    from circuitkb.observation.stimuli.battery import Battery
+    from circuitkb.schema.responses import Responses
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A network that can be edited, and the stimuli by their places in its responses.
+
+    Attributes
+    ----------
+    edited
+        The network.
+    battery
+        The stimuli that it was observed with.
+    pixels
+        What it reads for black and for white, as when it was observed.
+    """
+
+    edited: EditedNetwork
+    battery: Battery
+    pixels: PixelRange
+
+    def images(self, view: View, which: NDArray[np.intp]) -> Floats:
+        """Return stimuli as the network reads them, axes (image, channel, row, column)."""
+        drawn = self.battery.images(which, rows=view.rows, columns=view.columns, centre=view.centre)
+        return self.pixels.apply(drawn)
+
+
+def shown(network: Network, responses: Responses) -> Shown:
+    """Make a network ready to be shown what its responses are to.
+
+    Raises
+    ------
+    ObservationError
+        They are to a battery, or to sizes of images, that this version does not have.
+    """
+    from circuitkb.loaders.activations.editing.network import EditedNetwork
+
+    edited = EditedNetwork(network)
+    settings: Mapping[str, Any] = responses.settings
+    looked = [[view.rows, view.columns, list(view.centre)] for view in edited.views]
+    then = [[view["rows"], view["columns"], view["centre"]] for view in settings["views"]]
+    if looked != then:
+        raise ObservationError(
+            "The model was observed with images of other sizes than this version shows: observe it "
+            "again (circuitkb observe MODEL)."
+        )
+    channels = network.example.shape[1]
+    pixels = replace(
+        network.pixels,
+        black=tuple(settings["black"]),
+        white=tuple(settings["white"]),
+        order=tuple(settings.get("order", ())),
+    )
+    return Shown(edited, replace(battery_of(responses), channels=channels), pixels)
