@@ -314,9 +314,7 @@ BUILT_IN: tuple[NodeType, ...] = (
             given("predicted", "float", "what the claim says will be measured"),
             given("low", "float", "lower end of the interval that was predicted"),
             given("high", "float", "upper end of it"),
-            given(
-                "prediction_hash", "string", "hash of the prediction, made before the network ran"
-            ),
+            given("prediction_hash", "string", "hash of the prediction, made before the run"),
             given("measured", "float", "what was measured"),
             given("null_mean", "float", "mean of the same under the controls"),
             given("null_count", "integer", "number of controls"),

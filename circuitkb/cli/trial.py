@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from circuitkb.cli.browse import FIRST, HIDDEN, Ended
-from circuitkb.cli.line_tables import print_lines
 from circuitkb.cli.options import Format, Limit, Model, Shape, Store, Wide, command
-from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
+from circuitkb.cli.output import check_format, print_lines, print_result
 
 _PANEL = "Try"
 
@@ -60,7 +58,5 @@ def trials(
             feature=feature,
             limit=format_.limit(limit),
         ).run()
-    table = partial(
-        print_lines, result, wide=wide, hidden=HIDDEN["trials"], first=FIRST["trials"]
-    )
+    table = partial(print_lines, result, wide=wide, hidden=HIDDEN["trials"], first=FIRST["trials"])
     print_result(result, format_, as_table=table)
