@@ -9,7 +9,8 @@ edges away, in three parts, each of which may fail:
   its difference between the two sides, too.
 - **peak**: without both cases the unit loses more on its own ten best stimuli than without any two
   inputs of neighbouring rank.
-- **sufficiency**: with all else held at its mean, either case alone gives half of the rise.
+- **sufficiency**: on a case's ten best stimuli the unit rises by at least one standard deviation
+  above its mean, and with all else held at its mean, that case alone gives half of the rise.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ LEAST_CONTROLS = 19
 
 ENOUGH = 0.5
 """Share of the rise that a case that suffices gives alone."""
+
+LEAST_RISE = 1.0
+"""Standard deviations that there must be to give: half of nothing is given by every input."""
 
 RANK, L1 = "neighbouring rank", "equal l1"
 
@@ -305,17 +309,19 @@ def _sufficiency(
     """Hold all else at its mean: what share of the target's rise does either case give alone?"""
     level = float(usual.before.mean())
     resting = float(usual.nonlinear(np.array([level]))[0])
-    shares, null = [], []
+    shares, null, rises = [], [], []
     for side in (0, 1):
         rise = float(found.after[on[side]].mean() - usual.after.mean())
         alone = usual.nonlinear(level + found.gives[side][on[side]] - usual.given[side])
+        rises.append(rise / usual.spread)
         shares.append(_share(float(alone.mean()) - resting, rise))
         rows = stand_ins[side]
         given = found.gives[rows][:, on[side]] - usual.given[rows, None]
         others = usual.nonlinear(level + given)
         null += [_share(value - resting, rise) for value in others.mean(axis=1).tolist()]
     least = min(shares)
-    return Part(least, float(np.mean(null)) if null else 0.0, None, least >= ENOUGH)
+    enough = least >= ENOUGH and min(rises) >= LEAST_RISE
+    return Part(least, float(np.mean(null)) if null else 0.0, None, enough)
 
 
 def _p(null: Values, value: float) -> float:
