@@ -29,6 +29,7 @@ from circuitkb.cli import (
     observe,
     question,
     report,
+    trial,
     vocabulary,
 )
 from circuitkb.cli.options import add_commands
@@ -103,6 +104,7 @@ for _commands in (
     load,
     observe,
     discover,
+    trial,
     compare,
     browse,
     question,

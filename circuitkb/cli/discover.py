@@ -11,6 +11,8 @@ from typer.core import TyperCommand
 from circuitkb.cli.browse import HIDDEN
 from circuitkb.cli.options import Format, Shape, Shard, Store, Wide, Workers, command
 from circuitkb.cli.output import check_format, print_result, progress, say
+from circuitkb.cli.options import Format, Shape, Store, Wide, Workers, command
+from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
 from circuitkb.motifs.registry import DEFAULT, MOTIFS
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def _criteria(name: str) -> list[str]:
     "circuitkb find",
     f"circuitkb find {DEFAULT}",
     f"circuitkb find {DEFAULT} --by kernels",
+    f"circuitkb find {DEFAULT} --no-trials",
     f"circuitkb find {DEFAULT} --model inceptionv1 --format json",
     f"circuitkb circuits --motif {DEFAULT}",
     cls=_Command,
@@ -90,6 +93,31 @@ def find(
         int, typer.Option("--seed", metavar="N", help="Seed of the null's random draws.")
     ] = 0,
     shard: Shard = None,
+    trials: Annotated[
+        bool,
+        typer.Option(
+            "--trials/--no-trials",
+            help="Whether to try what is found: to run the network with edges taken away.",
+        ),
+    ] = True,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            metavar="SOURCE",
+            help="Where the model's weights are now, for its trials, if not where they were "
+            "loaded from.",
+        ),
+    ] = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            "--arch",
+            metavar="ARCHITECTURE",
+            help="What a checkpoint's weights belong to, if not what it was loaded with; a Python "
+            "file (FILE.py:FUNCTION) runs only where you name it.",
+        ),
+    ] = None,
     workers: Workers = None,
     format_: Shape = Format.table,
     wide: Wide = False,
@@ -98,7 +126,9 @@ def find(
     """Search for circuits, and write what is found with its null into the knowledge base.
 
     The search reads all edges, not only those that the graph keeps. Prints one row for each
-    model, with what its controls give; `circuitkb circuits` then lists the circuits. Without a
+    model, with what its controls give; `circuitkb circuits` then lists the circuits. What is found
+    by responses is tried at once: the network is run without the edges of the cases, and of other
+    inputs as controls (`circuitkb trials` lists how it ended). Without a
     motif it lists those that there are; with one, `--help` says what must hold.
     """
     check_format(format_)
@@ -107,6 +137,7 @@ def find(
         return
     import circuitkb as ckb
 
+    say_what_runs(source, architecture)
     with ckb.open(kb, create=False) as base, progress() as tell:
         report = base.find(
             motif,
@@ -114,6 +145,9 @@ def find(
             by=None if by is None else by.value,
             seed=seed,
             shard=shard,
+            trials=trials,
+            source=source,
+            architecture=architecture,
             workers=workers,
             progress=tell,
         )

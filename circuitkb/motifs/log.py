@@ -28,6 +28,9 @@ def record(findings: Findings, found: ModelFound) -> Any:
         "groups": found.groups,
         "null": dict(found.null),
         "shapes": dict(found.shapes),
+        "tried": found.tried,
+        "held": found.held,
+        "untried": found.untried,
         "seed": findings.seed,
         "search": findings.search,
     }
@@ -87,5 +90,8 @@ def searches(store: Store, motif: str, of: str) -> dict[str, ModelFound]:
             summary["null"],
             motif,
             summary.get("shapes", {}),
+            summary.get("tried", 0),
+            summary.get("held", 0),
+            summary.get("untried", ""),
         )
     return done

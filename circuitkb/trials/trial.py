@@ -106,7 +106,7 @@ class Trial:
     @property
     def id(self) -> str:
         """What the same trial has when it is run again: nothing that was measured is part of it."""
-        what = [self.kind, self.fingerprint, self.model, self.edit, self.method, self.version]
+        what: list[Any] = [self.kind, self.fingerprint, self.model, self.edit, self.method, self.version]
         what += [self.measure, self.inputs, self.circuit, self.seed, dict(self.settings)]
         return f"trial-{content_hash(what)[:16]}"
 
@@ -141,7 +141,7 @@ def trial_rows(trials: Iterable[Trial], circuits: Sequence[Mapping[str, Any]] = 
     """
     trials = list(trials)
     by_circuit = {trial.circuit: trial for trial in trials if trial.decides}
-    about = {"Feature": [], "Circuit": []}  # type: dict[str, list[dict[str, Any]]]
+    about: dict[str, list[dict[str, Any]]] = {"Feature": [], "Circuit": []}
     speaks: dict[str, list[dict[str, Any]]] = {"SUPPORTS": [], "REFUTES": []}
     for trial in trials:
         for feature, role in dict.fromkeys(trial.about):
