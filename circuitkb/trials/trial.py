@@ -106,8 +106,15 @@ class Trial:
     @property
     def id(self) -> str:
         """What the same trial has when it is run again: nothing that was measured is part of it."""
-        what: list[Any] = [self.kind, self.fingerprint, self.model, self.edit, self.method, self.version]
-        what += [self.measure, self.inputs, self.circuit, self.seed, dict(self.settings)]
+        what: list[Any] = [self.kind, self.fingerprint, self.model, self.edit, self.method]
+        what += [
+            self.version,
+            self.measure,
+            self.inputs,
+            self.circuit,
+            self.seed,
+            dict(self.settings),
+        ]
         return f"trial-{content_hash(what)[:16]}"
 
     def row(self) -> dict[str, Any]:
