@@ -9,7 +9,7 @@ import typer
 
 from circuitkb.cli.browse import FIRST, HIDDEN, Ended
 from circuitkb.cli.options import Format, Limit, Model, Shape, Store, Wide, command
-from circuitkb.cli.output import check_format, print_lines, print_result
+from circuitkb.cli.output import check_format, print_lines, print_result, progress, say_what_runs
 
 _PANEL = "Try"
 
@@ -60,3 +60,80 @@ def trials(
         ).run()
     table = partial(print_lines, result, wide=wide, hidden=HIDDEN["trials"], first=FIRST["trials"])
     print_result(result, format_, as_table=table)
+
+
+@command(
+    _PANEL,
+    "circuitkb trial efficientnet_lite0/_blocks.11._swish:193 'remove _blocks.7._swish_1:278'",
+    "circuitkb trial efficientnet_lite0/_blocks.11._swish:193 'ablate' --read output:207",
+    "circuitkb trial union-15716d66f6c7c243",
+    "circuitkb trial union-15716d66f6c7c243 'remove case 1; scale case 2 by 2'",
+    "circuitkb trial --again trial-1a086daf83046dae",
+)
+def trial(
+    about: Annotated[
+        str | None,
+        typer.Argument(metavar="FEATURE|CIRCUIT", help="What is tried.", show_default=False),
+    ] = None,
+    edit: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EDIT",
+            help="What is changed: remove, flip, scale ... by X, swap ... and ..., mirror ... "
+            "left-right, rotate ... by 90, set ... to [[...]], ablate by zero|mean|resampling; "
+            "several are joined by '; '. Without it a circuit's own trial is run.",
+            show_default=False,
+        ),
+    ] = None,
+    read: Annotated[
+        str | None,
+        typer.Option(
+            "--read",
+            metavar="FEATURE",
+            help="The feature whose change is predicted and measured, if not the one edited.",
+        ),
+    ] = None,
+    again: Annotated[
+        str | None,
+        typer.Option("--again", metavar="ID", help="Run this trial again, and compare."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Seed of the calibrating edits.")
+    ] = 0,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="SOURCE", help="Where the model's weights are now."),
+    ] = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            "--arch",
+            metavar="ARCHITECTURE",
+            help="What a checkpoint's weights belong to, if not what it was loaded with.",
+        ),
+    ] = None,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """Predict what an edit of the network changes, run the edited network, and compare.
+
+    The prediction, with an interval that random edits of the same kind calibrated, is made and
+    hashed before the network runs. The same edit of other inputs is the control. What came of it is
+    kept as a Trial.
+    """
+    import circuitkb as ckb
+
+    check_format(format_)
+    if (about is None) == (again is None):
+        raise typer.BadParameter("give what is to be tried, or --again and the id of a trial")
+    say_what_runs(source, architecture)
+    given = {"source": source, "architecture": architecture}
+    with ckb.open(kb, create=False) as base, progress() as tell:
+        if again is not None:
+            report = base.try_again(again, **given, progress=tell)
+        else:
+            assert about is not None
+            report = base.trial(about, edit, read=read, seed=seed, **given, progress=tell)
+    result = report.to_result()
+    print_result(result, format_, wide=wide, hidden=HIDDEN["trials"])

@@ -125,7 +125,7 @@ class Observing(Writing):
         names = share(names, shard)
         stored = [stored_model(store, name) for name in names]
         for each in stored:
-            _refuse_without_weights(each)
+            refuse_without_weights(each)
         given = None if source is None else os.fspath(source)
         wanted = Wanted(given, architecture, module, pixels, seed)
         tells = [progress] if len(names) == 1 else together(progress, len(names))
@@ -156,7 +156,14 @@ def stored_model(store: Store, model: str) -> dict[str, Any]:
     return answer.to_dicts()[0]
 
 
-def _refuse_without_weights(stored: Mapping[str, Any]) -> None:
+def refuse_without_weights(stored: Mapping[str, Any]) -> None:
+    """Refuse a model that is circuits without its network.
+
+    Raises
+    ------
+    ObservationError
+        It is.
+    """
     if stored["weights"] == "published":
         raise ObservationError(
             f"{stored['id']!r} is published circuits without its network's weights: it cannot be "

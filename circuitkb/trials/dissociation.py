@@ -119,7 +119,7 @@ def _plan(suspect: Suspect, masses: InputMasses, coupled: CoupledResponses) -> P
     controls = {}
     for kind, size in sizes.items():
         ranked = rows[np.argsort(-size, kind="stable")]
-        one, other = (_nearest(ranked, case, suspect.cases) for case in suspect.cases)
+        one, other = (nearest(ranked, case, suspect.cases) for case in suspect.cases)
         controls[kind] = one, other
     first, second, peak = (best_stimuli(coupled, row) for row in (*suspect.cases, suspect.target))
     sums = dict(zip(rows.tolist(), (excites - inhibits).tolist(), strict=True))
@@ -133,8 +133,8 @@ def best_stimuli(coupled: CoupledResponses, row: int) -> Rows:
     return found
 
 
-def _nearest(ranked: Rows, case: int, cases: tuple[int, int]) -> Rows:
-    """Return the inputs nearest in rank to a case."""
+def nearest(ranked: Rows, case: int, cases: tuple[int, ...]) -> Rows:
+    """Return the inputs nearest in rank to a case, other than the cases."""
     place = int(np.flatnonzero(ranked == case)[0])
     near = ranked[np.argsort(np.abs(np.arange(len(ranked)) - place), kind="stable")]
     found: Rows = near[~np.isin(near, cases)][:CONTROLS]
