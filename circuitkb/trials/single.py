@@ -237,6 +237,7 @@ def calibrations_of(details: Sequence[Mapping[str, Any]]) -> dict[str, Calibrati
     found = {}
     for detail in details:
         kept = dict(detail.get("calibration", {}))
-        if kept:
-            found[kept.pop("for")] = Calibration(**kept)
+        purpose = kept.pop("for", None)
+        if purpose is not None:
+            found[purpose] = Calibration(**kept)
     return found

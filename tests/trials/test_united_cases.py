@@ -1,0 +1,96 @@
+"""The trial of a union holds for planted unions and for hardly any decoy, and is kept as it ended.
+
+Costs about six seconds of a processor, most of them the network loaded and observed, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import circuitkb as ckb
+from circuitkb.loaders.planted.networks import Planted
+from tests.trials.planted import MODEL, Tried, observed, tried
+
+Both = tuple[Planted, ckb.KnowledgeBase]
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    network, kb = observed(tmp_path_factory.mktemp("planted"), 311)
+    with kb:
+        yield network, kb
+
+
+@pytest.fixture(scope="module")
+def outcomes(planted: Both) -> Tried:
+    return tried(*planted, 311)
+
+
+def test_planted_unions_hold_and_decoys_do_not(outcomes: Tried) -> None:
+    unions = outcomes.outcomes("union")
+    decoys = outcomes.outcomes("one case exchanged", "one-sided", "random")
+    assert len(unions) == 12
+    assert unions.count("held") >= 0.95 * len(unions)
+    assert len(decoys) == 36
+    assert decoys.count("held") <= 0.05 * len(decoys)
+
+
+def test_what_is_predicted_without_the_network_is_what_it_gives(outcomes: Tried) -> None:
+    predicted = np.array([trial.predicted for trial in outcomes.trials])
+    measured = np.array([trial.measured for trial in outcomes.trials])
+    assert np.abs(predicted - measured).max() < 0.01
+    assert np.corrcoef(predicted, measured)[0, 1] > 0.999
+
+
+def test_the_same_trial_has_the_same_id_and_another_circuit_another(outcomes: Tried) -> None:
+    ids = [trial.id for trial in outcomes.trials]
+    assert len(set(ids)) == len(ids)
+
+
+def test_what_is_found_is_tried_and_says_how_it_ended(planted: Both) -> None:
+    _, kb = planted
+    (found,) = kb.find("union", models=[MODEL]).models
+    assert found.tried == found.circuits > 0
+    assert not found.untried
+    rows = kb.trials(kind="union", model=MODEL, limit=None).run().to_dicts()
+    assert len(rows) == found.circuits
+    assert [row["outcome"] for row in rows].count("held") == found.held
+    listed = {row["circuit"]: row["trial"] for row in kb.circuits(model=MODEL, limit=None).run()}
+    assert {row["circuit"]: row["outcome"] for row in rows} == listed
+    said = kb.query(
+        "MATCH (t:Trial)-[r:SUPPORTS|REFUTES]->(c:Circuit) "
+        "RETURN t.outcome AS outcome, type(r) AS said",
+        limit=None,
+    )
+    assert {tuple(row) for row in said.rows} <= {("held", "SUPPORTS"), ("failed", "REFUTES")}
+    assert len(said) == sum(row["outcome"] != "undecided" for row in rows)
+
+
+def test_a_search_without_trials_keeps_how_earlier_ones_ended(planted: Both) -> None:
+    _, kb = planted
+    if not kb.trials(kind="union", model=MODEL).run().rows:
+        kb.find("union", models=[MODEL])
+
+    def ended() -> dict[str, str]:
+        rows = kb.circuits(model=MODEL, limit=None).run()
+        return {row["circuit"]: row["trial"] for row in rows}
+
+    before = ended()
+    (found,) = kb.find("union", models=[MODEL], trials=False).models
+    assert found.tried == 0
+    assert ended() == before
+
+
+def test_a_trial_that_is_run_again_gives_the_same(planted: Both) -> None:
+    _, kb = planted
+    if not kb.trials(kind="union", model=MODEL).run().rows:
+        kb.find("union", models=[MODEL])
+    first = kb.trials(kind="union", model=MODEL, limit=1).run().to_dicts()[0]
+    again = kb.try_again(first["trial"])
+    assert again.same
+    assert again.trial.id == first["trial"]
+    assert not again.written
+    assert kb.trial(first["circuit"]).same
