@@ -10,8 +10,6 @@ from typer.core import TyperCommand
 
 from circuitkb.cli.browse import HIDDEN
 from circuitkb.cli.options import Format, Shape, Shard, Store, Wide, Workers, command
-from circuitkb.cli.output import check_format, print_result, progress, say
-from circuitkb.cli.options import Format, Shape, Store, Wide, Workers, command
 from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
 from circuitkb.motifs.registry import DEFAULT, MOTIFS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -128,7 +128,7 @@ def trial(
     if (about is None) == (again is None):
         raise typer.BadParameter("give what is to be tried, or --again and the id of a trial")
     say_what_runs(source, architecture)
-    given = {"source": source, "architecture": architecture}
+    given: dict[str, Any] = {"source": source, "architecture": architecture}
     with ckb.open(kb, create=False) as base, progress() as tell:
         if again is not None:
             report = base.try_again(again, **given, progress=tell)

@@ -126,7 +126,7 @@ class Trying(Writing):
         before = found[0]
         detail = json.loads(before["detail"])
         network, responses = self._network(before["model"], source, architecture, module)
-        circuit = before["circuit"] and _circuit(self.store, before["circuit"])
+        circuit = _circuit(self.store, before["circuit"]) if before["circuit"] else None
         if before["kind"] == "edit":
             read = FeatureId.parse(f"{before['model']}/{detail['settings']['read']}")
             report = self._edited(
@@ -141,6 +141,7 @@ class Trying(Writing):
                 write=False,
             )
         else:
+            assert circuit is not None, "a motif's trial is about a circuit"
             report = self._own_trial(
                 circuit, network, responses, before["seed"], progress, write=False
             )
