@@ -180,7 +180,7 @@ def _strong(
 
     Axes (circuit, deletion). Memory: one number for each found target and source, a few blocks.
     """
-    flags = measurable.any(axis=1)
+    flags: _Flags = np.asarray(measurable.any(axis=1))
     flags[responses.layers[into[0].target]] = False
     flags[found.target] = True
     inputs = read_masses(into, replace(responses, measurable=flags), motif.signs)
