@@ -19,40 +19,15 @@ import time
 import numpy as np
 
 import circuitkb as ckb
+from circuitkb.kb.predicting import effects_of
 from circuitkb.kb.reopening import reopen
 from circuitkb.loaders.activations.editing.network import EditedNetwork
 from circuitkb.observation.kept import battery_of
 from circuitkb.trials.conformal import calibrate
-from circuitkb.trials.effects import Effects, Side
+from circuitkb.trials.effects import Side
 from circuitkb.trials.predictions import draw, measured_changes, raw_predictions, strongest
 
 SIDE: Side = "after"
-
-
-def read(kb: ckb.KnowledgeBase, model: str) -> Effects:
-    """Return what predicts, from a knowledge base."""
-    layers = kb.store.read(
-        "MATCH (l:Layer {model: $m}) RETURN l.name, l.kind ORDER BY l.position", {"m": model}
-    )
-    features = kb.store.read(
-        "MATCH (f:Feature {model: $m}) WHERE f.bias IS NOT NULL "
-        "RETURN f.layer, f.bias ORDER BY f.layer, f.unit",
-        {"m": model},
-        limit=None,
-    )
-    biases: dict[str, list[float]] = {}
-    for layer, bias in features.rows:
-        biases.setdefault(layer, []).append(bias)
-    responses = kb.responses(model)
-    if responses is None:
-        sys.exit(f"{model} was not observed: circuitkb observe {model}")
-    units = dict(responses.layers)
-    known = {
-        layer: np.array(some, np.float32)
-        for layer, some in biases.items()
-        if len(some) == units.get(layer)
-    }
-    return Effects(kb.store.kernels(model), responses, dict(layers.rows), known)
 
 
 def main() -> int:
@@ -65,7 +40,10 @@ def main() -> int:
     parser.add_argument("--kind", default="remove")
     asked = parser.parse_args()
     with ckb.open(asked.kb) as kb:
-        effects = read(kb, asked.model)
+        responses = kb.responses(asked.model)
+        if responses is None:
+            sys.exit(f"{asked.model} was not observed: circuitkb observe {asked.model}")
+        effects = effects_of(kb.store, asked.model, responses)
         (stored,) = kb.store.read("MATCH (m:Model {id: $m}) RETURN m", {"m": asked.model}).rows
     network = reopen(stored[0], None, None, None)
     edited = EditedNetwork(network)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.observe import refuse_without_weights, stored_model
+from circuitkb.kb.predicting import effects_of
 from circuitkb.kb.trying import Network, try_circuits
 from circuitkb.kb.writing import Writing
 from circuitkb.motifs.registry import motif_named
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from circuitkb.schema.responses import Responses
-    from circuitkb.trials.effects import Effects
     from circuitkb.trials.trial import Trial
 
 OPENED = 0.1
@@ -218,7 +218,7 @@ class Trying(Writing):
         unit = Unit(target.layer, target.unit)
         asked = unit if read is None else Unit.parse(str(read), model)
         parsed = Edit.parse(edit, unit, model=model)
-        effects = _effects(self.store, model, responses)
+        effects = effects_of(self.store, model, responses)
         effects.kernels.changed(parsed)  # what cannot be made is refused before the network opens
         progress(f"{model}: opening the network", 0.0)
         opened = reopen(network.model, network.source, network.architecture, network.module)
@@ -300,17 +300,6 @@ def _whole(store: Store, circuit: str) -> dict[str, Any]:
     properties = ", ".join(f"c.`{p.name}` AS `{p.name}`" for p in node_type("Circuit").properties)
     answer = store.read(f"MATCH (c:Circuit {{id: $id}}) RETURN {properties}", {"id": circuit})
     return answer.to_dicts()[0]
-
-
-def _effects(store: Store, model: str, responses: Responses) -> Effects:
-    from circuitkb.trials.effects import Effects
-
-    kinds = store.read(
-        "MATCH (l:Layer {model: $model}) RETURN l.name AS name, l.kind AS kind ORDER BY l.position",
-        {"model": model},
-        limit=None,
-    ).rows
-    return Effects(store.kernels(model), responses, dict(kinds))
 
 
 def _details(store: Store, model: str, fingerprint: str) -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ def test_each_pair_is_a_circuit_in_the_group_of_its_unit(rows: GraphRows) -> Non
     assert len(circuits) == 4
     members = relations(rows, "MEMBER_OF")
     for circuit in circuits:
-        assert (circuit["motif"], circuit["origin"]) == ("union", "found")
+        assert (circuit["motif"], circuit["origin"]) == ("mirrored-inputs", "found")
         own = [m for m in members if m["target"] == circuit["id"]]
         by_role = {(m["role"], m["side"]): m for m in own}
         assert set(by_role) == {("case", 1), ("case", 2), ("union", None)}
