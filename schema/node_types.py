@@ -305,7 +305,7 @@ BUILT_IN: tuple[NodeType, ...] = (
         (
             identity("hash of the edit, what is measured, the inputs and the settings"),
             given("kind", "string", "edit, or the motif whose circuit was tried", indexed=True),
-            given("model", "string", "model whose network was run", indexed=True),
+            given("network", "string", "name of the model whose network was run", indexed=True),
             given("edit", "string", "what was changed, in the words that circuitkb trial takes"),
             given("method", "string", "what was done", required=True),
             given("version", "string", "version of the method"),

@@ -117,7 +117,7 @@ class Trying(Writing):
         """
         found = self.store.read(
             "MATCH (t:Trial {id: $id}) OPTIONAL MATCH (t)-[:ABOUT]->(c:Circuit) "
-            "RETURN t.kind AS kind, t.model AS model, t.edit AS edit, t.measured AS measured, "
+            "RETURN t.kind AS kind, t.network AS model, t.edit AS edit, t.measured AS measured, "
             "t.outcome AS outcome, t.seed AS seed, t.detail AS detail, c.id AS circuit",
             {"id": trial},
         ).to_dicts()
@@ -305,7 +305,7 @@ def _whole(store: Store, circuit: str) -> dict[str, Any]:
 def _details(store: Store, model: str, fingerprint: str) -> list[dict[str, Any]]:
     """Return the details of earlier edits of the same weights."""
     rows = store.read(
-        "MATCH (t:Trial {model: $model, kind: 'edit'}) RETURN t.detail AS detail ORDER BY t.id",
+        "MATCH (t:Trial {network: $model, kind: 'edit'}) RETURN t.detail AS detail ORDER BY t.id",
         {"model": model},
         limit=None,
     ).rows

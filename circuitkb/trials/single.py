@@ -19,6 +19,7 @@ from circuitkb.trials.effects import Effects
 from circuitkb.trials.inputs import inputs_of
 from circuitkb.trials.predictions import (
     Asked,
+    Prediction,
     calibrated,
     measured_changes,
     place_of,
@@ -27,7 +28,7 @@ from circuitkb.trials.predictions import (
 )
 from circuitkb.trials.showing import Shown
 from circuitkb.trials.single_changes import Ablate, EdgeChange, Swap, Unit
-from circuitkb.trials.trial import EDIT, Trial
+from circuitkb.trials.trial import EDIT, Outcome, Trial
 
 METHOD = "mean change of a unit over stimuli, predicted before the edited network ran"
 
@@ -157,7 +158,7 @@ def try_edit(
         high=prediction.high,
         prediction_hash=made_before,
         measured=measured,
-        outcome="held" if prediction.holds(measured) else "failed",
+        outcome=_outcome(prediction, measured),
         about=tuple((f"{wanted.model}/{unit}", role) for unit, role in parts.items()),
         settings={"read": str(read)},
         null_mean=float(drawn.mean()) if len(drawn) else None,
@@ -175,9 +176,16 @@ def try_edit(
                 for kind, values in _split(others, drawn).items()
                 if len(values)
             },
-            "left_in_place": list(changed.notes),
+            "left_in_place": [*changed.notes, *_weak(prediction)],
         },
     )
+
+
+def _outcome(prediction: Prediction, measured: float) -> Outcome:
+    """Return how a trial ended: an interval that holds zero says nothing by holding."""
+    if not prediction.holds(measured):
+        return "failed"
+    return "undecided" if prediction.low <= 0 <= prediction.high else "held"
 
 
 def controls(effects: Effects, edit: Edit) -> dict[str, list[Edit]]:
@@ -220,6 +228,12 @@ def _instead(change: EdgeChange, source: Unit, effects: Effects) -> Edit | None:
     except TrialError:
         return None
     return edit
+
+
+def _weak(prediction: Prediction) -> list[str]:
+    if prediction.low <= 0 <= prediction.high:
+        return ["the interval holds zero: that nothing changes would have been in it, too"]
+    return []
 
 
 def _said(others: Mapping[str, Sequence[Edit]]) -> str:

@@ -13,6 +13,13 @@ from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_t
 
 Outcome = Literal["held", "failed", "undecided"]
 
+_KEPT = (
+    *("id", "kind", "edit", "method", "version", "measure", "inputs", "predicted", "low", "high"),
+    *("prediction_hash", "measured", "null_mean", "null_count", "null_method", "p", "q", "tested"),
+    *("outcome", "seed"),
+)
+"""Properties of the node that are attributes of the same name."""
+
 EDIT = "edit"
 """``Trial.kind`` of one edit that somebody asked for; that of a motif's own trial is its name."""
 
@@ -119,14 +126,10 @@ class Trial:
 
     def row(self) -> dict[str, Any]:
         """Return the node."""
-        named = (
-            "id", "kind", "model", "edit", "method", "version", "measure", "inputs", "predicted",
-            "low", "high", "prediction_hash", "measured", "null_mean", "null_count", "null_method",
-            "p", "q", "tested", "outcome", "seed",
-        )  # fmt: skip
         detail = {**self.detail, "settings": dict(self.settings), "fingerprint": self.fingerprint}
         return {
-            **{name: getattr(self, name) for name in named},
+            **{name: getattr(self, name) for name in _KEPT},
+            "network": self.model,
             "seconds": round(self.seconds, 3),
             "tool": tool(),
             "created": now(),

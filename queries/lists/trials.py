@@ -61,7 +61,7 @@ class Trials(Criteria):
 
     def matches(self, trial: str, parameters: Parameters) -> list[str]:
         """Return the conditions on the trial of this name."""
-        names = {"model": self.model, "kind": self.kind, "outcome": self.outcome}
+        names = {"network": self.model, "kind": self.kind, "outcome": self.outcome}
         found = self.named(names, trial, parameters)
         if self.circuit is not None:
             circuit = parameters.variable("y")
@@ -82,11 +82,11 @@ class Trials(Criteria):
         for name in ("t", "f", "c"):  # taken by the text below
             parameters.variable(name)
         conditions = where_clause(self.matches("t", parameters))
-        order = "ORDER BY t.model, t.kind, coalesce(t.q, 1), coalesce(t.p, 1), t.id"
+        order = "ORDER BY t.network, t.kind, coalesce(t.q, 1), coalesce(t.p, 1), t.id"
         return Statement(
             f"MATCH (t:Trial)\n{conditions}"
             f"WITH t {order}{self.row_bound(parameters)}\n"
-            "RETURN t.id AS trial, t.kind AS kind, t.model AS model, t.outcome AS outcome,\n"
+            "RETURN t.id AS trial, t.kind AS kind, t.network AS model, t.outcome AS outcome,\n"
             "  head(COLLECT { MATCH (t)-[:ABOUT]->(c:Circuit) RETURN c.id AS id ORDER BY id })"
             " AS circuit,\n"
             "  head(COLLECT { MATCH (t)-[about:ABOUT]->(f:Feature) WHERE about.role = 'target'\n"

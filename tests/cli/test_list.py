@@ -107,7 +107,7 @@ def test_a_node_of_any_kind_is_shown(trials: Callable[..., Run]) -> None:
         (("Trial", "--where", "predicted"), "'predicted' is no condition"),
         (("Trial", "--where", "predicted = much"), "predicted is 'much': it must be a number"),
         (("Feature", "--model", "nett"), "No model 'nett' here. Did you mean 'net'?"),
-        (("Claim", "--model", "net"), "'model' is not a property of Claim"),
+        (("Trial", "--model", "net"), "'model' is not a property of Trial"),
     ],
 )
 def test_what_cannot_be_listed_is_refused(
