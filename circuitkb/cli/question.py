@@ -92,6 +92,10 @@ def ask(
     list_: Annotated[
         bool, typer.Option("--list", help="List the questions that can be asked.")
     ] = False,
+    held: Annotated[
+        bool,
+        typer.Option("--held", help="Only what held its trial; short for -p trial=held."),
+    ] = False,
     show: ShowCypher = False,
     timeout: Timeout = SECONDS,
     limit: Limit = None,
@@ -110,6 +114,8 @@ def ask(
         _list_questions(format_, wide=wide)
         return
     parameters = read_parameters(parameter or ())
+    if held:
+        parameters = {**parameters, "trial": "held"}
     with ckb.open(kb, create=False) as base:
         try:
             asked = base.ask(

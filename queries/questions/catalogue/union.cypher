@@ -19,10 +19,12 @@
 //   "which units are {shape} between mirrored inputs?",
 //   "units with {shape} mirrored cases",
 //   "all mirrored inputs in {models}",
+//   "unions that {trial}",
+//   "which units that unite mirrored cases {trial}?",
 // ]
 // needs = [["union", "invariant", "mirror"], ["union", "invariant", "into", "built", "{shape}"]]
 // words = ["orientation", "facing", "image", "pathway", "pair", "same", "published", "tuned", "prefer"]
-// table = ["side_1", "side_2", "unions", "facing_1", "facing_2", "pair_q", "shape", "target"]
+// table = ["side_1", "side_2", "unions", "held", "facing_1", "facing_2", "pair_q", "shape", "target"]
 // example = "find all circuits unioning left/right orientation detectors across models"
 // motif = "union"
 // left_out = '''
@@ -39,6 +41,11 @@
 //     WHEN 'between' THEN 'whose target answers between the cases at least as well as to either'
 //     WHEN 'other' THEN 'whose target has another tuning'
 //     ELSE 'whose cases answer alike to all angles, so that no shape could be told' END
+//   WHEN $trial <> '' AND coalesce(c.trial, 'untried') <> $trial THEN CASE coalesce(c.trial, '')
+//     WHEN 'held' THEN 'whose trial held'
+//     WHEN 'failed' THEN 'whose trial failed'
+//     WHEN 'undecided' THEN 'whose trial was left undecided'
+//     ELSE 'that were not tried' END
 //   WHEN $cases = '' OR c.asymmetry = $cases
 //     OR ($cases = 'oriented' AND a.orientation IS NOT NULL AND b.orientation IS NOT NULL) THEN ''
 //   WHEN a.answers IS NULL THEN CASE WHEN EXISTS {
@@ -98,6 +105,15 @@
 //   ["other", "(?:an)?other shapes?"],
 //   ["any", "(?<=all mirrored )inputs?|(?<=with mirrored )inputs?|(?<=have mirrored )inputs?|(?:any|every) shape|all shapes"],
 // ]
+// [parameters.trial]
+// type = "choice"
+// default = ""
+// help = "how their trial must have ended: held, failed, undecided or untried; empty for any"
+// choices = [
+//   ["held", "(?:have |has )?held(?: (?:up|their trials?|its trial|in (?:a|the) trial))?|surviv\\w+(?: (?:their trials?|its trial))?"],
+//   ["failed", "(?:have |has )?failed(?: (?:their trials?|its trial|in (?:a|the) trial))?|(?:was |were )?refuted"],
+//   ["untried", "(?:were |was )?(?:untried|never tried|not tried)"],
+// ]
 // [parameters.of]
 // type = "text"
 // default = "mirror left-right"
@@ -117,6 +133,8 @@
 // target_labels = "what people call it"
 // targets = "all units that unite this pair and have this shape"
 // unions = "how many they are"
+// held = "circuits of this row whose trial held: the network was run without the cases' edges, and lost what it should"
+// tried = "circuits of this row that were tried"
 // shape = "tuning of these units between the cases: two peaks, flat, between or other; empty where it could not be tested"
 // side_1 = "units of the one case, best pair first: their positive weight lies further left, or by responses they answer more to the first of two mirrored stimuli"
 // labels_1 = "what people and measures call them"
@@ -148,6 +166,7 @@ CALL () {
   WHERE c.motif IN ['union', 'mirrored-inputs'] AND coalesce($of IN c.of, true)
     AND (size($models) = 0 OR c.model IN $models)
     AND ($shape = 'any' OR c.shape = $shape OR (c.shape IS NULL AND c.pair IS NULL))
+    AND ($trial = '' OR coalesce(c.trial, 'untried') = $trial)
     AND ($label = '' OR EXISTS {
       MATCH (c)<-[:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
@@ -194,6 +213,7 @@ CALL () {
   UNION ALL
   MATCH (p:Circuit {origin: 'published'})<-[:MEMBER_OF]-(u:Feature)-[:IN_LAYER]->(y:Layer)
   WHERE p.motif IN $published_motifs AND (size($models) = 0 OR p.model IN $models)
+    AND $trial IN ['', 'untried']
     AND ($label = '' OR EXISTS {
       MATCH (p)<-[:MEMBER_OF]-(:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS toLower($label) })
@@ -238,7 +258,10 @@ WITH u, targets, shape, ones, twos, circuits, score, e, facing, origin, by, publ
   [lean IN leans WHERE lean[0] IN [f IN twos | f.id] | lean[1]] AS dxs_2
 RETURN u.model AS model, u.id AS target,
   [word IN said WHERE word[0] = u.id | word[1]] AS target_labels, targets,
-  size(targets) AS unions, shape,
+  size(targets) AS unions, CASE WHEN size(circuits) > 0
+    THEN size([each IN circuits WHERE each.trial = 'held']) END AS held,
+  CASE WHEN size(circuits) > 0
+    THEN size([each IN circuits WHERE each.trial IS NOT NULL]) END AS tried, shape,
   [f IN ones | f.id] AS side_1,
   reduce(texts = [], text IN [word IN said WHERE word[0] IN [f IN ones | f.id] | word[1]] |
     CASE WHEN text IN texts THEN texts ELSE texts + [text] END) AS labels_1,

@@ -62,6 +62,7 @@ def test_every_sentence_of_a_question_picks_that_question(question: Question) ->
         "layers": "mixed4a",
         "cases": "curve",
         "shape": "flat",
+        "trial": "held",
     }
     for sentence in (*question.sentences, question.example):
         chosen = pick(sentence.format(**said), lambda: NAMES)

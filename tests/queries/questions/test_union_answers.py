@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,6 +118,7 @@ def searched_again(
     """A graph whose found circuits have shapes, pairs and asymmetries, as searches write them."""
     graph = GRAPHS[0]
     shapes, asymmetries = ("two peaks", "flat", "between", None), ("tilt", "curve side")
+    outcomes = ("held", "failed", None, "held", "undecided")
     other = {e["circuit"] for e in graph.evidence if "up-down" in (e.get("detail") or "")}
     circuits = []
     for number, circuit in enumerate(c for c in graph.circuits if c["origin"] == "found"):
@@ -126,6 +128,7 @@ def searched_again(
             "motif": "union" if shape == "two peaks" else "mirrored-inputs",
             "asymmetry": asymmetries[number % 2],
             "pair_q": (number % 3) / 10,
+            "trial": outcomes[number % 5],
             "pair": " ".join(sorted(m["feature"] for m in circuit["members"] if m["side"])),
             "of": ["mirror up-down" if circuit["id"] in other else "mirror left-right"],
         }
@@ -139,12 +142,16 @@ def searched_again(
 
 
 @pytest.mark.parametrize("shape", ["two peaks", "flat", "any"])
-@pytest.mark.parametrize("cases", ["", "oriented", "curve side"])
+@pytest.mark.parametrize(
+    ("cases", "trial"),
+    [("", ""), ("oriented", ""), ("curve side", ""), ("", "held"), ("", "untried")],
+)
 def test_unions_are_pairs_of_the_shape_and_the_cases_that_are_asked_for_and_the_rest_is_counted(
-    searched_again: Any, shape: str, cases: str
+    searched_again: Any, shape: str, cases: str, trial: str
 ) -> None:
     graph, store, circuits = searched_again
     pairs: dict[Any, set[str]] = {}
+    held: Counter[Any] = Counter()
     left_out = 0
     for circuit in circuits:
         if circuit["of"] != ["mirror left-right"]:
@@ -159,19 +166,23 @@ def test_unions_are_pairs_of_the_shape_and_the_cases_that_are_asked_for_and_the_
             or any("curve" in text.lower() for text in graph.labels_of(*two)),
         }[cases]
         of_this_shape = shape == "any" or circuit["shape"] == shape
+        fits = fits and trial in ("", circuit["trial"] or "untried")
         if not (of_this_shape and fits):
             left_out += 1
         else:
             key = (*sorted(two), circuit["shape"])
+            held[key] += circuit["trial"] == "held"
             pairs.setdefault(key, set()).add(side["union"])
-    got = [r for r in answer(store, "union", shape=shape, cases=cases) if r["origin"] == "found"]
+    given = {"shape": shape, "cases": cases, "trial": trial}
+    got = [r for r in answer(store, "union", **given) if r["origin"] == "found"]
+    assert {(*sorted([*r["side_1"], *r["side_2"]]), r["shape"]): r["held"] for r in got} == held
     assert {
         (*sorted([*r["side_1"], *r["side_2"]]), r["shape"]): set(r["targets"]) for r in got
     } == pairs
     assert all(r["unions"] == len(r["targets"]) and r["target"] in r["targets"] for r in got)
     order = [(r["pair_q"], -r["unions"]) for r in got]
     assert order == sorted(order)
-    values = find("union").bind({"shape": shape, "cases": cases}).parameters
+    values = find("union").bind(given).parameters
     statement = find("union").leaving_out(values)
     assert statement is not None
     said = store.read(statement.text, statement.parameters).rows
@@ -244,6 +255,8 @@ def row(
         "target_labels": graph.labels_of(target),
         "targets": [target],
         "unions": 1,
+        "held": 0 if ones else None,
+        "tried": 0 if ones else None,
         "orientations": [
             orientation
             for side in (ones, twos)
