@@ -22,6 +22,7 @@ from circuitkb.report.markdown import (
 )
 from circuitkb.report.record import Record, Step, local
 from circuitkb.report.searches import RATE, Circuit, Pair, Searched
+from circuitkb.report.trials import trials_of
 from circuitkb.results.harmless_text import for_markdown
 
 CLEAREST = 10
@@ -134,6 +135,7 @@ def _lines(found: Sequence[Searched]) -> list[str]:
         return lines + [line for one in found for line in _targets(one)]
     lines += [line for one in found for line in _failures(one)]
     lines += _shapes(found)
+    lines += trials_of(found)
     lines += [line for one in found for line in _pairs(one)]
     lines += _as_mirrors(found)
     return lines + [line for one in found for line in _one_model(one)]
