@@ -85,7 +85,7 @@ def _rows(tried: Sequence[Sequence[_Tried]]) -> Iterator[Sequence[str]]:
 
 
 def _median(name: str, trials: Sequence[_Tried]) -> float:
-    return median(value for one in trials for value in one.detail[name])
+    return float(median(value for one in trials for value in one.detail[name]))
 
 
 def _agreement(trials: Sequence[_Tried]) -> str:
