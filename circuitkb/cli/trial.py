@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -100,6 +101,15 @@ def trial(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Seed of the calibrating edits.")
     ] = 0,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            metavar="FILE",
+            help="Write the weights of the edited network to this new safetensors file, where each "
+            "edge that is changed is one convolution.",
+        ),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option("--source", metavar="SOURCE", help="Where the model's weights are now."),
@@ -134,6 +144,8 @@ def trial(
             report = base.try_again(again, **given, progress=tell)
         else:
             assert about is not None
-            report = base.trial(about, edit, read=read, seed=seed, **given, progress=tell)
+            report = base.trial(
+                about, edit, read=read, seed=seed, save=save, **given, progress=tell
+            )
     result = report.to_result()
     print_result(result, format_, wide=wide, hidden=HIDDEN["trials"])

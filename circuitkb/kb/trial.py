@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.observe import refuse_without_weights, stored_model
@@ -40,6 +41,7 @@ class Trying(Writing):
         *,
         read: str | FeatureId | None = None,
         seed: int = 0,
+        save: str | os.PathLike[str] | None = None,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
@@ -60,6 +62,9 @@ class Trying(Writing):
             edited.
         seed
             Of the random edits that calibrate the interval.
+        save
+            A new safetensors file for all weights of the edited network, where each edge that is
+            changed is one convolution or linear map.
         source, architecture, module
             Where the network is, as for :meth:`observe`, if not where it was loaded from.
         progress
@@ -91,7 +96,15 @@ class Trying(Writing):
         if circuit is None:
             known_names.check(self.store, [Mention("feature", str(target))])
         return self._edited(
-            target, _with_cases(edit, circuit), read, circuit, network, responses, seed, progress
+            target,
+            _with_cases(edit, circuit),
+            read,
+            circuit,
+            network,
+            responses,
+            seed,
+            progress,
+            save=None if save is None else Path(save),
         )
 
     def try_again(
@@ -207,6 +220,7 @@ class Trying(Writing):
         progress: Progress,
         *,
         write: bool = True,
+        save: Path | None = None,
     ) -> TrialReport:
         from circuitkb.kb.reopening import reopen
         from circuitkb.trials.edits import Edit
@@ -219,9 +233,18 @@ class Trying(Writing):
         asked = unit if read is None else Unit.parse(str(read), model)
         parsed = Edit.parse(edit, unit, model=model)
         effects = effects_of(self.store, model, responses)
-        effects.kernels.changed(parsed)  # what cannot be made is refused before the network opens
+        # What cannot be made, or saved, is refused before the network runs.
+        changed = effects.kernels.changed(parsed)
+        if save is not None and save.exists():
+            raise TrialError(f"{save} is there already: give the edited weights another name.")
         progress(f"{model}: opening the network", 0.0)
         opened = reopen(network.model, network.source, network.architecture, network.module)
+        if save is not None:
+            from circuitkb.loaders.activations.editing.saving import save_edited
+
+            if parsed.ablated:
+                raise TrialError("An ablation changes no weight: only edges can be saved.")
+            save_edited(opened, changed.kernels, save)
         wanted = Wanted(
             model,
             network.model["fingerprint"],

@@ -107,3 +107,22 @@ def test_a_model_without_its_network_cannot_be_tried(tmp_path: Path) -> None:
         kb.load("published:inceptionv1")
         with pytest.raises(ObservationError, match="published circuits"):
             kb.trial("inceptionv1/mixed4b:418", "ablate")
+
+
+def test_an_edge_that_is_one_convolution_is_saved_as_changed_weights(
+    base: Base, tmp_path: Path
+) -> None:
+    from safetensors.numpy import load_file
+
+    file = tmp_path / "edited.safetensors"
+    base.kb.trial(base.target, f"scale {base.cases[1]} by 0.25", save=file)
+    unit, source = (int(name.rpartition(":")[2]) for name in (base.target, base.cases[1]))
+    connection = base.kb.kernels(f"{MODEL}/{base.cases[1]}", base.target)[0]
+    (weights,) = (
+        value
+        for value in load_file(file).values()
+        if value.ndim == 4 and value.shape[:2] == (60, 160)
+    )
+    assert weights[unit, source].item() == pytest.approx(0.25 * connection.values.item())
+    with pytest.raises(TrialError, match="there already"):
+        base.kb.trial(base.target, f"scale {base.cases[1]} by 0.25", save=file)
