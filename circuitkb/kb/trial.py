@@ -232,6 +232,10 @@ class Trying(Writing):
         unit = Unit(target.layer, target.unit)
         asked = unit if read is None else Unit.parse(str(read), model)
         parsed = Edit.parse(edit, unit, model=model)
+        if any(one.unit == asked for one in parsed.ablated):
+            raise TrialError(
+                f"{asked} is itself ablated: say which later feature to read (--read, or read=)."
+            )
         effects = effects_of(self.store, model, responses)
         # What cannot be made, or saved, is refused before the network runs.
         changed = effects.kernels.changed(parsed)

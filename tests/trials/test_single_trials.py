@@ -79,6 +79,7 @@ def test_an_ablated_feature_has_others_of_its_layer_as_controls(base: Base) -> N
         ("vanish detectors:1", TrialError, "is no edit"),
         ("remove {one}; flip {one}", TrialError, "Two changes clash"),
         ("rotate {one} by 90", TrialError, "cannot be rotated"),
+        ("ablate", TrialError, "say which later feature to read"),
     ],
 )
 def test_an_edit_that_cannot_be_made_is_refused_in_a_line(

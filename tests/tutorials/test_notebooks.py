@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 TUTORIALS = sorted((Path(__file__).parents[2] / "docs/tutorials").glob("*.ipynb"))
-LONG = ("comparing-networks", "your-own-network")
+LONG = ("comparing-networks", "trials", "your-own-network")
 """Tutorials that observe networks; the demo does that, too."""
 
 
@@ -23,11 +23,12 @@ def outputs(notebook: Any) -> list[list[str]]:
     ]
 
 
-def test_there_are_the_four_tutorials() -> None:
+def test_there_are_the_five_tutorials() -> None:
     assert [path.stem for path in TUTORIALS] == [
         "a-groups-labels",
         "comparing-networks",
         "first-circuit",
+        "trials",
         "your-own-network",
     ]
 
