@@ -21,7 +21,7 @@ RATE = 0.05
 """Largest q of a pair that is beyond chance."""
 
 _OBSERVED = ("model", "stimuli", "units", "silent", "oriented", "oriented_shuffled")
-_FOUND = ("model", "tested", "circuits", "groups")
+_FOUND = ("model", "tested", "circuits", "groups", "held")
 _CONTROLS = {
     "responses": (
         "found_two_peaks",
@@ -52,6 +52,7 @@ _ASKED = (
     "pairs",
     "beyond_chance",
     "unions",
+    "held",
     "analogous",
     "targets_mean",
     "null_mean",
@@ -97,7 +98,11 @@ def observed(rows: Iterable[Row]) -> Result:
 
 def found(rows: Iterable[Row], by: str) -> Result:
     """Return one row for each model that was searched by ``responses``, or by ``kernels``."""
-    flat = [{**row, **row["null"]} for row in rows if row["by"] == by]
+    flat = [
+        {**row, **row["null"], "held": row["held"] if row.get("tried") else None}
+        for row in rows
+        if row["by"] == by
+    ]
     return _table((*_FOUND, *_CONTROLS[by]), flat)
 
 
@@ -110,9 +115,10 @@ def asked(rows: Iterable[Row]) -> Result:
     """Return one row for each model: what the whole answer holds of it.
 
     Columns: ``pairs`` of cases, and those ``beyond_chance`` (q of the pair at most 5%; none where
-    kernels are all that is known); ``unions``, the targets that unite them; ``analogous``, pairs
-    with an analogous union in another model; the means over pairs of the targets that fulfil every
-    criterion and of those that chance gives; ``published_only``, published and not found.
+    kernels are all that is known); ``unions``, the targets that unite them; ``held``, circuits
+    whose trial held (none where none was tried); ``analogous``, pairs with an analogous union in
+    another model; the means over pairs of the targets that fulfil every criterion and of those that
+    chance gives; ``published_only``, published and not found.
 
     Parameters
     ----------
@@ -133,6 +139,9 @@ def asked(rows: Iterable[Row]) -> Result:
                 "pairs": sum(row["pairs"] for row in found),
                 "beyond_chance": sum(q <= RATE for q in known) if known else None,
                 "unions": len({target for row in found for target in row["targets"]}),
+                "held": sum(row["held"] for row in found)
+                if any(r["tried"] for r in found)
+                else None,
                 "analogous": sum(bool(row["analogous"]) for row in found),
                 "targets_mean": _mean(row["pair_targets"] for row in found),
                 "null_mean": _mean(row["pair_null"] for row in found),

@@ -122,6 +122,7 @@ def test_the_summary_counts_what_the_whole_answer_holds(runs: Runs, kb: Knowledg
                 pairs.add(frozenset((role[1], role[2])))
         assert line["unions"] == len({target for target, _ in shown})
         assert line["pairs"] == len(pairs) > 0
+        assert line["held"] == (sum(row["held"] for row in own) if own[0]["tried"] else None)
         assert line["analogous"] == sum(1 for row in own if row["analogous"])
 
 
