@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         StoreBusyError,
         StoreError,
         StoreNotFoundError,
+        TrialError,
         UnknownQuestionError,
         WorkerError,
     )
@@ -78,6 +79,7 @@ __all__ = [
     "StoreBusyError",
     "StoreError",
     "StoreNotFoundError",
+    "TrialError",
     "Union",
     "UnknownQuestionError",
     "WorkerError",

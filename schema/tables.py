@@ -49,7 +49,7 @@ def relation_schema(name: str) -> pa.Schema:
     Examples
     --------
     >>> relation_schema("MEMBER_OF").names
-    ['source', 'target', 'role', 'side', 'weight']
+    ['source', 'target', 'role', 'side', 'weight', 'facing']
     """
     return _schema(relation_type(name).properties, ends=("source", "target"))
 

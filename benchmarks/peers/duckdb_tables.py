@@ -84,6 +84,9 @@ UNUSED = {
     "orientation",
     "tolerance",
     "published_motifs",
+    "cases",
+    "shape",
+    "trial",
 }
 """Parameters of the union question that select nothing here: any model, any label."""
 
