@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from circuitkb.motifs.motif import Motif
+from circuitkb.motifs.motif import Motif, Pairs
 from circuitkb.motifs.registry import DEFAULT, MOTIFS
 from circuitkb.report.markdown import (
     NOTHING,
@@ -95,8 +95,36 @@ def summary_rows(record: Record) -> Iterator[tuple[str, str, str, str]]:
                     if (name := f"{control}_hits_mean") in figures
                 ]
                 found = f"{count(figures.get('hits', 0))} ({count(step.summary['circuits'])})"
-                what = f"{way.words(way.label)}: hits (found)"
+                # What is found is called by the shape only where the shape was tested.
+                label = f"{{axis}} {way.shape.otherwise.replace('-', ' ')}" if way.shape else ""
+                label = label if way.by == "responses" and label else way.label
+                what = f"{way.words(label)}: hits (found)"
                 yield code(step.model), what, found, ", ".join(chance) or NOTHING
+                yield from _tested_further(way, step)
+
+
+def _tested_further(way: Pairs, step: Step) -> Iterator[tuple[str, str, str, str]]:
+    """Yield how many circuits have the shape that the motif asks for, and how many held."""
+    shapes, figures = step.summary.get("shapes") or {}, step.summary["null"]
+    total = count(step.summary["circuits"])
+    if way.shape and shapes:
+        name = way.shape.wanted
+        key = name.replace(" ", "_")
+        drawn = share(figures[f"permuted_{key}_mean"], figures["permuted_hits_mean"])
+        real = share(figures[key], figures["hits"])
+        yield (
+            code(step.model),
+            f"... found with the shape of a {way.name} ({name})",
+            f"{count(shapes.get(name, 0))} of {total}",
+            f"{drawn} of hits with permuted weights (real {real})",
+        )
+    if step.summary.get("tried"):
+        yield (
+            code(step.model),
+            "... found whose trial held",
+            f"**{count(step.summary['held'])} of {count(step.summary['tried'])}**",
+            "beside other inputs as controls",
+        )
 
 
 def repeated(record: Record) -> tuple[list[list[str]], list[str]]:

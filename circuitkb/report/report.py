@@ -35,8 +35,8 @@ LIMITS = """\
   questions.
 - **Hits are not independent.** A feature stands in several layers along a residual stream, and so
   do the circuits it is in. The proofs behind p and q ask for less dependence than that.
-- **Answers, not causes.** That a unit is *driven* by its cases, or that the network needs it, is a
-  claim to test by editing weights.
+- **Edges, not needs.** A trial takes edges to one unit away. That the network needs the unit, or
+  that it means what people call it, is not shown by it.
 - **Sides are names.** Side 1 answers more to the first stimulus of each mirrored couple; which way
   a thing faces in a photograph is not known."""
 
