@@ -49,8 +49,12 @@
 //   WHEN $cases = '' OR c.asymmetry = $cases
 //     OR ($cases = 'oriented' AND a.orientation IS NOT NULL AND b.orientation IS NOT NULL) THEN ''
 //   WHEN a.answers IS NULL THEN CASE WHEN EXISTS {
-//       MATCH (f:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
-//         -[:USES]->(l:Label) WHERE f.id IN [a.id, b.id] AND toLower(l.text) CONTAINS
+//       MATCH (a)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
+//         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS
+//           CASE $cases WHEN 'oriented' THEN 'orient' ELSE head(split($cases, ' ')) END }
+//     OR EXISTS {
+//       MATCH (b)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
+//         -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS
 //           CASE $cases WHEN 'oriented' THEN 'orient' ELSE head(split($cases, ' ')) END } THEN ''
 //     ELSE 'whose cases were not measured, and are not labelled so' END
 //   WHEN $cases = 'oriented' THEN 'whose cases are not both measured as oriented'
@@ -190,10 +194,14 @@ CALL () {
   WITH c, a, b, one.facing AS facing_1, two.facing AS facing_2
   WHERE $cases = '' OR c.asymmetry = $cases
     OR ($cases = 'oriented' AND a.orientation IS NOT NULL AND b.orientation IS NOT NULL)
-    OR (a.answers IS NULL AND EXISTS {
-      MATCH (f:Feature)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
-        -[:USES]->(l:Label) WHERE f.id IN [a.id, b.id] AND toLower(l.text) CONTAINS
-          CASE $cases WHEN 'oriented' THEN 'orient' ELSE head(split($cases, ' ')) END })
+    OR (a.answers IS NULL AND (EXISTS {
+      MATCH (a)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
+        -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS
+          CASE $cases WHEN 'oriented' THEN 'orient' ELSE head(split($cases, ' ')) END }
+      OR EXISTS {
+      MATCH (b)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})
+        -[:USES]->(l:Label) WHERE toLower(l.text) CONTAINS
+          CASE $cases WHEN 'oriented' THEN 'orient' ELSE head(split($cases, ' ')) END }))
   MATCH (u:Feature)-[both:MEMBER_OF]->(c) WHERE both.role = 'union'
   MATCH (e:Evidence)-[:SUPPORTS]->(c) WHERE coalesce(e.of = $of, e.detail CONTAINS '"of":"' + $of + '"')
   WITH c, a, b, u, e, facing_1, facing_2,
