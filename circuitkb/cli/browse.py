@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _PANEL = "Look"
 
-# What a table leaves out unless --wide; JSON, CSV and Arrow have everything.
 _SHAPES = ("two_peaks", "flat", "between", "other")
 
+# What a table leaves out unless --wide; JSON, CSV and Arrow have everything.
 HIDDEN = {
     "models": ("keep", "source", "fingerprint"),
     "features": ("model", "layer", "unit", "basis"),

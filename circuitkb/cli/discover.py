@@ -9,7 +9,17 @@ import typer
 from typer.core import TyperCommand
 
 from circuitkb.cli.browse import HIDDEN
-from circuitkb.cli.options import Format, Shape, Shard, Store, Wide, Workers, command
+from circuitkb.cli.options import (
+    Architecture,
+    Format,
+    Shape,
+    Shard,
+    Source,
+    Store,
+    Wide,
+    Workers,
+    command,
+)
 from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
 from circuitkb.motifs.registry import DEFAULT, MOTIFS
 
@@ -98,24 +108,8 @@ def find(
             help="Whether to try what is found: to run the network with edges taken away.",
         ),
     ] = True,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--source",
-            metavar="SOURCE",
-            help="Where the model's weights are now, for its trials, if not where they were "
-            "loaded from.",
-        ),
-    ] = None,
-    architecture: Annotated[
-        str | None,
-        typer.Option(
-            "--arch",
-            metavar="ARCHITECTURE",
-            help="What a checkpoint's weights belong to, if not what it was loaded with; a Python "
-            "file (FILE.py:FUNCTION) runs only where you name it.",
-        ),
-    ] = None,
+    source: Source = None,
+    architecture: Architecture = None,
     workers: Workers = None,
     format_: Shape = Format.table,
     wide: Wide = False,

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from circuitkb.cli.options import Format, Shape, Shard, Store, Wide, Workers, command
+from circuitkb.cli.options import (
+    Architecture,
+    Format,
+    Shape,
+    Shard,
+    Source,
+    Store,
+    Wide,
+    Workers,
+    command,
+)
 from circuitkb.cli.output import check_format, print_result, progress, say_what_runs
 
 
@@ -23,23 +33,8 @@ def observe(
         list[str],
         typer.Argument(metavar="MODEL...", help="Models of the knowledge base, with weights."),
     ],
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--source",
-            metavar="SOURCE",
-            help="Where its weights are now, if not where they were loaded from.",
-        ),
-    ] = None,
-    architecture: Annotated[
-        str | None,
-        typer.Option(
-            "--arch",
-            metavar="ARCHITECTURE",
-            help="What a checkpoint's weights belong to, if not what it was loaded with; a Python "
-            "file (FILE.py:FUNCTION) runs only where you name it.",
-        ),
-    ] = None,
+    source: Source = None,
+    architecture: Architecture = None,
     black: Annotated[
         str | None,
         typer.Option(

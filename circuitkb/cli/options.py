@@ -147,6 +147,23 @@ Timeout = Annotated[
         help="Stop the query after this time.",
     ),
 ]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        metavar="SOURCE",
+        help="Where its weights are now, if not where they were loaded from.",
+    ),
+]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="ARCHITECTURE",
+        help="What a checkpoint's weights belong to, if not what it was loaded with; a Python "
+        "file (FILE.py:FUNCTION) runs only where you name it.",
+    ),
+]
 Shard = Annotated[
     str | None,
     typer.Option(

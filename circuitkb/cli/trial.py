@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from circuitkb.cli.browse import FIRST, HIDDEN, Ended
-from circuitkb.cli.options import Format, Limit, Model, Shape, Store, Wide, command
+from circuitkb.cli.options import (
+    Architecture,
+    Format,
+    Limit,
+    Model,
+    Shape,
+    Source,
+    Store,
+    Wide,
+    command,
+)
 from circuitkb.cli.output import check_format, print_lines, print_result, progress, say_what_runs
 
 _PANEL = "Try"
@@ -65,8 +75,8 @@ def trials(
 
 @command(
     _PANEL,
-    "circuitkb trial efficientnet_lite0/_blocks.11._swish:193 'remove _blocks.7._swish_1:278'",
-    "circuitkb trial efficientnet_lite0/_blocks.11._swish:193 'ablate' --read output:207",
+    "circuitkb trial efficientnet_lite0/_blocks.7._swish:66 'remove _blocks.5._swish_1:132'",
+    "circuitkb trial efficientnet_lite0/_blocks.5._swish_1:132 ablate --read _blocks.7._swish:66",
     "circuitkb trial union-15716d66f6c7c243",
     "circuitkb trial union-15716d66f6c7c243 'remove case 1; scale case 2 by 2'",
     "circuitkb trial --again trial-1a086daf83046dae",
@@ -110,18 +120,8 @@ def trial(
             "edge that is changed is one convolution.",
         ),
     ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option("--source", metavar="SOURCE", help="Where the model's weights are now."),
-    ] = None,
-    architecture: Annotated[
-        str | None,
-        typer.Option(
-            "--arch",
-            metavar="ARCHITECTURE",
-            help="What a checkpoint's weights belong to, if not what it was loaded with.",
-        ),
-    ] = None,
+    source: Source = None,
+    architecture: Architecture = None,
     format_: Shape = Format.table,
     wide: Wide = False,
     kb: Store = None,
