@@ -143,7 +143,6 @@ class _Given(NamedTuple):
     seed: int
     known: list[KnownCircuit] | None
     earlier: dict[str, Earlier]
-    tried: dict[str, tuple[str, float]]
     network: Network | None
 
 
@@ -156,7 +155,6 @@ def _given(store: Store, model: str, way: Pairs, seed: int, network: Network | N
         seed,
         known=_published(store, model) if way.by == "kernels" else None,
         earlier=_earlier(store, model),
-        tried=_tried(store, model),
         network=network,
     )
 
@@ -181,7 +179,7 @@ def _search(given: _Given, progress: Progress) -> Done:
         tried = try_findings(findings, given.network, given.kernels, given.responses, tell)
     found = _report(findings, tried)
     rows = found_rows(findings, known_circuits=given.known, earlier=given.earlier)
-    rows = with_trials(rows, tried, given.tried)
+    rows = with_trials(rows, tried)
     return Done(replace(rows, nodes={**rows.nodes, "Import": log.record(findings, found)}), found)
 
 
@@ -229,29 +227,19 @@ def _earlier(store: Store, model: str) -> dict[str, Earlier]:
     rows = store.read(
         "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE c.model = $model "
         "AND (e.of IS NOT NULL OR e.detail CONTAINS '\"of\":') "
-        "RETURN c.id AS circuit, c.shape AS shape, e.of AS of, e.detail AS detail",
+        "RETURN c.id AS circuit, c.shape AS shape, c.trial AS trial, c.trial_q AS q, "
+        "e.of AS of, e.detail AS detail",
         {"model": model},
         limit=None,
     ).rows
     found: dict[str, Earlier] = {}
-    for circuit, shape, of, detail in rows:
+    for circuit, shape, trial, q, of, detail in rows:
         # Evidence of older versions says it in its detail alone.
         of = of or json.loads(detail).get("settings", {}).get("of")
         if of is not None:
             before = found.get(circuit, Earlier())
-            found[circuit] = Earlier(before.of | {of}, shape)
+            found[circuit] = Earlier(before.of | {of}, shape, trial, q)
     return found
-
-
-def _tried(store: Store, model: str) -> dict[str, tuple[str, float]]:
-    """Return how the trials of circuits that are here already ended."""
-    rows = store.read(
-        "MATCH (c:Circuit {origin: 'found'}) WHERE c.model = $model AND c.trial IS NOT NULL "
-        "RETURN c.id AS circuit, c.trial AS trial, c.trial_q AS q",
-        {"model": model},
-        limit=None,
-    ).rows
-    return {circuit: (outcome, q) for circuit, outcome, q in rows}
 
 
 def _published(store: Store, model: str) -> list[KnownCircuit]:

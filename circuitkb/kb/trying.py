@@ -142,28 +142,15 @@ def try_circuits(
     )
 
 
-def with_trials(
-    rows: GraphRows, tried: Tried, earlier: Mapping[str, tuple[str, float]]
-) -> GraphRows:
-    """Return the rows of a search with its trials, or with what earlier ones said of its circuits.
-
-    Parameters
-    ----------
-    earlier
-        Outcome and q of the trials of circuits that are in the graph already.
-    """
-    from circuitkb.schema.tables import node_table, rows_of
+def with_trials(rows: GraphRows, tried: Tried) -> GraphRows:
+    """Return the rows of a search with its trials, if there are any."""
     from circuitkb.trials.trial import trial_rows
 
-    if "Circuit" not in rows.nodes:
-        return rows
-    circuits = rows.nodes["Circuit"].to_pylist()
-    for row in circuits:
-        row["trial"], row["trial_q"] = earlier.get(row["id"], (None, None))
-    nodes = {**rows.nodes, "Circuit": node_table("Circuit", rows_of(circuits))}
     if not tried.trials:
-        return replace(rows, nodes=nodes)
-    more = trial_rows(tried.trials, circuits)
+        return rows
+    more = trial_rows(tried.trials, rows.nodes["Circuit"].to_pylist())
     return replace(
-        rows, nodes={**nodes, **more.nodes}, relations=[*rows.relations, *more.relations]
+        rows,
+        nodes={**rows.nodes, **more.nodes},
+        relations=[*rows.relations, *more.relations],
     )

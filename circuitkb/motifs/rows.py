@@ -31,10 +31,12 @@ class KnownCircuit(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """What earlier searches said of a circuit: the transforms it is of, and the shape."""
+    """What earlier searches said of a circuit: transforms, shape, and how its trial ended."""
 
     of: frozenset[str] = frozenset()
     shape: str | None = None
+    trial: str | None = None
+    trial_q: float | None = None
 
 
 def found_rows(
@@ -174,6 +176,8 @@ def _circuit(
         "model": findings.model,
         "origin": "found",
         "of": sorted(before.of | {motif.of.name}),
+        "trial": before.trial,
+        "trial_q": before.trial_q,
         "score": circuit.corr_image,
         "stability": circuit.figures.get("stability"),
         "group": f"{motif.name}:{target.target}",
