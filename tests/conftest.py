@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (not item.get_closest_marker("server"), item.path not in slow))
     yield
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported and gathered: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @cache

@@ -109,10 +109,12 @@ def network_rows(
 
     Examples
     --------
-    >>> from circuitkb.loaders.sources.opening import open_network
-    >>> rows = network_rows(open_network("torchvision:squeezenet1_1@none"), name="s", keep=2)
-    >>> rows.counts()["Layer"], rows.counts()["IN_LAYER"] == rows.counts()["Feature"]
-    (28, True)
+    >>> from torch import nn
+    >>> from circuitkb.loaders.sources.opening import open_module
+    >>> small = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU())
+    >>> counts = network_rows(open_module(small, shape=(3, 16, 16)), name="small").counts()
+    >>> counts["Layer"], counts["Feature"], counts["WEIGHT"]
+    (3, 12, 32)
     """
     check_slug(name)
     check_keep(keep)

@@ -16,6 +16,7 @@ from circuitkb.errors import QueryError, SchemaError
 from circuitkb.queries.patterns.cypher import statement
 from circuitkb.queries.patterns.pattern import Pattern
 from tests.queries.patterns.motif_graphs import Motif, random_graph, random_motif
+from tests.seeds import seeds
 from tests.stores.factories import Factory
 
 GRAPH = random_graph(0)
@@ -46,7 +47,7 @@ def case(seed: int) -> tuple[Motif, Pattern]:
     return motif, Pattern(motif.text(rng), limit=None, **given)
 
 
-@pytest.mark.parametrize("seed", range(CASES))
+@pytest.mark.parametrize("seed", seeds(CASES, at_first=20))
 def test_a_random_motif_has_the_matches_of_brute_force_in_both_ways(
     seed: int, kb: ckb.KnowledgeBase
 ) -> None:
@@ -74,7 +75,7 @@ def test_the_random_motifs_say_all_there_is_to_say() -> None:
         assert part in busy, part
 
 
-@pytest.mark.parametrize("seed", range(CASES))
+@pytest.mark.parametrize("seed", seeds(CASES, at_first=20))
 def test_of_matches_that_differ_by_a_symmetry_one_is_given(
     seed: int, kb: ckb.KnowledgeBase
 ) -> None:

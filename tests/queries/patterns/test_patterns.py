@@ -13,6 +13,7 @@ from circuitkb.errors import QueryError
 from circuitkb.queries.patterns.pattern import Pattern
 from circuitkb.stores.base import Store
 from tests.queries.pattern_worlds import KEEP, Arrow, Check, World, brute_force, make
+from tests.seeds import seeds
 from tests.stores.factories import Factory
 
 WORLDS = [make(seed) for seed in range(3)]
@@ -127,7 +128,7 @@ def _of_feature(rng: random.Random) -> tuple[Any, Check]:
     )
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(40, at_first=20))
 def test_a_random_pattern_has_the_matches_of_brute_force_over_graph_and_all(
     seed: int, world: World, kb: ckb.KnowledgeBase
 ) -> None:
