@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 
 from circuitkb.schema.errors import NotFoundError, SchemaError
 from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.layered_array import LayeredArray
 
 ResponseArray = NDArray[np.float16] | NDArray[np.float32]
 
 ARRAYS = ("before", "after", "shuffled_before", "shuffled_after")
 """Names of the arrays of :class:`Responses`, in order."""
+
+
+KeptArray = ResponseArray | LayeredArray
+"""What a store gives; part of it, such as the rows of a layer, is a ``ResponseArray``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +50,10 @@ class Responses:
     battery: str
     stimuli: tuple[str, ...]
     layers: tuple[tuple[str, int], ...]
-    before: ResponseArray
-    after: ResponseArray
-    shuffled_before: ResponseArray
-    shuffled_after: ResponseArray
+    before: KeptArray
+    after: KeptArray
+    shuffled_before: KeptArray
+    shuffled_after: KeptArray
     settings: dict[str, Any]
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from circuitkb.observation.measures.responsiveness import is_responsive
 from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import ObservationError
-from circuitkb.schema.responses import ResponseArray, Responses
+from circuitkb.schema.responses import KeptArray, ResponseArray, Responses
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -121,7 +121,7 @@ def participation_ratio(values: Floats) -> NDArray[np.float64]:
 
 
 def unit_responses(
-    array: ResponseArray, responses: Responses, columns: Rows, layers: Sequence[str] | None = None
+    array: KeptArray, responses: Responses, columns: Rows, layers: Sequence[str] | None = None
 ) -> UnitResponses:
     """Return the units whose responses can be compared.
 

@@ -21,7 +21,7 @@ from circuitkb.observation.measures.rows import Measurements
 from circuitkb.observation.recording import Recording
 from circuitkb.observation.stimuli.stimulus import Stimulus
 from circuitkb.schema.registry import PluginWarning
-from circuitkb.schema.responses import ResponseArray, rows_of_layers
+from circuitkb.schema.responses import KeptArray, ResponseArray, rows_of_layers
 
 T = TypeVar("T")
 
@@ -77,8 +77,8 @@ def measure_recording(
         second = Shown(read, _columns(recording.second_before, columns))
         found = measure_against_nulls(
             measure,
-            Shown(stimuli, responses.before),
-            [Shown(stimuli, responses.shuffled_before), second],
+            Shown(stimuli, np.asarray(responses.before)),
+            [Shown(stimuli, np.asarray(responses.shuffled_before)), second],
             layers=responses.layers,
             responsive=responsive,
             seed=seed,
@@ -104,7 +104,7 @@ def measure_recording(
     )
 
 
-def responsive_units(layers: Layers, before: ResponseArray, after: ResponseArray) -> Flags:
+def responsive_units(layers: Layers, before: KeptArray, after: KeptArray) -> Flags:
     """Return which units respond both before and after the nonlinearity, each in its layer."""
     responsive = np.zeros(len(before), bool)
     for units in rows_of_layers(layers).values():

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from circuitkb.motifs.by_responses.coupled_responses import TOP, CoupledResponses, Rows
 from circuitkb.motifs.by_responses.input_masses import InputMasses, read_masses, usable
 from circuitkb.schema.kernels import Connection
-from circuitkb.schema.responses import ResponseArray
+from circuitkb.schema.responses import KeptArray
 
 CONTROLS = 20
 """Inputs of each kind that stand in for a case; more of them would be less like it."""
@@ -333,7 +333,7 @@ def _share(part: float, whole: float) -> float:
     return float(part / whole) if abs(whole) > 1e-9 else 0.0
 
 
-def predicted(plan: Plan, coupled: CoupledResponses, before: ResponseArray) -> Measured:
+def predicted(plan: Plan, coupled: CoupledResponses, before: KeptArray) -> Measured:
     """Return what kernels and kept responses say that the network will give, without running it.
 
     An edge gives the net sum of its kernel times the source's response. That is exact where kernels
@@ -358,7 +358,7 @@ def predicted(plan: Plan, coupled: CoupledResponses, before: ResponseArray) -> M
     )
 
 
-def usual_of(plan: Plan, coupled: CoupledResponses, before: ResponseArray) -> Usual:
+def usual_of(plan: Plan, coupled: CoupledResponses, before: KeptArray) -> Usual:
     """Return what the target and its inputs give over the whole battery."""
     row = plan.suspect.target
     means = coupled.shown[plan.inputs].mean(axis=1, dtype=np.float64)

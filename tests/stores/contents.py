@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.layered_array import LayeredArray
 from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 from circuitkb.stores.base import Store
@@ -171,8 +173,29 @@ def response_content(item: Responses) -> tuple[Any, ...]:
     return sorted(item.header().items()), *map(array_content, arrays)
 
 
-def array_content(array: NDArray[Any]) -> tuple[Any, ...]:
-    return array.dtype.str, array.shape, array.tobytes()
+def nonlinear(dtype: type[np.float16 | np.float32] = np.float32) -> Responses:
+    """Return responses of five layers: rectified, cut off at 6, of no, of two other functions."""
+    layers = tuple((name, 4) for name in ("relu", "relu6", "none", "leaky", "tanh"))
+    given = responses(5, dtype=dtype, layers=layers, stimuli=50)
+    parts = {
+        "relu": lambda x: np.maximum(x, dtype(0)),
+        "relu6": lambda x: np.clip(x, dtype(0), dtype(6)),
+        "none": lambda x: x,
+        "leaky": lambda x: np.maximum(x, x / 2),
+        "tanh": np.tanh,
+    }
+    made = {}
+    for name in ("", "shuffled_"):
+        before = (5 * getattr(given, f"{name}before")).astype(dtype)
+        before[0, :3] = -np.inf, np.inf, -0.0
+        rows = given.rows.items()
+        after = np.concatenate([parts[layer](before[own]) for layer, own in rows]).astype(dtype)
+        made |= {f"{name}before": before, f"{name}after": after}
+    return replace(given, **made)
+
+
+def array_content(array: NDArray[Any] | LayeredArray) -> tuple[Any, ...]:
+    return array.dtype.str, array.shape, np.asarray(array).tobytes()
 
 
 def content_of(store: Store) -> Record:

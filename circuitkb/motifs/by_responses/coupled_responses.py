@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from circuitkb.observation.measures.responsiveness import is_responsive
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.kernels import Floats
-from circuitkb.schema.responses import ResponseArray
+from circuitkb.schema.responses import KeptArray
 
 Rows = NDArray[np.intp]
 """Rows of :class:`CoupledResponses`: units of the whole model, in the order of its layers."""
@@ -103,7 +103,7 @@ class CoupledResponses:
     """
 
     layers: Mapping[str, slice]
-    shown: ResponseArray
+    shown: KeptArray
     stimuli: Rows
     even: Floats
     odd: Floats
@@ -113,7 +113,7 @@ class CoupledResponses:
 
     @classmethod
     def of(
-        cls, responses: ResponseArray, layers: Mapping[str, slice], first: Rows, second: Rows
+        cls, responses: KeptArray, layers: Mapping[str, slice], first: Rows, second: Rows
     ) -> CoupledResponses:
         """Split responses with axes (unit, stimulus) into even and odd parts.
 

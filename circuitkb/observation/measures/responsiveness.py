@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.schema.responses import ResponseArray
+from circuitkb.schema.responses import KeptArray, ResponseArray
 
 SMALLEST = 1e-4
 """Range, relative to that of the units of the layer, from which a unit counts as responsive."""
@@ -46,7 +46,7 @@ def is_responsive(responses: ResponseArray) -> NDArray[np.bool_]:
     return responsive
 
 
-def spread_of(responses: ResponseArray) -> NDArray[np.float64]:
+def spread_of(responses: KeptArray) -> NDArray[np.float64]:
     """Return the standard deviation of each unit's responses, axes (unit,).
 
     Examples

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.responses import ARRAYS
 from circuitkb.schema.tables import GraphRows
-from circuitkb.stores.arrays.response_files import file_name, load, save
+from circuitkb.stores.arrays.response_files import file_name, is_whole, load, save
 from circuitkb.stores.base import Store
 from circuitkb.stores.changes import Changes
-from tests.stores.contents import model, response_content, responses, together
+from tests.stores.contents import model, nonlinear, response_content, responses, together
 from tests.stores.processes import tree
 
 
@@ -57,6 +61,56 @@ def test_a_file_can_be_read_without_us(tmp_path: Path) -> None:
             assert np.array_equal(file.get_tensor(name), getattr(one, name))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_what_follows_from_the_responses_before_takes_no_room(tmp_path: Path, dtype: Any) -> None:
+    one = nonlinear(dtype)
+    save(tmp_path, "x.safetensors", one)
+    with safe_open(tmp_path / "x.safetensors", "np") as file:
+        # Not relu: it has an infinity, which JSON has not.
+        own = {"relu", "leaky", "tanh"}
+        for name in ("after", "shuffled_after"):
+            left = np.concatenate([getattr(one, name)[one.rows[layer]] for layer in sorted(own)])
+            kept = file.get_tensor(name)
+            assert sorted(kept.tobytes()) == sorted(left.tobytes())
+        bounds = json.loads(file.metadata()["responses"])["bounds"]["after"]
+    assert bounds == {"relu6": [0.0, 6.0], "none": [None, None]}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_what_follows_is_read_as_any_array_is(tmp_path: Path, dtype: Any) -> None:
+    one = nonlinear(dtype)
+    save(tmp_path, file_name(one), one)
+    found = load(tmp_path / file_name(one))
+    assert file_name(found) == file_name(one)
+    flags = np.arange(20) % 3 == 0
+    for rows in (7, -1, slice(4, 8), slice(2, 19, 3), slice(9, 9), [9, 0, 17, 9], flags):
+        assert np.array_equal(found.after[rows], one.after[rows])
+        assert np.array_equal(found.after[rows, 5], one.after[rows, 5])
+        assert np.array_equal(found.after[rows, 3:9], one.after[rows, 3:9])
+    assert np.array_equal(found.after[7, [1, 5]], one.after[7, [1, 5]])
+    assert np.array_equal(pickle.loads(pickle.dumps(found)).after[:], one.after)
+    for row in (20, -21):
+        with pytest.raises(IndexError):
+            found.after[row]
+    with pytest.raises(IndexError, match="rows first"):
+        found.after[[1, 2], [1, 2]]
+
+
+def test_a_file_of_before_that_holds_all_opens_as_it_is(tmp_path: Path) -> None:
+    one = nonlinear(np.float16)
+    header = json.dumps(one.header() | {"type": "float16"}, sort_keys=True)
+    arrays = {name: getattr(one, name) for name in ARRAYS}
+    save_file(arrays, tmp_path / file_name(one), metadata={"responses": header})
+    assert is_whole(tmp_path / file_name(one))
+    found = load(tmp_path / file_name(one))
+    assert response_content(found) == response_content(one)
+    (tmp_path / "new").mkdir()
+    save(tmp_path / "new", file_name(found), found)
+    assert is_whole(tmp_path / "new" / file_name(one))
+    old, new = (path.stat().st_size for path in sorted(tmp_path.rglob("*.safetensors")))
+    assert new < old
+
+
 def test_reading_costs_no_memory_until_touched(tmp_path: Path) -> None:
     large = responses(layers=(("a", 5_000),), stimuli=700)  # 56 MB
     name = file_name(large)
@@ -76,6 +130,7 @@ def test_naming_and_saving_copies_the_arrays_once_at_most(
     code = """
 import resource, sys
 from pathlib import Path
+from typing import Any
 import numpy as np, safetensors.numpy
 from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.stores.arrays.response_files import file_name, save
