@@ -70,8 +70,16 @@ class CardFormat(StrEnum):
     json = "json"
 
 
+class Outcome(StrEnum):
+    """How a trial ended."""
+
+    held = "held"
+    failed = "failed"
+    undecided = "undecided"
+
+
 class Ended(StrEnum):
-    """How the trial of a circuit ended."""
+    """How the trial of a circuit ended, if there was one."""
 
     held = "held"
     failed = "failed"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from circuitkb.cli.browse import FIRST, HIDDEN, Ended
+from circuitkb.cli.browse import FIRST, HIDDEN, Outcome
 from circuitkb.cli.options import (
     Architecture,
     Format,
@@ -38,7 +38,7 @@ def trials(
         typer.Option("--kind", metavar="KIND", help="Only these: edit, or a motif, as union."),
     ] = None,
     outcome: Annotated[
-        Ended | None, typer.Option("--outcome", help="Only those that ended so.")
+        Outcome | None, typer.Option("--outcome", help="Only those that ended so.")
     ] = None,
     circuit: Annotated[
         str | None, typer.Option("--circuit", metavar="ID", help="Only those of this circuit.")

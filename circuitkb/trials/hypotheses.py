@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from circuitkb.results.result import Result
 from circuitkb.schema.errors import NotFoundError, ObservationError, QueryError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Floats
@@ -36,6 +37,12 @@ from circuitkb.trials.contributions import Contributions, Places, contributions
 
 Ablation = Literal["median", "mean", "zero"]
 """What an ablated edge gives: what it gives to the median or mean stimulus, or nothing."""
+
+_GIVES: dict[Ablation, str] = {
+    "median": "what it gives to the median stimulus",
+    "mean": "what it gives to the mean stimulus",
+    "zero": "nothing",
+}
 
 RESOLUTION = 0.1
 """Share of the target's standard deviation below which two scores count as equal."""
@@ -95,6 +102,37 @@ class Hypotheses:
         found = asdict(self)
         found["tests"] = [asdict(test) for test in self.tests]
         return {**found, "held": self.held}
+
+    def to_result(self) -> Result:
+        """Return the tests as rows, in order, with what they are about as notes."""
+        rows = [
+            {
+                "test": test.name,
+                "held": test.held,
+                "p": test.p,
+                "null": test.null,
+                "figures": ", ".join(
+                    f"{name} {value:.4g}"
+                    for name, value in test.figures.items()
+                    if value is not None
+                ),
+            }
+            for test in self.tests
+        ]
+        kept = " and ".join(f"{share:.0%}" for share in self.preserved)
+        tests = f"{sum(test.held for test in self.tests)} of {len(self.tests)} tests"
+        notes = (
+            f"{self.circuit}: {self.edges} of the {self.inputs:,} inputs of {self.target}; "
+            f"{tests} hold{'' if self.held else ', so it is no circuit by them'}",
+            f"alone they give {kept} of the unit's rise on the stimuli of the sides "
+            f"({' and '.join(map(str, self.stimuli))}), and {self.explained:.1%} of its variance "
+            "over the battery",
+            f"an ablated edge gives {_GIVES[self.ablation]}; what all inputs add misses the unit "
+            f"by {self.error:.2%} of its spread; seed {self.seed}",
+            "equivalence, independence and minimality hold where their null is not rejected, which "
+            "proves nothing",
+        )
+        return Result.of_records(rows, notes=notes)
 
 
 def hypotheses(

@@ -87,6 +87,10 @@ def test_a_found_circuit_is_tested_by_its_id(world: World) -> None:
     assert json.loads(json.dumps(found.to_dict()))["held"] == found.held
     assert found.to_dict() == kb.hypotheses(first, seed=4).to_dict()
     assert found["sufficiency"].held == (found["sufficiency"].p <= 0.05)
+    rows = found.to_result()
+    assert rows["test"] == [test.name for test in found.tests]
+    assert f"of the {found.inputs:,} inputs of {found.target}" in rows.notes[0]
+    assert ("no circuit" in rows.notes[0]) == (not found.held)
     with pytest.raises(NotFoundError, match="There is no circuit 'union-1' here"):
         kb.hypotheses("union-1")
     with pytest.raises(QueryError, match="ablation is 'maximum': median, mean, zero"):
