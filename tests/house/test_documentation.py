@@ -65,6 +65,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "export",
         "features",
         "find",
+        "hypotheses",
         "list",
         "load",
         "mcp",
