@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +23,13 @@ from circuitkb.cli.options import (
 )
 from circuitkb.cli.output import check_format, print_lines, print_result, progress, say_what_runs
 
+if TYPE_CHECKING:
+    from circuitkb.results.trial_list import TrialList
+    from circuitkb.results.trial_report import TrialReport
+
 _PANEL = "Try"
+
+_MANY = "Many edits"
 
 
 @command(
@@ -80,6 +87,8 @@ def trials(
     "circuitkb trial union-15716d66f6c7c243",
     "circuitkb trial union-15716d66f6c7c243 'remove case 1; scale case 2 by 2'",
     "circuitkb trial --again trial-1a086daf83046dae",
+    "circuitkb trial --edits edits.csv",
+    "circuitkb trial --random 1000 --kind remove --model efficientnet_lite0 --read-at logits",
 )
 def trial(
     about: Annotated[
@@ -109,8 +118,65 @@ def trial(
         typer.Option("--again", metavar="ID", help="Run this trial again, and compare."),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Seed of the calibrating edits.")
+        int, typer.Option("--seed", metavar="N", help="Seed of all that is drawn.")
     ] = 0,
+    edits: Annotated[
+        str | None,
+        typer.Option(
+            "--edits",
+            metavar="FILE",
+            help="Try all edits of a CSV file with the columns about, edit and, if need be, read; "
+            "- reads standard input. What is there is skipped: an interrupted list goes on.",
+            rich_help_panel=_MANY,
+        ),
+    ] = None,
+    random: Annotated[
+        int | None,
+        typer.Option(
+            "--random",
+            min=1,
+            metavar="N",
+            help="Try N edits drawn at random from --model; the same seed draws the same.",
+            rich_help_panel=_MANY,
+        ),
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Of the random edits: remove, flip, scale, mirror, rotate, set, swap, ablate, or "
+            "several of one target, as in remove+scale.",
+            rich_help_panel=_MANY,
+        ),
+    ] = "remove",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="Whose edits are drawn.",
+            rich_help_panel=_MANY,
+        ),
+    ] = None,
+    read_at: Annotated[
+        str,
+        typer.Option(
+            "--read-at",
+            metavar="target|logits|LAYER",
+            help="Where random edits are measured: a unit is drawn of the logits, or of a layer.",
+            rich_help_panel=_MANY,
+        ),
+    ] = "target",
+    controls: Annotated[
+        bool | None,
+        typer.Option(
+            "--controls/--no-controls",
+            help="Whether the same edit of 40 other inputs is run, too. Without it: in a list only "
+            "where the target is read.",
+            show_default=False,
+        ),
+    ] = None,
     save: Annotated[
         Path | None,
         typer.Option(
@@ -135,17 +201,42 @@ def trial(
     import circuitkb as ckb
 
     check_format(format_)
-    if (about is None) == (again is None):
-        raise typer.BadParameter("give what is to be tried, or --again and the id of a trial")
+    if [about, again, edits, random].count(None) != 3:
+        raise typer.BadParameter(
+            "give one of: what is to be tried; --again and the id of a trial; --edits; --random"
+        )
     say_what_runs(source, architecture)
     given: dict[str, Any] = {"source": source, "architecture": architecture}
     with ckb.open(kb, create=False) as base, progress() as tell:
+        report: TrialReport | TrialList
         if again is not None:
             report = base.try_again(again, **given, progress=tell)
-        else:
-            assert about is not None
+        elif about is not None:
             report = base.trial(
-                about, edit, read=read, seed=seed, save=save, **given, progress=tell
+                about,
+                edit,
+                read=read,
+                seed=seed,
+                save=save,
+                controls=controls is not False,
+                **given,
+                progress=tell,
             )
-    result = report.to_result()
-    print_result(result, format_, wide=wide, hidden=HIDDEN["trials"])
+        else:
+            report = base.try_edits(
+                _lines(edits),
+                random=random,
+                kind=kind,
+                model=model,
+                read_at=read_at,
+                controls=controls,
+                seed=seed,
+                **given,
+                progress=tell,
+            )
+    print_result(report.to_result(), format_, wide=wide, hidden=HIDDEN["trials"])
+
+
+def _lines(file: str | None) -> Any:
+    """Return a table of edits; that of standard input is read whole."""
+    return sys.stdin if file == "-" else file

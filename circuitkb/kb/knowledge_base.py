@@ -11,7 +11,7 @@ from circuitkb.kb.listing import Listing
 from circuitkb.kb.load import Loading
 from circuitkb.kb.match import Matching
 from circuitkb.kb.observe import Observing
-from circuitkb.kb.trial import Trying
+from circuitkb.kb.trial_lists import TryingMany
 from circuitkb.lists.selections import FeatureQuery
 from circuitkb.moving.verbs import Moving
 from circuitkb.queries.lists.conditions import DEFAULT_LIMIT
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from circuitkb.trials.hypotheses import Ablation, Hypotheses
 
 
-class KnowledgeBase(Loading, Observing, Finding, Trying, Matching, Listing, Annotating, Moving):
+class KnowledgeBase(Loading, Observing, Finding, TryingMany, Matching, Listing, Annotating, Moving):
     """Features, weights, circuits and what is said of them, in one store.
 
     Use it as a context manager, or :meth:`close` it.

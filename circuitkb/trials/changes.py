@@ -260,8 +260,9 @@ def _share(old: Floats, difference: Floats) -> float | None:
     place = np.unravel_index(int(np.abs(old).argmax()), old.shape)
     if old[place] == 0:
         return None
-    share = float(difference[place] / old[place])
-    return share if np.allclose(difference, share * old, rtol=1e-5, atol=1e-12) else None
+    share = float(difference[place]) / float(old[place])
+    with np.errstate(over="ignore"):
+        return share if np.allclose(difference, share * old, rtol=1e-5, atol=1e-12) else None
 
 
 def _listed(names: Sequence[str]) -> str:

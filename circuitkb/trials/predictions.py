@@ -151,10 +151,7 @@ def measured_changes(
 ) -> NDArray[np.float64]:
     """Run the edited networks and return the mean change of each.
 
-    Raises
-    ------
-    TrialError
-        A network responds with NaN or infinity once edited.
+    It is NaN where a network responds with NaN or infinity once edited.
     """
     runs = [
         run_of(
@@ -167,14 +164,15 @@ def measured_changes(
         for one in asked
     ]
     found = edited.run(runs, images, progress=progress)
-    for one, readings in zip(asked, found, strict=True):
-        readings.check(one.edit)
-    return np.array(
-        [
-            (getattr(one, side) - getattr(one, f"base_{side}")).astype(np.float64).mean()
-            for one in found
-        ]
-    )
+    with np.errstate(invalid="ignore"):
+        changes = np.array(
+            [
+                (getattr(one, side) - getattr(one, f"base_{side}")).astype(np.float64).mean()
+                for one in found
+            ]
+        )
+    changes[~np.isfinite(changes)] = np.nan
+    return changes
 
 
 def draw(
@@ -209,12 +207,15 @@ def draw(
 
 
 def _read(effects: Effects, edit: Edit, place: Place, random: np.random.Generator) -> Unit | None:
-    """Draw a unit to read; None where the edit is none for the place."""
-    (change,) = edit.changes
+    """Draw a unit to read; None where the edit is none for the place, or cannot be made."""
+    change = edit.changes[0]
     changed = change.unit if isinstance(change, Ablate) else change.target
+    try:
+        exact = not edit.ablated and effects.is_exact(edit)
+    except TrialError:
+        return None
     if place in ("target", "exact target"):
-        fits = not edit.ablated and effects.is_exact(edit) == (place == "exact target")
-        return changed if fits else None
+        return changed if not edit.ablated and exact == (place == "exact target") else None
     later = effects.layers[effects.place(changed.layer) + 1 :]
     if place == "later":
         later = later[:-1]
@@ -256,38 +257,38 @@ def calibrated(
     Raises
     ------
     TrialError
-        There are not so many edits, or one makes the network explode.
+        There are not so many edits, or too few that do not make the network explode.
     """
     asked = draw(effects, kind, place, inputs, count, seed=seed)
     raw = raw_predictions(effects, asked, side)
     real = measured_changes(effects, edited, images, asked, side, progress)
+    fine = np.isfinite(real)
+    raw, real = raw[fine], real[fine]
     return calibrate(raw, real, seed=seed, level=level, scaled=place != "exact target")
 
 
 def predict(
     effects: Effects,
     asked: Sequence[Asked],
-    calibrations: Mapping[Place, Calibration],
+    calibrations: Sequence[Calibration],
     side: Side = "after",
 ) -> list[Prediction]:
-    """Predict what edits of one kind change; nothing runs.
+    """Predict what edits change; nothing runs.
 
     Parameters
     ----------
     calibrations
-        Of that kind of edit, for each place that is asked for.
+        One for each, of its kind of edit and the place where it is read.
 
     Raises
     ------
     TrialError
-        A unit cannot change, or there is no calibration for its place.
+        A unit cannot change.
     """
     found = []
-    for one, raw in zip(asked, raw_predictions(effects, asked, side), strict=True):
-        place = place_of(effects, one.edit, one.unit)
-        if place not in calibrations:
-            raise TrialError(f"Predictions at {one.unit} ({place}) are not calibrated yet.")
-        value, low, high = calibrations[place].interval(float(raw))
+    raw = raw_predictions(effects, asked, side).tolist()
+    for one, own, calibration in zip(asked, raw, calibrations, strict=True):
+        value, low, high = calibration.interval(own)
         ids = tuple(effects.responses.stimuli[number] for number in one.stimuli.tolist())
         found.append(
             Prediction(
@@ -298,9 +299,9 @@ def predict(
                 value=value,
                 low=low,
                 high=high,
-                method=METHODS[place],
+                method=METHODS[place_of(effects, one.edit, one.unit)],
                 version=VERSION,
-                calibration=calibrations[place],
+                calibration=calibration,
             )
         )
     return found

@@ -213,6 +213,7 @@ class Put(_OfAnEdge):
 class Swap:
     """Two sources of one target get each other's kernels."""
 
+    verb: ClassVar[str] = "swap"
     first: Unit
     second: Unit
     target: Unit
@@ -244,6 +245,7 @@ class Ablate:
     ``resampling``: its map for another stimulus, drawn with ``seed``.
     """
 
+    verb: ClassVar[str] = "ablate"
     unit: Unit
     by: By = "zero"
     seed: int = 0

@@ -34,23 +34,65 @@ class CircuitOnTrial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One attempt to refute.
+class Planned:
+    """A trial before it is run: all that its id is made of.
 
     Attributes
     ----------
     kind
         ``edit``, or the name of the motif whose circuit was tried.
     model, fingerprint
-        Whose network was run, and of which weights.
+        Whose network is run, and of which weights.
     edit
-        What was changed, in words that read back to it.
+        What is changed, in words that read back to it.
     method, version
-        What was done.
+        What is done.
     measure, inputs
-        What is predicted and measured, with its unit; what was shown to the network.
+        What is predicted and measured, with its unit; what is shown to the network.
+    about
+        Features in their parts: ``target``, ``edited``, ``read``.
     settings
         What it takes to run it again: JSON can hold it.
+    circuit
+        The circuit that it is about.
+    seed
+        Of the draws.
+    """
+
+    kind: str
+    model: str
+    fingerprint: str
+    edit: str
+    method: str
+    version: str
+    measure: str
+    inputs: str
+    about: tuple[tuple[str, str], ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    circuit: str | None = None
+    seed: int = 0
+
+    @property
+    def id(self) -> str:
+        """What the same trial has when it is run again: nothing that is measured is part of it."""
+        what: list[Any] = [self.kind, self.fingerprint, self.model, self.edit, self.method]
+        what += [
+            self.version,
+            self.measure,
+            self.inputs,
+            self.circuit,
+            self.seed,
+            dict(self.settings),
+        ]
+        return f"trial-{content_hash(what)[:16]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Planned):
+    """One attempt to refute.
+
+    Attributes
+    ----------
     predicted, low, high, prediction_hash
         What the claim says will be measured, its interval, and the hash of both, made before the
         network ran.
@@ -62,12 +104,10 @@ class Trial:
         Share of the controls that do as much; corrected over ``tested`` trials of one search.
     outcome
         How it ended.
-    about
-        Features in their parts: ``target``, ``edited``, ``read``.
-    circuit
-        The circuit that it is about, and whether the outcome speaks for or against it.
-    seed, seconds
-        Of the draws; of the run.
+    decides
+        Whether the outcome speaks for or against the circuit.
+    seconds
+        Of the run.
     detail
         Further figures, as JSON can hold them.
 
@@ -82,47 +122,27 @@ class Trial:
     'trial-...'
     """
 
-    kind: str
-    model: str
-    fingerprint: str
-    edit: str
-    method: str
-    version: str
-    measure: str
-    inputs: str
     predicted: float | None
     low: float | None
     high: float | None
     prediction_hash: str
     measured: float
     outcome: Outcome
-    about: tuple[tuple[str, str], ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
     null_mean: float | None = None
     null_count: int | None = None
     null_method: str | None = None
     p: float | None = None
     q: float | None = None
     tested: int | None = None
-    circuit: str | None = None
     decides: bool = False
-    seed: int = 0
     seconds: float = 0.0
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def id(self) -> str:
-        """What the same trial has when it is run again: nothing that was measured is part of it."""
-        what: list[Any] = [self.kind, self.fingerprint, self.model, self.edit, self.method]
-        what += [
-            self.version,
-            self.measure,
-            self.inputs,
-            self.circuit,
-            self.seed,
-            dict(self.settings),
-        ]
-        return f"trial-{content_hash(what)[:16]}"
+    def in_interval(self) -> bool:
+        """Whether what was measured lies in the interval that was predicted."""
+        ends = self.low, self.high
+        return ends[0] is not None and ends[1] is not None and ends[0] <= self.measured <= ends[1]
 
     def row(self) -> dict[str, Any]:
         """Return the node."""

@@ -1,0 +1,182 @@
+"""A model whose network is edited: what is known of it is read once, and it is opened once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from circuitkb.kb.observe import refuse_without_weights, stored_model
+from circuitkb.kb.on_trial import circuit_on_trial, details_of_edits, with_cases
+from circuitkb.kb.predicting import effects_of
+from circuitkb.kb.trying import Network
+from circuitkb.queries.lists.conditions import Mention
+from circuitkb.schema.errors import ObservationError, TrialError
+from circuitkb.schema.ids import FeatureId
+from circuitkb.stores import known_names
+from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from circuitkb.loaders.composition.network import Network as Opened
+    from circuitkb.schema.responses import Responses
+    from circuitkb.trials.conformal import Calibration
+    from circuitkb.trials.edit_trials import Prepared
+    from circuitkb.trials.edits import Edit
+    from circuitkb.trials.effects import Effects
+    from circuitkb.trials.showing import Shown
+
+
+class Line(NamedTuple):
+    """An edit to be tried, in words.
+
+    Attributes
+    ----------
+    target
+        The feature whose inputs are edited, or that is ablated.
+    edit
+        What is changed; units may go without the name of their model.
+    read
+        The feature whose change is measured; the target if None.
+    circuit
+        The circuit that it is about, if any.
+    """
+
+    target: FeatureId
+    edit: str
+    read: str | None = None
+    circuit: str | None = None
+
+
+def line_of(store: Store, about: str, edit: str, read: str | None) -> Line:
+    """Return what is to be tried of a feature or a circuit, whose cases may stand in the words.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such feature or circuit.
+    """
+    circuit = circuit_on_trial(store, about)
+    if circuit is not None:
+        target = FeatureId.parse(circuit["target"])
+        return Line(target, with_cases(edit, circuit), read, circuit["id"])
+    known_names.check(store, [Mention("feature", about)])
+    return Line(FeatureId.parse(about), edit, read)
+
+
+class Bench:
+    """A model whose network is edited.
+
+    Parameters
+    ----------
+    store, model
+        Where it is, and its name.
+    source, architecture, module
+        Where its network is, if not where it was loaded from.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such model.
+    ObservationError
+        It was not observed, or has no weights.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        model: str,
+        source: str | None = None,
+        architecture: str | None = None,
+        module: nn.Module | None = None,
+    ) -> None:
+        known_names.check_models(store, [model])
+        stored = stored_model(store, model)
+        refuse_without_weights(stored)
+        responses = store.responses(model)
+        if responses is None:
+            raise ObservationError(
+                f"{model!r} was not observed, so nothing can be predicted of it: circuitkb observe "
+                f"{model}"
+            )
+        self.model = model
+        self.responses: Responses = responses
+        self.network = Network(stored, source, architecture, module)
+        self._store = store
+
+    @cached_property
+    def effects(self) -> Effects:
+        """What predicts what edits change."""
+        return effects_of(self._store, self.model, self.responses)
+
+    @cached_property
+    def opened(self) -> Opened:
+        """The network."""
+        from circuitkb.kb.reopening import reopen
+
+        where = self.network
+        return reopen(where.model, where.source, where.architecture, where.module)
+
+    @cached_property
+    def shown(self) -> Shown:
+        """The network ready to be shown stimuli."""
+        from circuitkb.trials.showing import shown
+
+        return shown(self.opened, self.responses)
+
+    @cached_property
+    def calibrations(self) -> dict[str, Calibration]:
+        """What earlier trials of the same weights calibrated, by purpose."""
+        from circuitkb.trials.edit_trials import calibrations_of
+
+        fingerprint = self.network.model["fingerprint"]
+        return calibrations_of(details_of_edits(self._store, self.model, fingerprint))
+
+    def prepare(self, line: Line, *, seed: int, **settings: Any) -> Prepared:
+        """Return a trial before it runs.
+
+        Raises
+        ------
+        TrialError
+            It cannot be made, or changes nothing of what is read.
+        """
+        from circuitkb.trials.edits import Edit
+        from circuitkb.trials.single_changes import Unit
+
+        unit = Unit(line.target.layer, line.target.unit)
+        read = unit if line.read is None else Unit.parse(line.read, self.model)
+        return self.prepare_edit(
+            Edit.parse(line.edit, unit, model=self.model),
+            read,
+            circuit=line.circuit,
+            seed=seed,
+            **settings,
+        )
+
+    def prepare_edit(self, edit: Edit, read: Any, **settings: Any) -> Prepared:
+        """Return the same for an edit that was parsed, and the unit that is read."""
+        from circuitkb.trials.edit_trials import Wanted, prepare
+
+        if any(one.unit == read for one in edit.ablated):
+            raise TrialError(
+                f"{read} is itself ablated: say which later feature to read (--read, or read=)."
+            )
+        wanted = Wanted(self.model, self.network.model["fingerprint"], edit, read, **settings)
+        return prepare(wanted, self.effects)
+
+    def save(self, edit: Edit, file: Path) -> None:
+        """Write all weights of the edited network as safetensors.
+
+        Raises
+        ------
+        TrialError
+            An edge is not one convolution or linear map, or the file is there.
+        """
+        from circuitkb.loaders.activations.editing.saving import save_edited
+
+        if file.exists():
+            raise TrialError(f"{file} is there already: give the edited weights another name.")
+        if edit.ablated:
+            raise TrialError("An ablation changes no weight: only edges can be saved.")
+        save_edited(self.opened, self.effects.kernels.changed(edit).kernels, file)

@@ -1,0 +1,283 @@
+"""The trials of edits: predicted with intervals, run together, compared, each with its controls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import MutableMapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitkb.motifs.by_responses.coupled_responses import TOP
+from circuitkb.observation.stimuli.battery import NAME
+from circuitkb.schema.progress import Progress, parts, silent, within
+from circuitkb.trials.conformal import Calibration
+from circuitkb.trials.controls import controls, in_words
+from circuitkb.trials.edits import Edit
+from circuitkb.trials.effects import Effects
+from circuitkb.trials.predictions import (
+    METHODS,
+    Asked,
+    Place,
+    Prediction,
+    calibrated,
+    measured_changes,
+    place_of,
+    predict,
+    strongest,
+)
+from circuitkb.trials.random_edits import kind_of
+from circuitkb.trials.showing import Shown
+from circuitkb.trials.single_changes import Unit
+from circuitkb.trials.trial import EDIT, Outcome, Planned, Trial
+
+METHOD = "mean change of a unit over stimuli, predicted before the edited network ran"
+
+VERSION = "1"
+
+CALIBRATING = 60
+"""Random edits of the same kind whose errors make the interval: 38 are the least that can."""
+
+CALIBRATED, RUN = 0.6, 0.95
+"""Shares of the work after which these are done, for progress, where intervals must be made."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One edit to be tried.
+
+    Attributes
+    ----------
+    model, fingerprint
+        Whose network it is.
+    edit
+        The edit.
+    read
+        The unit whose change is predicted and measured.
+    circuit
+        The circuit that it is about, if any.
+    seed
+        Of the calibrating edits.
+    controls
+        Whether the same edit of other inputs is run, too.
+    """
+
+    model: str
+    fingerprint: str
+    edit: Edit
+    read: Unit
+    circuit: str | None = None
+    seed: int = 0
+    controls: bool = True
+
+    def settings(self) -> dict[str, Any]:
+        """Return what it takes to want the same again."""
+        return {"read": str(self.read)} | ({} if self.controls else {"controls": 0})
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A trial before it runs.
+
+    Attributes
+    ----------
+    wanted
+        The edit.
+    trial
+        All that its id is made of.
+    place, kind
+        Where the effect is read, and the kind of random edits that the interval is made from.
+    notes
+        What the edit leaves in place, and what its interval cannot say; a sentence each.
+    """
+
+    wanted: Wanted
+    trial: Planned
+    place: Place
+    kind: str
+    notes: tuple[str, ...]
+
+    @property
+    def purpose(self) -> str:
+        """What its calibration is for; trials of one purpose share it."""
+        battery = self.trial.inputs.partition(":")[0]
+        shown = "" if battery == NAME else f", {battery}"
+        seed = self.wanted.seed
+        return f"{self.kind}, {self.place}, {TOP} stimuli, {CALIBRATING} edits, seed {seed}{shown}"
+
+
+def prepare(wanted: Wanted, effects: Effects) -> Prepared:
+    """Return what a trial will be; nothing runs.
+
+    Raises
+    ------
+    TrialError
+        The edit cannot be made, or changes nothing of what is read.
+    """
+    edit, read = wanted.edit, wanted.read
+    changed = effects.kernels.changed(edit)
+    place = place_of(effects, edit, read)
+    kind, alike = kind_of(edit)
+    notes = changed.notes if alike else (*changed.notes, _unlike(kind))
+    edited = dict.fromkeys(
+        [source for source, _ in edit.edges] + [one.unit for one in edit.ablated]
+    )
+    roles = {read: "read"} | dict.fromkeys(edited, "edited")
+    roles |= dict.fromkeys((target for _, target in edit.edges), "target")
+    planned = Planned(
+        kind=EDIT,
+        model=wanted.model,
+        fingerprint=wanted.fingerprint,
+        edit=str(edit),
+        method=f"{METHOD}; {METHODS[place]}",
+        version=VERSION,
+        measure=f"mean change of {read} after its nonlinearity",
+        inputs=f"{effects.responses.battery}: the {TOP} stimuli that excite what is edited most",
+        about=tuple((f"{wanted.model}/{unit}", role) for unit, role in roles.items()),
+        settings=wanted.settings(),
+        circuit=wanted.circuit,
+        seed=wanted.seed,
+    )
+    return Prepared(wanted, planned, place, kind, notes)
+
+
+def _unlike(kind: str) -> str:
+    return (
+        f"the interval was calibrated on single random edits of the kind {kind!r}, not on edits "
+        "like this one: how often such intervals hold is not known"
+    )
+
+
+def try_edits(
+    prepared: Sequence[Prepared],
+    effects: Effects,
+    shown: Shown,
+    calibrations: MutableMapping[str, Calibration],
+    progress: Progress = silent,
+) -> list[Trial | None]:
+    """Predict what edits change, run the edited networks in one pass of the stimuli, and compare.
+
+    Parameters
+    ----------
+    calibrations
+        Those that there are of the same network, by what they are for; what is missing is made, and
+        added.
+
+    Returns
+    -------
+    list
+        None for an edit that makes the network respond with NaN or infinity.
+
+    Raises
+    ------
+    TrialError
+        There are too few edits of a kind to calibrate by.
+    """
+    started = time.perf_counter()
+    missing = {one.purpose: one for one in prepared if one.purpose not in calibrations}
+    begun = CALIBRATED if missing else 0.0
+    tell = parts(within(progress, 0.0, begun, "calibrating: {}"), len(missing))
+    for (purpose, one), calibrating in zip(missing.items(), tell, strict=True):
+        calibrations[purpose] = calibrated(
+            effects,
+            shown.edited,
+            shown.images,
+            one.kind,
+            one.place,
+            strongest(effects, TOP),
+            count=CALIBRATING,
+            seed=one.wanted.seed,
+            progress=calibrating,
+        )
+    stimuli = strongest(effects, TOP)
+    asked = [Asked(one.wanted.edit, one.wanted.read, stimuli(one.wanted.edit)) for one in prepared]
+    with np.errstate(over="ignore", invalid="ignore"):
+        predictions = predict(effects, asked, [calibrations[one.purpose] for one in prepared])
+    before = [one.hash if np.isfinite(one.value) else "" for one in predictions]
+    others = [controls(effects, one.wanted.edit) if one.wanted.controls else {} for one in prepared]
+    every = list(asked)
+    for own, rows in zip(asked, others, strict=True):
+        every += [own._replace(edit=edit) for kind in rows.values() for edit in kind]
+    real = measured_changes(
+        effects, shown.edited, shown.images, every, "after", within(progress, begun, RUN)
+    )
+    measured, rest = real[: len(prepared)].tolist(), real[len(prepared) :]
+    counts = [sum(map(len, rows.values())) for rows in others]
+    drawn = np.split(rest, np.cumsum(counts)[:-1])
+    seconds = (time.perf_counter() - started) / max(1, len(prepared))
+    progress("tried", 1.0)
+    return [
+        _trial(one, prediction, hash, found, rows, null, seconds, calibrations[one.purpose])
+        for one, prediction, hash, found, rows, null in zip(
+            prepared, predictions, before, measured, others, drawn, strict=True
+        )
+    ]
+
+
+def _trial(
+    prepared: Prepared,
+    prediction: Prediction,
+    made_before: str,
+    measured: float,
+    others: dict[str, list[Edit]],
+    drawn: NDArray[np.float64],
+    seconds: float,
+    calibration: Calibration,
+) -> Trial | None:
+    """Compare what was measured with what was predicted, and with the controls."""
+    if not np.isfinite([measured, prediction.value]).all():
+        return None
+    ends = np.cumsum([len(rows) for rows in others.values()])[:-1]
+    by_kind = dict(zip(others, np.split(drawn, ends), strict=True)) if others else {}
+    drawn = drawn[np.isfinite(drawn)]
+    p = float((1 + (np.abs(drawn) >= abs(measured) - 1e-9).sum()) / (1 + len(drawn)))
+    return Trial(
+        **{field.name: getattr(prepared.trial, field.name) for field in fields(Planned)},
+        predicted=prediction.value,
+        low=prediction.low,
+        high=prediction.high,
+        prediction_hash=made_before,
+        measured=measured,
+        outcome=_outcome(prediction, measured),
+        null_mean=float(drawn.mean()) if len(drawn) else None,
+        null_count=len(drawn),
+        null_method=in_words(others) if len(drawn) else None,
+        p=p if len(drawn) else None,
+        seconds=seconds,
+        detail={
+            "stimuli": list(prediction.stimuli),
+            "calibration": {"for": prepared.purpose, **asdict(calibration)},
+            "controls": {
+                kind: round(float(np.nanmean(values)), 6)
+                for kind, values in by_kind.items()
+                if np.isfinite(values).any()
+            },
+            "left_in_place": [*prepared.notes, *_weak(prediction)],
+        },
+    )
+
+
+def _outcome(prediction: Prediction, measured: float) -> Outcome:
+    """Return how a trial ended: an interval that holds zero says nothing by holding."""
+    if not prediction.holds(measured):
+        return "failed"
+    return "undecided" if prediction.low <= 0 <= prediction.high else "held"
+
+
+def _weak(prediction: Prediction) -> list[str]:
+    if prediction.low <= 0 <= prediction.high:
+        return ["the interval holds zero: that nothing changes would have been in it, too"]
+    return []
+
+
+def calibrations_of(details: Sequence[dict[str, Any]]) -> dict[str, Calibration]:
+    """Return the calibrations that earlier trials of a network kept, by what they are for."""
+    found = {}
+    for detail in details:
+        kept = dict(detail.get("calibration", {}))
+        purpose = kept.pop("for", None)
+        if purpose is not None:
+            found[purpose] = Calibration(**kept)
+    return found
