@@ -40,7 +40,7 @@ class Folded:
 
 @torch.no_grad()
 def fold(network: TracedNetwork) -> Folded:
-    """Return a network whose batch norms and symmetric paddings are part of its convolutions.
+    """Return a network whose batch norms and paddings are part of its convolutions.
 
     A nonlinearity that is the only reader of its input overwrites it, so whoever reads values on
     the way must copy them at once. Weights of convolutions are laid out channels last, which CPUs
@@ -68,7 +68,7 @@ def fold(network: TracedNetwork) -> Folded:
             names |= _fold_norm(graph, constants, node)
     for node in list(graph.nodes):
         if node.op == "call_function" and operation_name(node) in ("pad", "constant_pad_nd"):
-            _fold_padding(graph, node)
+            _fold_padding(graph, constants, node)
         elif node.op == "call_function" and operation_name(node) in _IN_PLACE:
             _overwrite(node)
     for node, value in constants.items():
@@ -161,8 +161,12 @@ def set_weights(
     node.args = (node.args[0], kernel_node, bias_node, *node.args[3:])
 
 
-def _fold_padding(graph: Graph, padding: Node) -> None:
-    """Let the convolutions that read a symmetric padding with zeros do it themselves."""
+def _fold_padding(graph: Graph, constants: Mapping[Node, Tensor], padding: Node) -> None:
+    """Let the convolutions that read a padding with zeros do it themselves.
+
+    They pad both ends of an axis alike. Where the padding does not, that is the same so long as it
+    gives as many places: with strides the last rows of a padding are often read by no window.
+    """
     source: Any = padding.args[0]
     sizes: Any = padding.args[1]
     if operation_name(padding) == "pad":
@@ -174,27 +178,31 @@ def _fold_padding(graph: Graph, padding: Node) -> None:
         or value not in (None, 0, 0.0)
         or not isinstance(sizes, list | tuple)
         or len(sizes) != 4
-        or sizes[0] != sizes[1]
-        or sizes[2] != sizes[3]
         or min(sizes) < 0
-        or any(
-            operation_name(user) != "conv2d" or user.args[0] is not padding
-            for user in padding.users
-        )
     ):
         return
-    for convolution in list(padding.users):
-        args: list[Any] = [*convolution.args]
-        for place, default in ((2, None), (3, (1, 1)), (4, (0, 0))):
-            if len(args) <= place:
-                args.append(default)
-        if isinstance(args[4], str):
+    found: dict[Node, tuple[Any, ...]] = {}
+    for user in padding.users:
+        args: list[Any] = [*user.args]
+        args += [None, (1, 1), (0, 0), (1, 1)][len(args) - 2 :]
+        if (
+            operation_name(user) != "conv2d"
+            or args[0] is not padding
+            or args[1] not in constants
+            or isinstance(args[4], str)
+        ):
             return
-        rows, columns = pair(args[4])
-        args[0], args[4] = source, [rows + sizes[2], columns + sizes[0]]
-        convolution.args = tuple(args)
-    if not padding.users:
-        graph.erase_node(padding)
+        kernel, stride, own, apart = constants[args[1]].shape[2:], *map(pair, args[3:6])
+        size = source.meta["val"].shape[2:]
+        for axis, (low, high) in enumerate((sizes[2:], sizes[:2])):
+            rest = size[axis] + 2 * own[axis] + low - apart[axis] * (kernel[axis] - 1) - 1
+            if (rest + low) // stride[axis] != (rest + high) // stride[axis]:
+                return
+        args[0], args[4] = source, [own[0] + sizes[2], own[1] + sizes[0]]
+        found[user] = tuple(args)
+    for user, changed in found.items():
+        user.args = changed
+    graph.erase_node(padding)
 
 
 def _overwrite(node: Node) -> None:

@@ -81,12 +81,49 @@ def test_a_node_that_is_called_as_a_builtin_of_python_keeps_its_name() -> None:
     assert shuffle(folded.network, image(), seed=0).input.name == "input"
 
 
-def test_batch_norms_and_symmetric_paddings_are_gone_and_others_stay() -> None:
+@pytest.mark.parametrize(("side", "stays"), [(40, 2), (41, 1)])
+def test_batch_norms_and_paddings_are_gone_and_others_stay(side: int, stays: int) -> None:
     network = with_live_batch_norms(Parts())
-    folded = fold(trace(network, image()))
+    folded = fold(trace(network, image(side)))
     names = [operation_name(node) for node in folded.network.operations()]
     assert names.count("_native_batch_norm_legit_no_training") == 1, "what it reads is read twice"
-    assert names.count("pad") == 2, "an asymmetric one, and one that does not pad with zeros"
+    # One that does not pad with zeros; of an even side one whose last row is read by a window.
+    assert names.count("pad") == stays
+
+
+class Padded(nn.Module):
+    """A convolution with paddings of its own and of another operation."""
+
+    def __init__(self, sizes: tuple[int, ...], kernel: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.inner = nn.Conv2d(3, 4, kernel, stride, (1, 0), dilation)
+
+    def forward(self, image: Tensor) -> Tensor:
+        found: Tensor = self.inner(nn.functional.pad(image, self.sizes))
+        return found
+
+
+@pytest.mark.parametrize("sizes", [(0, 1, 0, 1), (1, 0, 2, 2), (1, 2, 0, 3), (2, 2, 1, 1)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"), [(3, 2, 1), (5, 2, 1), (3, 1, 1), (4, 3, 1), (2, 2, 2)]
+)
+def test_a_padding_is_folded_where_that_gives_as_many_places_and_then_the_same(
+    sizes: tuple[int, ...], kernel: int, stride: int, dilation: int
+) -> None:
+    for side in (11, 12):
+        network = Padded(sizes, kernel, stride, dilation).eval()
+        shown = image(side)
+        traced = trace(network, shown)
+        folded = fold(traced).network
+        expected = network(shown)
+        (output,) = folded.outputs
+        found = values_at(folded, {output.name}, shown)[output.name]
+        assert torch.allclose(found, expected, atol=1e-6)
+        left, _, top, _ = sizes
+        alike = network.inner(nn.functional.pad(shown, (left, left, top, top)))
+        gone = "pad" not in map(operation_name, folded.operations())
+        assert gone == (alike.shape == expected.shape)
 
 
 def test_folding_leaves_the_traced_network_and_its_module_as_they_were() -> None:
