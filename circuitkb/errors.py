@@ -15,6 +15,7 @@
     │   └── AnnotationFileError  a file of annotations that cannot be read at all
     ├── AnnotationError          annotations that are refused, each with its line and reason
     ├── WorkerError              a worker that died twice, or a cluster that is not there
+    ├── ServingError             pages that cannot be served there
     ├── ObservationError         a model that cannot be shown stimuli
     ├── TrialError               an edit that cannot be made, or run
     ├── StoreError
@@ -57,6 +58,7 @@ from circuitkb.schema.errors import (
     QueryRefusedError,
     QueryTimeoutError,
     SchemaError,
+    ServingError,
     SourceError,
     StoreAccessError,
     StoreBusyError,
@@ -92,6 +94,7 @@ __all__ = [
     "QueryRefusedError",
     "QueryTimeoutError",
     "SchemaError",
+    "ServingError",
     "SourceError",
     "StoreAccessError",
     "StoreBusyError",

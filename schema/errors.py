@@ -74,6 +74,10 @@ class WorkerError(CircuitKBError):
     """A worker that died twice over the same work, or a cluster that is not there."""
 
 
+class ServingError(CircuitKBError):
+    """Pages that cannot be served where they should be."""
+
+
 class ObservationError(CircuitKBError):
     """A model that cannot be shown stimuli, or responses that cannot be compared."""
 

@@ -30,6 +30,7 @@ from circuitkb.cli import (
     observe,
     question,
     report,
+    serve,
     trial,
     vocabulary,
 )
@@ -111,6 +112,7 @@ for _commands in (
     browse,
     question,
     report,
+    serve,
     mcp,
     move,
     export,

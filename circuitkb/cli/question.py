@@ -15,6 +15,7 @@ import typer
 
 from circuitkb.cli.options import Format, Limit, Shape, Store, Timeout, Wide, command
 from circuitkb.cli.output import check_format, print_lines, print_result, say
+from circuitkb.queries.questions.values import read_value
 from circuitkb.schema.errors import UnknownQuestionError
 
 if TYPE_CHECKING:
@@ -212,15 +213,5 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
             )
         if name in found:
             raise typer.BadParameter(f"${name} is given twice", param_hint="-p")
-        found[name] = _value(value)
+        found[name] = read_value(value)
     return found
-
-
-def _value(text: str) -> Any:
-    def refuse(constant: str) -> Any:
-        raise ValueError(constant)  # NaN and Infinity are no JSON, though Python reads them.
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError):
-        return text

@@ -104,12 +104,12 @@ class Card:
             f"<p>{escape(section.note)}</p>"
             for section in self.sections
         )
-        picture = diagram(*self._drawn())
+        picture = diagram(*self.drawn())
         return (
             f"<h3>{escape(self.kind)} {escape(self.id)}</h3>{picture}<table>{facts}</table>{tables}"
         )
 
-    def _drawn(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+    def drawn(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
         """Return the features and weights of the picture, and what stands below it."""
         rows = {section.title: section.result.to_dicts() for section in self.sections}
         if self.kind == "circuit":

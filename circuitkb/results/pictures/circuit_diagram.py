@@ -66,7 +66,7 @@ def diagram(
         caption = f"{left_out} more members are not drawn. {caption}"
     note = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure style="margin:0"><svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
+        f'<figure><svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
         f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" role="img" '
         f'font-family="sans-serif" font-size="11">{"".join(parts)}</svg>{note}</figure>'
     )

@@ -1,0 +1,110 @@
+"""A page: what it says, before it is HTML, JSON or CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from circuitkb.results.result import Result
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows on a page.
+
+    Attributes
+    ----------
+    title, result
+        What they are, and the rows.
+    note
+        What a reader must know about them.
+    columns
+        What a page shows of them, in order; JSON and CSV have all.
+    pictures
+        SVG for each row; empty where none has one.
+    """
+
+    title: str
+    result: Result
+    note: str = ""
+    columns: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value that a form asks for.
+
+    Attributes
+    ----------
+    name, label
+        As the link has it, and as a reader sees it.
+    value
+        What was given.
+    choices
+        What may be given; empty if anything may.
+    lines
+        Above one, how high the field is.
+    """
+
+    name: str
+    label: str
+    value: str = ""
+    choices: tuple[str, ...] = ()
+    lines: int = 1
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one page says.
+
+    Attributes
+    ----------
+    title
+        What it is about.
+    address
+        Where it is, relative to the first page, without an ending.
+    lead
+        What a reader must know first, a sentence each.
+    kind
+        ``feature``, ``circuit``, ...: printed small above the title.
+    facts
+        Values with their names.
+    picture
+        SVG in a ``figure``, made by this package; empty if there is none.
+    tables
+        In order.
+    form
+        What can be asked here; answers come as another page at the same address.
+    query
+        What is given to the form, as it stands in the link.
+    """
+
+    title: str
+    address: str
+    lead: tuple[str, ...] = ()
+    kind: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    picture: str = ""
+    tables: tuple[Table, ...] = ()
+    form: tuple[Field, ...] = ()
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries and lists, whole: what the page leaves out is there."""
+        return {
+            "title": self.title,
+            "kind": self.kind,
+            "lead": list(self.lead),
+            "facts": dict(self.facts),
+            "tables": [
+                {
+                    "title": table.title,
+                    "note": table.note,
+                    "truncated": table.result.truncated,
+                    "rows": table.result.to_dicts(),
+                }
+                for table in self.tables
+            ],
+        }

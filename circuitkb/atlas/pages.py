@@ -1,0 +1,288 @@
+"""What stands on every page: a knowledge base read for it, bounded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from circuitkb.atlas.links import address
+from circuitkb.atlas.page import Field, Page, Table
+from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.queries.lists.predicates import missing
+from circuitkb.queries.questions.values import read_value
+from circuitkb.results.card import Card, Section
+from circuitkb.results.pictures.circuit_diagram import diagram
+from circuitkb.results.pictures.thumbnails import Thumbnails
+from circuitkb.results.result import Result
+from circuitkb.schema.errors import NotFoundError, QueryError
+
+ROWS, MOST_ROWS = 50, 1000
+"""Rows of a list, if nothing is said, and at most."""
+
+SECONDS = 20.0
+"""Time of one query."""
+
+PICTURES = 20
+"""Rows of a table that get pictures."""
+
+_OUTCOMES = ("held", "failed", "undecided")
+
+_COUNTS = """\
+MATCH (m:Model)
+OPTIONAL MATCH (c:Circuit {model: m.id})
+WITH m, count(c) AS circuits, sum(CASE WHEN c.trial IS NOT NULL THEN 1 ELSE 0 END) AS tried,
+  sum(CASE WHEN c.trial = 'held' THEN 1 ELSE 0 END) AS held
+RETURN m.id AS model, m.features AS features, m.edges_kept AS edges_kept, m.edges AS edges,
+  circuits, tried, held
+ORDER BY model"""
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """A list with a page of its own.
+
+    Attributes
+    ----------
+    title
+        What is listed.
+    form
+        Names of what narrows it, and what each may be; empty where anything may.
+    columns
+        What the page shows, in order.
+    """
+
+    title: str
+    form: Mapping[str, tuple[str, ...]]
+    columns: tuple[str, ...]
+
+
+LISTS: Mapping[str, ListPage] = {
+    "features": ListPage(
+        "Features",
+        {"model": (), "layer": (), "label": ()},
+        ("feature", "labels", "orientation", "inputs", "input_l1"),
+    ),
+    "circuits": ListPage(
+        "Circuits",
+        {"model": (), "motif": (), "feature": (), "trial": (*_OUTCOMES, "untried")},
+        ("circuit", "motif", "model", "shape", "members", "trial", "trial_q", "q", "stability"),
+    ),
+    "trials": ListPage(
+        "Trials",
+        {"model": (), "kind": (), "outcome": _OUTCOMES, "feature": ()},
+        ("trial", "outcome", "target", "edit", "predicted", "low", "high", "measured", "q"),
+    ),
+}
+
+
+class Pages:
+    """Reads the pages of a knowledge base; each method gives one.
+
+    Parameters
+    ----------
+    kb
+        Stays open; only read.
+    """
+
+    def __init__(self, kb: KnowledgeBase) -> None:
+        self._kb = kb
+        self._picture = Thumbnails(kb.store)
+
+    def home(self) -> Page:
+        """Return the first page: the models, and how much of each was found, tried and held."""
+        found = self._kb.query(_COUNTS, limit=MOST_ROWS, timeout=SECONDS)
+        columns = ("model", "features", "edges_kept", "edges", "circuits", "tried", "held")
+        lead = (
+            "Of each network the graph keeps the strongest inputs of each unit; a circuit held if "
+            "its own trial did: the network was edited, and did what the circuit predicts.",
+        )
+        return Page("circuitkb", "index", lead, tables=(Table("Models", found, columns=columns),))
+
+    def thing(self, id: str) -> Page:
+        """Return the page of a feature, a circuit, or any other node.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such thing here.
+        """
+        card = self._kb.show(id)
+        return Page(
+            title=card.id,
+            address=address(card.id),
+            kind=card.kind,
+            facts=card.facts,
+            picture=diagram(*card.drawn()),
+            tables=tuple(self._table(card, section) for section in card.sections),
+        )
+
+    def _table(self, card: Card, section: Section) -> Table:
+        rows = section.result.to_dicts()
+        if section.title == "Strongest inputs":
+            rows = [{**row, "target": card.id} for row in rows]
+        elif section.title == "Strongest outputs":
+            rows = [{**row, "source": card.id} for row in rows]
+        pictures = tuple(map(self._picture, rows[:PICTURES]))
+        return Table(
+            section.title,
+            section.result,
+            section.note,
+            section.shown.columns,
+            pictures if any(pictures) else (),
+        )
+
+    def listing(self, name: str, query: Mapping[str, str]) -> Page:
+        """Return a page of :data:`LISTS`, narrowed by what its form gives.
+
+        Raises
+        ------
+        QueryError
+            The query has what the form has not.
+        NotFoundError
+            A name in it is not here.
+        """
+        page = LISTS[name]
+        given: dict[str, Any] = _known(query, {*page.form, "limit"})
+        limit = _limit(given.pop("limit", ""))
+        made: Mapping[str, Callable[[], Any]] = {
+            "features": lambda: self._kb.features(limit=limit, **given),
+            "circuits": lambda: self._circuits(given, limit),
+            "trials": lambda: self._kb.trials(limit=limit, **given),
+        }
+        result = made[name]().run()
+        return Page(
+            page.title,
+            name,
+            tables=(Table(page.title, result, columns=_there(result, page.columns)),),
+            form=tuple(
+                Field(part, part, given.get(part, ""), choices)
+                for part, choices in page.form.items()
+            ),
+            query=given,
+        )
+
+    def _circuits(self, given: Mapping[str, Any], limit: int) -> Any:
+        rest = dict(given)
+        trial = rest.pop("trial", "")
+        found = self._kb.circuits(limit=limit, **rest)
+        return found.where(trial=missing() if trial == "untried" else trial) if trial else found
+
+    def questions(self) -> Page:
+        """Return the catalogue: what can be asked, each with an example."""
+        rows = [
+            {"question": each.name, "asks": each.title, "example": each.example}
+            for each in self._kb.questions()
+        ]
+        return Page("Questions", "questions", tables=(Table("", Result.of_records(rows)),))
+
+    def ask(self, query: Mapping[str, str]) -> Page:
+        """Return the answer to a question by its name or in a sentence; without one, the form.
+
+        Parameters given beside ``question`` are those of the question; a value that is no JSON is
+        text.
+
+        Raises
+        ------
+        UnknownQuestionError, QueryError, NotFoundError
+        """
+        given = dict(query)
+        text, limit = given.pop("question", "").strip(), _limit(given.pop("limit", ""))
+        form = (Field("question", "a question, by name or in a sentence", text),)
+        if not text:
+            return Page("Ask", "ask", form=form)
+        parameters = {name: read_value(value) for name, value in given.items() if value}
+        asked = self._kb.ask(text, parameters=parameters, timeout=SECONDS, limit=limit)
+        known = asked.question.parameters
+        stated = {k: v for k, v in asked.parameters.items() if v != known[k].default}
+        fields = (Field(name, name, given.get(name, _text(stated.get(name)))) for name in known)
+        return Page(
+            asked.question.title,
+            "ask",
+            kind="question",
+            lead=(f"Read as {asked.question.name}.", *asked.result.notes),
+            facts=stated,
+            tables=(self._illustrated(asked.result),),
+            form=(*form, *fields),
+            query={**query},
+        )
+
+    def cypher(self, query: Mapping[str, str]) -> Page:
+        """Return the rows of a Cypher query that only reads; without one, the form.
+
+        Raises
+        ------
+        CypherError, QueryRefusedError, QueryTimeoutError
+        """
+        given = _known(query, {"cypher", "limit"})
+        text = given.get("cypher", "").strip()
+        form = (Field("cypher", "a query that only reads", text, lines=6),)
+        if not text:
+            return Page("Cypher", "query", form=form)
+        result = self._kb.query(text, timeout=SECONDS, limit=_limit(given.get("limit", "")))
+        return Page(
+            "Cypher", "query", tables=(self._illustrated(result),), form=form, query={**query}
+        )
+
+    def search(self, query: Mapping[str, str]) -> Page:
+        """Return what fits a text: a thing by its id, features by a label, an answer in words.
+
+        Raises
+        ------
+        QueryError
+            Nothing was given.
+        """
+        text = _known(query, {"q"}).get("q", "").strip()
+        if not text:
+            raise QueryError("Nothing to look for: give an id, a label or a question.")
+        try:
+            return self.thing(text)
+        except NotFoundError as error:
+            nowhere = str(error)
+        try:
+            labelled = self._kb.features(label=text, limit=ROWS).run()
+        except NotFoundError:
+            if len(text.split()) < 2:
+                raise NotFoundError(f"{nowhere} No label has it in it, either.") from None
+            return self.ask({"question": text})
+        return Page(
+            f"Search: {text}",
+            "search",
+            lead=("Read as a part of a label.",),
+            tables=(
+                Table("Features", labelled, columns=_there(labelled, LISTS["features"].columns)),
+            ),
+            query={"q": text},
+        )
+
+    def _illustrated(self, result: Result) -> Table:
+        pictures = tuple(map(self._picture, result.to_dicts()[:PICTURES]))
+        shown = pictures if any(pictures) else ()
+        return Table("Rows", result, columns=result.columns, pictures=shown)
+
+
+def _known(query: Mapping[str, str], names: set[str]) -> dict[str, str]:
+    unknown = sorted(set(query) - names)
+    if unknown:
+        raise QueryError(
+            f"This page knows no {', '.join(map(repr, unknown))}: it takes "
+            f"{', '.join(sorted(names))}."
+        )
+    return {name: value for name, value in query.items() if value}
+
+
+def _limit(text: str) -> int:
+    if not text:
+        return ROWS
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MOST_ROWS:
+        raise QueryError(f"limit is {text!r}: it is a number of rows from 1 to {MOST_ROWS:,}.")
+    return int(text)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _there(result: Result, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in wanted if name in result.columns)

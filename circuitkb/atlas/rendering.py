@@ -1,0 +1,98 @@
+"""Pages as HTML: templates that escape all that they are given, and links between pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from circuitkb.atlas.links import address, is_feature
+from circuitkb.atlas.page import Page
+from circuitkb.results.harmless_text import for_terminal
+from circuitkb.results.text import show
+
+TEMPLATES = Path(__file__).with_name("templates")
+STATIC = Path(__file__).with_name("static")
+
+_NODES = frozenset({"circuit", "trial", "model", "published_as", "evidence", "node", "id"})
+"""Columns whose values are ids of nodes that are no features."""
+
+_TEXTS = frozenset({"label", "labels", "text", "name", "claim", "detail", "note", "question"})
+"""Columns of what people wrote: never ids, whatever they look like."""
+
+_LONGEST = 400
+"""Characters of one cell; JSON and CSV have all of it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where pages lie, as one of them sees it.
+
+    Attributes
+    ----------
+    root
+        From this page to the first one, with a ``/`` at its end.
+    ending
+        What follows an address: ``.html`` where pages are files.
+    live
+        Whether a server answers: forms work, and every page has JSON.
+    """
+
+    root: str = "/"
+    ending: str = ""
+    live: bool = True
+
+    def link(self, address: str, query: Any = None) -> str:
+        """Return the link to a page."""
+        asked = f"?{urlencode(dict(query))}" if query else ""
+        if self.live and address == "index":
+            return self.root
+        return f"{self.root}{address}{self.ending}{asked}"
+
+
+def render(page: Page, place: Place) -> str:
+    """Return a page as HTML."""
+    return _TEMPLATES.get_template("page.html").render(page=page, place=place)
+
+
+def _cell(place: Place, column: str, value: Any) -> Markup:
+    """Return a value as it stands in a table: ids as links, all else as text."""
+    if isinstance(value, str) and column not in _TEXTS and (column in _NODES or is_feature(value)):
+        return Markup('<a href="{}">{}</a>').format(place.link(address(value)), _text(value))
+    if _are_features(value) and column not in _TEXTS:
+        return Markup(", ").join(_cell(place, column, item) for item in value)
+    return _text(show(value))
+
+
+def _text(text: str) -> Markup:
+    plain = for_terminal(text)
+    cut = plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
+    return Markup("<br>").join(escape(line) for line in cut.split("\n"))
+
+
+def _are_features(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(isinstance(item, str) and is_feature(item) for item in value)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals |= {"cell": _cell, "is_number": _is_number}
+_TEMPLATES.filters["plain"] = _text
+_TEMPLATES.filters["drawn"] = Markup  # pictures are made by circuitkb, which escapes their texts

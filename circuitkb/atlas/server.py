@@ -1,0 +1,122 @@
+"""Pages over HTTP: each is a link, and the same link with ``.json``, ``.csv`` or ``.svg``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from fastapi import FastAPI, Request, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from circuitkb.atlas.links import of_address
+from circuitkb.atlas.page import Page
+from circuitkb.atlas.pages import LISTS, Pages
+from circuitkb.atlas.rendering import STATIC, Place, render
+from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.results.text import to_json
+from circuitkb.schema.errors import CircuitKBError, IdError, NotFoundError, QueryError
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+"""Names by which a browser may ask: another site's name that points here is refused."""
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+_LONGEST_QUERY = 110_000
+"""Characters of what stands after ``?``."""
+
+_PLACE = Place()
+
+
+def build(kb: KnowledgeBase, *, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
+    """Return the application that serves a knowledge base; it only reads.
+
+    Parameters
+    ----------
+    kb
+        Stays open as long as the application runs.
+    hosts
+        Names by which it may be asked.
+    """
+    app = FastAPI(title="circuitkb", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    pages, turn = Pages(kb), threading.Lock()
+
+    @app.get("/{path:path}")
+    def page(path: str, request: Request) -> Response:
+        address, ending = _split(path)
+        try:
+            if len(request.url.query) > _LONGEST_QUERY:
+                raise QueryError(f"A link has {_LONGEST_QUERY:,} characters at most.")
+            with turn:  # one question at a time: the store's time and memory are for one
+                found = _page(pages, address, dict(request.query_params))
+            return _response(found, ending)
+        except CircuitKBError as error:
+            return _refused(error, address, ending)
+
+    return app
+
+
+def _split(path: str) -> tuple[str, str]:
+    for ending in ("json", "csv", "svg"):
+        if path.endswith(f".{ending}"):
+            return path.removesuffix(f".{ending}"), ending
+    return path, "html"
+
+
+def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
+    named: Mapping[str, Callable[[], Page]] = {
+        "": pages.home,
+        "index": pages.home,
+        "questions": pages.questions,
+        "ask": lambda: pages.ask(query),
+        "query": lambda: pages.cypher(query),
+        "search": lambda: pages.search(query),
+    }
+    if address in named:
+        return named[address]()
+    if address in LISTS:
+        return pages.listing(address, query)
+    return pages.thing(of_address(address))
+
+
+def _response(page: Page, ending: str) -> Response:
+    if ending == "json":
+        return _answer(to_json(page.to_dict(), indent=2), "application/json")
+    if ending == "csv":
+        if not page.tables:
+            raise NotFoundError("This page has no table.")
+        return _answer(page.tables[0].result.to_csv(), "text/csv")
+    if ending == "svg":
+        if not page.picture:
+            raise NotFoundError("This page has no picture.")
+        start, end = page.picture.index("<svg"), page.picture.rindex("</svg>") + len("</svg>")
+        return _answer(page.picture[start:end], "image/svg+xml")
+    return _answer(render(page, _PLACE), "text/html")
+
+
+def _refused(error: CircuitKBError, address: str, ending: str) -> Response:
+    status = 404 if isinstance(error, NotFoundError | IdError) else 400
+    if ending == "html":
+        page = Page(
+            "Not here" if status == 404 else "Not so", address, tuple(str(error).splitlines())
+        )
+        return _answer(render(page, _PLACE), "text/html", status)
+    return _answer(to_json({"error": str(error)}), "application/json", status)
+
+
+def _answer(text: str, kind: str, status: int = 200) -> Response:
+    return Response(
+        text.encode("utf-8", "replace"),
+        status,
+        {**_HEADERS, "Content-Type": f"{kind}; charset=utf-8"},
+    )
