@@ -33,6 +33,22 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A picture on a page.
+
+    Attributes
+    ----------
+    svg
+        As this package makes it, which escapes all texts in it.
+    caption
+        What it shows, and beside what.
+    """
+
+    svg: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class Field:
     """One value that a form asks for.
 
@@ -71,12 +87,14 @@ class Page:
         ``feature``, ``circuit``, ...: printed small above the title.
     facts
         Values with their names.
-    picture
-        SVG in a ``figure``, made by this package; empty if there is none.
+    figures
+        Pictures, in order.
     tables
         In order.
     form
         What can be asked here; answers come as another page at the same address.
+    form_shown
+        How many fields of the form are seen at once; the others open.
     query
         What is given to the form, as it stands in the link.
     """
@@ -86,9 +104,10 @@ class Page:
     lead: tuple[str, ...] = ()
     kind: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    picture: str = ""
+    figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     form: tuple[Field, ...] = ()
+    form_shown: int = 4
     query: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

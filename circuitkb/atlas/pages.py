@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from circuitkb.atlas.links import address
-from circuitkb.atlas.page import Field, Page, Table
+from circuitkb.atlas.page import Field, Figure, Page, Table
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing
 from circuitkb.queries.questions.values import read_value
 from circuitkb.results.card import Card, Section
 from circuitkb.results.pictures.circuit_diagram import diagram
 from circuitkb.results.pictures.thumbnails import Thumbnails
+from circuitkb.results.pictures.tuning_curves import tuning_picture
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import NotFoundError, QueryError
+from circuitkb.schema.responses import Responses
 
 ROWS, MOST_ROWS = 50, 1000
 """Rows of a list, if nothing is said, and at most."""
@@ -26,6 +28,12 @@ SECONDS = 20.0
 
 PICTURES = 20
 """Rows of a table that get pictures."""
+
+TUNING = (
+    "How it answers to orientations, before its nonlinearity, in standard deviations above grey. "
+    "Grey band: the middle 90% of the units of its layer in the network with shuffled weights, "
+    "each turned so that it peaks where this one does: what lies within is what chance gives."
+)
 
 _OUTCOMES = ("held", "failed", "undecided")
 
@@ -88,7 +96,6 @@ class Pages:
 
     def __init__(self, kb: KnowledgeBase) -> None:
         self._kb = kb
-        self._picture = Thumbnails(kb.store)
 
     def home(self) -> Page:
         """Return the first page: the models, and how much of each was found, tried and held."""
@@ -108,30 +115,32 @@ class Pages:
         NotFoundError
             There is no such thing here.
         """
-        card = self._kb.show(id)
+        card, draw = self._kb.show(id), Thumbnails(self._kb.store)
         return Page(
             title=card.id,
             address=address(card.id),
             kind=card.kind,
             facts=card.facts,
-            picture=diagram(*card.drawn()),
-            tables=tuple(self._table(card, section) for section in card.sections),
+            figures=tuple(self._figures(card)),
+            tables=tuple(_table(card, section, draw) for section in card.sections),
         )
 
-    def _table(self, card: Card, section: Section) -> Table:
-        rows = section.result.to_dicts()
-        if section.title == "Strongest inputs":
-            rows = [{**row, "target": card.id} for row in rows]
-        elif section.title == "Strongest outputs":
-            rows = [{**row, "source": card.id} for row in rows]
-        pictures = tuple(map(self._picture, rows[:PICTURES]))
-        return Table(
-            section.title,
-            section.result,
-            section.note,
-            section.shown.columns,
-            pictures if any(pictures) else (),
-        )
+    def _figures(self, card: Card) -> Iterator[Figure]:
+        members, weights, caption = card.drawn()
+        drawn = diagram(members, weights)
+        if drawn:
+            start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
+            yield Figure(drawn[start:end], caption)
+        responses = self._responses(card) if card.kind == "feature" else None
+        if responses is not None:
+            yield Figure(tuning_picture(responses, card.id), TUNING)
+
+    def _responses(self, card: Card) -> Responses | None:
+        """Return the responses that a feature's are among, read again where they are others."""
+        model = str(card.facts["model"])
+        if not card.facts.get("answers"):
+            return None
+        return self._kb.responses(model)
 
     def listing(self, name: str, query: Mapping[str, str]) -> Page:
         """Return a page of :data:`LISTS`, narrowed by what its form gives.
@@ -189,7 +198,7 @@ class Pages:
         """
         given = dict(query)
         text, limit = given.pop("question", "").strip(), _limit(given.pop("limit", ""))
-        form = (Field("question", "a question, by name or in a sentence", text),)
+        form = (Field("question", "a question, by name or in a sentence", text, lines=2),)
         if not text:
             return Page("Ask", "ask", form=form)
         parameters = {name: read_value(value) for name, value in given.items() if value}
@@ -201,10 +210,10 @@ class Pages:
             asked.question.title,
             "ask",
             kind="question",
-            lead=(f"Read as {asked.question.name}.", *asked.result.notes),
-            facts=stated,
+            lead=(f"Read as {asked.question.name}{_stated(stated)}.",),
             tables=(self._illustrated(asked.result),),
             form=(*form, *fields),
+            form_shown=1,
             query={**query},
         )
 
@@ -257,9 +266,26 @@ class Pages:
         )
 
     def _illustrated(self, result: Result) -> Table:
-        pictures = tuple(map(self._picture, result.to_dicts()[:PICTURES]))
+        pictures = tuple(map(Thumbnails(self._kb.store), result.to_dicts()[:PICTURES]))
         shown = pictures if any(pictures) else ()
-        return Table("Rows", result, columns=result.columns, pictures=shown)
+        note = "\n".join(result.notes)
+        return Table("Rows", result, note, result.columns, pictures=shown)
+
+
+def _table(card: Card, section: Section, draw: Thumbnails) -> Table:
+    rows = section.result.to_dicts()
+    if section.title == "Strongest inputs":
+        rows = [{**row, "target": card.id} for row in rows]
+    elif section.title == "Strongest outputs":
+        rows = [{**row, "source": card.id} for row in rows]
+    pictures = tuple(map(draw, rows[:PICTURES]))
+    return Table(
+        section.title,
+        section.result,
+        section.note,
+        section.shown.columns,
+        pictures if any(pictures) else (),
+    )
 
 
 def _known(query: Mapping[str, str], names: set[str]) -> dict[str, str]:
@@ -278,6 +304,11 @@ def _limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MOST_ROWS:
         raise QueryError(f"limit is {text!r}: it is a number of rows from 1 to {MOST_ROWS:,}.")
     return int(text)
+
+
+def _stated(values: Mapping[str, Any]) -> str:
+    said = ", ".join(f"{name} {_text(value)}" for name, value in values.items())
+    return f" with {said}" if said else ""
 
 
 def _text(value: Any) -> str:

@@ -65,6 +65,8 @@ def _cell(place: Place, column: str, value: Any) -> Markup:
         return Markup('<a href="{}">{}</a>').format(place.link(address(value)), _text(value))
     if _are_features(value) and column not in _TEXTS:
         return Markup(", ").join(_cell(place, column, item) for item in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _text(f"{value:,}")
     return _text(show(value))
 
 
@@ -95,4 +97,5 @@ _TEMPLATES = Environment(
 )
 _TEMPLATES.globals |= {"cell": _cell, "is_number": _is_number}
 _TEMPLATES.filters["plain"] = _text
+_TEMPLATES.filters["whole"] = for_terminal  # and escaped, as all is
 _TEMPLATES.filters["drawn"] = Markup  # pictures are made by circuitkb, which escapes their texts

@@ -30,7 +30,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-_LONGEST_QUERY = 110_000
+_LONGEST_QUERY = 50_000
 """Characters of what stands after ``?``."""
 
 _PLACE = Place()
@@ -97,10 +97,9 @@ def _response(page: Page, ending: str) -> Response:
             raise NotFoundError("This page has no table.")
         return _answer(page.tables[0].result.to_csv(), "text/csv")
     if ending == "svg":
-        if not page.picture:
+        if not page.figures:
             raise NotFoundError("This page has no picture.")
-        start, end = page.picture.index("<svg"), page.picture.rindex("</svg>") + len("</svg>")
-        return _answer(page.picture[start:end], "image/svg+xml")
+        return _answer(page.figures[0].svg, "image/svg+xml")
     return _answer(render(page, _PLACE), "text/html")
 
 

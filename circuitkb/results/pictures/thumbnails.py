@@ -13,6 +13,7 @@ from circuitkb.observation.measures.measure import Measure, measures
 from circuitkb.results.pictures.colours import EXCITES, INHIBITS
 from circuitkb.schema.errors import CircuitKBError
 from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.kernels import Connection
 from circuitkb.stores.base import Store
 
 LARGEST = 15
@@ -20,7 +21,7 @@ LARGEST = 15
 
 
 class Thumbnails:
-    """Draws what a store knows of a row, or nothing.
+    """Draws what a store knows of a row, or nothing; kernels stay open for as long as it is there.
 
     A row with ``source``, ``target`` and ``connection`` gets its kernel, red where it excites and
     blue where it inhibits, as strong as the value is large in this kernel; one with a ``feature``
@@ -29,6 +30,7 @@ class Thumbnails:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._opened: dict[str, dict[str, Connection]] = {}
 
     def __call__(self, row: Mapping[str, Any]) -> str:
         """Return SVG, or nothing where nothing is known."""
@@ -43,11 +45,12 @@ class Thumbnails:
 
     def _kernel(self, row: Mapping[str, Any]) -> str:
         source, target = FeatureId.parse(row["source"]), FeatureId.parse(row["target"])
-        for connection in self._store.kernels(target.model):
-            if connection.key == row["connection"]:
-                found = connection.find(source.unit, target.unit)
-                return "" if found is None else kernel_picture(found)
-        return ""
+        if target.model not in self._opened:
+            kept = self._store.kernels(target.model)
+            self._opened[target.model] = {connection.key: connection for connection in kept}
+        connection = self._opened[target.model].get(row["connection"])
+        found = None if connection is None else connection.find(source.unit, target.unit)
+        return "" if found is None else kernel_picture(found)
 
     def _measured(self, feature: str) -> str:
         drawn = [each for each in measures() if each.picture and each.properties]
