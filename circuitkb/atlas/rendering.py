@@ -61,7 +61,7 @@ def render(page: Page, place: Place) -> str:
 
 def _cell(place: Place, column: str, value: Any) -> Markup:
     """Return a value as it stands in a table: ids as links, all else as text."""
-    if isinstance(value, str) and column not in _TEXTS and (column in _NODES or is_feature(value)):
+    if isinstance(value, str) and _is_id(column, value):
         return Markup('<a href="{}">{}</a>').format(place.link(address(value)), _text(value))
     if _are_features(value) and column not in _TEXTS:
         return Markup(", ").join(_cell(place, column, item) for item in value)
@@ -74,6 +74,14 @@ def _text(text: str) -> Markup:
     plain = for_terminal(text)
     cut = plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
     return Markup("<br>").join(escape(line) for line in cut.split("\n"))
+
+
+def _is_id(column: str, value: str) -> bool:
+    """Tell whether a value is the id of a node; of a circuit's trial there is the outcome, too."""
+    if column in _TEXTS:
+        return False
+    named = column in _NODES and (column != "trial" or value.startswith("trial-"))
+    return named or is_feature(value)
 
 
 def _are_features(value: Any) -> bool:

@@ -83,7 +83,15 @@ def test_a_picture_is_svg_by_itself(browser: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/features?label=dog", "/circuits?motif=mirrored-inputs", "/trials", "/questions", "/ask"]
+    "path",
+    [
+        "/",
+        "/features?label=dog",
+        "/circuits?motif=mirrored-inputs",
+        "/trials",
+        "/questions",
+        "/ask",
+    ],
 )
 def test_every_link_of_a_page_leads_to_a_page(browser: TestClient, path: str) -> None:
     page = seen(browser, path)

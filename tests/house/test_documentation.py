@@ -77,6 +77,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "query",
         "report",
         "schema",
+        "serve",
         "show",
         "trial",
         "trials",
