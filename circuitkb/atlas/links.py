@@ -65,6 +65,18 @@ def of_address(address: str) -> str:
     raise IdError(f"{address!r} is no address of a page.")
 
 
+def is_address(text: object) -> bool:
+    """Tell whether a text is an address as :func:`address` makes them: it leads nowhere else.
+
+    Examples
+    --------
+    >>> is_address("node/a"), is_address("index"), is_address("node/../../x"), is_address("/x")
+    (True, True, False, False)
+    """
+    parts = text.split("/") if isinstance(text, str) else [""]
+    return all(re.fullmatch(r"[A-Za-z0-9_@+,~-][A-Za-z0-9._@+,~-]*", part) for part in parts)
+
+
 def is_feature(text: str) -> bool:
     """Tell whether a text is the id of a feature.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from circuitkb import __version__
 from circuitkb.atlas.links import address
 from circuitkb.atlas.page import Field, Figure, Page, Table
 from circuitkb.kb.knowledge_base import KnowledgeBase
-from circuitkb.queries.lists.predicates import missing
+from circuitkb.queries.lists.predicates import missing, one_of
 from circuitkb.queries.questions.values import read_value
 from circuitkb.results.card import Card, Section
 from circuitkb.results.pictures.circuit_diagram import diagram
@@ -45,6 +46,17 @@ WITH m, count(c) AS circuits, sum(CASE WHEN c.trial IS NOT NULL THEN 1 ELSE 0 EN
 RETURN m.id AS model, m.features AS features, m.edges_kept AS edges_kept, m.edges AS edges,
   circuits, tried, held
 ORDER BY model"""
+
+_SOURCES = """\
+MATCH (m:Model)
+RETURN m.id AS model, m.source AS source, m.license AS license, m.attribution AS attribution,
+  m.fingerprint AS fingerprint
+ORDER BY model"""
+
+_AUTHORS = """\
+MATCH (a:Annotation)-[:BY]->(w:Annotator)
+RETURN w.name AS name, w.type AS type, a.license AS license, count(a) AS annotations
+ORDER BY name, license"""
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,20 @@ class Pages:
             "its own trial did: the network was edited, and did what the circuit predicts.",
         )
         return Page("circuitkb", "index", lead, tables=(Table("Models", found, columns=columns),))
+
+    def about(self) -> Page:
+        """Return whose data these are, under which licences, and how to cite them."""
+        models = self._kb.query(_SOURCES, limit=MOST_ROWS)
+        authors = self._kb.query(_AUTHORS, limit=MOST_ROWS)
+        return Page(
+            "About",
+            "about",
+            (
+                "Cite the networks and the labels by the names below, and circuitkb with its "
+                f"version, {__version__}.",
+            ),
+            tables=(Table("Networks", models), Table("Annotations", authors)),
+        )
 
     def thing(self, id: str) -> Page:
         """Return the page of a feature, a circuit, or any other node.
@@ -171,6 +197,20 @@ class Pages:
             ),
             query=given,
         )
+
+    def circuits_of(self, models: Sequence[str] | None) -> Page:
+        """Return all circuits of some models, or of all."""
+        found = self._kb.circuits(limit=None)
+        return _whole("circuits", found if models is None else found.where(model=one_of(*models)))
+
+    def trials_of(self, models: Sequence[str] | None) -> Page:
+        """Return all trials of some models, or of all."""
+        found = self._kb.trials(limit=None)
+        return _whole("trials", found if models is None else found.where(network=one_of(*models)))
+
+    def features_of(self, ids: Sequence[str]) -> Page:
+        """Return these features."""
+        return _whole("features", self._kb.features(id=list(ids), limit=None))
 
     def _circuits(self, given: Mapping[str, Any], limit: int) -> Any:
         rest = dict(given)
@@ -285,6 +325,15 @@ def _table(card: Card, section: Section, draw: Thumbnails) -> Table:
         section.note,
         section.shown.columns,
         pictures if any(pictures) else (),
+    )
+
+
+def _whole(name: str, rows: Any) -> Page:
+    page, result = LISTS[name], rows.run()
+    return Page(
+        page.title,
+        name,
+        tables=(Table(page.title, result, columns=_there(result, page.columns)),),
     )
 
 

@@ -38,16 +38,21 @@ class Place:
         From this page to the first one, with a ``/`` at its end.
     ending
         What follows an address: ``.html`` where pages are files.
+    there
+        Addresses of the pages that there are; None if all are.
     live
         Whether a server answers: forms work, and every page has JSON.
     """
 
     root: str = "/"
     ending: str = ""
+    there: frozenset[str] | None = None
     live: bool = True
 
     def link(self, address: str, query: Any = None) -> str:
-        """Return the link to a page."""
+        """Return the link to a page; empty if it is not there."""
+        if self.there is not None and address not in self.there:
+            return ""
         asked = f"?{urlencode(dict(query))}" if query else ""
         if self.live and address == "index":
             return self.root
@@ -62,7 +67,9 @@ def render(page: Page, place: Place) -> str:
 def _cell(place: Place, column: str, value: Any) -> Markup:
     """Return a value as it stands in a table: ids as links, all else as text."""
     if isinstance(value, str) and _is_id(column, value):
-        return Markup('<a href="{}">{}</a>').format(place.link(address(value)), _text(value))
+        link = place.link(address(value))
+        shown = _text(value)
+        return Markup('<a href="{}">{}</a>').format(link, shown) if link else shown
     if _are_features(value) and column not in _TEXTS:
         return Markup(", ").join(_cell(place, column, item) for item in value)
     if isinstance(value, int) and not isinstance(value, bool):

@@ -77,6 +77,7 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
     named: Mapping[str, Callable[[], Page]] = {
         "": pages.home,
         "index": pages.home,
+        "about": pages.about,
         "questions": pages.questions,
         "ask": lambda: pages.ask(query),
         "query": lambda: pages.cypher(query),

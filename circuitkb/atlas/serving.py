@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from circuitkb.schema.errors import MissingExtraError, ServingError
+
+_PACKAGES = ("fastapi", "jinja2", "markupsafe", "starlette", "uvicorn")
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """Import what pages are made with; raises :class:`MissingExtraError` where it is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise
+        raise MissingExtraError(
+            "Pages for a browser need the extra web.\n"
+            "Install it: pip install 'circuitkb[web]' (in a clone: uv sync --extra web)."
+        ) from None
 
 
 def serve(
@@ -30,22 +47,10 @@ def serve(
     ServingError
         The port is taken.
     """
-    try:
+    with needed():
         import uvicorn
 
         from circuitkb.atlas.server import build
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in (
-            "fastapi",
-            "jinja2",
-            "uvicorn",
-            "starlette",
-        ):
-            raise
-        raise MissingExtraError(
-            "Pages for a browser need the extra web.\n"
-            "Install it: pip install 'circuitkb[web]' (in a clone: uv sync --extra web)."
-        ) from None
     from circuitkb.kb.opening import open
 
     with open(address, create=False) as kb, _listening(port) as at:

@@ -17,6 +17,7 @@ import typer.core
 from circuitkb.cli import (
     annotate,
     annotate_shared,
+    atlas,
     browse,
     check,
     compare,
@@ -113,6 +114,7 @@ for _commands in (
     question,
     report,
     serve,
+    atlas,
     mcp,
     move,
     export,

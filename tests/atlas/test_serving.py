@@ -50,7 +50,10 @@ def test_a_port_that_is_taken_is_a_line_with_the_remedy(stored: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(
-            command("--kb", str(stored), "--port", port), capture_output=True, text=True, check=False
+            command("--kb", str(stored), "--port", port),
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert done.returncode == 2
     assert "Try --port 0" in done.stderr

@@ -58,6 +58,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
     assert set(PROGRAM.commands) == {
         "annotate",
         "ask",
+        "atlas",
         "check",
         "circuits",
         "demo",
