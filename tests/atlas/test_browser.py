@@ -1,0 +1,174 @@
+"""Pages in a real browser: tasks as a user does them, read aloud rightly, and nothing from outside.
+
+Needs Debian's chromium (``apt-get install chromium``). Costs about thirty seconds of a processor.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import circuitkb as ckb
+from circuitkb.atlas.folder import write_atlas
+from circuitkb.atlas.server import build
+from tests.atlas.conftest import HEAD
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+
+PAGES = [
+    "/",
+    "/feature/inceptionv1/mixed4b/418",
+    "/node/inceptionv1.dog-head-union",
+    "/node/inceptionv1",
+    "/features?label=dog",
+    "/circuits",
+    "/trials",
+    "/questions",
+    "/ask?question=union",
+    "/query?cypher=RETURN 1 AS one",
+    "/about",
+    "/nowhere",
+]
+
+
+@pytest.fixture(scope="module")
+def site(kb: ckb.KnowledgeBase) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as at:
+        server = uvicorn.Server(uvicorn.Config(build(kb), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [at]})
+        thread.start()
+        yield f"http://127.0.0.1:{at.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def folder(kb: ckb.KnowledgeBase, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("folder") / "pages"
+    write_atlas(kb, place, with_unlicensed=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    assert path, "chromium is missing: apt-get install chromium"
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A tab in which a script error, a refused resource or a call elsewhere fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    tab.on("request", lambda asked: wrong.append(asked.url) if not ours(asked.url) else None)
+    yield tab
+    context.close()
+    assert [line for line in wrong if "404" not in line and "400" not in line] == []
+
+
+def ours(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "file://"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_no_violation(page: Page, site: str, path: str, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(site + path)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_wider_than_a_telephone(page: Page, site: str, path: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(site + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_feature_is_found_and_its_picture_saved(page: Page, site: str, tmp_path: Path) -> None:
+    page.goto(site)
+    page.get_by_role("searchbox").fill(HEAD)
+    page.get_by_role("button", name="Search").click()
+    assert page.get_by_role("heading", level=1).inner_text() == HEAD
+    assert page.locator("section", has_text="Strongest inputs").locator("svg").count() == 4
+    with page.expect_response(re.compile(r"\.svg$")) as answer:
+        page.get_by_role("link", name="SVG").click()
+    assert ET.fromstring(answer.value.text()).tag.endswith("svg")
+
+
+def test_a_circuit_leads_to_its_members_and_back(page: Page, site: str) -> None:
+    page.goto(f"{site}/circuits")
+    page.get_by_role("link", name="inceptionv1.dog-head-union").first.click()
+    page.get_by_role("link", name=HEAD).first.click()
+    assert page.url.endswith("/feature/inceptionv1/mixed4b/418")
+    page.go_back()
+    assert page.url.endswith("/node/inceptionv1.dog-head-union")
+
+
+def test_a_list_is_narrowed_by_a_form_and_the_link_keeps_it(page: Page, site: str) -> None:
+    page.goto(f"{site}/features")
+    page.get_by_label("label", exact=True).fill("dog head")
+    page.get_by_role("button", name="Show").click()
+    rows = page.locator("tbody tr").count()
+    assert rows > 0
+    page.goto(page.url)
+    assert page.locator("tbody tr").count() == rows
+    assert page.get_by_label("label", exact=True).input_value() == "dog head"
+
+
+def test_a_question_in_words_is_answered_and_narrowed(page: Page, site: str) -> None:
+    page.goto(site)
+    page.get_by_role("searchbox").fill("what does mixed4a:308 feed?")
+    page.keyboard.press("Enter")
+    assert "Read as outputs" in page.locator("main").inner_text()
+    assert page.locator("details").get_attribute("open") is not None, "the unit stands there"
+    page.get_by_label("top").fill("1")
+    page.get_by_role("button", name="Show").click()
+    assert page.locator("tbody tr").count() == 1
+
+
+def test_cypher_is_kept_in_its_link_and_may_not_write(page: Page, site: str) -> None:
+    page.goto(f"{site}/query")
+    page.get_by_label("a query that only reads").fill("MATCH (m:Model) RETURN m.id AS model")
+    page.get_by_role("button", name="Show").click()
+    assert page.get_by_role("link", name="inceptionv1").first.is_visible()
+    page.get_by_label("a query that only reads").fill("MATCH (n) DETACH DELETE n")
+    page.get_by_role("button", name="Show").click()
+    assert "may only read" in page.locator("main").inner_text()
+
+
+def test_the_keyboard_alone_reaches_the_content(page: Page, site: str) -> None:
+    page.goto(site)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+
+
+def test_a_folder_is_searched_from_the_disk_without_a_network(page: Page, folder: Path) -> None:
+    page.context.set_offline(True)
+    page.goto((folder / "index.html").as_uri())
+    page.get_by_role("searchbox").fill("oriented dog 222")
+    page.locator("#found a").first.click()
+    assert page.get_by_role("heading", level=1).inner_text() == "inceptionv1/mixed4a:222"
+    page.get_by_role("link", name=HEAD).first.click()
+    assert page.get_by_role("heading", level=1).inner_text() == HEAD
+    assert page.evaluate("document.querySelectorAll('script').length") == 2
+    assert Axe().run(page, options={"preload": False}).violations_count == 0
