@@ -12,6 +12,7 @@ from circuitkb.atlas.links import address, is_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import Pages
 from circuitkb.atlas.rendering import STATIC, Place, render
+from circuitkb.atlas.stimuli import png
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.results.text import to_json
 from circuitkb.schema.errors import ServingError
@@ -105,6 +106,8 @@ def write_atlas(
             _write(folder / f"{name}.json", to_json(page.to_dict()))
             _write(folder / f"{name}.csv", page.tables[0].result.to_csv())
         place = Place("../" * name.count("/") or "./", ".html", live=False, there=there)
+        for image in page.images:  # before the page that shows them: a page that is there is whole
+            _draw(folder / f"{image.address}.png", image.address)
         _write(file, render(page, place))
         new += 1
     _write(folder / "search-index.js", _index(kb, chosen.nodes))
@@ -161,11 +164,17 @@ def _say(folder: Path, state: str, names: Sequence[str], *, whole: bool) -> None
     _write(folder / MARK, to_json(said))
 
 
-def _write(file: Path, text: str) -> None:
+def _draw(file: Path, address: str) -> None:
+    if not file.exists():
+        _write(file, png(address))
+
+
+def _write(file: Path, content: str | bytes) -> None:
     """Write a file whole or not at all."""
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
-    part.write_text(text, "utf-8", errors="replace", newline="\n")
+    part.write_bytes(data)
     part.replace(file)
 
 

@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@+,-]([A-Za-z0-9._@+,-]*[A-Za-z0-9_@+,-])?")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 """Names that Windows gives to devices."""
 
-_ENDING = re.compile(r"\.(html|json|csv|svg)$", re.IGNORECASE)
+_ENDING = re.compile(r"\.(html|json|csv|svg|png)$", re.IGNORECASE)
 """What comes after an address, and so not at the end of one."""
 
 _ESCAPED = re.compile(r"~([0-9A-F]{2})")

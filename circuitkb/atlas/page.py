@@ -49,6 +49,22 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Image:
+    """A picture that has an address of its own.
+
+    Attributes
+    ----------
+    address
+        Without its ending, ``.png``.
+    caption
+        What it shows.
+    """
+
+    address: str
+    caption: str
+
+
+@dataclass(frozen=True)
 class Field:
     """One value that a form asks for.
 
@@ -89,6 +105,8 @@ class Page:
         Values with their names.
     figures
         Pictures, in order.
+    images
+        Small pictures in a row, and what stands above them.
     tables
         In order.
     form
@@ -105,6 +123,8 @@ class Page:
     kind: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
+    images: tuple[Image, ...] = ()
+    images_title: str = ""
     tables: tuple[Table, ...] = ()
     form: tuple[Field, ...] = ()
     form_shown: int = 4
@@ -117,6 +137,7 @@ class Page:
             "kind": self.kind,
             "lead": list(self.lead),
             "facts": dict(self.facts),
+            "images": [{"address": i.address, "caption": i.caption} for i in self.images],
             "tables": [
                 {
                     "title": table.title,

@@ -10,6 +10,7 @@ from typing import Any
 from circuitkb import __version__
 from circuitkb.atlas.links import address
 from circuitkb.atlas.page import Field, Figure, Page, Table
+from circuitkb.atlas.stimuli import best
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing, one_of
 from circuitkb.queries.questions.values import read_value
@@ -142,31 +143,23 @@ class Pages:
             There is no such thing here.
         """
         card, draw = self._kb.show(id), Thumbnails(self._kb.store)
+        responses = self._responses(card)
         return Page(
             title=card.id,
             address=address(card.id),
             kind=card.kind,
             facts=card.facts,
-            figures=tuple(self._figures(card)),
+            figures=tuple(_figures(card, responses)),
+            images=() if responses is None else best(responses, card.id),
+            images_title="What it answers to most",
             tables=tuple(_table(card, section, draw) for section in card.sections),
         )
 
-    def _figures(self, card: Card) -> Iterator[Figure]:
-        members, weights, caption = card.drawn()
-        drawn = diagram(members, weights)
-        if drawn:
-            start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
-            yield Figure(drawn[start:end], caption)
-        responses = self._responses(card) if card.kind == "feature" else None
-        if responses is not None:
-            yield Figure(tuning_picture(responses, card.id), TUNING)
-
     def _responses(self, card: Card) -> Responses | None:
-        """Return the responses that a feature's are among, read again where they are others."""
-        model = str(card.facts["model"])
-        if not card.facts.get("answers"):
+        """Return the responses among which those of a feature are, if it was observed."""
+        if card.kind != "feature" or not card.facts.get("answers"):
             return None
-        return self._kb.responses(model)
+        return self._kb.responses(str(card.facts["model"]))
 
     def listing(self, name: str, query: Mapping[str, str]) -> Page:
         """Return a page of :data:`LISTS`, narrowed by what its form gives.
@@ -310,6 +303,16 @@ class Pages:
         shown = pictures if any(pictures) else ()
         note = "\n".join(result.notes)
         return Table("Rows", result, note, result.columns, pictures=shown)
+
+
+def _figures(card: Card, responses: Responses | None) -> Iterator[Figure]:
+    members, weights, caption = card.drawn()
+    drawn = diagram(members, weights)
+    if drawn:
+        start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
+        yield Figure(drawn[start:end], caption)
+    if responses is not None:
+        yield Figure(tuning_picture(responses, card.id), TUNING)
 
 
 def _table(card: Card, section: Section, draw: Thumbnails) -> Table:

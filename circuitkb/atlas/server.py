@@ -13,6 +13,7 @@ from circuitkb.atlas.links import of_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import LISTS, Pages
 from circuitkb.atlas.rendering import STATIC, Place, render
+from circuitkb.atlas.stimuli import png
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.results.text import to_json
 from circuitkb.schema.errors import CircuitKBError, IdError, NotFoundError, QueryError
@@ -55,6 +56,8 @@ def build(kb: KnowledgeBase, *, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
     def page(path: str, request: Request) -> Response:
         address, ending = _split(path)
         try:
+            if ending == "png":
+                return Response(png(address), headers={**_HEADERS, "Content-Type": "image/png"})
             if len(request.url.query) > _LONGEST_QUERY:
                 raise QueryError(f"A link has {_LONGEST_QUERY:,} characters at most.")
             with turn:  # one question at a time: the store's time and memory are for one
@@ -67,7 +70,7 @@ def build(kb: KnowledgeBase, *, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
 
 
 def _split(path: str) -> tuple[str, str]:
-    for ending in ("json", "csv", "svg"):
+    for ending in ("json", "csv", "svg", "png"):
         if path.endswith(f".{ending}"):
             return path.removesuffix(f".{ending}"), ending
     return path, "html"

@@ -69,7 +69,7 @@ def diagram(
         f'<figure><svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
         f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" role="img" '
         f'font-family="sans-serif" font-size="11"><title>{len(shown)} features and '
-        f'{len(joined)} weights between them</title>{"".join(parts)}</svg>{note}</figure>'
+        f"{len(joined)} weights between them</title>{''.join(parts)}</svg>{note}</figure>"
     )
 
 

@@ -1,0 +1,49 @@
+"""Best stimuli of a feature: those with the largest responses, drawn as they were shown."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from circuitkb.atlas.stimuli import BEST, SIDE, best, png
+from circuitkb.observation.stimuli.battery import battery
+from circuitkb.schema.errors import NotFoundError
+from circuitkb.schema.responses import Responses
+
+
+def responses(after: np.ndarray) -> Responses:
+    shown = battery()
+    ids = tuple(stimulus.id for stimulus in shown.stimuli)
+    return Responses(shown.name, ids, (("a", len(after)),), after, after, after, after, {})
+
+
+def test_the_best_are_those_with_the_largest_responses_in_order() -> None:
+    after = np.random.default_rng(3).normal(size=(2, len(battery()))).astype(np.float32)
+    found = best(responses(after), "m/a:1")
+    places = sorted(range(len(battery())), key=lambda place: -after[1, place])[:BEST]
+    assert [image.address for image in found] == [f"stimulus/circuitkb-1/{p}" for p in places]
+    top = (float(after[1, places[0]]) - after[1].mean()) / after[1].std()
+    assert found[0].caption == f"{battery().stimuli[places[0]].id}: {top:.1f} sd"
+
+
+def test_what_answers_alike_to_all_has_none() -> None:
+    assert best(responses(np.zeros((1, len(battery())), np.float32)), "m/a:0") == ()
+
+
+@pytest.mark.parametrize("place", [0, 300, 1164])
+def test_a_picture_is_the_middle_of_the_stimulus(place: int) -> None:
+    drawn = imread(io.BytesIO(png(f"stimulus/circuitkb-1/{place}")))[..., :3]
+    shown = battery().images([place], rows=2 * SIDE + 1, columns=2 * SIDE + 1)[0]
+    middle = slice(SIDE - SIDE // 2, SIDE - SIDE // 2 + SIDE)
+    expected = shown[:, middle, middle].transpose(1, 2, 0)
+    assert np.abs(drawn - expected).max() <= 0.5 / 255 + 1e-6
+    assert png(f"stimulus/circuitkb-1/{place}") == png(f"stimulus/circuitkb-1/{place}")
+
+
+@pytest.mark.parametrize("address", ["stimulus/circuitkb-1/1165", "stimulus/x/1", "stimulus/../1"])
+def test_another_address_has_no_picture(address: str) -> None:
+    with pytest.raises(NotFoundError, match="no stimulus"):
+        png(address)
