@@ -25,11 +25,10 @@
 // worst_q = "largest q"
 MATCH (c:Circuit)
 WHERE size($models) = 0 OR c.model IN $models
-WITH c, head(COLLECT { MATCH (e:Evidence)-[:SUPPORTS]->(c) RETURN e.q AS q ORDER BY q }) AS q
-WITH c.motif AS motif, c.model AS model, c.origin AS origin, collect(c) AS them, min(q) AS best_q,
-  max(q) AS worst_q
-RETURN motif, model, origin, size(them) AS circuits,
-  size(COLLECT { UNWIND them AS d MATCH (f:Feature)-[:MEMBER_OF]->(d) RETURN DISTINCT f.id AS id })
-    AS features,
-  best_q, worst_q
+OPTIONAL MATCH (c)<-[:SUPPORTS]-(e:Evidence)
+WITH c, min(e.q) AS q
+OPTIONAL MATCH (c)<-[:MEMBER_OF]-(f:Feature)
+WITH c.motif AS motif, c.model AS model, c.origin AS origin, count(DISTINCT c) AS circuits,
+  count(DISTINCT f) AS features, min(q) AS best_q, max(q) AS worst_q
+RETURN motif, model, origin, circuits, features, best_q, worst_q
 ORDER BY motif, model, origin

@@ -39,9 +39,11 @@ MATCH (f:Feature)-[:IN_LAYER]->(y:Layer)
 WHERE f.orientation IS NOT NULL
   AND 90 - abs(90 - abs(f.orientation - $orientation)) <= $tolerance
   AND (size($models) = 0 OR f.model IN $models) AND (size($layers) = 0 OR f.layer IN $layers)
-WITH f, y, 90 - abs(90 - abs(f.orientation - $orientation)) AS off
+WITH f, y, 90 - abs(90 - abs(f.orientation - $orientation)) AS off,
+  [(f)<-[about:ANNOTATES]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
+    WHERE about.role IS NULL | l.text] AS said
 RETURN f.id AS feature, f.model AS model, f.layer AS layer, f.orientation AS orientation,
   f.orientation_selectivity AS selectivity, off,
-  COLLECT { MATCH (f)<-[about:ANNOTATES WHERE about.role IS NULL]-(:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
-    RETURN DISTINCT l.text AS text ORDER BY text } AS labels
-ORDER BY model, y.position, off, f.unit, feature
+  CASE size(said) > 1 WHEN true
+    THEN COLLECT { UNWIND said AS text RETURN DISTINCT text ORDER BY text } ELSE said END AS labels
+ORDER BY [model, y.position, off, f.unit, feature]

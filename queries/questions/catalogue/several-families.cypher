@@ -21,12 +21,11 @@
 // layer = "its layer"
 // families = "its labels"
 // count = "how many"
-MATCH (l:Label)<-[:USES]-(:Annotation {kind: 'label', state: 'live'})
-  -[about:ANNOTATES WHERE about.role IS NULL]->(f:Feature)
-WHERE size($models) = 0 OR f.model IN $models
-WITH DISTINCT f, l.text AS text ORDER BY text
-WITH f, collect(text) AS families
-WHERE size(families) > 1
+MATCH (l:Label)<-[:USES]-(:Annotation {kind: 'label', state: 'live'})-[about:ANNOTATES]->(f:Feature)
+WHERE about.role IS NULL AND (size($models) = 0 OR f.model IN $models)
+WITH f, collect(DISTINCT l.text) AS said
+WHERE size(said) > 1
 MATCH (f)-[:IN_LAYER]->(y:Layer)
-RETURN f.id AS feature, f.model AS model, f.layer AS layer, families, size(families) AS count
+RETURN f.id AS feature, f.model AS model, f.layer AS layer,
+  COLLECT { UNWIND said AS text RETURN text ORDER BY text } AS families, size(said) AS count
 ORDER BY count DESC, model, y.position, f.unit, feature

@@ -18,10 +18,11 @@
 // label = "the label; labels that a vocabulary declares to be one concept count as one"
 // models = "models with a feature that is called so"
 // features = "how many features, of all those models"
-MATCH (l:Label)<-[:USES]-(:Annotation {kind: 'label', state: 'live'})
-  -[about:ANNOTATES WHERE about.role IS NULL]->(f:Feature)
-WITH coalesce(l.concept, l.text) AS label, f.model AS model, f.id AS id ORDER BY model
-WITH label, collect(DISTINCT model) AS models, count(DISTINCT id) AS features
+MATCH (l:Label)<-[:USES]-(:Annotation {kind: 'label', state: 'live'})-[about:ANNOTATES]->(f:Feature)
+WHERE about.role IS NULL
+WITH coalesce(l.concept, l.text) AS label, f.model AS model, count(DISTINCT f) AS features
+ORDER BY model
+WITH label, collect(model) AS models, sum(features) AS features
 WHERE size(models) > 1 AND all(model IN $models WHERE model IN models)
 RETURN label, models, features
 ORDER BY size(models) DESC, features DESC, label
