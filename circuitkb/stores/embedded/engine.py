@@ -17,9 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from circuitkb.schema.ddl import arcade_statements
-from circuitkb.schema.definition import NODES, RELATIONS
-from circuitkb.schema.properties import NodeType, RelationType
 from circuitkb.stores.embedded.faults import Fault
 from circuitkb.stores.embedded.memory import memory_bound
 
@@ -115,25 +112,25 @@ def open_to_log(graph: Path) -> Any:
 
 def _is_declared(schema: Path) -> bool:
     """Whether a schema, as the engine writes it, has all that is to be declared."""
+    from circuitkb.schema.definition import NODES, RELATIONS  # what only reads can do without
+
+    kinds = {node.label: node.properties for node in NODES}
+    kinds |= {relation.name: relation.properties for relation in RELATIONS}
     try:
         types = json.loads(schema.read_bytes())["types"]
         return all(
-            {p.name for p in item.properties} <= set(types[name]["properties"])
-            and {p.name for p in item.properties if p.indexed}
+            {p.name for p in properties} <= set(types[name]["properties"])
+            and {p.name for p in properties if p.indexed}
             <= {p for index in types[name]["indexes"].values() for p in index["properties"]}
-            for name, item in _DECLARED.items()
+            for name, properties in kinds.items()
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-_DECLARED: dict[str, NodeType | RelationType] = {
-    **{node.label: node for node in NODES},
-    **{relation.name: relation for relation in RELATIONS},
-}
-
-
 def _declare(database: Any) -> Any:
+    from circuitkb.schema.ddl import arcade_statements
+
     database.begin()  # else the engine writes its whole schema to the disk after each statement
     for statement in arcade_statements():
         database.command("sql", statement).close()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """What went wrong in the engine: ``kind`` is the innermost-named class, without its package.
 
     ``kinds`` holds every class of the chain of causes, outermost first, and ``text`` all messages.

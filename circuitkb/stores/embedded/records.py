@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from circuitkb.schema.records import Record
 from circuitkb.stores.embedded.values import properties
+
+if TYPE_CHECKING:
+    from circuitkb.schema.records import Record
 
 _CHUNK = 5_000
 

@@ -6,17 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from circuitkb.schema.definition import NODES, RELATIONS
-from circuitkb.schema.records import Record
-from circuitkb.stores.querying.values import in_order_of_schema
+from circuitkb.stores.querying.values import in_order_of_schema, in_the_schema
+
+if TYPE_CHECKING:
+    from circuitkb.schema.records import Record
 
 _PATH = re.compile(r"\(#\d+:\d+\)(?:<?-\[#\d+:\d+\]->?\(#\d+:\d+\))*")
 _RECORD = re.compile(r"#\d+:\d+")
-
-
-_KINDS = {item.label for item in NODES} | {item.name for item in RELATIONS}
 
 
 def properties(record: Mapping[str, Any]) -> Record:
@@ -56,7 +54,7 @@ def _is_a_record(value: Mapping[str, Any]) -> bool:
     number, kind = value.get("@rid"), value.get("@type")
     if not (isinstance(number, str) and isinstance(kind, str)):
         return False
-    return kind in _KINDS and _RECORD.fullmatch(number) is not None
+    return in_the_schema(kind) and _RECORD.fullmatch(number) is not None
 
 
 def with_paths(
