@@ -16,6 +16,7 @@
     ├── AnnotationError          annotations that are refused, each with its line and reason
     ├── WorkerError              a worker that died twice, or a cluster that is not there
     ├── ServingError             pages that cannot be served there
+    │   └── AccessError          a form that no page of this server sent
     ├── ObservationError         a model that cannot be shown stimuli
     ├── TrialError               an edit that cannot be made, or run
     ├── StoreError

@@ -78,6 +78,10 @@ class ServingError(CircuitKBError):
     """Pages that cannot be served where they should be."""
 
 
+class AccessError(ServingError):
+    """A form that no page of this server sent."""
+
+
 class ObservationError(CircuitKBError):
     """A model that cannot be shown stimuli, or responses that cannot be compared."""
 

@@ -78,6 +78,8 @@ class Field:
         What may be given; empty if anything may.
     lines
         Above one, how high the field is.
+    wanted
+        Whether it may not stay empty.
     """
 
     name: str
@@ -85,6 +87,30 @@ class Field:
     value: str = ""
     choices: tuple[str, ...] = ()
     lines: int = 1
+    wanted: bool = False
+
+
+@dataclass(frozen=True)
+class Act:
+    """A form that writes.
+
+    Attributes
+    ----------
+    title
+        What it is about.
+    address
+        Where it is sent.
+    fields, hidden
+        What is asked for, and what is sent beside it.
+    buttons
+        What each says, and what it stands for.
+    """
+
+    title: str
+    address: str
+    fields: tuple[Field, ...]
+    hidden: Mapping[str, str]
+    buttons: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -109,6 +135,8 @@ class Page:
         Small pictures in a row, and what stands above them.
     tables
         In order.
+    acts
+        What can be written here, where anything can.
     form
         What can be asked here; answers come as another page at the same address.
     form_shown
@@ -126,6 +154,7 @@ class Page:
     images: tuple[Image, ...] = ()
     images_title: str = ""
     tables: tuple[Table, ...] = ()
+    acts: tuple[Act, ...] = ()
     form: tuple[Field, ...] = ()
     form_shown: int = 4
     query: Mapping[str, str] = field(default_factory=dict)

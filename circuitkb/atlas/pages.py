@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuitkb import __version__
+from circuitkb.atlas.labelling import queue
 from circuitkb.atlas.links import address
 from circuitkb.atlas.page import Field, Figure, Page, Table
 from circuitkb.atlas.stimuli import best
@@ -133,6 +134,10 @@ class Pages:
             ),
             tables=(Table("Networks", models), Table("Annotations", authors)),
         )
+
+    def labels(self) -> Page:
+        """Return what has no label, and what people do not agree on."""
+        return queue(self._kb)
 
     def thing(self, id: str) -> Page:
         """Return the page of a feature, a circuit, or any other node.

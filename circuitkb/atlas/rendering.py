@@ -42,12 +42,15 @@ class Place:
         Addresses of the pages that there are; None if all are.
     live
         Whether a server answers: forms work, and every page has JSON.
+    token
+        What the server gives its own forms, if it takes any.
     """
 
     root: str = "/"
     ending: str = ""
     there: frozenset[str] | None = None
     live: bool = True
+    token: str = ""
 
     def link(self, address: str, query: Any = None) -> str:
         """Return the link to a page; empty if it is not there."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from circuitkb.atlas import labelling
 from circuitkb.atlas.links import of_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import LISTS, Pages
@@ -16,7 +21,7 @@ from circuitkb.atlas.rendering import STATIC, Place, render
 from circuitkb.atlas.stimuli import png
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.results.text import to_json
-from circuitkb.schema.errors import CircuitKBError, IdError, NotFoundError, QueryError
+from circuitkb.schema.errors import AccessError, CircuitKBError, IdError, NotFoundError, QueryError
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names by which a browser may ask: another site's name that points here is refused."""
@@ -34,16 +39,27 @@ _HEADERS = {
 _LONGEST_QUERY = 50_000
 """Characters of what stands after ``?``."""
 
-_PLACE = Place()
+Act = Callable[[KnowledgeBase, labelling.Given], str]
+"""Writes what a form gives, and returns the address of the page to look at then."""
+
+_ACTS: Mapping[str, Act] = {
+    "label": labelling.label,
+    "review": labelling.review,
+}
+
+_AUTHOR, _YEAR = "author", 365 * 24 * 3600
+"""The cookie that keeps who writes, and for how many seconds."""
 
 
-def build(kb: KnowledgeBase, *, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
-    """Return the application that serves a knowledge base; it only reads.
+def build(kb: KnowledgeBase, *, write: bool = False, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
+    """Return the application that serves a knowledge base; it only reads, unless told otherwise.
 
     Parameters
     ----------
     kb
         Stays open as long as the application runs.
+    write
+        Whether its pages take labels.
     hosts
         Names by which it may be asked.
     """
@@ -51,6 +67,7 @@ def build(kb: KnowledgeBase, *, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     pages, turn = Pages(kb), threading.Lock()
+    place = Place(token=secrets.token_urlsafe(32) if write else "")
 
     @app.get("/{path:path}")
     def page(path: str, request: Request) -> Response:
@@ -62,9 +79,38 @@ def build(kb: KnowledgeBase, *, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
                 raise QueryError(f"A link has {_LONGEST_QUERY:,} characters at most.")
             with turn:  # one question at a time: the store's time and memory are for one
                 found = _page(pages, address, dict(request.query_params))
-            return _response(found, ending)
+                if write and found.kind == "feature":
+                    author = request.cookies.get(_AUTHOR, "")
+                    found = replace(found, acts=labelling.acts(kb, found.title, author))
+            return _response(found, ending, place)
         except CircuitKBError as error:
-            return _refused(error, address, ending)
+            return _refused(error, address, ending, place)
+
+    if not write:
+        return app
+
+    def in_turn(act: Act, given: labelling.Given) -> str:
+        with turn:
+            return act(kb, given)
+
+    @app.post("/{act}")
+    async def written(act: str, request: Request) -> Response:
+        try:
+            body = b""
+            async for piece in request.stream():
+                body += piece
+                if len(body) > labelling.MOST_BYTES:
+                    break
+            given = labelling.Given.read(body)
+            labelling.check_sender(given, request.headers, place.token)
+            if act not in _ACTS:
+                raise NotFoundError(f"Nothing can be written at {act!r}.")
+            where = await run_in_threadpool(in_turn, _ACTS[act], given)
+        except CircuitKBError as error:
+            return _refused(error, act, "html", place)
+        answer = RedirectResponse(place.link(where), 303, _HEADERS)
+        answer.set_cookie(_AUTHOR, given["author"], _YEAR, httponly=True, samesite="strict")
+        return answer
 
     return app
 
@@ -85,6 +131,7 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         "ask": lambda: pages.ask(query),
         "query": lambda: pages.cypher(query),
         "search": lambda: pages.search(query),
+        "labels": pages.labels,
     }
     if address in named:
         return named[address]()
@@ -93,7 +140,7 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
     return pages.thing(of_address(address))
 
 
-def _response(page: Page, ending: str) -> Response:
+def _response(page: Page, ending: str, place: Place) -> Response:
     if ending == "json":
         return _answer(to_json(page.to_dict(), indent=2), "application/json")
     if ending == "csv":
@@ -104,16 +151,18 @@ def _response(page: Page, ending: str) -> Response:
         if not page.figures:
             raise NotFoundError("This page has no picture.")
         return _answer(page.figures[0].svg, "image/svg+xml")
-    return _answer(render(page, _PLACE), "text/html")
+    return _answer(render(page, place), "text/html")
 
 
-def _refused(error: CircuitKBError, address: str, ending: str) -> Response:
+def _refused(error: CircuitKBError, address: str, ending: str, place: Place) -> Response:
     status = 404 if isinstance(error, NotFoundError | IdError) else 400
+    if isinstance(error, AccessError):
+        status = 403
     if ending == "html":
         page = Page(
             "Not here" if status == 404 else "Not so", address, tuple(str(error).splitlines())
         )
-        return _answer(render(page, _PLACE), "text/html", status)
+        return _answer(render(page, place), "text/html", status)
     return _answer(to_json({"error": str(error)}), "application/json", status)
 
 

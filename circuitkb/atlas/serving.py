@@ -27,14 +27,20 @@ def needed() -> Iterator[None]:
 
 
 def serve(
-    address: str | os.PathLike[str] | None, *, port: int, ready: Callable[[str], None]
+    address: str | os.PathLike[str] | None,
+    *,
+    port: int,
+    write: bool = False,
+    ready: Callable[[str], None],
 ) -> None:
-    """Serve a knowledge base that is there, on 127.0.0.1, until interrupted; it only reads.
+    """Serve a knowledge base that is there, on 127.0.0.1, until interrupted.
 
     Parameters
     ----------
     port
         Where to listen; 0 takes one that is free.
+    write
+        Whether its pages take labels; they only read else.
     ready
         Called with the address of the first page, once it can be asked for.
 
@@ -54,7 +60,9 @@ def serve(
     from circuitkb.kb.opening import open
 
     with open(address, create=False) as kb, _listening(port) as at:
-        settings = uvicorn.Config(build(kb), log_level="warning", access_log=False, workers=1)
+        settings = uvicorn.Config(
+            build(kb, write=write), log_level="warning", access_log=False, workers=1
+        )
         ready(f"http://127.0.0.1:{at.getsockname()[1]}/")
         uvicorn.Server(settings).run(sockets=[at])
 

@@ -13,6 +13,7 @@ from circuitkb.cli.options import Store, command
     "Look",
     "circuitkb serve --kb zoo.ckb",
     "circuitkb serve --port 0 --open",
+    "circuitkb serve --write",
 )
 def serve(
     port: Annotated[
@@ -24,9 +25,12 @@ def serve(
     open_: Annotated[
         bool, typer.Option("--open", help="Open the first page in the browser.")
     ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Take labels from its pages; it only reads else.")
+    ] = False,
     kb: Store = None,
 ) -> None:
-    """Look at the knowledge base in a browser, on this machine alone; it only reads.
+    """Look at the knowledge base in a browser, on this machine alone.
 
     Every page is a link, and has JSON at the same link with .json, its table with .csv, its picture
     with .svg. Ends with Ctrl-C.
@@ -39,4 +43,4 @@ def serve(
         if open_:
             typer.launch(address)
 
-    run(kb, port=port, ready=ready)
+    run(kb, port=port, write=write, ready=ready)

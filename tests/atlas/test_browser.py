@@ -37,6 +37,7 @@ PAGES = [
     "/ask?question=union",
     "/query?cypher=RETURN 1 AS one",
     "/about",
+    "/labels",
     "/nowhere",
 ]
 
@@ -44,7 +45,7 @@ PAGES = [
 @pytest.fixture(scope="module")
 def site(kb: ckb.KnowledgeBase) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as at:
-        server = uvicorn.Server(uvicorn.Config(build(kb), log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(build(kb, write=True), log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [at]})
         thread.start()
         yield f"http://127.0.0.1:{at.getsockname()[1]}"
@@ -153,6 +154,19 @@ def test_cypher_is_kept_in_its_link_and_may_not_write(page: Page, site: str) -> 
     page.get_by_label("a query that only reads").fill("MATCH (n) DETACH DELETE n")
     page.get_by_role("button", name="Show").click()
     assert "may only read" in page.locator("main").inner_text()
+
+
+def test_a_unit_is_labelled_by_the_keyboard(page: Page, site: str, kb: ckb.KnowledgeBase) -> None:
+    page.goto(f"{site}/feature/inceptionv1/mixed4a/308")
+    page.get_by_label("what it is").focus()
+    page.keyboard.type("dog head, facing right")
+    page.keyboard.press("Tab")
+    page.keyboard.type("ada")
+    page.keyboard.press("Enter")
+    page.wait_for_load_state()
+    assert "dog head, facing right" in page.locator("main").inner_text()
+    said = kb.annotate.history("inceptionv1/mixed4a:308")
+    assert [row["said"] for row in said if row["said_by"] == ["ada"]] == ["dog head, facing right"]
 
 
 def test_the_keyboard_alone_reaches_the_content(page: Page, site: str) -> None:
