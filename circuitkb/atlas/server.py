@@ -32,7 +32,7 @@ _HEADERS = {
         "base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none at all browsers hide where a form comes from
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
