@@ -323,6 +323,7 @@ BUILT_IN: tuple[NodeType, ...] = (
             given("q", "float", "p corrected for false discovery over all trials of the search"),
             given("tested", "integer", "number of trials that q corrects for"),
             given("outcome", "string", "held, failed or undecided", indexed=True),
+            given("searched", "boolean", "whether the stimuli were searched to break it"),
             given("seed", "integer", "seed of the random draws"),
             given("seconds", "float", "how long the run took"),
             given("tool", "string", "name and version of the program"),

@@ -186,6 +186,15 @@ def trial(
             "edge that is changed is one convolution.",
         ),
     ] = None,
+    search: Annotated[
+        bool | None,
+        typer.Option(
+            "--search/--no-search",
+            help="Whether pixels of the stimuli are moved first so that the prediction fails, if "
+            "it can. Without it: in a fifth of a list's trials.",
+            show_default=False,
+        ),
+    ] = None,
     source: Source = None,
     architecture: Architecture = None,
     format_: Shape = Format.table,
@@ -219,6 +228,7 @@ def trial(
                 seed=seed,
                 save=save,
                 controls=controls is not False,
+                search=search is True,
                 **given,
                 progress=tell,
             )
@@ -230,6 +240,7 @@ def trial(
                 model=model,
                 read_at=read_at,
                 controls=controls,
+                search=search,
                 seed=seed,
                 **given,
                 progress=tell,

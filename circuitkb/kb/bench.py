@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from circuitkb.trials.edits import Edit
     from circuitkb.trials.effects import Effects
     from circuitkb.trials.showing import Shown
+    from circuitkb.trials.single_changes import Unit
 
 
 class Line(NamedTuple):
@@ -133,35 +134,43 @@ class Bench:
         fingerprint = self.network.model["fingerprint"]
         return calibrations_of(details_of_edits(self._store, self.model, fingerprint))
 
-    def prepare(self, line: Line, *, seed: int, **settings: Any) -> Prepared:
-        """Return a trial before it runs.
+    def parse(self, line: Line) -> tuple[Edit, Unit]:
+        """Return an edit in words, and the unit that is read.
 
         Raises
         ------
         TrialError
-            It cannot be made, or changes nothing of what is read.
+            The words are no edit.
         """
         from circuitkb.trials.edits import Edit
         from circuitkb.trials.single_changes import Unit
 
         unit = Unit(line.target.layer, line.target.unit)
         read = unit if line.read is None else Unit.parse(line.read, self.model)
-        return self.prepare_edit(
-            Edit.parse(line.edit, unit, model=self.model),
-            read,
-            circuit=line.circuit,
-            seed=seed,
-            **settings,
-        )
+        return Edit.parse(line.edit, unit, model=self.model), read
 
-    def prepare_edit(self, edit: Edit, read: Any, **settings: Any) -> Prepared:
-        """Return the same for an edit that was parsed, and the unit that is read."""
+    def prepare(self, edit: Edit, read: Unit, **settings: Any) -> Prepared:
+        """Return a trial before it runs.
+
+        Parameters
+        ----------
+        settings
+            Further attributes of :class:`circuitkb.trials.edit_trials.Wanted`.
+
+        Raises
+        ------
+        TrialError
+            It cannot be made, or changes nothing of what is read.
+        """
         from circuitkb.trials.edit_trials import Wanted, prepare
+        from circuitkb.trials.search import Search
 
         if any(one.unit == read for one in edit.ablated):
             raise TrialError(
                 f"{read} is itself ablated: say which later feature to read (--read, or read=)."
             )
+        if isinstance(settings.get("search"), dict):  # as an earlier trial kept it
+            settings["search"] = Search(**settings["search"])
         wanted = Wanted(self.model, self.network.model["fingerprint"], edit, read, **settings)
         return prepare(wanted, self.effects)
 

@@ -37,6 +37,7 @@ class Trying(Writing):
         *,
         read: str | FeatureId | None = None,
         controls: bool = True,
+        search: bool = False,
         seed: int = 0,
         save: str | os.PathLike[str] | None = None,
         source: str | os.PathLike[str] | None = None,
@@ -59,6 +60,8 @@ class Trying(Writing):
             edited.
         controls
             Whether the same edit of other inputs is run, too.
+        search
+            Whether pixels of the stimuli are moved first so that the prediction fails, if it can.
         seed
             Of the random edits that calibrate the interval.
         save
@@ -97,6 +100,7 @@ class Trying(Writing):
             line_of(self.store, str(about), edit, None if read is None else str(read)),
             seed=seed,
             controls=controls,
+            search=search,
             progress=progress,
             save=None if save is None else Path(save),
         )
@@ -144,6 +148,7 @@ class Trying(Writing):
                 progress=progress,
                 write=False,
                 controls=settings.get("controls") != 0,
+                search=settings.get("search", False),
             )
         else:
             assert circuit is not None, "a motif's trial is about a circuit"
@@ -202,9 +207,10 @@ class Trying(Writing):
         from circuitkb.trials.edit_trials import try_edits
 
         # What cannot be made, or saved, is refused before the network runs.
-        prepared = bench.prepare(line, seed=seed, **settings)
+        edit, read = bench.parse(line)
+        prepared = bench.prepare(edit, read, circuit=line.circuit, seed=seed, **settings)
         if save is not None:
-            bench.save(prepared.wanted.edit, save)
+            bench.save(edit, save)
         progress(f"{bench.model}: opening the network", 0.0)
         (trial,) = try_edits(
             [prepared],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import TextIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from circuitkb.kb.bench import Bench, Line, line_of
+from circuitkb.kb.bench import Bench, line_of
 from circuitkb.kb.trial import Trying
 from circuitkb.results.trial_list import Ended, TrialList
 from circuitkb.schema.errors import CircuitKBError, TrialError
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from circuitkb.trials.edit_trials import Prepared
+    from circuitkb.trials.edits import Edit
     from circuitkb.trials.lists import Said
+    from circuitkb.trials.single_changes import Unit
 
 BATCH = 500
 """Trials that run and are written together, all or none. A batch shows the network nearly all
@@ -45,6 +47,7 @@ class TryingMany(Trying):
         model: str | None = None,
         read_at: str = "target",
         controls: bool | None = None,
+        search: bool | None = None,
         seed: int = 0,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
@@ -74,6 +77,9 @@ class TryingMany(Trying):
         controls
             Whether the same edit of other inputs is run, too. If None: where an edit is read at its
             target; elsewhere that would take forty times as long.
+        search
+            Whether pixels of the stimuli are moved first so that the prediction fails, if it can.
+            If None: in a fifth of the trials, which their ids choose.
         seed
             Of the edits that are drawn, and of those that calibrate intervals.
         source, architecture, module
@@ -101,13 +107,13 @@ class TryingMany(Trying):
             raise TrialError("Give either edits, or how many are to be drawn (random=).")
         if edits is not None:
             prepared = [
-                self._prepared_line(bench, name, said, controls, seed)
+                self._prepared_line(bench, name, said, controls, search, seed)
                 for name, said in _read(edits)
             ]
         else:
             if model is None:
                 raise TrialError("Say of which model edits are to be drawn (--model, or model=).")
-            prepared = _drawn(bench(model), random or 0, kind, read_at, controls, seed)
+            prepared = _drawn(bench(model), random or 0, kind, read_at, controls, search, seed)
         if len(benches) > 1 and (source, module) != (None, None):
             raise TrialError("One network is given, and edits of several models: try each alone.")
         every = {one.trial.id: one for one in prepared}
@@ -127,7 +133,13 @@ class TryingMany(Trying):
         )
 
     def _prepared_line(
-        self, bench: Any, name: str, said: Said, controls: bool | None, seed: int
+        self,
+        bench: Callable[[str], Bench],
+        name: str,
+        said: Said,
+        controls: bool | None,
+        search: bool | None,
+        seed: int,
     ) -> Prepared:
         """Return what a line of a table asks for.
 
@@ -138,7 +150,9 @@ class TryingMany(Trying):
         """
         try:
             line = line_of(self.store, said.about, said.edit, said.read)
-            return _of_line(bench(line.target.model), line, controls, seed)
+            own = bench(line.target.model)
+            edit, read = own.parse(line)
+            return _prepared(own, edit, read, controls, search, seed=seed, circuit=line.circuit)
         except CircuitKBError as error:
             raise TrialError(f"{name}, line {said.number}: {error}") from error
 
@@ -148,13 +162,13 @@ class TryingMany(Trying):
         for start in range(0, len(ids), BATCH):
             rows = self.store.read(
                 "MATCH (t:Trial) WHERE t.id IN $ids RETURN t.id AS id, t.network AS model, "
-                "t.outcome AS outcome, t.low <= t.measured AND t.measured <= t.high AS inside",
+                "t.outcome AS outcome, t.low <= t.measured AND t.measured <= t.high AS inside, "
+                "coalesce(t.searched, false) AS searched",
                 {"ids": ids[start : start + BATCH]},
                 limit=None,
             ).rows
-            found |= {
-                id: Ended(id, model, outcome, held, True) for id, model, outcome, held in rows
-            }
+            for id, model, outcome, inside, searched in rows:
+                found[id] = Ended(id, model, outcome, inside, searched, there=True)
         return found
 
     def _tried_batch(
@@ -179,7 +193,10 @@ class TryingMany(Trying):
         if whole:
             self._write(trial_rows(whole))
         return {
-            one.id: Ended(one.id, one.model, one.outcome, one.in_interval, False) for one in whole
+            one.id: Ended(
+                one.id, one.model, one.outcome, one.in_interval, one.searched, there=False
+            )
+            for one in whole
         }
 
 
@@ -207,24 +224,40 @@ def _read(edits: Edits) -> Iterator[tuple[str, Said]]:
         yield "The edits", Said(number, str(about), str(edit), None if read is None else str(read))
 
 
-def _of_line(bench: Bench, line: Line, controls: bool | None, seed: int) -> Prepared:
-    at_target = line.read is None or line.read.removeprefix(f"{bench.model}/") == str(
-        line.target
-    ).removeprefix(f"{bench.model}/")
-    chosen = at_target if controls is None else controls
-    return bench.prepare(line, seed=seed, controls=chosen)
-
-
 def _drawn(
-    bench: Bench, count: int, kind: str, read_at: str, controls: bool | None, seed: int
+    bench: Bench,
+    count: int,
+    kind: str,
+    read_at: str,
+    controls: bool | None,
+    search: bool | None,
+    seed: int,
 ) -> list[Prepared]:
-    from circuitkb.trials.lists import TARGET, random_list
+    from circuitkb.trials.lists import random_list
 
-    chosen = read_at == TARGET if controls is None else controls
     return [
-        bench.prepare_edit(edit, read, seed=seed, controls=chosen)
+        _prepared(bench, edit, read, controls, search, seed=seed)
         for edit, read in random_list(bench.effects, kind, count, read_at, seed=seed)
     ]
+
+
+def _prepared(
+    bench: Bench,
+    edit: Edit,
+    read: Unit,
+    controls: bool | None,
+    search: bool | None,
+    **settings: Any,
+) -> Prepared:
+    from circuitkb.trials.edit_trials import is_of_the_fifth, searchable
+
+    if controls is None:
+        controls = {target for _, target in edit.edges} == {read}
+    settings["controls"] = controls
+    prepared = bench.prepare(edit, read, search=bool(search), **settings)
+    if search is None and is_of_the_fifth(prepared) and searchable(edit, bench.effects):
+        return bench.prepare(edit, read, search=True, **settings)
+    return prepared
 
 
 def _batches(prepared: Sequence[Prepared]) -> Iterator[list[Prepared]]:

@@ -15,12 +15,23 @@ NAMED = 3
 
 
 class Ended(NamedTuple):
-    """How one trial of a list ended: by whose network, and whether its interval held."""
+    """How one trial of a list ended.
+
+    Attributes
+    ----------
+    in_interval
+        Whether what was measured lies in the interval that was predicted.
+    searched
+        Whether its stimuli were searched to break the prediction.
+    there
+        Whether it was there before.
+    """
 
     id: str
     model: str
     outcome: str
     in_interval: bool
+    searched: bool
     there: bool
 
 
@@ -43,7 +54,7 @@ class TrialList:
 
     Examples
     --------
-    >>> found = TrialList([Ended("trial-0", "m", "held", True, False)], 0, (), 500, 1.0)
+    >>> found = TrialList([Ended("trial-0", "m", "held", True, False, False)], 0, (), 500, 1.0)
     >>> found.to_result().to_dicts()[0]["coverage"]
     1.0
     """
@@ -66,6 +77,11 @@ class TrialList:
             "coverage: share of the trials whose measured change lies in the interval predicted; "
             "the intervals are made to hold in 95% of random edits of the kind"
         ]
+        if any(one.searched for one in self.trials):
+            notes.append(
+                "searched: pixels were moved so that the prediction fails, if it can; for these no "
+                "interval is promised to hold"
+            )
         if self.there:
             notes.append(f"{self.there} trials were there before, and were not run again")
         if self.repeated:
@@ -79,17 +95,21 @@ class TrialList:
         return tuple(notes)
 
     def to_result(self) -> Result:
-        """Return a row for each model."""
-        models = dict.fromkeys(one.model for one in self.trials)
-        rows = [_row(model, [one for one in self.trials if one.model == model]) for model in models]
+        """Return a row for each model and for stimuli as they are and searched."""
+        kinds = dict.fromkeys(sorted((one.model, one.searched) for one in self.trials))
+        rows = [
+            _row(*kind, [one for one in self.trials if (one.model, one.searched) == kind])
+            for kind in kinds
+        ]
         return Result.of_records(rows, seconds=self.seconds, notes=self.notes)
 
 
-def _row(model: str, trials: Sequence[Ended]) -> dict[str, Any]:
+def _row(model: str, searched: bool, trials: Sequence[Ended]) -> dict[str, Any]:
     outcomes = Counter(one.outcome for one in trials)
     share = sum(one.in_interval for one in trials) / len(trials)
     return {
         "model": model,
+        "stimuli": "searched" if searched else "as they are",
         "trials": len(trials),
         "there_before": sum(one.there for one in trials),
         "held": outcomes["held"],

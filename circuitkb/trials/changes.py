@@ -318,6 +318,8 @@ def run_of(
     responses: Responses,
     images: Indices,
     read: Mapping[str, Indices],
+    *,
+    shown: Indices | None = None,
 ) -> EditedRun:
     """Return an edit as a running network takes it.
 
@@ -327,6 +329,8 @@ def run_of(
         Stimuli, by their place in the battery.
     read
         For each layer that is to be read, the units.
+    shown
+        Numbers of the images that are shown in the place of these stimuli, if others are.
 
     Raises
     ------
@@ -334,5 +338,8 @@ def run_of(
         It cannot be made.
     """
     return EditedRun(
-        kernels.changed(edit).kernels, replacements_of(edit, responses, images), images, read
+        kernels.changed(edit).kernels,
+        replacements_of(edit, responses, images),
+        images if shown is None else shown,
+        read,
     )

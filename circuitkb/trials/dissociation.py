@@ -183,8 +183,12 @@ class Usual:
 
     def nonlinear(self, before: Values) -> Values:
         """Return what the target gives for these pre-activations, from its own responses."""
-        order = np.argsort(self.before, kind="stable")
-        found: Values = np.interp(before, self.before[order], self.after[order])
+        import torch
+
+        from circuitkb.loaders.activations.pointwise import between
+
+        read = between(self.before, self.after)
+        found: Values = read(torch.from_numpy(np.ascontiguousarray(before))).numpy()
         return found
 
 

@@ -11,14 +11,16 @@ itself is. Where a unit has one source alone, as after a depthwise convolution, 
 responses tell what its kernel makes of that source at each stimulus: exact for what takes that edge
 away or scales it, and a better guess than the kernel of what is made of a change that comes from
 further up (the less so, the smaller the response that it is read from; see :data:`HELD`).
+
+All of it is made of tensors that gradients flow through: of stimuli that are not kept, what units
+answer to them can be given.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,31 +31,43 @@ from circuitkb.schema.kernels import Connection
 from circuitkb.schema.responses import Responses
 from circuitkb.trials.changes import Kernels, another
 from circuitkb.trials.edits import Edit
-from circuitkb.trials.pointwise import Array, nonlinearity
+from circuitkb.trials.one_place import Sums, summed, weight
 from circuitkb.trials.single_changes import Ablate
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 COLUMNS = 512
 """Pairs of an edit and a stimulus that go through the layers together: a number for each unit."""
-
-BESIDE = 0.3
-"""What stands beside the place whose responses are kept, in terms of that place.
-
-This number and the next one are guesses that did well on 120 deletions in EfficientNet-Lite0; what
-they get wrong is in the intervals.
-"""
 
 HELD = 0.5
 """A response counts as much as the kernel where its square is so much of the unit's mean square."""
 
 Side = Literal["before", "after"]
 
+Array = NDArray[np.float32]
+
+
+class Answers(NamedTuple):
+    """What the unedited network answers to stimuli that are not kept, axes (unit, stimulus).
+
+    By layer; layers that are missing are not asked for.
+    """
+
+    before: Mapping[str, Tensor]
+    after: Mapping[str, Tensor]
+
 
 class Wanted(NamedTuple):
-    """An edit, the stimuli, and the units whose change is asked for, by layer."""
+    """An edit, the stimuli, and the units whose change is asked for, by layer.
+
+    ``answers`` are to the images that are shown in the place of these stimuli, if others are.
+    """
 
     edit: Edit
     stimuli: Indices
     read: Mapping[str, Indices]
+    answers: Answers | None = None
 
 
 class _Change(NamedTuple):
@@ -66,29 +80,15 @@ class _Change(NamedTuple):
 class Effect(NamedTuple):
     """Changes before and after the nonlinearity, axes (stimulus, unit)."""
 
-    before: Array
-    after: Array
+    before: Tensor
+    after: Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """A connection whose kernels are summed: ``sums`` (group, out, in).
+class _Shown(NamedTuple):
+    """Kept stimuli, by their places, and what units answer to others shown in their place."""
 
-    ``l1`` bounds what a unit with one source can make of it.
-    """
-
-    source: str
-    targets: NDArray[np.int32]
-    sources: NDArray[np.int32]
-    sums: Array
-    l1: Array
-    spatial: bool
-    gated: bool
-
-    @property
-    def single(self) -> bool:
-        """Whether each target has one source here, seen at several positions."""
-        return self.spatial and self.sums.shape[1:] == (1, 1)
+    stimuli: Indices
+    answers: Answers | None
 
 
 class Effects:
@@ -113,15 +113,18 @@ class Effects:
         kinds: Mapping[str, str],
         biases: Mapping[str, Array] | None = None,
     ) -> None:
+        from circuitkb.loaders.activations.pointwise import nonlinearity
+
         self.connections = connections
         self.kernels = Kernels(connections)
         self.responses = responses
         self._order = {layer: place for place, layer in enumerate(kinds)}
         self._kinds = kinds
         self._biases = biases or {}
-        self._into: dict[str, list[_Sums]] = defaultdict(list)
+        self._into: dict[str, list[Sums]] = defaultdict(list)
         for one in connections:
-            self._into[one.target].append(_summed(one))
+            self._into[one.target].append(summed(one))
+        self._squares: dict[str, Tensor] = {}
         self._functions = {
             layer: nonlinearity(kind, *self._stored(layer))
             for layer, kind in kinds.items()
@@ -160,33 +163,40 @@ class Effects:
         rows = self.responses.rows[layer]
         return self.responses.before[rows], self.responses.after[rows]
 
-    def direct(self, edit: Edit, stimuli: Indices) -> dict[tuple[str, int], Effect]:
+    def direct(
+        self, edit: Edit, stimuli: Indices, answers: Answers | None = None
+    ) -> dict[tuple[str, int], Effect]:
         """Return what an edit does to each of its targets at once, through no other feature.
 
         Effects have the axes (stimulus,). Kernels of one position are exact up to the precision
         of the responses.
+
+        Parameters
+        ----------
+        answers
+            To the images that are shown in the place of these stimuli, if others are.
 
         Raises
         ------
         TrialError
             An edge is not there, or a unit was not observed.
         """
-        moved: dict[tuple[str, int], Array] = {}
+        shown = _Shown(stimuli, answers)
+        moved: dict[tuple[str, int], Tensor] = {}
         for change in self._changes(edit):
             target = change.of.target, change.of.target_unit
-            by = self._given(change, stimuli)
+            by = self._given(change, shown)
             moved[target] = moved[target] + by if target in moved else by
-        found = {}
-        for (layer, unit), by in moved.items():
-            row = self.responses.rows[layer].start + unit
-            found[layer, unit] = Effect(by, self._moved(layer, unit, row, stimuli, by))
-        return found
+        return {
+            (layer, unit): Effect(by, self._moved(layer, unit, shown, by))
+            for (layer, unit), by in moved.items()
+        }
 
     def is_exact(self, edit: Edit) -> bool:
         """Whether the direct effect follows from the responses kept: no kernel sees beside them."""
         changed = self.kernels.changed(edit)
         return changed.exact and all(
-            self._contribution(change) is not None
+            self._is_whole(change)
             or (change.of.kernel.size == 1 and not change.of.geometry.pooling)
             for change in self._changes(edit)
         )
@@ -199,41 +209,51 @@ class Effects:
             self._check(change.of.target, change.of.target_unit)
         return found
 
-    def _given(self, change: _Change, stimuli: Indices) -> Array:
-        """Return what the change of a kernel gives its target, as far as responses tell."""
-        whole = self._contribution(change)
-        if whole is not None and change.share is not None:
-            found: Array = np.float32(change.share) * whole[stimuli]
-            return found
-        row = self.responses.rows[change.of.source].start + change.of.source_unit
-        seen: Array = _weight(change.of) * self.responses.after[row, stimuli].astype(np.float32)
-        return seen
+    def _at(self, side: Side, layer: str, units: Indices | int | None, shown: _Shown) -> Tensor:
+        """Return what units of a layer, or all, answer to what is shown."""
+        import torch
 
-    def _contribution(self, change: _Change) -> Array | None:
-        """Return what a target's one source gives it at each stimulus; None if it has others."""
+        if shown.answers is not None:
+            found: Tensor = getattr(shown.answers, side)[layer]
+            return found if units is None else found[units]
+        rows = self.responses.rows[layer]
+        kept = getattr(self.responses, side)
+        if units is None:
+            chosen = kept[rows][:, shown.stimuli]
+        elif isinstance(units, int):
+            chosen = kept[rows.start + units, shown.stimuli]
+        else:
+            chosen = kept[rows.start + units][:, shown.stimuli]
+        return torch.from_numpy(chosen.astype(np.float32))
+
+    def _given(self, change: _Change, shown: _Shown) -> Tensor:
+        """Return what the change of a kernel gives its target, as far as responses tell."""
+        if self._is_whole(change):
+            assert change.share is not None
+            layer, unit = change.of.target, change.of.target_unit
+            whole = self._at("before", layer, unit, shown) - float(self._biases[layer][unit])
+            return change.share * whole
+        source = self._at("after", change.of.source, change.of.source_unit, shown)
+        return weight(change.of) * source
+
+    def _is_whole(self, change: _Change) -> bool:
+        """Whether all that a target gets comes from one source, which its own responses tell."""
         layer, unit = change.of.target, change.of.target_unit
         if change.share is None or layer not in self._biases:
-            return None
+            return False
         into = self._into[layer]
         if len(into) > 1 or into[0].gated or into[0].sums.shape[2] > 1:
-            return None
-        if int((into[0].targets == unit).sum()) > 1:
-            return None
-        row = self.responses.rows[layer].start + unit
-        found: Array = self.responses.before[row].astype(np.float32) - self._biases[layer][unit]
-        return found
+            return False
+        return int((into[0].targets == unit).sum()) <= 1
 
-    def _moved(self, layer: str, unit: int, row: int, stimuli: Indices, by: Array) -> Array:
+    def _moved(self, layer: str, unit: int, shown: _Shown, by: Tensor) -> Tensor:
         function = self._functions[layer]
         if self._kinds[layer] == "softmax":
-            before = self.responses.before[self.responses.rows[layer]][:, stimuli].astype(
-                np.float32
-            )
-            now = before.copy()
+            before = self._at("before", layer, None, shown)
+            now = before.clone()
             now[unit] += by
-            changed: Array = (function(now) - function(before))[unit]
-            return changed
-        before = self.responses.before[row, stimuli].astype(np.float32)
+            return (function(now) - function(before))[unit]
+        before = self._at("before", layer, unit, shown)
         return function(before + by) - function(before)
 
     def _check(self, layer: str, unit: int) -> None:
@@ -252,148 +272,144 @@ class Effects:
         TrialError
             An edge is not there, or a unit was not observed.
         """
-        found = []
-        for low, high in _together([len(one.stimuli) for one in wanted]):
-            found += self._swept(wanted[low:high])
-        return found
+        kept = [one for one in wanted if one.answers is None]
+        found = iter(
+            [
+                effect
+                for low, high in _together([len(one.stimuli) for one in kept])
+                for effect in self._swept(kept[low:high], None)
+            ]
+        )
+        return [
+            next(found) if one.answers is None else self._swept([one], one.answers)[0]
+            for one in wanted
+        ]
 
-    def _swept(self, wanted: Sequence[Wanted]) -> list[Effect]:
-        stimuli = np.concatenate([one.stimuli for one in wanted])
+    def _swept(self, wanted: Sequence[Wanted], answers: Answers | None) -> list[Effect]:
+        shown = _Shown(np.concatenate([one.stimuli for one in wanted]), answers)
         ends = np.cumsum([len(one.stimuli) for one in wanted])
         columns = [
-            np.arange(end - len(one.stimuli), end) for one, end in zip(wanted, ends, strict=True)
+            slice(end - len(one.stimuli), end)
+            for one, end in zip(wanted, ends.tolist(), strict=True)
         ]
-        changes: dict[str, list[tuple[Indices, _Change]]] = defaultdict(list)
-        fixed: dict[str, list[tuple[Indices, int, Array]]] = defaultdict(list)
+        changes: dict[str, list[tuple[slice, _Change]]] = defaultdict(list)
+        fixed: dict[str, list[tuple[slice, int, Tensor]]] = defaultdict(list)
         for one, where in zip(wanted, columns, strict=True):
             for change in self._changes(one.edit):
                 changes[change.of.target].append((where, change))
+            own = _Shown(one.stimuli, one.answers)
             for ablation in one.edit.ablated:
-                self._check(ablation.unit.layer, ablation.unit.unit)
-                row = self.responses.rows[ablation.unit.layer].start + ablation.unit.unit
-                every = self.responses.after[row].astype(np.float32)
-                moved = _instead(ablation, every, one.stimuli) - every[one.stimuli]
-                fixed[ablation.unit.layer].append((where, ablation.unit.unit, moved))
+                layer, unit = ablation.unit.layer, ablation.unit.unit
+                moved = self._instead(ablation, one.stimuli) - self._at("after", layer, unit, own)
+                fixed[layer].append((where, unit, moved))
         first = min(self._order[layer] for layer in (*changes, *fixed))
         last = max(self._order[layer] for one in wanted for layer in one.read)
-        before: dict[str, Array] = {}
-        after: dict[str, Array] = {}
+        before: dict[str, Tensor] = {}
+        after: dict[str, Tensor] = {}
         for layer, place in self._order.items():
             if first <= place <= last and layer in self.responses.rows:
-                self._layer(layer, stimuli, changes[layer], fixed[layer], before, after)
+                self._layer(layer, shown, changes[layer], fixed[layer], before, after)
         return [
             Effect(*(self._read(side, one, where) for side in (before, after)))
             for one, where in zip(wanted, columns, strict=True)
         ]
 
-    def _read(self, side: Mapping[str, Array], one: Wanted, where: Indices) -> Array:
+    def _read(self, side: Mapping[str, Tensor], one: Wanted, where: slice) -> Tensor:
+        import torch
+
         for layer, units in one.read.items():
             self._check(layer, int(np.max(units, initial=0)))
-        return np.concatenate(
+        return torch.cat(
             [
-                side[layer][np.ix_(units, where)].T
+                side[layer][units, where].T
                 if layer in side
-                else np.zeros((len(where), len(units)), np.float32)
+                else torch.zeros(len(one.stimuli), len(units))
                 for layer, units in one.read.items()
             ],
-            axis=1,
+            dim=1,
         )
 
     def _layer(
         self,
         layer: str,
-        stimuli: Indices,
-        changes: Sequence[tuple[Indices, _Change]],
-        fixed: Sequence[tuple[Indices, int, Array]],
-        before: dict[str, Array],
-        after: dict[str, Array],
+        shown: _Shown,
+        changes: Sequence[tuple[slice, _Change]],
+        fixed: Sequence[tuple[slice, int, Tensor]],
+        before: dict[str, Tensor],
+        after: dict[str, Tensor],
     ) -> None:
         """Work out how a layer changes, from how its sources do."""
-        rows = self.responses.rows[layer]
-        moved = np.zeros((rows.stop - rows.start, len(stimuli)), np.float32)
+        import torch
+
+        moved = torch.zeros(self.units(layer), len(shown.stimuli))
         touched = False
         for one in self._into[layer]:
             if one.source in after:
                 touched = True
-                self._add(one, layer, stimuli, after[one.source], moved)
+                self._add(one, layer, shown, after[one.source], moved)
         for where, change in changes:
             touched = True
-            by = self._given(change, stimuli[where])
+            by = self._given(change, _Shown(shown.stimuli[where], shown.answers))
             if change.of.source in after:
                 more = after[change.of.source][change.of.source_unit, where]
-                by = by + _weight(change.of) * more
+                by = by + weight(change.of) * more
             moved[change.of.target_unit, where] += by
         if not touched and not fixed:
             return
-        stored = self.responses.before[rows][:, stimuli].astype(np.float32)
+        stored = self._at("before", layer, None, shown)
         function = self._functions[layer]
         before[layer] = moved
         after[layer] = function(stored + moved) - function(stored)
         for where, unit, value in fixed:
             after[layer][unit, where] = value
 
-    def _add(self, one: _Sums, layer: str, stimuli: Indices, source: Array, moved: Array) -> None:
+    def _add(self, one: Sums, layer: str, shown: _Shown, source: Tensor, moved: Tensor) -> None:
         if one.single:
-            gain = self._gains(one, layer, stimuli)
-            _add_to(moved, one.targets.reshape(-1), gain * source[one.sources.reshape(-1)])
+            gain = self._gains(one, layer, shown)
+            _add_to(
+                moved,
+                one.targets.reshape(-1),
+                gain * source[one.sources.reshape(-1).astype(np.intp)],
+            )
             return
         for targets, sources, sums in zip(one.targets, one.sources, one.sums, strict=True):
-            _add_to(moved, targets, sums @ source[sources])
+            _add_to(moved, targets, sums @ source[sources.astype(np.intp)])
 
-    def _gains(self, one: _Sums, layer: str, stimuli: Indices) -> Array:
+    def _gains(self, one: Sums, layer: str, shown: _Shown) -> Tensor:
         """Return what units with one source make of it, axes (unit, stimulus)."""
+        import torch
+
         sums = one.sums[:, 0, 0][:, None]
         bias = self._biases.get(layer)
         if bias is None or one.gated or len(self._into[layer]) > 1:
-            return np.broadcast_to(sums, (len(sums), len(stimuli)))
-        targets, sources = one.targets.reshape(-1), one.sources.reshape(-1)
-        given = self.responses.before[self.responses.rows[layer]][np.ix_(targets, stimuli)]
-        given = given.astype(np.float32) - bias[targets][:, None]
-        every = self.responses.after[self.responses.rows[one.source]][sources].astype(np.float32)
-        held = HELD * (every**2).mean(axis=1, keepdims=True) + np.finfo(np.float32).tiny
-        seen = every[:, stimuli]
+            return sums.expand(-1, len(shown.stimuli))
+        targets = one.targets.reshape(-1).astype(np.intp)
+        sources = one.sources.reshape(-1).astype(np.intp)
+        given = self._at("before", layer, targets, shown)
+        given = given - torch.from_numpy(bias[targets])[:, None]
+        held = self._mean_squares(one.source)[sources][:, None] * HELD
+        held = held + torch.finfo(torch.float32).tiny
+        seen = self._at("after", one.source, sources, shown)
         bound = one.l1[:, 0, 0][:, None]
-        gains: Array = ((given * seen + held * sums) / (seen**2 + held)).clip(-bound, bound)
-        return gains
+        return ((given * seen + held * sums) / (seen**2 + held)).clamp(-bound, bound)
 
+    def _mean_squares(self, layer: str) -> Tensor:
+        """Return the mean square of what each unit of a layer answers to what is kept."""
+        import torch
 
-def _instead(ablation: Ablate, every: Array, stimuli: Indices) -> Array:
-    """Return what stands in the place of a feature's responses to some stimuli."""
-    if ablation.by == "resampling":
-        found: Array = every[another(len(every), ablation)[stimuli]]
-        return found
-    return np.full(len(stimuli), every.mean() if ablation.by == "mean" else 0, np.float32)
+        if layer not in self._squares:
+            every = self.responses.after[self.responses.rows[layer]].astype(np.float32)
+            self._squares[layer] = torch.from_numpy((every**2).mean(axis=1))
+        return self._squares[layer]
 
+    def _instead(self, ablation: Ablate, stimuli: Indices) -> Tensor:
+        """Return what stands in the place of a feature's responses to some stimuli."""
+        import torch
 
-def _summed(one: Connection) -> _Sums:
-    kernel = np.asarray(one.kernel)
-    return _Sums(
-        one.source,
-        one.target_units,
-        one.source_units,
-        _as_one_place(kernel, one.pooling),
-        np.abs(kernel).sum(axis=(3, 4)),
-        one.spatial,
-        one.path == "gated",
-    )
-
-
-def _weight(change: KernelChange) -> np.float32:
-    return np.float32(_as_one_place(change.kernel, change.geometry.pooling))
-
-
-def _as_one_place(kernel: Array, pooling: Sequence[str]) -> Array:
-    """Return what kernels, axes (..., row, column), make of the place whose responses are kept."""
-    middle = kernel[..., kernel.shape[-2] // 2, kernel.shape[-1] // 2]
-    found: Array = middle + np.float32(BESIDE) * (kernel.sum(axis=(-2, -1)) - middle)
-    return found * np.float32(BESIDE) if "mean" in pooling else found
-
-
-def _add_to(rows: Array, places: NDArray[np.int32], values: Array) -> None:
-    if len(np.unique(places)) == len(places):
-        rows[places] += values
-    else:
-        np.add.at(rows, places, values)
+        every = self.stored(ablation.unit.layer, ablation.unit.unit)
+        if ablation.by == "resampling":
+            return torch.from_numpy(every[another(len(every), ablation)[stimuli]])
+        return torch.full((len(stimuli),), float(every.mean()) if ablation.by == "mean" else 0.0)
 
 
 def _together(counts: Sequence[int]) -> list[tuple[int, int]]:
@@ -406,3 +422,9 @@ def _together(counts: Sequence[int]) -> list[tuple[int, int]]:
             low, held = place, 0
         held += count
     return [*parts, (low, len(counts))] if counts else []
+
+
+def _add_to(rows: Tensor, places: NDArray[np.int32], values: Tensor) -> None:
+    import torch
+
+    rows.index_add_(0, torch.from_numpy(places.astype(np.intp)), values)

@@ -22,11 +22,13 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.trials.changes import run_of
 from circuitkb.trials.conformal import LEVEL, Calibration, calibrate
 from circuitkb.trials.edits import Edit
-from circuitkb.trials.effects import Effects, Side, Wanted
+from circuitkb.trials.effects import Answers, Effects, Side, Wanted
 from circuitkb.trials.random_edits import random_edits
 from circuitkb.trials.single_changes import Ablate, Unit
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from circuitkb.loaders.activations.editing.network import EditedNetwork
 
 VERSION = "1"
@@ -53,11 +55,17 @@ Inputs = Callable[[Edit], Indices]
 
 
 class Asked(NamedTuple):
-    """An edit, the unit whose change is asked for, and the stimuli that it is asked over."""
+    """An edit, the unit whose change is asked for, and the stimuli that it is asked over.
+
+    Where other images are shown in the place of these stimuli, ``shown`` are their numbers, and
+    ``answers`` what the unedited network answers to them.
+    """
 
     edit: Edit
     unit: Unit
     stimuli: Indices
+    shown: Indices | None = None
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True)
@@ -121,23 +129,25 @@ def place_of(effects: Effects, edit: Edit, unit: Unit) -> Place:
 
 def raw_predictions(effects: Effects, asked: Sequence[Asked], side: Side) -> NDArray[np.float64]:
     """Return the mean change of each, as kernels and responses give it, without calibration."""
-    places = [place_of(effects, one.edit, one.unit) for one in asked]
-    found = np.zeros(len(asked))
-    through: list[int] = []
-    for number, (one, place) in enumerate(zip(asked, places, strict=True)):
-        if place in ("target", "exact target"):
-            effect = effects.direct(one.edit, one.stimuli)[one.unit.layer, one.unit.unit]
-            found[number] = getattr(effect, side).mean()
-        else:
-            through.append(number)
+    return np.array([float(one.mean()) for one in raw_changes(effects, asked, side)])
+
+
+def raw_changes(effects: Effects, asked: Sequence[Asked], side: Side) -> list[Tensor]:
+    """Return the change of each under each stimulus."""
+    direct = [place_of(effects, one.edit, one.unit) in ("target", "exact target") for one in asked]
     wanted = [
-        Wanted(
-            asked[n].edit, asked[n].stimuli, {asked[n].unit.layer: np.array([asked[n].unit.unit])}
-        )
-        for n in through
+        Wanted(one.edit, one.stimuli, {one.unit.layer: np.array([one.unit.unit])}, one.answers)
+        for one, at_target in zip(asked, direct, strict=True)
+        if not at_target
     ]
-    for number, effect in zip(through, effects.total(wanted), strict=True):
-        found[number] = getattr(effect, side).mean()
+    through = iter(effects.total(wanted))
+    found = []
+    for one, at_target in zip(asked, direct, strict=True):
+        if at_target:
+            effect = effects.direct(one.edit, one.stimuli, one.answers)
+            found.append(getattr(effect[one.unit.layer, one.unit.unit], side))
+        else:
+            found.append(getattr(next(through), side)[:, 0])
     return found
 
 
@@ -160,6 +170,7 @@ def measured_changes(
             effects.responses,
             one.stimuli,
             {one.unit.layer: np.array([one.unit.unit])},
+            shown=one.shown,
         )
         for one in asked
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from circuitkb.schema.kernels import Floats
 
 if TYPE_CHECKING:
     from circuitkb.loaders.activations.editing.network import EditedNetwork
+    from circuitkb.loaders.activations.editing.runs import Images
     from circuitkb.loaders.composition.network import Network
     from circuitkb.loaders.receptive_fields.views import View
     from circuitkb.loaders.sources.pixels import PixelRange
@@ -40,10 +41,35 @@ class Shown:
     battery: Battery
     pixels: PixelRange
 
+    def drawn(self, view: View, which: NDArray[np.intp]) -> Floats:
+        """Return stimuli, values in [0, 1], axes (image, channel, row, column)."""
+        return self.battery.images(which, rows=view.rows, columns=view.columns, centre=view.centre)
+
     def images(self, view: View, which: NDArray[np.intp]) -> Floats:
-        """Return stimuli as the network reads them, axes (image, channel, row, column)."""
-        drawn = self.battery.images(which, rows=view.rows, columns=view.columns, centre=view.centre)
-        return self.pixels.apply(drawn)
+        """Return stimuli as the network reads them."""
+        return self.pixels.apply(self.drawn(view, which))
+
+    def beside(self, searched: Sequence[Floats]) -> Images:
+        """Return the same with further images, whose numbers follow those of the stimuli.
+
+        Parameters
+        ----------
+        searched
+            Values in [0, 1], of the size of the one view of the network.
+        """
+        known = len(self.battery)
+        more = np.concatenate(searched) if searched else None
+
+        def images(view: View, which: NDArray[np.intp]) -> Floats:
+            if more is None or not (which >= known).any():
+                return self.images(view, which)
+            found = np.empty((len(which), *more.shape[1:]), np.float32)
+            old = which < known
+            found[old] = self.drawn(view, which[old])
+            found[~old] = more[which[~old] - known]
+            return self.pixels.apply(found)
+
+        return images
 
 
 def shown(network: Network, responses: Responses) -> Shown:

@@ -16,7 +16,7 @@ Outcome = Literal["held", "failed", "undecided"]
 _KEPT = (
     *("id", "kind", "edit", "method", "version", "measure", "inputs", "predicted", "low", "high"),
     *("prediction_hash", "measured", "null_mean", "null_count", "null_method", "p", "q", "tested"),
-    *("outcome", "seed"),
+    *("outcome", "searched", "seed"),
 )
 """Properties of the node that are attributes of the same name."""
 
@@ -104,6 +104,8 @@ class Trial(Planned):
         Share of the controls that do as much; corrected over ``tested`` trials of one search.
     outcome
         How it ended.
+    searched
+        Whether the stimuli were searched to break the prediction.
     decides
         Whether the outcome speaks for or against the circuit.
     seconds
@@ -134,6 +136,7 @@ class Trial(Planned):
     p: float | None = None
     q: float | None = None
     tested: int | None = None
+    searched: bool = False
     decides: bool = False
     seconds: float = 0.0
     detail: Mapping[str, Any] = field(default_factory=dict)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.schema.kernels import Connection, Floats, Integers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LARGEST_GATHERED = 2**22
 """Values of the source that are looked at at once (16 MiB)."""
@@ -106,26 +109,35 @@ def pooled(source: Floats, steps: tuple[str, ...]) -> Floats:
     >>> pooled(np.arange(4, dtype=np.float32).reshape(1, 2, 2), ("mean",)).tolist()
     [[[1.5]]]
     """
-    for step in steps:
-        if step == "mean":
-            source = source.mean(axis=(1, 2), keepdims=True)
-        elif _MAX_POOLING.fullmatch(step):
-            source = _max_pooled(source, step)
-        else:
-            raise UnknownPoolingError(step)
-    return source
-
-
-def _max_pooled(source: Floats, step: str) -> Floats:
     import torch
 
-    numbers = [int(number) for number in _NUMBERS.findall(step)]
-    size, stride, padding, dilation = (tuple(numbers[i : i + 2]) for i in (0, 2, 4, 6))
-    given: Any = torch.nn.functional.max_pool2d(
-        torch.from_numpy(source)[None], size, stride, padding, dilation, step.endswith("ceil")
-    )
-    result: Floats = given[0].numpy()
-    return result
+    found: Floats = pooled_maps(torch.from_numpy(np.ascontiguousarray(source))[None], steps)[
+        0
+    ].numpy()
+    return found
+
+
+def pooled_maps(maps: Tensor, steps: tuple[str, ...]) -> Tensor:
+    """Return maps, axes (image, unit, row, column), after the poolings of a connection.
+
+    Raises
+    ------
+    UnknownPoolingError
+        One of them is not known.
+    """
+    from torch.nn import functional
+
+    for step in steps:
+        if step == "mean":
+            maps = maps.mean(dim=(2, 3), keepdim=True)
+        elif _MAX_POOLING.fullmatch(step):
+            numbers = [int(number) for number in _NUMBERS.findall(step)]
+            size, stride, padding, dilation = (numbers[i : i + 2] for i in (0, 2, 4, 6))
+            ceil = step.endswith("ceil")
+            maps = functional.max_pool2d(maps, size, stride, padding, dilation, ceil)
+        else:
+            raise UnknownPoolingError(step)
+    return maps
 
 
 def _seen(

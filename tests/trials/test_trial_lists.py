@@ -32,7 +32,7 @@ def kill(doing, done):
         os.kill(os.getpid(), signal.SIGKILL)
 
 with ckb.open(sys.argv[1]) as kb:
-    kb.try_edits(random=30, model=sys.argv[2], controls=False, progress=kill)
+    kb.try_edits(random=30, model=sys.argv[2], controls=False, search=False, progress=kill)
 """
 
 
@@ -75,7 +75,7 @@ def test_a_table_gives_what_its_lines_give_one_by_one(base: Base, tmp_path: Path
         f"{MODEL}/{base.one},ablate by mean,{base.target}\n"
         f"{base.target},remove {base.one},\n"
     )
-    found = base.kb.try_edits(file)
+    found = base.kb.try_edits(file, search=False)
     assert len(found.trials) == 3
     assert (found.there, found.repeated) == (0, 1)
     kept = {row["trial"]: row for row in base.kb.trials(limit=None).run()}
@@ -92,8 +92,8 @@ def test_a_table_gives_what_its_lines_give_one_by_one(base: Base, tmp_path: Path
 
 def test_rows_that_are_there_are_not_run_again(base: Base) -> None:
     rows = [(base.target, f"flip {base.one}"), (base.target, f"flip {base.other}", None)]
-    first = base.kb.try_edits(rows[:1])
-    both = base.kb.try_edits(rows)
+    first = base.kb.try_edits(rows[:1], search=False)
+    both = base.kb.try_edits(rows, search=False)
     assert (first.there, both.there, len(both.trials)) == (0, 1, 2)
     (row,) = both.to_result().to_dicts()
     assert row["trials"] == row["held"] + row["failed"] + row["undecided"] == 2
@@ -141,12 +141,15 @@ def test_a_killed_list_goes_on_and_is_what_it_would_have_been(
     monkeypatch.setattr(trial_lists, "BATCH", 10)
     with ckb.open(store) as kb:
         assert count(kb) == 10
-        after = kb.try_edits(random=30, model=MODEL, controls=False)
+        after = kb.try_edits(random=30, model=MODEL, controls=False, search=False)
         assert (after.there, len(after.trials)) == (10, 30)
-        assert kb.try_edits(random=30, model=MODEL, controls=False).there == 30
+        assert kb.try_edits(random=30, model=MODEL, controls=False, search=False).there == 30
         killed = kb.trials(limit=None).run().to_dicts()
     monkeypatch.undo()
-    found = {one.id for one in base.kb.try_edits(random=30, model=MODEL, controls=False).trials}
+    found = {
+        one.id
+        for one in base.kb.try_edits(random=30, model=MODEL, controls=False, search=False).trials
+    }
     rows = base.kb.trials(limit=None).run()
     whole = {row["trial"]: row for row in rows if row["trial"] in found}
     assert {row["trial"] for row in killed} == set(whole)
@@ -160,11 +163,15 @@ def test_random_edits_of_every_place_are_tried_and_a_longer_list_holds_the_short
     base: Base,
 ) -> None:
     layer = base.one.partition(":")[0]
-    few = base.kb.try_edits(random=5, kind="flip", model=MODEL, read_at="logits", controls=False)
-    more = base.kb.try_edits(random=8, kind="flip", model=MODEL, read_at="logits", controls=False)
+    few = base.kb.try_edits(
+        random=5, kind="flip", model=MODEL, read_at="logits", controls=False, search=False
+    )
+    more = base.kb.try_edits(
+        random=8, kind="flip", model=MODEL, read_at="logits", controls=False, search=False
+    )
     assert {one.id for one in few.trials} < {one.id for one in more.trials}
     assert more.there == 5
-    inside = base.kb.try_edits(random=5, model=MODEL, read_at=layer)
+    inside = base.kb.try_edits(random=5, model=MODEL, read_at=layer, search=False)
     read = [base.kb.show(one.id).facts["measure"] for one in inside.trials]
     assert all(f"of {layer}:" in measure for measure in read)
     with pytest.raises(TrialError, match="'nowhere' was not observed"):
@@ -181,7 +188,9 @@ def test_random_edits_of_every_place_are_tried_and_a_longer_list_holds_the_short
 def test_sets_swaps_and_written_kernels_have_intervals_of_their_own_kind(
     base: Base, kind: str
 ) -> None:
-    found = base.kb.try_edits(random=60, kind=kind, model=MODEL, controls=False, seed=3)
+    found = base.kb.try_edits(
+        random=60, kind=kind, model=MODEL, controls=False, search=False, seed=3
+    )
     (row,) = found.to_result().to_dicts()
     # 45 random edits made the interval, 60 others judge it: 4% and 3% of error.
     assert 0.84 <= row["coverage"] <= 1.0
@@ -201,7 +210,9 @@ def test_an_edit_that_explodes_is_named_and_the_others_are_kept(base: Base) -> N
     layer = base.one.partition(":")[0]
     good = f"scale {base.one} by 3"
     bad = "; ".join(f"set {layer}:{unit} to [[3e38]]" for unit in range(8))
-    found = base.kb.try_edits([(base.target, good), (base.target, bad)], controls=False)
+    found = base.kb.try_edits(
+        [(base.target, good), (base.target, bad)], controls=False, search=False
+    )
     assert len(found.trials) == 1
     assert found.exploded[0].startswith(f"set {layer}:0")
     assert "NaN or infinity" in found.notes[-1]

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from circuitkb.loaders.activations.editing.runs import Geometry
 from circuitkb.loaders.composition.sites import Site
-from circuitkb.loaders.verification.kernel_sums import UnknownPoolingError, pooled
+from circuitkb.loaders.verification.kernel_sums import UnknownPoolingError, pooled_maps
 from circuitkb.schema.errors import TrialError
 
 
@@ -53,14 +51,10 @@ def after_pooling(maps: Tensor, steps: tuple[str, ...]) -> Tensor:
     TrialError
         One of them is not known.
     """
-    if not steps:
-        return maps
-    flat = np.ascontiguousarray(maps.reshape(-1, *maps.shape[2:]).numpy())
     try:
-        given = torch.from_numpy(np.ascontiguousarray(pooled(flat, steps)))
+        return pooled_maps(maps, steps)
     except UnknownPoolingError as error:
         raise TrialError(f"The pooling {error} cannot be run in an edited network.") from error
-    return given.reshape(*maps.shape[:2], *given.shape[1:])
 
 
 def windows(maps: Tensor, geometry: Geometry, place: tuple[int, int]) -> Tensor:
@@ -95,6 +89,7 @@ def sums_on(maps: Tensor, kernels: Tensor, geometry: Geometry, size: tuple[int, 
 
     Examples
     --------
+    >>> import torch
     >>> maps = torch.arange(4.0).reshape(1, 2, 2)
     >>> sums_on(maps, torch.ones(1, 1, 2), Geometry(1, 2, offset=(0, -1)), (2, 2)).tolist()
     [[[0.0, 1.0], [2.0, 5.0]]]

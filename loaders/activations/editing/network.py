@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitkb.loaders.activations.editing.flow import Flow
 from circuitkb.loaders.activations.editing.one_pass import run_in_view
 from circuitkb.loaders.activations.editing.runs import EditedRun, Images, Readings
 from circuitkb.loaders.activations.editing.steps import Steps
@@ -84,6 +85,21 @@ class EditedNetwork:
             for place, values in run_in_view(steps, within, images, tell):
                 found[place] |= values
         return [_readings(one, values) for one, values in zip(runs, found, strict=True)]
+
+    def flow(self) -> Flow:
+        """Return the network so that gradients flow through it.
+
+        Raises
+        ------
+        TrialError
+            It is looked at in several ways, so that no image shows all of its layers.
+        """
+        if len(self.views) > 1:
+            raise TrialError(
+                f"Layers of the network are looked at in images of {len(self.views)} sizes: no "
+                "stimuli can be searched for all of them."
+            )
+        return Flow(self._in(self.views[0]))
 
     def _in(self, view: View) -> Steps:
         place = self.views.index(view)
