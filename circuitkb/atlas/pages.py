@@ -17,6 +17,7 @@ from circuitkb.queries.lists.predicates import missing, one_of
 from circuitkb.queries.questions.values import read_value
 from circuitkb.results.card import Card, Section
 from circuitkb.results.pictures.circuit_diagram import diagram
+from circuitkb.results.pictures.measured_value import measured_picture
 from circuitkb.results.pictures.thumbnails import Thumbnails
 from circuitkb.results.pictures.tuning_curves import tuning_picture
 from circuitkb.results.result import Result
@@ -36,6 +37,11 @@ TUNING = (
     "How it answers to orientations, before its nonlinearity, in standard deviations above grey. "
     "Grey band: the middle 90% of the units of its layer in the network with shuffled weights, "
     "each turned so that it peaks where this one does: what lies within is what chance gives."
+)
+
+MEASURED = (
+    "Black dot: what was measured. Grey band: the interval that was predicted before the run. "
+    "Orange: the mean of the controls, or of the null."
 )
 
 _OUTCOMES = ("held", "failed", "undecided")
@@ -316,6 +322,9 @@ def _figures(card: Card, responses: Responses | None) -> Iterator[Figure]:
     if drawn:
         start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
         yield Figure(drawn[start:end], caption)
+    beside = measured_picture(card.facts) if card.kind in ("trial", "evidence") else ""
+    if beside:
+        yield Figure(beside, MEASURED)
     if responses is not None:
         yield Figure(tuning_picture(responses, card.id), TUNING)
 
