@@ -35,7 +35,11 @@ class Processes:
 
     def __init__(self, count: int, threads: int | None) -> None:
         self.count = count
-        self._environment = {"PYTHONWARNINGS": "ignore"}  # of others' code: no news to a user
+        self._environment = {
+            "PYTHONWARNINGS": "ignore",  # of others' code: no news to a user
+            # Threads of several processes on the same cores: one that waits must not hold a core.
+            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+        }
         if threads is not None:
             self._environment["OMP_NUM_THREADS"] = str(threads)
         self._executor = self._begin()
