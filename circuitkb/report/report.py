@@ -19,6 +19,7 @@ from circuitkb.report.motifs import (
 )
 from circuitkb.report.observed import observed_section
 from circuitkb.report.record import Record, Step
+from circuitkb.report.unexplained import unexplained_section
 from circuitkb.results.harmless_text import for_markdown
 from circuitkb.stores.base import Store
 
@@ -60,6 +61,7 @@ def report(store: Store, models: Sequence[str] | None = None) -> str:
                 ),
             ]
         )
+    lines += unexplained_section(record)
     lines += _front(record)
     lines += _summary(record)
     sections = [

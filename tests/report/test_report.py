@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, median
 from typing import Any
 
+import numpy as np
 import pytest
 import typer.main
 
@@ -72,7 +73,7 @@ def units(kb: ckb.KnowledgeBase, model: str) -> dict[str, list[dict[str, Any]]]:
 def test_models_stand_with_their_fingerprints_and_everything_that_was_drawn_with_its_seed(
     kb: ckb.KnowledgeBase, text: str
 ) -> None:
-    front, models, _ = tables(text[: text.index("## 1.")])
+    _, front, models, _ = tables(text[: text.index("## 1.")])
     stored = ask(kb, "MATCH (m:Model) RETURN m AS m ORDER BY m.id")
     assert figures(models) == {
         row["m"]["id"]: [
@@ -86,6 +87,52 @@ def test_models_stand_with_their_fingerprints_and_everything_that_was_drawn_with
     assert said["report by"] == said["measured by"] == [f"circuitkb {ckb.__version__}"]
     assert said["battery"] == ["circuitkb-1"]
     assert said["seeds"] == ["0"]
+
+
+def test_what_is_not_explained_stands_first(kb: ckb.KnowledgeBase, text: str) -> None:
+    first, *_ = tables(text)
+    assert first[0][1:] == list(MODELS)
+    rows = figures(first)
+    for place, model in enumerate(MODELS):
+        edges = defaultdict(set)
+        for row in ask(
+            kb,
+            "MATCH (u:Feature)-[:MEMBER_OF {role: 'union'}]->(c:Circuit {model: $model})"
+            "<-[m:MEMBER_OF]-(a:Feature) WHERE m.side IS NOT NULL RETURN u.id AS u, a.id AS a",
+            model=model,
+        ):
+            edges[row["u"]].add(row["a"])
+        shown = kb.responses(model)
+        assert shown is not None
+        weights = {
+            (row["a"], row["u"]): row["sum"]
+            for row in ask(
+                kb,
+                "MATCH (a:Feature {model: $model})-[w:WEIGHT]->(u:Feature) "
+                "RETURN a.id AS a, u.id AS u, sum(w.sum) AS sum",
+                model=model,
+            )
+        }
+        left = whole = 0.0
+        for unit in range(dict(shown.layers)["targets"]):  # others have kernels of several places
+            target = f"{model}/targets:{unit}"
+            before = shown.before[shown.row(target)].astype(float)
+            told = np.zeros(len(before))
+            for case in edges[target]:
+                told += weights[case, target] * shown.after[shown.row(case)].astype(float)
+            whole, left = whole + before.var(), left + (before - told).var()
+        assert rows["variance left unexplained"][place] == f"{left / whole:.1%}"
+        assert rows["circuits found"][place] == str(
+            summary(kb, f"find:union, mirror left-right:{model}")["circuits"]
+        )
+        (row,) = ask(
+            kb,
+            "MATCH (t:Trial {network: $model}) RETURN count(t) AS tried, "
+            "count(CASE t.outcome WHEN 'held' THEN 1 END) AS held",
+            model=model,
+        )
+        assert rows["... tried"][place] == str(row["tried"])
+        assert rows["... whose trial held"][place] == str(row["held"])
 
 
 def test_what_was_observed_is_what_the_observation_said(kb: ckb.KnowledgeBase, text: str) -> None:
