@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-_ASKING = {
-    *("ask", "circuits", "edges", "features", "list", "models", "query", "show"),
-    *(f"annotate {verb}" for verb in ("add", "history", "retract", "review")),
+_HOMES = {
+    **dict.fromkeys(("ask", "query"), "question"),
+    **dict.fromkeys(("circuits", "edges", "features", "list", "models", "show"), "browse"),
 }
+"""The module of each command that only asks: what runs it imports no other command."""
+
+_ASKING = {*_HOMES, *(f"annotate {verb}" for verb in ("add", "history", "retract", "review"))}
 """Commands that ask and do little else: what they ask starts while they are imported."""
 
 __all__ = ["main"]
@@ -22,9 +26,14 @@ def main() -> None:
         from circuitkb.kb.preparing import prepare
 
         prepare(_store_among(arguments))
-    from circuitkb.cli.app import main
+    from circuitkb.cli.program import program, run
 
-    main()
+    if arguments and arguments[0] in _HOMES:
+        run(program(import_module(f"circuitkb.cli.{_HOMES[arguments[0]]}")))
+    else:
+        from circuitkb.cli.app import app
+
+        run(app)
 
 
 def _store_among(arguments: Sequence[str]) -> str | None:

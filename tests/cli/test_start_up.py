@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from circuitkb.cli import _store_among
+from circuitkb.cli import _HOMES, _store_among
+from circuitkb.cli.app import app as whole
+from circuitkb.cli.program import program
 from circuitkb.kb.preparing import prepare
 from circuitkb.stores import open_store
 from circuitkb.stores.embedded import query_process
@@ -89,6 +93,25 @@ def test_a_question_imports_no_package_that_takes_longer_than_it(
     out, said = run(IMPORTED, " ".join(slow), *command, "--format", "csv", "--kb", str(kb))
     assert "net/a:" in out
     assert said.splitlines()[-1].split() == ["imported:"]
+
+
+@pytest.mark.parametrize("command", sorted(_HOMES))
+@pytest.mark.parametrize("option", ["-h", "--no-such-option"])
+def test_a_command_that_asks_says_alone_what_it_says_among_all(command: str, option: str) -> None:
+    alone = program(import_module(f"circuitkb.cli.{_HOMES[command]}"))
+    said = [CliRunner().invoke(app, [command, option]).output for app in (alone, whole)]
+    assert said[0] == said[1] != ""
+
+
+def test_a_question_imports_no_other_command(kb: Path) -> None:
+    asked = ["query", "MATCH (m:Model) RETURN m.id", "--kb", str(kb)]
+    script = "import sys; from circuitkb.cli import main; sys.argv[0] = 'circuitkb'\ntry: main()\n"
+    script += "finally: print(*(m for m in sys.modules if m.startswith('circuitkb.cli.')))"
+    out, _ = run(script, *asked)
+    assert "circuitkb.cli.question" in out.split()
+    assert not {"circuitkb.cli.app", "circuitkb.cli.browse", "circuitkb.cli.load"} & set(
+        out.split()
+    )
 
 
 def test_a_label_imports_neither_pandas_nor_torch(kb: Path) -> None:
