@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuitkb import __version__
+from circuitkb.atlas import side_by_side
 from circuitkb.atlas.labelling import queue
 from circuitkb.atlas.links import address
 from circuitkb.atlas.page import Field, Figure, Page, Table
@@ -145,6 +146,14 @@ class Pages:
         """Return what has no label, and what people do not agree on."""
         return queue(self._kb)
 
+    def compare(self, query: Mapping[str, str]) -> Page:
+        """Return two models, or two circuits, beside each other."""
+        return side_by_side.compare(self._kb, _known(query, {"one", "other"}))
+
+    def pattern(self, query: Mapping[str, str]) -> Page:
+        """Return the matches of a motif pattern."""
+        return side_by_side.pattern(self._kb, _known(query, {"text", "rank"}))
+
     def thing(self, id: str) -> Page:
         """Return the page of a feature, a circuit, or any other node.
 
@@ -160,11 +169,16 @@ class Pages:
             address=address(card.id),
             kind=card.kind,
             facts=card.facts,
-            figures=tuple(_figures(card, responses)),
+            figures=(*_figures(card, responses), *self._layers(card)),
             images=() if responses is None else best(responses, card.id),
             images_title="What it answers to most",
             tables=tuple(_table(card, section, draw) for section in card.sections),
         )
+
+    def _layers(self, card: Card) -> Iterator[Figure]:
+        figure = side_by_side.layers(self._kb, card.id) if card.kind == "model" else None
+        if figure is not None:
+            yield figure
 
     def _responses(self, card: Card) -> Responses | None:
         """Return the responses among which those of a feature are, if it was observed."""

@@ -132,6 +132,8 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         "query": lambda: pages.cypher(query),
         "search": lambda: pages.search(query),
         "labels": pages.labels,
+        "compare": lambda: pages.compare(query),
+        "pattern": lambda: pages.pattern(query),
     }
     if address in named:
         return named[address]()

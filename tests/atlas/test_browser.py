@@ -38,6 +38,8 @@ PAGES = [
     "/query?cypher=RETURN 1 AS one",
     "/about",
     "/labels",
+    "/compare?one=inceptionv1.dog-head-union&other=inceptionv1.car-from-parts",
+    "/pattern?text=a -> b",
     "/nowhere",
 ]
 

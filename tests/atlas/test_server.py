@@ -108,6 +108,33 @@ def test_a_question_in_a_sentence_is_a_link(browser: TestClient, kb: ckb.Knowled
     assert len(narrowed.json()["tables"][0]["rows"]) == 2
 
 
+def test_two_circuits_stand_beside_each_other(browser: TestClient, kb: ckb.KnowledgeBase) -> None:
+    one, other = kb.circuits(limit=2).run()["circuit"]
+    page = seen(browser, f"/compare?one={one}&other={other}")
+    assert page.tags["figure"] == 2
+    assert {one, other} <= set(page.text)
+
+
+def test_two_models_are_compared_by_what_is_analogous(browser: TestClient) -> None:
+    data = browser.get("/compare.json?one=inceptionv1&other=inceptionv1").json()
+    titles = [table["title"] for table in data["tables"]]
+    assert titles == ["Analogous circuits", "Analogous features"]
+
+
+def test_a_pattern_has_its_matches_and_a_link(browser: TestClient, kb: ckb.KnowledgeBase) -> None:
+    given = {"text": "a +> u <+ b; not a -> b", "rank": "4"}
+    rows = browser.get("/pattern.json", params=given).json()["tables"][0]["rows"]
+    asked = kb.pattern(given["text"], edges=ckb.edge(max_rank=4), unordered=True, limit=50)
+    assert rows == asked.run().to_dicts() != []
+
+
+def test_a_model_has_its_layers_in_a_row(browser: TestClient, kb: ckb.KnowledgeBase) -> None:
+    svg = browser.get("/node/inceptionv1.svg").text
+    count = kb.query("MATCH (f:Feature {model: 'inceptionv1'}) RETURN count(f) AS n").rows[0][0]
+    assert f"of {count:,}" in svg
+    assert svg.count("<g>") % 4 == 0
+
+
 @pytest.mark.parametrize(
     ("text", "there"),
     [
@@ -134,6 +161,10 @@ def test_one_box_takes_ids_labels_and_questions(browser: TestClient, text: str, 
         ("/ask?question=why", 400, ""),
         ("/search?q=", 400, "Nothing to look for"),
         ("/trials.svg", 404, "no picture"),
+        ("/compare?one=inceptionv1&other=inceptionv1.dog-head-union", 400, "Two models or two"),
+        ("/compare?one=inceptionv1&other=resnet", 404, "resnet"),
+        ("/pattern?text=a ->", 400, ""),
+        ("/pattern?text=a -> b&rank=x", 400, "whole number"),
     ],
 )
 def test_what_cannot_be_shown_is_said(

@@ -1,0 +1,159 @@
+"""Pages about more than one thing: two models or circuits beside each other, and patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from circuitkb.atlas.page import Field, Figure, Page, Table
+from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.queries.patterns.pattern import edge
+from circuitkb.results.card import Card
+from circuitkb.results.pictures.circuit_diagram import diagram
+from circuitkb.results.pictures.layer_shares import shares_picture
+from circuitkb.results.result import Result
+from circuitkb.schema.errors import QueryError
+
+ROWS, SECONDS = 50, 20.0
+
+RANK = 16
+"""Of the weights of a pattern, where nothing else is said."""
+
+_LAYERS = """\
+MATCH (f:Feature {model: $model})
+OPTIONAL MATCH (f)-[:MEMBER_OF]->(c:Circuit)
+WITH f, count(c) AS circuits
+OPTIONAL MATCH (f)<-[:ANNOTATES]-(a:Annotation {kind: 'label', state: 'live'})-[:BY]->(w:Annotator)
+WHERE w.type <> 'tool'
+WITH f, circuits, count(a) AS said
+WITH f.layer AS layer, count(f) AS features,
+  sum(CASE WHEN f.answers THEN 1 ELSE 0 END) AS answering,
+  sum(CASE WHEN f.orientation IS NOT NULL THEN 1 ELSE 0 END) AS oriented,
+  sum(CASE WHEN circuits > 0 THEN 1 ELSE 0 END) AS in_circuits,
+  sum(CASE WHEN said > 0 THEN 1 ELSE 0 END) AS labelled
+MATCH (y:Layer {model: $model, name: layer})
+RETURN layer, y.position AS position, features, answering, oriented, in_circuits, labelled
+ORDER BY position, layer"""
+
+SHARES = {
+    "answering": "answer to the battery",
+    "oriented": "orientation beyond chance",
+    "in_circuits": "in a circuit",
+    "labelled": "labelled by people",
+}
+
+_FEATURES = """\
+MATCH (f:Feature {model: $one})-[r:ANALOGOUS_TO]-(g:Feature {model: $other}) WHERE r.q <= 0.05
+RETURN f.id AS feature, g.id AS analogue, r.score AS score, r.null_mean AS null_mean, r.q AS q
+ORDER BY score DESC, feature, analogue"""
+
+_CIRCUITS = """\
+MATCH (c:Circuit {model: $one})-[r:ANALOGOUS_TO]-(d:Circuit {model: $other}) WHERE r.q <= 0.05
+RETURN c.id AS circuit, d.id AS node, c.trial AS held, d.trial AS other_held, r.score AS score,
+  r.null_mean AS null_mean, r.q AS q
+ORDER BY score DESC, circuit, node"""
+
+_ANALOGOUS = {"Analogous circuits": _CIRCUITS, "Analogous features": _FEATURES}
+
+_BETWEEN = """\
+MATCH (a {id: $one})-[r:ANALOGOUS_TO]-(b {id: $other})
+RETURN r.score AS score, r.null_mean AS null_mean, r.p AS p, r.q AS q, r.method AS method"""
+
+
+def layers(kb: KnowledgeBase, model: str) -> Figure | None:
+    """Return the layers of a model in a row, each with what was found in it; None without any."""
+    rows = kb.query(_LAYERS, {"model": model}, limit=None, timeout=SECONDS).to_dicts()
+    drawn = shares_picture(rows, SHARES)
+    return (
+        Figure(drawn, f"{model}: of each layer, dark, the share of its features.")
+        if drawn
+        else None
+    )
+
+
+def compare(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
+    """Return two models, or two circuits, beside each other; without them, the form.
+
+    Raises
+    ------
+    NotFoundError
+        One is not here.
+    QueryError
+        They are not of one kind.
+    """
+    one, other = query.get("one", "").strip(), query.get("other", "").strip()
+    form = (Field("one", "a model or a circuit", one), Field("other", "and another", other))
+    if not (one and other):
+        return Page("Compare", "compare", form=form)
+    cards = kb.show(one), kb.show(other)
+    kinds = {card.kind for card in cards}
+    if kinds == {"model"}:
+        given = {"one": one, "other": other}
+        tables = tuple(
+            Table(title, kb.query(text, given, limit=ROWS, timeout=SECONDS))
+            for title, text in _ANALOGOUS.items()
+        )
+        figures = tuple(filter(None, (layers(kb, one), layers(kb, other))))
+    elif kinds == {"circuit"}:
+        tables = (Table("Both", _both(*cards)), *_analogy(kb, one, other))
+        figures = tuple(filter(None, map(_drawn, cards)))
+    else:
+        raise QueryError(f"Two models or two circuits, and not {' and '.join(sorted(kinds))}.")
+    return Page(
+        f"{one} and {other}",
+        "compare",
+        figures=figures,
+        tables=tables,
+        form=form,
+        query={"one": one, "other": other},
+    )
+
+
+def _drawn(card: Card) -> Figure | None:
+    members, weights, caption = card.drawn()
+    drawn = diagram(members, weights)
+    if not drawn:
+        return None
+    start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
+    return Figure(drawn[start:end], f"{card.id}. {caption}")
+
+
+def _both(one: Card, other: Card) -> Result:
+    """Return the facts of two cards, a row each, where they have any."""
+    names = list(dict.fromkeys([*one.facts, *other.facts]))
+    return Result.of_records(
+        {"fact": name, one.id: one.facts.get(name), other.id: other.facts.get(name)}
+        for name in names
+    )
+
+
+def _analogy(kb: KnowledgeBase, one: str, other: str) -> tuple[Table, ...]:
+    found = kb.query(_BETWEEN, {"one": one, "other": other}, limit=ROWS, timeout=SECONDS)
+    return (Table("How far they are analogous, beside the null", found),)
+
+
+def pattern(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
+    """Return the matches of a motif pattern; without one, the form.
+
+    Raises
+    ------
+    QueryError
+        A pattern that cannot be read.
+    """
+    text, rank = query.get("text", "").strip(), query.get("rank", "").strip() or str(RANK)
+    form = (
+        Field("text", "a pattern, as in a +> u <+ b; not a -> b", text, lines=2),
+        Field("rank", "each weight among so many of its target's strongest", rank),
+    )
+    if not text:
+        return Page("Pattern", "pattern", form=form)
+    if not rank.isascii() or not rank.isdigit() or not 0 < int(rank) < 2**31:
+        raise QueryError(f"rank is {rank!r}: it is a whole number above 0.")
+    asked = kb.pattern(text, edges=edge(max_rank=int(rank)), unordered=True, limit=ROWS)
+    result = asked.run()
+    return Page(
+        "Pattern",
+        "pattern",
+        tables=(Table("Matches", result),),
+        form=form,
+        query={"text": text, "rank": rank},
+    )
