@@ -87,7 +87,7 @@ def trials(
     "circuitkb trial union-15716d66f6c7c243",
     "circuitkb trial union-15716d66f6c7c243 'remove case 1; scale case 2 by 2'",
     "circuitkb trial --again trial-1a086daf83046dae",
-    "circuitkb trial --edits edits.csv",
+    "circuitkb trial --edits edits.csv --images photographs",
     "circuitkb trial --random 1000 --kind remove --model efficientnet_lite0 --read-at logits",
 )
 def trial(
@@ -195,6 +195,15 @@ def trial(
             show_default=False,
         ),
     ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            help="Show the pictures of this folder in the place of the battery; hashes alone "
+            "of them are kept, so --again needs the folder, too.",
+        ),
+    ] = None,
     source: Source = None,
     architecture: Architecture = None,
     format_: Shape = Format.table,
@@ -215,7 +224,7 @@ def trial(
             "give one of: what is to be tried; --again and the id of a trial; --edits; --random"
         )
     say_what_runs(source, architecture)
-    given: dict[str, Any] = {"source": source, "architecture": architecture}
+    given: dict[str, Any] = {"source": source, "architecture": architecture, "images": images}
     with ckb.open(kb, create=False) as base, progress() as tell:
         report: TrialReport | TrialList
         if again is not None:

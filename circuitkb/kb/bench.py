@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,7 @@ from circuitkb.kb.trying import Network
 from circuitkb.queries.lists.conditions import Mention
 from circuitkb.schema.errors import ObservationError, TrialError
 from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.progress import Progress, silent
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from circuitkb.trials.edit_trials import Prepared
     from circuitkb.trials.edits import Edit
     from circuitkb.trials.effects import Effects
+    from circuitkb.trials.pictures import Pictures
     from circuitkb.trials.showing import Shown
     from circuitkb.trials.single_changes import Unit
 
@@ -75,6 +78,8 @@ class Bench:
         Where it is, and its name.
     source, architecture, module
         Where its network is, if not where it was loaded from.
+    images
+        A folder of pictures to be shown in the place of the battery.
 
     Raises
     ------
@@ -91,6 +96,7 @@ class Bench:
         source: str | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
+        images: Path | None = None,
     ) -> None:
         known_names.check_models(store, [model])
         stored = stored_model(store, model)
@@ -104,6 +110,8 @@ class Bench:
         self.model = model
         self.responses: Responses = responses
         self.network = Network(stored, source, architecture, module)
+        self._of_pictures: Effects | None = None
+        self.pictures = None if images is None else _pictures(images)
         self._store = store
 
     @cached_property
@@ -124,7 +132,23 @@ class Bench:
         """The network ready to be shown stimuli."""
         from circuitkb.trials.showing import shown
 
-        return shown(self.opened, self.responses)
+        found = shown(self.opened, self.responses)
+        if self.pictures is None:
+            return found
+        channels = self.opened.example.shape[1]
+        return replace(found, battery=self.pictures.seen_in(found.edited.views, channels))
+
+    def effects_shown(self, progress: Progress = silent) -> Effects:
+        """Return what predicts what edits change in answers to what is shown."""
+        if self.pictures is None:
+            return self.effects
+        if self._of_pictures is None:
+            from circuitkb.trials.pictures import answers_to
+
+            views, images = self.shown.edited.views, self.shown.images
+            found = answers_to(self.pictures, self.opened, views, self.responses, images, progress)
+            self._of_pictures = effects_of(self._store, self.model, found)
+        return self._of_pictures
 
     @cached_property
     def calibrations(self) -> dict[str, Calibration]:
@@ -171,6 +195,8 @@ class Bench:
             )
         if isinstance(settings.get("search"), dict):  # as an earlier trial kept it
             settings["search"] = Search(**settings["search"])
+        if self.pictures is not None:
+            settings["images"] = self.pictures.hash, self.pictures.name
         wanted = Wanted(self.model, self.network.model["fingerprint"], edit, read, **settings)
         return prepare(wanted, self.effects)
 
@@ -189,3 +215,9 @@ class Bench:
         if edit.ablated:
             raise TrialError("An ablation changes no weight: only edges can be saved.")
         save_edited(self.opened, self.effects.kernels.changed(edit).kernels, file)
+
+
+def _pictures(folder: Path) -> Pictures:
+    from circuitkb.trials.pictures import Pictures
+
+    return Pictures.of_folder(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ class Trying(Writing):
         read: str | FeatureId | None = None,
         controls: bool = True,
         search: bool = False,
+        images: str | os.PathLike[str] | None = None,
         seed: int = 0,
         save: str | os.PathLike[str] | None = None,
         source: str | os.PathLike[str] | None = None,
@@ -62,6 +64,9 @@ class Trying(Writing):
             Whether the same edit of other inputs is run, too.
         search
             Whether pixels of the stimuli are moved first so that the prediction fails, if it can.
+        images
+            A folder of pictures to be shown in the place of the battery. Nothing of them is kept
+            but hashes.
         seed
             Of the random edits that calibrate the interval.
         save
@@ -83,8 +88,10 @@ class Trying(Writing):
         """
         circuit = circuit_on_trial(self.store, str(about))
         target = FeatureId.parse(circuit["target"] if circuit else str(about))
-        bench = self._bench(target.model, source, architecture, module)
+        bench = self._bench(target.model, source, architecture, module, images)
         if edit is None:
+            if images is not None:
+                raise TrialError("A circuit's own trial is run on the battery: name an edit.")
             if circuit is None:
                 raise TrialError(
                     f"{about}: say what to change, as in: circuitkb trial {about} 'ablate'"
@@ -109,6 +116,7 @@ class Trying(Writing):
         self,
         trial: str,
         *,
+        images: str | os.PathLike[str] | None = None,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
@@ -118,6 +126,8 @@ class Trying(Writing):
 
         Parameters
         ----------
+        images
+            The folder of the pictures that it was shown, if it was.
         source, architecture, module
             Where the network is, if not where it was loaded from.
 
@@ -125,6 +135,8 @@ class Trying(Writing):
         ------
         NotFoundError
             There is no such trial.
+        TrialError
+            The pictures are missing, or other ones now.
         """
         found = self.store.read(
             "MATCH (t:Trial {id: $id}) OPTIONAL MATCH (t)-[:ABOUT]->(c:Circuit) "
@@ -136,7 +148,8 @@ class Trying(Writing):
             raise NotFoundError(f"There is no trial {trial!r}: circuitkb trials lists them.")
         before = found[0]
         detail = json.loads(before["detail"])
-        bench = self._bench(before["model"], source, architecture, module)
+        bench = self._bench(before["model"], source, architecture, module, images)
+        _check_pictures(trial, bench, detail["settings"].get("images"))
         circuit = circuit_on_trial(self.store, before["circuit"]) if before["circuit"] else None
         if before["kind"] == "edit":
             settings = detail["settings"]
@@ -156,10 +169,16 @@ class Trying(Writing):
         return report.compared(before["measured"], before["outcome"])
 
     def _bench(
-        self, model: str, source: Any, architecture: str | None, module: nn.Module | None
+        self,
+        model: str,
+        source: str | os.PathLike[str] | None,
+        architecture: str | None,
+        module: nn.Module | None,
+        images: str | os.PathLike[str] | None,
     ) -> Bench:
         given = None if source is None else os.fspath(source)
-        return Bench(self.store, model, given, architecture, module)
+        folder = None if images is None else Path(images)
+        return Bench(self.store, model, given, architecture, module, folder)
 
     def _own_trial(
         self,
@@ -214,14 +233,15 @@ class Trying(Writing):
         progress(f"{bench.model}: opening the network", 0.0)
         (trial,) = try_edits(
             [prepared],
-            bench.effects,
+            bench.effects_shown(within(progress, 0.0, OPENED, f"{bench.model}: {{}}")),
             bench.shown,
             bench.calibrations,
             within(progress, OPENED, 1.0, f"{bench.model}: {{}}"),
         )
         if trial is None:
             raise TrialError(f"The network responds with NaN or infinity once edited: {line.edit}")
-        return self._kept(trial, None, write=write)
+        remarks = () if bench.pictures is None else bench.pictures.notes
+        return replace(self._kept(trial, None, write=write), remarks=remarks)
 
     def _kept(self, trial: Trial, circuit: Mapping[str, Any] | None, *, write: bool) -> TrialReport:
         from circuitkb.trials.trial import trial_rows
@@ -230,3 +250,18 @@ class Trying(Writing):
             rows = [] if circuit is None else [whole_circuit(self.store, circuit["id"])]
             self._write(trial_rows([trial], rows))
         return TrialReport(trial, written=write)
+
+
+def _check_pictures(trial: str, bench: Bench, shown: str | None) -> None:
+    """Refuse to run a trial again that was shown something else."""
+    now = None if bench.pictures is None else bench.pictures.hash
+    if shown == now:
+        return
+    if shown is None:
+        raise TrialError(f"{trial} was shown the battery and no pictures: leave --images out.")
+    if now is None:
+        raise TrialError(f"{trial} was shown pictures: say where they are (--images, or images=).")
+    raise TrialError(
+        f"{trial} was shown other pictures ({shown}) than this folder has ({now}): some were "
+        "changed, added or taken away."
+    )

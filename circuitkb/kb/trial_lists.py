@@ -48,6 +48,7 @@ class TryingMany(Trying):
         read_at: str = "target",
         controls: bool | None = None,
         search: bool | None = None,
+        images: str | os.PathLike[str] | None = None,
         seed: int = 0,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
@@ -80,6 +81,8 @@ class TryingMany(Trying):
         search
             Whether pixels of the stimuli are moved first so that the prediction fails, if it can.
             If None: in a fifth of the trials, which their ids choose.
+        images
+            A folder of pictures to be shown in the place of the battery.
         seed
             Of the edits that are drawn, and of those that calibrate intervals.
         source, architecture, module
@@ -99,7 +102,7 @@ class TryingMany(Trying):
 
         def bench(name: str) -> Bench:
             if name not in benches:
-                benches[name] = self._bench(name, source, architecture, module)
+                benches[name] = self._bench(name, source, architecture, module, images)
             return benches[name]
 
         progress("Reading edits", 0.0)
@@ -130,6 +133,7 @@ class TryingMany(Trying):
             tuple(exploded),
             BATCH,
             time.perf_counter() - started,
+            next((one.pictures.notes for one in benches.values() if one.pictures), ()),
         )
 
     def _prepared_line(
@@ -181,7 +185,7 @@ class TryingMany(Trying):
         progress(f"{bench.model}: opening the network", 0.0)
         trials = try_edits(
             batch,
-            bench.effects,
+            bench.effects_shown(within(progress, 0.0, OPENED, f"{bench.model}: {{}}")),
             bench.shown,
             bench.calibrations,
             within(progress, OPENED, 1.0, f"{bench.model}: {{}}"),

@@ -51,6 +51,8 @@ class TrialList:
         So many trials are written together.
     seconds
         How long it took.
+    remarks
+        Of what was shown.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class TrialList:
     exploded: tuple[str, ...]
     batch: int
     seconds: float
+    remarks: tuple[str, ...] = ()
 
     @property
     def there(self) -> int:
@@ -92,7 +95,7 @@ class TrialList:
                 "the network responds with NaN or infinity, so there is no trial of: "
                 f"{', '.join(self.exploded[:NAMED])}{more}"
             )
-        return tuple(notes)
+        return (*notes, *self.remarks)
 
     def to_result(self) -> Result:
         """Return a row for each model and for stimuli as they are and searched."""

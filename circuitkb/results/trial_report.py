@@ -26,11 +26,14 @@ class TrialReport:
         Whether it is kept; one that was run again is not.
     before
         What an earlier run of it measured, and how that ended.
+    remarks
+        Of what was shown; not kept.
     """
 
     trial: Trial
     written: bool = True
     before: tuple[float, str] | None = None
+    remarks: tuple[str, ...] = ()
 
     def compared(self, measured: float, outcome: str) -> Self:
         """Return the same, beside what an earlier run of it gave."""
@@ -64,7 +67,7 @@ class TrialReport:
         if self.before is not None:
             said = "the same" if self.same else "SOMETHING ELSE"
             notes.append(f"run again, it gives {said}: {self.before[0]:.6g} before")
-        return tuple(notes)
+        return (*notes, *self.remarks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trial as JSON can hold it."""

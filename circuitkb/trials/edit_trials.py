@@ -73,6 +73,8 @@ class Wanted:
         Whether the same edit of other inputs is run, too.
     search
         Whether stimuli are searched that break the prediction, or how.
+    images
+        Hash and name of the pictures that are shown, if not the battery.
     """
 
     model: str
@@ -83,6 +85,7 @@ class Wanted:
     seed: int = 0
     controls: bool = True
     search: bool | Search = False
+    images: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,10 @@ def prepare(wanted: Wanted, effects: Effects) -> Prepared:
         settings["controls"] = 0
     if search is not None:
         settings["search"] = search.settings()
+    shown = f"{effects.responses.battery}: the {TOP} stimuli"
+    if wanted.images is not None:
+        settings["images"], name = wanted.images
+        shown = f"{name}: the {TOP} of them"
     kind, alike = kind_of(edit)
     notes = changed.notes if alike else (*changed.notes, _unlike(kind))
     edited = dict.fromkeys(
@@ -157,7 +164,7 @@ def prepare(wanted: Wanted, effects: Effects) -> Prepared:
         method=f"{METHOD}; {METHODS[place]}",
         version=VERSION,
         measure=f"mean change of {read} after its nonlinearity",
-        inputs=f"{effects.responses.battery}: the {TOP} stimuli that excite what is edited most"
+        inputs=f"{shown} that excite what is edited most"
         f"{', searched to break the prediction' if search else ''}",
         about=tuple((f"{wanted.model}/{unit}", role) for unit, role in roles.items()),
         settings=settings,

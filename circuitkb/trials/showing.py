@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from circuitkb.loaders.sources.pixels import PixelRange
     from circuitkb.observation.stimuli.battery import Battery
     from circuitkb.schema.responses import Responses
+    from circuitkb.trials.pictures import Pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +33,13 @@ class Shown:
     edited
         The network.
     battery
-        The stimuli that it was observed with.
+        The stimuli that it was observed with, or pictures in their place.
     pixels
         What it reads for black and for white, as when it was observed.
     """
 
     edited: EditedNetwork
-    battery: Battery
+    battery: Battery | Pictures
     pixels: PixelRange
 
     def drawn(self, view: View, which: NDArray[np.intp]) -> Floats:
