@@ -118,30 +118,28 @@ class _Pass:
     def results(self, progress: Progress) -> NDArray[np.float32]:
         """Run everything; return what was read, axes (side, reading)."""
         plan, steps = self._plan, self._steps
-        branches, sources = plan.branches(), plan.sources()
+        branches, sources = {*plan.first.tolist()}, plan.sources()
         self._donors = self._given()
         waiting: dict[tuple[int, int], list[_Slot]] = defaultdict(list)
-        shown = np.unique(plan.image)
         held: dict[str, Tensor] = {}
-        for start, step, values in self._unedited(shown, plan.last):
+        for start, step, values in self._unedited(plan.shown, plan.until):
             if step == 0:
-                progress("Running edited networks", start / len(shown))
-                chosen = shown[start : start + steps.batch]
-                low, high = np.searchsorted(plan.image, [chosen[0], chosen[-1] + 1])
+                progress("Running edited networks", start / len(plan.shown))
+                low, high = np.searchsorted(plan.slot, [start, start + steps.batch])
                 pairs = np.arange(low, high)
-                slots = np.searchsorted(chosen, plan.image[low:high])
+                slots = plan.slot[low:high] - start
+                first, quick = plan.first[plan.run[pairs]], plan.quick[plan.run[pairs]]
             value = values[steps.nodes[step]]
             for side, layers in ((0, self._before[step]), (1, self._after[step])):
                 for layer in layers:
-                    same = plan.first[plan.run[pairs]] > step
+                    same = first > step
                     self._read(side + 2, layer, side, value, slots, pairs)
                     self._read(side, layer, side, value, slots[same], pairs[same])
             for layer in self._after[step]:
                 if layer in sources:
                     held[layer] = value
             if step in branches:
-                here = np.isin(plan.run[pairs], branches[step])
-                quick = plan.quick[plan.run[pairs]]
+                here = first == step
                 self._at_targets(step, value, held, slots[here & quick], pairs[here & quick])
                 there = here & ~quick
                 self._leave(step, values, held, slots[there], pairs[there], waiting)
@@ -161,7 +159,7 @@ class _Pass:
                 fixed[node] = network.value_of(node, fixed.__getitem__)
         return fixed
 
-    def _unedited(self, which: Indices, last: int) -> Iterator[tuple[int, int, Values]]:
+    def _unedited(self, which: Indices, until: Indices) -> Iterator[tuple[int, int, Values]]:
         """Run the network as it is; yield where a batch starts, each step, and what is known."""
         steps = self._steps
         for start in range(0, len(which), steps.batch):
@@ -172,7 +170,7 @@ class _Pass:
                 image = torch.cat([image, image[-1:].expand(missing, -1, -1, -1)])
             image = image.contiguous(memory_format=torch.channels_last)
             values = {**self._fixed, steps.nodes[0]: image}
-            for step in range(last + 1):
+            for step in range(int(until[start : start + steps.batch].max()) + 1):
                 if step:
                     self._step(step, values, values.__getitem__)
                 yield start, step, values
@@ -259,9 +257,11 @@ class _Pass:
     def _seen(self, group: Group, held: Mapping[str, Tensor]) -> Tensor:
         """Return what each kernel of a group sees, axes (slot, edge, row, column)."""
         maps = as_maps(held[group.source], self._steps.sites[group.source])
+        place = position(self._steps.sites[group.target], self._place(group.target, 0))
+        if not group.geometry.pooling:
+            return windows(maps, group.geometry, place)[:, group.source_units]
         units, back = torch.unique(group.source_units, return_inverse=True)
         pooled = after_pooling(maps[:, units], group.geometry.pooling)
-        place = position(self._steps.sites[group.target], self._place(group.target, 0))
         return windows(pooled, group.geometry, place)[:, back]
 
     def _responded(self, layer: str, rows: Tensor) -> Tensor:
@@ -408,7 +408,7 @@ class _Pass:
             return found
         steps, shown = self._steps, np.array(sorted(wanted))
         last = max(steps.after[layer] for some in wanted.values() for layer, _ in some)
-        for start, step, values in self._unedited(shown, last):
+        for start, step, values in self._unedited(shown, np.full(len(shown), last)):
             for layer in self._after[step]:
                 maps = as_maps(values[steps.nodes[step]], steps.sites[layer])
                 for slot, image in enumerate(shown[start : start + steps.batch].tolist()):

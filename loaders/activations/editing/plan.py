@@ -97,8 +97,11 @@ class Plan:
         By layer.
     width, start
         For each run, units read, and where its results begin among all.
-    run, image, place, row
-        For each image of each run, in the order of the images: the run, the image, its place
+    shown, until
+        The distinct images, and the last step that each is run to in the unedited network: those
+        that end early first, so that they are run together.
+    run, slot, place, row
+        For each image of each run, in the order of ``shown``: the run, the image's place there and
         among those of the run, and where its row of results begins.
     """
 
@@ -111,8 +114,10 @@ class Plan:
     reads: Mapping[str, Reads]
     width: Indices
     start: Indices
+    shown: Indices
+    until: Indices
     run: Indices
-    image: Indices
+    slot: Indices
     place: Indices
     row: Indices
 
@@ -126,28 +131,34 @@ class Plan:
         start = np.cumsum(width * shown) - width * shown
         run = np.repeat(np.arange(len(runs)), shown)
         place = np.arange(len(run)) - np.repeat(np.cumsum(shown) - shown, shown)
-        image = np.concatenate([one.images for one in runs])
-        order = np.argsort(image, kind="stable")
-        run, place, image = run[order], place[order], image[order]
+        images, slot = np.unique(np.concatenate([one.images for one in runs]), return_inverse=True)
+        reached = np.array([max((steps.after[n] for n in one.read), default=0) for one in runs])
+        until = np.zeros(len(images), np.intp)
+        np.maximum.at(until, slot, reached[run])
+        early = np.argsort(until, kind="stable")
+        slot = np.argsort(early)[slot]
+        order = np.argsort(slot, kind="stable")
+        run, place, slot = run[order], place[order], slot[order]
         row = start[run] + place * width[run]
         reads = _reads(runs)
         target = np.array([next((c.target for c in one.kernels), "") for one in runs])
         return cls(
-            runs, steps, first, end, quick, target, reads, width, start, run, image, place, row
+            runs,
+            steps,
+            first,
+            end,
+            quick,
+            target,
+            reads,
+            width,
+            start,
+            images[early],
+            until[early],
+            run,
+            slot,
+            place,
+            row,
         )
-
-    @property
-    def last(self) -> int:
-        """The last step that the unedited network is run to."""
-        return max(self.steps.after[layer] for layer in self.reads)
-
-    def branches(self) -> dict[int, Indices]:
-        """Return the runs that begin to differ at each step."""
-        found: dict[int, list[int]] = defaultdict(list)
-        for place, step in enumerate(self.first.tolist()):
-            if step != NEVER:
-                found[step].append(place)
-        return {step: np.array(some) for step, some in found.items()}
 
     def sources(self) -> dict[str, int]:
         """Return the layers whose maps are held in the unedited network, and until which step."""
