@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
@@ -174,11 +175,18 @@ def _next_steps(address: str | Path) -> str:
 
 def _load(kb: KnowledgeBase, sources: Mapping[str, str], show: Show, progress: Progress) -> None:
     present = set(kb.models().run()["model"])
+    for name in (name for name in sources if name in present):
+        show(f"{name} is there already.")
+    new = {name: source for name, source in sources.items() if name not in present}
+    # Those that have their own names are read at once, on all cores.
+    several = [name for name, source in new.items() if name == source]
+    tells = parts(progress, len(new) + 1)
     missing: dict[str, None] = {}
-    for (name, source), part in zip(sources.items(), parts(progress, len(sources)), strict=True):
-        if name in present:
-            show(f"{name} is there already.")
-            continue
+    with suppress(MissingExtraError):  # said below
+        for report in kb.load(several, progress=tells[0]) if len(several) > 1 else ():
+            show(report.message)
+            del new[report.model]
+    for (name, source), part in zip(new.items(), tells[1:], strict=False):
         try:
             show(kb.load(source, name=name, progress=part).message)
         except MissingExtraError as error:
@@ -192,12 +200,11 @@ def _observe(kb: KnowledgeBase, networks: Sequence[str], show: Show, progress: P
         show("There is no network with weights to observe.")
         return
     before = tables.records(kb, "observe")
-    for name, part in zip(networks, parts(progress, len(networks)), strict=True):
-        if name in before:
-            show(f"{name} was observed already.")
-            continue
-        report = kb.observe(name, progress=part)
-        show(f"{name} observed in {report.seconds:.0f} s.")
+    for name in (name for name in networks if name in before):
+        show(f"{name} was observed already.")
+    new = [name for name in networks if name not in before]
+    for report in kb.observe(new, progress=progress) if new else ():
+        show(f"{report.model} observed in {report.seconds:.0f} s.")
         for note in report.notes:
             show(f"note: {note}")
     after = tables.records(kb, "observe")
