@@ -183,9 +183,9 @@ def _load(kb: KnowledgeBase, sources: Mapping[str, str], show: Show, progress: P
     tells = parts(progress, len(new) + 1)
     missing: dict[str, None] = {}
     with suppress(MissingExtraError):  # said below
-        for report in kb.load(several, progress=tells[0]) if len(several) > 1 else ():
+        for report in kb.load([*several], progress=tells[0]) if len(several) > 1 else ():
             show(report.message)
-            del new[report.model]
+            del new[report.name]
     for (name, source), part in zip(new.items(), tells[1:], strict=False):
         try:
             show(kb.load(source, name=name, progress=part).message)
