@@ -15,8 +15,8 @@ from circuitkb.cli.output import check_format, print_result, progress
     "Fill",
     "circuitkb match efficientnet_lite0 efficientnet_lite1",
     "circuitkb match alexnet vgg11 resnet18 --workers 2",
-    "circuitkb query 'MATCH (a:Feature)-[r:ANALOGOUS_TO]->(b) "
-    "RETURN a.id, b.id, r.score ORDER BY r.score DESC' --limit 10",
+    "circuitkb query 'MATCH (:Layer {id: $layer})<-[:IN_LAYER]-(a)-[r:ANALOGOUS_TO]-(b) "
+    "RETURN a.id, b.id, r.score ORDER BY r.score DESC' -p layer=alexnet/features.9 --limit 10",
 )
 def match(
     first: Annotated[str, typer.Argument(metavar="MODEL", help="An observed model.")],

@@ -19,7 +19,7 @@ VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.int64(): st.integers(-(2**63), 2**63 - 1),
     pa.bool_(): st.booleans(),
     pa.string(): st.text(),
-    pa.list_(pa.string()): st.lists(st.text(), max_size=2),
+    pa.list_(pa.string()): st.lists(st.none() | st.text(), max_size=2),
 }
 NAMES = st.text(min_size=1, max_size=4)
 
@@ -33,7 +33,8 @@ def tables(draw: st.DrawFn) -> pa.Table:
         one = st.none() | VALUES[kind]
         columns[name] = pa.array(draw(st.lists(one, min_size=count, max_size=count)), kind)
     table = pa.table(columns)
-    return pa.concat_tables([table, table]) if draw(st.booleans()) else table
+    table = pa.concat_tables([table, table]) if draw(st.booleans()) else table
+    return table.slice(draw(st.integers(0, 2)), draw(st.integers(0, 8)))
 
 
 @given(tables())
