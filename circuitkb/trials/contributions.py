@@ -18,6 +18,8 @@ from circuitkb.schema.errors import ObservationError, QueryError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Connection, Floats
 from circuitkb.schema.responses import Responses
+from circuitkb.trials.inputs import inputs_of
+from circuitkb.trials.single_changes import Unit
 
 INEXACT = 0.02
 """Share of the target's spread by which the sum may miss it; responses in half precision miss it
@@ -100,28 +102,23 @@ def contributions(
     ([[2.0, 0.0, 2.0], [-0.0, -1.0, -1.0]], 0.0)
     """  # noqa: E501
     row = responses.row(target)
-    into = [c for c in connections if c.target == target.layer]
-    sources, weights = [np.empty(0, np.intp)], [np.empty(0, np.float32)]
-    for connection in into:
-        for group, out in zip(*np.nonzero(connection.target_units == target.unit), strict=True):
-            kernel = connection.kernel[group, out]
-            if connection.source not in responses.rows:
-                raise ObservationError(
-                    f"{target} reads {connection.source}, which was not observed: what each of "
-                    "its edges adds is not known."
-                )
-            if connection.spatial or connection.pooling:
-                raise QueryError(
-                    f"{target} has kernels that cover more than one place (or read pooled maps): "
-                    "what was kept of the responses does not tell what each adds."
-                )
-            start = responses.rows[connection.source].start
-            sources.append(start + connection.source_units[group].astype(np.intp))
-            weights.append(np.asarray(kernel, np.float32).reshape(-1))
-    every, place = np.unique(np.concatenate(sources), return_inverse=True)
-    total = np.zeros(len(every), np.float32)
-    np.add.at(total, place, np.concatenate(weights))
-    every, total = every[total != 0], total[total != 0]
+    for connection in connections:
+        if connection.target != target.layer or target.unit not in connection.target_units:
+            continue
+        if connection.source not in responses.rows:
+            raise ObservationError(
+                f"{target} reads {connection.source}, which was not observed: what each of "
+                "its edges adds is not known."
+            )
+        if connection.spatial or connection.pooling:
+            raise QueryError(
+                f"{target} has kernels that cover more than one place (or read pooled maps): "
+                "what was kept of the responses does not tell what each adds."
+            )
+    inputs = inputs_of(connections, responses, Unit(target.layer, target.unit))
+    order = np.argsort(inputs.rows)
+    order = order[inputs.net[order] != 0]
+    every, total = inputs.rows[order], inputs.net[order].astype(np.float32)
     values = total[:, None] * responses.after[every].astype(np.float32)
     whole = values.sum(axis=0, dtype=np.float64).astype(np.float32)
     error = _missed(whole, responses.before[row].astype(np.float64))

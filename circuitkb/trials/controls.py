@@ -11,7 +11,7 @@ from circuitkb.schema.errors import TrialError
 from circuitkb.trials.dissociation import KINDS, L1, RANK, nearest
 from circuitkb.trials.edits import Edit
 from circuitkb.trials.effects import Effects
-from circuitkb.trials.inputs import inputs_of
+from circuitkb.trials.inputs import inputs_of, unit_of
 from circuitkb.trials.single_changes import Ablate, EdgeChange, Swap, Unit
 
 
@@ -30,20 +30,22 @@ def controls(effects: Effects, edit: Edit) -> dict[str, list[Edit]]:
         spread = [float(np.std(effects.stored(change.unit.layer, unit))) for unit in units]
         order = np.argsort(-np.array(spread), kind="stable")
         near = nearest(order, change.unit.unit, (change.unit.unit,))
-        others = [replace(change, unit=Unit(change.unit.layer, int(unit))) for unit in near]
-        return {RANK: [Edit.of([one]) for one in others]}
-    inputs = inputs_of(effects.connections, effects.responses, change.target)
+        ablated = [replace(change, unit=Unit(change.unit.layer, int(unit))) for unit in near]
+        return {RANK: [Edit.of([one]) for one in ablated]}
+    responses = effects.responses
+    inputs = inputs_of(effects.connections, responses, change.target)
     sizes = {RANK: inputs.strength, L1: inputs.l1}
-    if change.source not in inputs.units:
+    row = responses.rows[change.source.layer].start + change.source.unit
+    if row not in inputs.rows:
         return {}
-    own = inputs.units.index(change.source)
+    own = int(np.flatnonzero(inputs.rows == row)[0])
     found: dict[str, list[Edit]] = {}
     for kind in KINDS:
         order = np.argsort(-sizes[kind], kind="stable")
         near = nearest(order, own, (own,))
-        found[kind] = [
-            made for n in near.tolist() if (made := _instead(change, inputs.units[n], effects))
-        ]
+        others = [unit_of(responses, row) for row in inputs.rows[near].tolist()]
+        made = [_instead(change, other, effects) for other in others]
+        found[kind] = [edit for edit in made if edit is not None]
     return found
 
 
