@@ -41,6 +41,7 @@ They are defined in ``schema/errors.py``, below everything that raises them.
 """
 
 from circuitkb.schema.errors import (
+    AccessError,
     AnnotationError,
     AnnotationFileError,
     CapabilityError,
@@ -77,6 +78,7 @@ from circuitkb.schema.errors import (
 )
 
 __all__ = [
+    "AccessError",
     "AnnotationError",
     "AnnotationFileError",
     "CapabilityError",

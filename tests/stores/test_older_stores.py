@@ -32,12 +32,12 @@ ADDED = {
 }
 
 WRITTEN_BEFORE = """
-from circuitkb.stores.embedded import engine
+from circuitkb.schema import ddl
 new = [f"`{owner}`.`{name}`" for owner, names in eval(sys.argv[2]).items() for name in names]
-real = engine.arcade_statements
+real = ddl.arcade_statements
 old = [text for text in real() if not any(name in text for name in new)]
 assert len(old) == len(real()) - len(new)
-engine.arcade_statements = lambda: old
+ddl.arcade_statements = lambda: old
 ends = {"source": "net/a:0", "target": "net/a:1"}
 open_store(sys.argv[1]).write(together(
     network(),
