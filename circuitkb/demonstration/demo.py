@@ -170,7 +170,11 @@ def _heading(text: str) -> str:
 
 
 def _next_steps(address: str | Path) -> str:
-    return "\n".join(("Try next:", *(f"  {command}" for command in next_commands(address))))
+    import shlex
+
+    pages = f"circuitkb serve --open --kb {shlex.quote(str(address))}"
+    steps = (f"  {command}" for command in next_commands(address))
+    return "\n".join(("Try next:", *steps, f"In a browser (extra web):\n  {pages}"))
 
 
 def _load(kb: KnowledgeBase, sources: Mapping[str, str], show: Show, progress: Progress) -> None:
