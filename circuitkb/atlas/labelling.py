@@ -42,7 +42,7 @@ _ASKED = ("disagreements", "pending", "stale")
 
 @dataclass(frozen=True)
 class Given:
-    """A form that came in: its values, and who sent it."""
+    """The values of a form that came in, by name; one that is not there is empty."""
 
     values: Mapping[str, str]
 

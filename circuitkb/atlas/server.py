@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import quote, unquote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -80,7 +81,7 @@ def build(kb: KnowledgeBase, *, write: bool = False, hosts: Sequence[str] = LOOP
             with turn:  # one question at a time: the store's time and memory are for one
                 found = _page(pages, address, dict(request.query_params))
                 if write and found.kind == "feature":
-                    author = request.cookies.get(_AUTHOR, "")
+                    author = unquote(request.cookies.get(_AUTHOR, ""))
                     found = replace(found, acts=labelling.acts(kb, found.title, author))
             return _response(found, ending, place)
         except CircuitKBError as error:
@@ -109,7 +110,7 @@ def build(kb: KnowledgeBase, *, write: bool = False, hosts: Sequence[str] = LOOP
         except CircuitKBError as error:
             return _refused(error, act, "html", place)
         answer = RedirectResponse(place.link(where), 303, _HEADERS)
-        answer.set_cookie(_AUTHOR, given["author"], _YEAR, httponly=True, samesite="strict")
+        answer.set_cookie(_AUTHOR, quote(given["author"]), _YEAR, httponly=True, samesite="strict")
         return answer
 
     return app

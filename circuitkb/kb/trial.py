@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuitkb.kb.bench import Bench, Line, line_of
+from circuitkb.kb.editable_model import EditableModel, Line, line_of
 from circuitkb.kb.on_trial import circuit_on_trial, own_trial, whole_circuit
 from circuitkb.kb.trying import try_circuits
 from circuitkb.kb.writing import Writing
@@ -88,7 +88,7 @@ class Trying(Writing):
         """
         circuit = circuit_on_trial(self.store, str(about))
         target = FeatureId.parse(circuit["target"] if circuit else str(about))
-        bench = self._bench(target.model, source, architecture, module, images)
+        editable = self._editable(target.model, source, architecture, module, images)
         if edit is None:
             if images is not None:
                 raise TrialError("A circuit's own trial is run on the battery: name an edit.")
@@ -101,9 +101,9 @@ class Trying(Writing):
                 return self.try_again(
                     done, source=source, architecture=architecture, module=module, progress=progress
                 )
-            return self._own_trial(circuit, bench, seed, progress)
+            return self._own_trial(circuit, editable, seed, progress)
         return self._edited(
-            bench,
+            editable,
             line_of(self.store, str(about), edit, None if read is None else str(read)),
             seed=seed,
             controls=controls,
@@ -148,14 +148,14 @@ class Trying(Writing):
             raise NotFoundError(f"There is no trial {trial!r}: circuitkb trials lists them.")
         before = found[0]
         detail = json.loads(before["detail"])
-        bench = self._bench(before["model"], source, architecture, module, images)
-        _check_pictures(trial, bench, detail["settings"].get("images"))
+        editable = self._editable(before["model"], source, architecture, module, images)
+        _check_pictures(trial, editable, detail["settings"].get("images"))
         circuit = circuit_on_trial(self.store, before["circuit"]) if before["circuit"] else None
         if before["kind"] == "edit":
             settings = detail["settings"]
             read = FeatureId.parse(f"{before['model']}/{settings['read']}")
             report = self._edited(
-                bench,
+                editable,
                 Line(read, before["edit"], str(read), before["circuit"]),
                 seed=before["seed"],
                 progress=progress,
@@ -165,25 +165,25 @@ class Trying(Writing):
             )
         else:
             assert circuit is not None, "a motif's trial is about a circuit"
-            report = self._own_trial(circuit, bench, before["seed"], progress, write=False)
+            report = self._own_trial(circuit, editable, before["seed"], progress, write=False)
         return report.compared(before["measured"], before["outcome"])
 
-    def _bench(
+    def _editable(
         self,
         model: str,
         source: str | os.PathLike[str] | None,
         architecture: str | None,
         module: nn.Module | None,
         images: str | os.PathLike[str] | None,
-    ) -> Bench:
+    ) -> EditableModel:
         given = None if source is None else os.fspath(source)
         folder = None if images is None else Path(images)
-        return Bench(self.store, model, given, architecture, module, folder)
+        return EditableModel(self.store, model, given, architecture, module, folder)
 
     def _own_trial(
         self,
         circuit: Mapping[str, Any],
-        bench: Bench,
+        editable: EditableModel,
         seed: int,
         progress: Progress,
         *,
@@ -202,9 +202,9 @@ class Trying(Writing):
         trials = try_circuits(
             engine,
             [CircuitOnTrial(circuit["id"], circuit["target"], (one, other))],
-            bench.network,
-            self.store.kernels(bench.model),
-            bench.responses,
+            editable.network,
+            self.store.kernels(editable.model),
+            editable.responses,
             progress,
             kind=motif.name,
             of=circuit["of"],
@@ -214,7 +214,7 @@ class Trying(Writing):
 
     def _edited(
         self,
-        bench: Bench,
+        editable: EditableModel,
         line: Line,
         *,
         seed: int,
@@ -226,21 +226,21 @@ class Trying(Writing):
         from circuitkb.trials.edit_trials import try_edits
 
         # What cannot be made, or saved, is refused before the network runs.
-        edit, read = bench.parse(line)
-        prepared = bench.prepare(edit, read, circuit=line.circuit, seed=seed, **settings)
+        edit, read = editable.parse(line)
+        prepared = editable.prepare(edit, read, circuit=line.circuit, seed=seed, **settings)
         if save is not None:
-            bench.save(edit, save)
-        progress(f"{bench.model}: opening the network", 0.0)
+            editable.save(edit, save)
+        progress(f"{editable.model}: opening the network", 0.0)
         (trial,) = try_edits(
             [prepared],
-            bench.effects_shown(within(progress, 0.0, OPENED, f"{bench.model}: {{}}")),
-            bench.shown,
-            bench.calibrations,
-            within(progress, OPENED, 1.0, f"{bench.model}: {{}}"),
+            editable.effects_shown(within(progress, 0.0, OPENED, f"{editable.model}: {{}}")),
+            editable.shown,
+            editable.calibrations,
+            within(progress, OPENED, 1.0, f"{editable.model}: {{}}"),
         )
         if trial is None:
             raise TrialError(f"The network responds with NaN or infinity once edited: {line.edit}")
-        remarks = () if bench.pictures is None else bench.pictures.notes
+        remarks = () if editable.pictures is None else editable.pictures.notes
         return replace(self._kept(trial, None, write=write), remarks=remarks)
 
     def _kept(self, trial: Trial, circuit: Mapping[str, Any] | None, *, write: bool) -> TrialReport:
@@ -252,9 +252,9 @@ class Trying(Writing):
         return TrialReport(trial, written=write)
 
 
-def _check_pictures(trial: str, bench: Bench, shown: str | None) -> None:
+def _check_pictures(trial: str, editable: EditableModel, shown: str | None) -> None:
     """Refuse to run a trial again that was shown something else."""
-    now = None if bench.pictures is None else bench.pictures.hash
+    now = None if editable.pictures is None else editable.pictures.hash
     if shown == now:
         return
     if shown is None:

@@ -10,7 +10,7 @@ from io import TextIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from circuitkb.kb.bench import Bench, line_of
+from circuitkb.kb.editable_model import EditableModel, line_of
 from circuitkb.kb.trial import Trying
 from circuitkb.results.trial_list import Ended, TrialList
 from circuitkb.schema.errors import CircuitKBError, TrialError
@@ -98,26 +98,26 @@ class TryingMany(Trying):
             There is no such model, or it was not observed.
         """
         started = time.perf_counter()
-        benches: dict[str, Bench] = {}
+        editables: dict[str, EditableModel] = {}
 
-        def bench(name: str) -> Bench:
-            if name not in benches:
-                benches[name] = self._bench(name, source, architecture, module, images)
-            return benches[name]
+        def editable(name: str) -> EditableModel:
+            if name not in editables:
+                editables[name] = self._editable(name, source, architecture, module, images)
+            return editables[name]
 
         progress("Reading edits", 0.0)
         if (edits is None) == (random is None):
             raise TrialError("Give either edits, or how many are to be drawn (random=).")
         if edits is not None:
             prepared = [
-                self._prepared_line(bench, name, said, controls, search, seed)
+                self._prepared_line(editable, name, said, controls, search, seed)
                 for name, said in _read(edits)
             ]
         else:
             if model is None:
                 raise TrialError("Say of which model edits are to be drawn (--model, or model=).")
-            prepared = _drawn(bench(model), random or 0, kind, read_at, controls, search, seed)
-        if len(benches) > 1 and (source, module) != (None, None):
+            prepared = _drawn(editable(model), random or 0, kind, read_at, controls, search, seed)
+        if len(editables) > 1 and (source, module) != (None, None):
             raise TrialError("One network is given, and edits of several models: try each alone.")
         every = {one.trial.id: one for one in prepared}
         ended = self._trials_there(list(every))
@@ -126,19 +126,19 @@ class TryingMany(Trying):
         batches = list(_batches(todo))
         for number, batch in enumerate(batches):
             tell = within(progress, number / len(batches), (number + 1) / len(batches))
-            ended |= self._tried_batch(bench(batch[0].wanted.model), batch, exploded, tell)
+            ended |= self._tried_batch(editable(batch[0].wanted.model), batch, exploded, tell)
         return TrialList(
             [ended[id] for id in every if id in ended],
             len(prepared) - len(every),
             tuple(exploded),
             BATCH,
             time.perf_counter() - started,
-            next((one.pictures.notes for one in benches.values() if one.pictures), ()),
+            next((one.pictures.notes for one in editables.values() if one.pictures), ()),
         )
 
     def _prepared_line(
         self,
-        bench: Callable[[str], Bench],
+        editable: Callable[[str], EditableModel],
         name: str,
         said: Said,
         controls: bool | None,
@@ -154,7 +154,7 @@ class TryingMany(Trying):
         """
         try:
             line = line_of(self.store, said.about, said.edit, said.read)
-            own = bench(line.target.model)
+            own = editable(line.target.model)
             edit, read = own.parse(line)
             return _prepared(own, edit, read, controls, search, seed=seed, circuit=line.circuit)
         except CircuitKBError as error:
@@ -176,19 +176,23 @@ class TryingMany(Trying):
         return found
 
     def _tried_batch(
-        self, bench: Bench, batch: Sequence[Prepared], exploded: list[str], progress: Progress
+        self,
+        editable: EditableModel,
+        batch: Sequence[Prepared],
+        exploded: list[str],
+        progress: Progress,
     ) -> dict[str, Ended]:
         """Run a batch of one model, and write it whole."""
         from circuitkb.trials.edit_trials import try_edits
         from circuitkb.trials.trial import trial_rows
 
-        progress(f"{bench.model}: opening the network", 0.0)
+        progress(f"{editable.model}: opening the network", 0.0)
         trials = try_edits(
             batch,
-            bench.effects_shown(within(progress, 0.0, OPENED, f"{bench.model}: {{}}")),
-            bench.shown,
-            bench.calibrations,
-            within(progress, OPENED, 1.0, f"{bench.model}: {{}}"),
+            editable.effects_shown(within(progress, 0.0, OPENED, f"{editable.model}: {{}}")),
+            editable.shown,
+            editable.calibrations,
+            within(progress, OPENED, 1.0, f"{editable.model}: {{}}"),
         )
         whole = [trial for trial in trials if trial is not None]
         exploded += [
@@ -229,7 +233,7 @@ def _read(edits: Edits) -> Iterator[tuple[str, Said]]:
 
 
 def _drawn(
-    bench: Bench,
+    editable: EditableModel,
     count: int,
     kind: str,
     read_at: str,
@@ -240,13 +244,13 @@ def _drawn(
     from circuitkb.trials.lists import random_list
 
     return [
-        _prepared(bench, edit, read, controls, search, seed=seed)
-        for edit, read in random_list(bench.effects, kind, count, read_at, seed=seed)
+        _prepared(editable, edit, read, controls, search, seed=seed)
+        for edit, read in random_list(editable.effects, kind, count, read_at, seed=seed)
     ]
 
 
 def _prepared(
-    bench: Bench,
+    editable: EditableModel,
     edit: Edit,
     read: Unit,
     controls: bool | None,
@@ -258,9 +262,9 @@ def _prepared(
     if controls is None:
         controls = {target for _, target in edit.edges} == {read}
     settings["controls"] = controls
-    prepared = bench.prepare(edit, read, search=bool(search), **settings)
-    if search is None and is_of_the_fifth(prepared) and searchable(edit, bench.effects):
-        return bench.prepare(edit, read, search=True, **settings)
+    prepared = editable.prepare(edit, read, search=bool(search), **settings)
+    if search is None and is_of_the_fifth(prepared) and searchable(edit, editable.effects):
+        return editable.prepare(edit, read, search=True, **settings)
     return prepared
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -56,13 +57,14 @@ def test_a_label_is_written_as_the_command_writes_it(
     assert report.records == 1
 
 
-def test_who_writes_is_asked_once(client: TestClient) -> None:
-    given = {"token": token(client), "target": HEAD, "label": "a dog", "author": "Grace Hopper"}
+@pytest.mark.parametrize("author", ["Grace Hopper", "猫; x=1", 'é "q"'])
+def test_who_writes_is_asked_once(client: TestClient, author: str) -> None:
+    given = {"token": token(client), "target": HEAD, "label": f"by {author}", "author": author}
     answer = client.post("/label", data=given, follow_redirects=False)
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
-    assert 'value="Grace Hopper"' in client.get(PAGE).text
+    assert f'value="{author}"' in unescape(client.get(PAGE).text)
 
 
 def test_labels_are_agreed_with_disputed_and_taken_back(

@@ -84,5 +84,26 @@ def bounds_of(after: NDArray[Any], before: NDArray[Any]) -> Bounds | None:
     return None
 
 
+def checked(bounds: Any) -> Bounds:
+    """Return bounds as a file has them; raises :class:`ValueError` where they are none.
+
+    Examples
+    --------
+    >>> checked([0.0, 6.0]), checked([None, None])
+    ((0.0, 6.0), (None, None))
+    >>> checked([-1.0, 6.0])
+    Traceback (most recent call last):
+    ValueError: [-1.0, 6.0] are no bounds of responses.
+    """
+    if isinstance(bounds, list) and len(bounds) == 2:
+        low, high = bounds
+        if low is None and high is None:
+            return None, None
+        numbers = all(isinstance(one, float) and np.isfinite(one) for one in bounds)
+        if numbers and 0 <= low <= high:
+            return low, high
+    raise ValueError(f"{bounds!r} are no bounds of responses.")
+
+
 def _blocks(rows: int) -> list[slice]:
     return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, rows, _ROWS_AT_ONCE)]

@@ -19,7 +19,7 @@ from circuitkb.schema.errors import SchemaError, StoreError
 from circuitkb.schema.layered_array import LayeredArray, Part
 from circuitkb.schema.responses import ARRAYS, KeptArray, Responses, rows_of_layers
 from circuitkb.stores.arrays.array_files import ArrayFile, content_name, save_arrays
-from circuitkb.stores.arrays.following import Bounded, bounds_of
+from circuitkb.stores.arrays.following import Bounded, bounds_of, checked
 
 _HEADER = "responses"
 
@@ -131,8 +131,7 @@ def _whole(
     start = 0
     for name, rows in rows_of_layers(layers).items():
         if name in bounds:
-            low, high = bounds[name]
-            parts.append(Bounded(other[rows], (low, high)))
+            parts.append(Bounded(other[rows], checked(bounds[name])))
         else:
             stop = start + rows.stop - rows.start
             parts.append(own[start:stop])

@@ -69,7 +69,7 @@ def line_of(store: Store, about: str, edit: str, read: str | None) -> Line:
     return Line(FeatureId.parse(about), edit, read)
 
 
-class Bench:
+class EditableModel:
     """A model whose network is edited.
 
     Parameters
