@@ -17,7 +17,6 @@ from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing, one_of
 from circuitkb.queries.questions.values import read_value
 from circuitkb.results.card import Card, Section
-from circuitkb.results.pictures.circuit_diagram import diagram
 from circuitkb.results.pictures.measured_value import measured_picture
 from circuitkb.results.pictures.thumbnails import Thumbnails
 from circuitkb.results.pictures.tuning_curves import tuning_picture
@@ -331,11 +330,9 @@ class Pages:
 
 
 def _figures(card: Card, responses: Responses | None) -> Iterator[Figure]:
-    members, weights, caption = card.drawn()
-    drawn = diagram(members, weights)
-    if drawn:
-        start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
-        yield Figure(drawn[start:end], caption)
+    drawn = side_by_side.members(card)
+    if drawn is not None:
+        yield drawn
     beside = measured_picture(card.facts) if card.kind in ("trial", "evidence") else ""
     if beside:
         yield Figure(beside, MEASURED)

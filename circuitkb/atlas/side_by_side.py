@@ -95,7 +95,7 @@ def compare(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
         figures = tuple(filter(None, (layers(kb, one), layers(kb, other))))
     elif kinds == {"circuit"}:
         tables = (Table("Both", _both(*cards)), *_analogy(kb, one, other))
-        figures = tuple(filter(None, map(_drawn, cards)))
+        figures = tuple(filter(None, map(_named, cards)))
     else:
         raise QueryError(f"Two models or two circuits, and not {' and '.join(sorted(kinds))}.")
     return Page(
@@ -108,13 +108,19 @@ def compare(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
     )
 
 
-def _drawn(card: Card) -> Figure | None:
-    members, weights, caption = card.drawn()
-    drawn = diagram(members, weights)
+def members(card: Card) -> Figure | None:
+    """Return a circuit, or a feature's strongest inputs, as a picture; None without any."""
+    shown, weights, caption = card.drawn()
+    drawn = diagram(shown, weights)
     if not drawn:
         return None
     start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
-    return Figure(drawn[start:end], f"{card.id}. {caption}")
+    return Figure(drawn[start:end], caption)
+
+
+def _named(card: Card) -> Figure | None:
+    figure = members(card)
+    return figure and Figure(figure.svg, f"{card.id}. {figure.caption}")
 
 
 def _both(one: Card, other: Card) -> Result:
