@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from circuitkb.atlas.asking import questions
 from circuitkb.atlas.contents import contents, unlicensed
+from circuitkb.atlas.coverage import coverage
 from circuitkb.atlas.links import address, is_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import Pages
@@ -85,7 +87,8 @@ def write_atlas(
     named: list[tuple[str, Callable[[], Page]]] = [
         ("index", pages.home),
         ("about", pages.about),
-        ("questions", pages.questions),
+        ("coverage", lambda: coverage(kb)),
+        ("questions", lambda: questions(kb)),
         ("circuits", lambda: pages.circuits_of(models)),
         ("features", lambda: pages.features_of(chosen.features)),
         ("trials", lambda: pages.trials_of(models)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 from urllib.parse import parse_qs
 
+from circuitkb.atlas.given import ROWS, SECONDS
 from circuitkb.atlas.links import address
 from circuitkb.atlas.page import Act, Field, Page, Table
 from circuitkb.kb.knowledge_base import KnowledgeBase
@@ -20,8 +21,6 @@ LICENSES = ("CC0-1.0", "CC-BY-4.0")
 """Under which a label can be given here; ``circuitkb annotate`` takes any."""
 
 Verdict = Literal["agree", "disagree", "unsure"]
-
-ROWS, SECONDS = 50, 20.0
 
 _UNLABELLED = """\
 MATCH (f:Feature)-[:MEMBER_OF]->(c:Circuit)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from circuitkb import __version__
 from circuitkb.atlas import side_by_side
+from circuitkb.atlas.asking import ask
+from circuitkb.atlas.given import MOST_ROWS, PICTURES, ROWS, SECONDS, known, limit_of
 from circuitkb.atlas.labelling import queue
 from circuitkb.atlas.links import address
 from circuitkb.atlas.page import Field, Figure, Page, Table
 from circuitkb.atlas.stimuli import best
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing, one_of
-from circuitkb.queries.questions.values import read_value
 from circuitkb.results.card import Card, Section
 from circuitkb.results.pictures.measured_value import measured_picture
 from circuitkb.results.pictures.thumbnails import Thumbnails
@@ -23,15 +23,6 @@ from circuitkb.results.pictures.tuning_curves import tuning_picture
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import NotFoundError, QueryError
 from circuitkb.schema.responses import Responses
-
-ROWS, MOST_ROWS = 50, 1000
-"""Rows of a list, if nothing is said, and at most."""
-
-SECONDS = 20.0
-"""Time of one query."""
-
-PICTURES = 20
-"""Rows of a table that get pictures."""
 
 TUNING = (
     "How it answers to orientations, before its nonlinearity, in standard deviations above grey. "
@@ -115,11 +106,11 @@ class Pages:
     """
 
     def __init__(self, kb: KnowledgeBase) -> None:
-        self._kb = kb
+        self.kb = kb
 
     def home(self) -> Page:
         """Return the first page: the models, and how much of each was found, tried and held."""
-        found = self._kb.query(_COUNTS, limit=MOST_ROWS, timeout=SECONDS)
+        found = self.kb.query(_COUNTS, limit=MOST_ROWS, timeout=SECONDS)
         columns = ("model", "features", "edges_kept", "edges", "circuits", "tried", "held")
         lead = (
             "Of each network the graph keeps the strongest inputs of each unit; a circuit held if "
@@ -129,8 +120,8 @@ class Pages:
 
     def about(self) -> Page:
         """Return whose data these are, under which licences, and how to cite them."""
-        models = self._kb.query(_SOURCES, limit=MOST_ROWS)
-        authors = self._kb.query(_AUTHORS, limit=MOST_ROWS)
+        models = self.kb.query(_SOURCES, limit=MOST_ROWS)
+        authors = self.kb.query(_AUTHORS, limit=MOST_ROWS)
         return Page(
             "About",
             "about",
@@ -143,15 +134,15 @@ class Pages:
 
     def labels(self) -> Page:
         """Return what has no label, and what people do not agree on."""
-        return queue(self._kb)
+        return queue(self.kb)
 
     def compare(self, query: Mapping[str, str]) -> Page:
         """Return two models, or two circuits, beside each other."""
-        return side_by_side.compare(self._kb, _known(query, {"one", "other"}))
+        return side_by_side.compare(self.kb, known(query, {"one", "other"}))
 
     def pattern(self, query: Mapping[str, str]) -> Page:
         """Return the matches of a motif pattern."""
-        return side_by_side.pattern(self._kb, _known(query, {"text", "rank"}))
+        return side_by_side.pattern(self.kb, known(query, {"text", "rank"}))
 
     def thing(self, id: str) -> Page:
         """Return the page of a feature, a circuit, or any other node.
@@ -161,7 +152,7 @@ class Pages:
         NotFoundError
             There is no such thing here.
         """
-        card, draw = self._kb.show(id), Thumbnails(self._kb.store)
+        card, draw = self.kb.show(id), Thumbnails(self.kb.store)
         responses = self._responses(card)
         return Page(
             title=card.id,
@@ -175,7 +166,7 @@ class Pages:
         )
 
     def _layers(self, card: Card) -> Iterator[Figure]:
-        figure = side_by_side.layers(self._kb, card.id) if card.kind == "model" else None
+        figure = side_by_side.layers(self.kb, card.id) if card.kind == "model" else None
         if figure is not None:
             yield figure
 
@@ -183,7 +174,7 @@ class Pages:
         """Return the responses among which those of a feature are, if it was observed."""
         if card.kind != "feature" or not card.facts.get("answers"):
             return None
-        return self._kb.responses(str(card.facts["model"]))
+        return self.kb.responses(str(card.facts["model"]))
 
     def listing(self, name: str, query: Mapping[str, str]) -> Page:
         """Return a page of :data:`LISTS`, narrowed by what its form gives.
@@ -196,12 +187,12 @@ class Pages:
             A name in it is not here.
         """
         page = LISTS[name]
-        given: dict[str, Any] = _known(query, {*page.form, "limit"})
-        limit = _limit(given.pop("limit", ""))
+        given: dict[str, Any] = known(query, {*page.form, "limit"})
+        limit = limit_of(given.pop("limit", ""))
         made: Mapping[str, Callable[[], Any]] = {
-            "features": lambda: self._kb.features(limit=limit, **given),
+            "features": lambda: self.kb.features(limit=limit, **given),
             "circuits": lambda: self._circuits(given, limit),
-            "trials": lambda: self._kb.trials(limit=limit, **given),
+            "trials": lambda: self.kb.trials(limit=limit, **given),
         }
         result = made[name]().run()
         return Page(
@@ -217,79 +208,23 @@ class Pages:
 
     def circuits_of(self, models: Sequence[str] | None) -> Page:
         """Return all circuits of some models, or of all."""
-        found = self._kb.circuits(limit=None)
+        found = self.kb.circuits(limit=None)
         return _whole("circuits", found if models is None else found.where(model=one_of(*models)))
 
     def trials_of(self, models: Sequence[str] | None) -> Page:
         """Return all trials of some models, or of all."""
-        found = self._kb.trials(limit=None)
+        found = self.kb.trials(limit=None)
         return _whole("trials", found if models is None else found.where(network=one_of(*models)))
 
     def features_of(self, ids: Sequence[str]) -> Page:
         """Return these features."""
-        return _whole("features", self._kb.features(id=list(ids), limit=None))
+        return _whole("features", self.kb.features(id=list(ids), limit=None))
 
     def _circuits(self, given: Mapping[str, Any], limit: int) -> Any:
         rest = dict(given)
         trial = rest.pop("trial", "")
-        found = self._kb.circuits(limit=limit, **rest)
+        found = self.kb.circuits(limit=limit, **rest)
         return found.where(trial=missing() if trial == "untried" else trial) if trial else found
-
-    def questions(self) -> Page:
-        """Return the catalogue: what can be asked, each with an example."""
-        rows = [
-            {"question": each.name, "asks": each.title, "example": each.example}
-            for each in self._kb.questions()
-        ]
-        return Page("Questions", "questions", tables=(Table("", Result.of_records(rows)),))
-
-    def ask(self, query: Mapping[str, str]) -> Page:
-        """Return the answer to a question by its name or in a sentence; without one, the form.
-
-        Parameters given beside ``question`` are those of the question; a value that is no JSON is
-        text.
-
-        Raises
-        ------
-        UnknownQuestionError, QueryError, NotFoundError
-        """
-        given = dict(query)
-        text, limit = given.pop("question", "").strip(), _limit(given.pop("limit", ""))
-        form = (Field("question", "a question, by name or in a sentence", text, lines=2),)
-        if not text:
-            return Page("Ask", "ask", form=form)
-        parameters = {name: read_value(value) for name, value in given.items() if value}
-        asked = self._kb.ask(text, parameters=parameters, timeout=SECONDS, limit=limit)
-        known = asked.question.parameters
-        stated = {k: v for k, v in asked.parameters.items() if v != known[k].default}
-        fields = (Field(name, name, given.get(name, _text(stated.get(name)))) for name in known)
-        return Page(
-            asked.question.title,
-            "ask",
-            kind="question",
-            lead=(f"Read as {asked.question.name}{_stated(stated)}.",),
-            tables=(self._illustrated(asked.result),),
-            form=(*form, *fields),
-            form_shown=1,
-            query={**query},
-        )
-
-    def cypher(self, query: Mapping[str, str]) -> Page:
-        """Return the rows of a Cypher query that only reads; without one, the form.
-
-        Raises
-        ------
-        CypherError, QueryRefusedError, QueryTimeoutError
-        """
-        given = _known(query, {"cypher", "limit"})
-        text = given.get("cypher", "").strip()
-        form = (Field("cypher", "a query that only reads", text, lines=6),)
-        if not text:
-            return Page("Cypher", "query", form=form)
-        result = self._kb.query(text, timeout=SECONDS, limit=_limit(given.get("limit", "")))
-        return Page(
-            "Cypher", "query", tables=(self._illustrated(result),), form=form, query={**query}
-        )
 
     def search(self, query: Mapping[str, str]) -> Page:
         """Return what fits a text: a thing by its id, features by a label, an answer in words.
@@ -299,7 +234,7 @@ class Pages:
         QueryError
             Nothing was given.
         """
-        text = _known(query, {"q"}).get("q", "").strip()
+        text = known(query, {"q"}).get("q", "").strip()
         if not text:
             raise QueryError("Nothing to look for: give an id, a label or a question.")
         try:
@@ -307,11 +242,11 @@ class Pages:
         except NotFoundError as error:
             nowhere = str(error)
         try:
-            labelled = self._kb.features(label=text, limit=ROWS).run()
+            labelled = self.kb.features(label=text, limit=ROWS).run()
         except NotFoundError:
             if len(text.split()) < 2:
                 raise NotFoundError(f"{nowhere} No label has it in it, either.") from None
-            return self.ask({"question": text})
+            return ask(self.kb, {"question": text})
         return Page(
             f"Search: {text}",
             "search",
@@ -321,12 +256,6 @@ class Pages:
             ),
             query={"q": text},
         )
-
-    def _illustrated(self, result: Result) -> Table:
-        pictures = tuple(map(Thumbnails(self._kb.store), result.to_dicts()[:PICTURES]))
-        shown = pictures if any(pictures) else ()
-        note = "\n".join(result.notes)
-        return Table("Rows", result, note, result.columns, pictures=shown)
 
 
 def _figures(card: Card, responses: Responses | None) -> Iterator[Figure]:
@@ -363,33 +292,6 @@ def _whole(name: str, rows: Any) -> Page:
         name,
         tables=(Table(page.title, result, columns=_there(result, page.columns)),),
     )
-
-
-def _known(query: Mapping[str, str], names: set[str]) -> dict[str, str]:
-    unknown = sorted(set(query) - names)
-    if unknown:
-        raise QueryError(
-            f"This page knows no {', '.join(map(repr, unknown))}: it takes "
-            f"{', '.join(sorted(names))}."
-        )
-    return {name: value for name, value in query.items() if value}
-
-
-def _limit(text: str) -> int:
-    if not text:
-        return ROWS
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MOST_ROWS:
-        raise QueryError(f"limit is {text!r}: it is a number of rows from 1 to {MOST_ROWS:,}.")
-    return int(text)
-
-
-def _stated(values: Mapping[str, Any]) -> str:
-    said = ", ".join(f"{name} {_text(value)}" for name, value in values.items())
-    return f" with {said}" if said else ""
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _there(result: Result, wanted: tuple[str, ...]) -> tuple[str, ...]:

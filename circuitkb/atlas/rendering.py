@@ -27,6 +27,23 @@ _TEXTS = frozenset({"label", "labels", "text", "name", "claim", "detail", "note"
 _LONGEST = 400
 """Characters of one cell; JSON and CSV have all of it."""
 
+_SECTIONS = (
+    ("coverage", "Unexplained"),
+    ("features", "Features"),
+    ("circuits", "Circuits"),
+    ("trials", "Trials"),
+    ("questions", "Questions"),
+    ("about", "About"),
+)
+
+_ASKING = (
+    ("labels", "Labels"),
+    ("compare", "Compare"),
+    ("pattern", "Pattern"),
+    ("query", "Cypher"),
+)
+"""Pages that only a server can make."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -60,6 +77,10 @@ class Place:
         if self.live and address == "index":
             return self.root
         return f"{self.root}{address}{self.ending}{asked}"
+
+    def sections(self) -> tuple[tuple[str, str], ...]:
+        """Return the addresses and names of the pages that every page leads to."""
+        return _SECTIONS + _ASKING if self.live else _SECTIONS
 
 
 def render(page: Page, place: Place) -> str:

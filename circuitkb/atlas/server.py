@@ -14,7 +14,8 @@ from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from circuitkb.atlas import labelling
+from circuitkb.atlas import asking, labelling
+from circuitkb.atlas.coverage import coverage
 from circuitkb.atlas.links import of_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import LISTS, Pages
@@ -128,11 +129,12 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         "": pages.home,
         "index": pages.home,
         "about": pages.about,
-        "questions": pages.questions,
-        "ask": lambda: pages.ask(query),
-        "query": lambda: pages.cypher(query),
+        "questions": lambda: asking.questions(pages.kb),
+        "ask": lambda: asking.ask(pages.kb, query),
+        "query": lambda: asking.cypher(pages.kb, query),
         "search": lambda: pages.search(query),
         "labels": pages.labels,
+        "coverage": lambda: coverage(pages.kb),
         "compare": lambda: pages.compare(query),
         "pattern": lambda: pages.pattern(query),
     }

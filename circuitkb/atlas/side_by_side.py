@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from circuitkb.atlas.given import ROWS, SECONDS, whole_number
 from circuitkb.atlas.page import Field, Figure, Page, Table
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.patterns.pattern import edge
@@ -12,8 +13,6 @@ from circuitkb.results.pictures.circuit_diagram import diagram
 from circuitkb.results.pictures.layer_shares import shares_picture
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import QueryError
-
-ROWS, SECONDS = 50, 20.0
 
 RANK = 16
 """Of the weights of a pattern, where nothing else is said."""
@@ -145,21 +144,20 @@ def pattern(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
     QueryError
         A pattern that cannot be read.
     """
-    text, rank = query.get("text", "").strip(), query.get("rank", "").strip() or str(RANK)
+    text = query.get("text", "").strip()
+    rank = whole_number("rank", query.get("rank", "").strip(), RANK, 2**31 - 1)
     form = (
         Field("text", "a pattern, as in a +> u <+ b; not a -> b", text, lines=2),
-        Field("rank", "each weight among so many of its target's strongest", rank),
+        Field("rank", "each weight among so many of its target's strongest", str(rank)),
     )
     if not text:
         return Page("Pattern", "pattern", form=form)
-    if not rank.isascii() or not rank.isdigit() or not 0 < int(rank) < 2**31:
-        raise QueryError(f"rank is {rank!r}: it is a whole number above 0.")
-    asked = kb.pattern(text, edges=edge(max_rank=int(rank)), unordered=True, limit=ROWS)
+    asked = kb.pattern(text, edges=edge(max_rank=rank), unordered=True, limit=ROWS)
     result = asked.run()
     return Page(
         "Pattern",
         "pattern",
         tables=(Table("Matches", result),),
         form=form,
-        query={"text": text, "rank": rank},
+        query={"text": text, "rank": str(rank)},
     )

@@ -15,8 +15,20 @@ from circuitkb.report.searches import Searched
 
 
 @dataclass(frozen=True)
-class _Model:
-    """A model: what its found circuits explain, how many were tried and held, its labels."""
+class Told:
+    """What the circuits found by responses tell of a model.
+
+    Attributes
+    ----------
+    name
+        The model's.
+    explained
+        What the edges of their cases explain; None where kept responses do not tell it.
+    circuits, tried, held
+        How many were found, tried, and held.
+    labelled, units
+        Units with a label, given or measured, and all that were observed.
+    """
 
     name: str
     explained: Explained | None
@@ -27,9 +39,14 @@ class _Model:
     units: int
 
 
+def told(record: Record) -> list[Told]:
+    """Return what found circuits tell of each model that was observed and then searched."""
+    return [found for model in record.observed if (found := _read(record, model)) is not None]
+
+
 def unexplained_section(record: Record) -> list[str]:
     """Return what the circuits found by responses leave open in each model that was searched so."""
-    models = [found for model in record.observed if (found := _read(record, model)) is not None]
+    models = told(record)
     if not models:
         return paragraph(
             "**Nothing is explained**: no network was observed and then searched for circuits by "
@@ -46,7 +63,7 @@ def unexplained_section(record: Record) -> list[str]:
     return lines + table(("", *(code(one.name) for one in models)), _rows(models))
 
 
-def _read(record: Record, model: str) -> _Model | None:
+def _read(record: Record, model: str) -> Told | None:
     edges: dict[str, set[str]] = defaultdict(set)
     steps: list[Step] = []
     for motif in reported_motifs(record):
@@ -70,7 +87,7 @@ def _read(record: Record, model: str) -> _Model | None:
         "RETURN count(DISTINCT f) AS labelled",
         model=model,
     )
-    return _Model(
+    return Told(
         model,
         explained(record.store.kernels(model), responses, rows),
         circuits=sum(step.summary["circuits"] for step in steps),
@@ -81,24 +98,24 @@ def _read(record: Record, model: str) -> _Model | None:
     )
 
 
-def _rows(models: Sequence[_Model]) -> Iterator[Sequence[str]]:
-    def told(say: Callable[[Explained], str]) -> Iterator[str]:
+def _rows(models: Sequence[Told]) -> Iterator[Sequence[str]]:
+    def said(say: Callable[[Explained], str]) -> Iterator[str]:
         return (NOTHING if one.explained is None else say(one.explained) for one in models)
 
-    yield "**variance left unexplained**", *told(lambda one: f"**{one.unexplained:.1%}**")
+    yield "**variance left unexplained**", *said(lambda one: f"**{one.unexplained:.1%}**")
     yield (
         "... by the null: mean, least",
-        *told(lambda one: f"{fmean(one.null):.1%}, {min(one.null):.1%}"),
+        *said(lambda one: f"{fmean(one.null):.1%}, {min(one.null):.1%}"),
     )
-    yield "... in the layer that is explained best", *told(lambda one: f"{_least(one):.1%}")
+    yield "... in the layer that is explained best", *said(lambda one: f"{_least(one):.1%}")
     yield (
         "targets, of units in their layers",
-        *told(lambda one: f"{count(one.targets)} of {count(one.units)}"),
+        *said(lambda one: f"{count(one.targets)} of {count(one.units)}"),
     )
     if any(one.explained and one.explained.left_out for one in models):
         yield (
             "targets left out: what an edge gives is not told by one place",
-            *told(lambda one: count(one.left_out)),
+            *said(lambda one: count(one.left_out)),
         )
     yield "circuits found", *(count(one.circuits) for one in models)
     yield "... tried", *(count(one.tried) for one in models)
@@ -110,5 +127,5 @@ def _least(found: Explained) -> float:
     return min(found.layers.values())
 
 
-def _labels(one: _Model) -> str:
+def _labels(one: Told) -> str:
     return f"{count(one.labelled)} of {count(one.units)} ({share(one.labelled, one.units)})"

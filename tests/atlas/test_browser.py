@@ -37,6 +37,7 @@ PAGES = [
     "/ask?question=union",
     "/query?cypher=RETURN 1 AS one",
     "/about",
+    "/coverage",
     "/labels",
     "/compare?one=inceptionv1.dog-head-union&other=inceptionv1.car-from-parts",
     "/pattern?text=a -> b",

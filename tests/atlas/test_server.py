@@ -236,5 +236,6 @@ def test_an_empty_knowledge_base_has_pages(tmp_path: Any) -> None:
         ckb.open(tmp_path / "empty.ckb") as kb,
         TestClient(build(kb), base_url="http://localhost") as client,
     ):
-        for path in ("/", "/features", "/circuits", "/trials", "/questions"):
+        for path in ("/", "/features", "/circuits", "/trials", "/questions", "/coverage"):
             assert client.get(path).status_code == 200
+        assert "Nothing is explained" in client.get("/coverage").text

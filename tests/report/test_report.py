@@ -15,6 +15,7 @@ import pytest
 import typer.main
 
 import circuitkb as ckb
+from circuitkb.atlas.coverage import coverage
 from circuitkb.cli.app import app
 from circuitkb.loaders.planted.networks import planted_network
 from circuitkb.loaders.planted.onnx_files import write_onnx
@@ -133,6 +134,28 @@ def test_what_is_not_explained_stands_first(kb: ckb.KnowledgeBase, text: str) ->
         )
         assert rows["... tried"][place] == str(row["tried"])
         assert rows["... whose trial held"][place] == str(row["held"])
+
+
+def test_the_page_of_what_is_not_explained_says_what_the_report_says(
+    kb: ckb.KnowledgeBase, text: str
+) -> None:
+    tables_of_page = {table.title: table.result for table in coverage(kb).tables}
+    rows = figures(next(iter(tables(text))))
+    page = tables_of_page["What is not explained"]
+    assert [f"{share:.1%}" for share in page["unexplained"]] == rows["variance left unexplained"]
+    assert [str(count) for count in page["circuits"]] == rows["circuits found"]
+    (neither,) = (r for name, r in tables_of_page.items() if name.startswith("Answered"))
+    known = {
+        row["id"]
+        for text in (
+            "MATCH (f:Feature)-[:MEMBER_OF]->(:Circuit) RETURN f.id AS id",
+            "MATCH (f:Feature)<-[:ANNOTATES]-(:Annotation {kind: 'label'}) RETURN f.id AS id",
+        )
+        for row in ask(kb, text)
+    }
+    answering = ask(kb, "MATCH (f:Feature) WHERE f.answers RETURN f.id AS id")
+    assert sum(neither["answering"]) == len(answering)
+    assert sum(neither["without_either"]) == len({r["id"] for r in answering} - known)
 
 
 def test_what_was_observed_is_what_the_observation_said(kb: ckb.KnowledgeBase, text: str) -> None:
