@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from circuitkb.results.pictures.figure import Figure
 from circuitkb.results.result import Result
 
 
@@ -30,22 +31,6 @@ class Table:
     note: str = ""
     columns: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture on a page.
-
-    Attributes
-    ----------
-    svg
-        As this package makes it, which escapes all texts in it.
-    caption
-        What it shows, and beside what.
-    """
-
-    svg: str
-    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,6 +143,12 @@ class Page:
     form: tuple[Field, ...] = ()
     form_shown: int = 4
     query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """All pictures as SVG: figures, and those beside rows, in order."""
+        beside = (svg for table in self.tables for svg in table.pictures if svg)
+        return (*(figure.svg for figure in self.figures), *beside)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists, whole: what the page leaves out is there."""

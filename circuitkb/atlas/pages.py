@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,28 +12,16 @@ from circuitkb.atlas.asking import ask
 from circuitkb.atlas.given import MOST_ROWS, PICTURES, ROWS, SECONDS, known, limit_of
 from circuitkb.atlas.labelling import queue
 from circuitkb.atlas.links import address
-from circuitkb.atlas.page import Field, Figure, Page, Table
+from circuitkb.atlas.page import Field, Page, Table
 from circuitkb.atlas.stimuli import best
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing, one_of
 from circuitkb.results.card import Card, Section
-from circuitkb.results.pictures.measured_value import measured_picture
 from circuitkb.results.pictures.thumbnails import Thumbnails
-from circuitkb.results.pictures.tuning_curves import tuning_picture
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import NotFoundError, QueryError
 from circuitkb.schema.responses import Responses
 
-TUNING = (
-    "How it answers to orientations, before its nonlinearity, in standard deviations above grey. "
-    "Grey band: the middle 90% of the units of its layer in the network with shuffled weights, "
-    "each turned so that it peaks where this one does: what lies within is what chance gives."
-)
-
-MEASURED = (
-    "Black dot: what was measured. Grey band: the interval that was predicted before the run. "
-    "Orange: the mean of the controls, or of the null."
-)
 
 _OUTCOMES = ("held", "failed", "undecided")
 
@@ -159,16 +147,11 @@ class Pages:
             address=address(card.id),
             kind=card.kind,
             facts=card.facts,
-            figures=(*_figures(card, responses), *self._layers(card)),
+            figures=card.figures,
             images=() if responses is None else best(responses, card.id),
             images_title="What it answers to most",
             tables=tuple(_table(card, section, draw) for section in card.sections),
         )
-
-    def _layers(self, card: Card) -> Iterator[Figure]:
-        figure = side_by_side.layers(self.kb, card.id) if card.kind == "model" else None
-        if figure is not None:
-            yield figure
 
     def _responses(self, card: Card) -> Responses | None:
         """Return the responses among which those of a feature are, if it was observed."""
@@ -256,17 +239,6 @@ class Pages:
             ),
             query={"q": text},
         )
-
-
-def _figures(card: Card, responses: Responses | None) -> Iterator[Figure]:
-    drawn = side_by_side.members(card)
-    if drawn is not None:
-        yield drawn
-    beside = measured_picture(card.facts) if card.kind in ("trial", "evidence") else ""
-    if beside:
-        yield Figure(beside, MEASURED)
-    if responses is not None:
-        yield Figure(tuning_picture(responses, card.id), TUNING)
 
 
 def _table(card: Card, section: Section, draw: Thumbnails) -> Table:

@@ -1,7 +1,8 @@
-"""Pages over HTTP: each is a link, and the same link with ``.json``, ``.csv`` or ``.svg``."""
+"""Pages over HTTP: each is a link, and the same with ``.json``, ``.csv``, ``.svg`` or ``.png``."""
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +21,10 @@ from circuitkb.atlas.links import of_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import LISTS, Pages
 from circuitkb.atlas.rendering import STATIC, Place, render
-from circuitkb.atlas.stimuli import png
+from circuitkb.atlas.signed import signed
+from circuitkb.atlas.stimuli import is_stimulus, png
 from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.results.pictures.png import png_of
 from circuitkb.results.text import to_json
 from circuitkb.schema.errors import AccessError, CircuitKBError, IdError, NotFoundError, QueryError
 
@@ -40,6 +43,9 @@ _HEADERS = {
 
 _LONGEST_QUERY = 50_000
 """Characters of what stands after ``?``."""
+
+_NUMBER = re.compile("[1-9][0-9]{0,3}")
+"""Which picture of a page."""
 
 Act = Callable[[KnowledgeBase, labelling.Given], str]
 """Writes what a form gives, and returns the address of the page to look at then."""
@@ -75,16 +81,17 @@ def build(kb: KnowledgeBase, *, write: bool = False, hosts: Sequence[str] = LOOP
     def page(path: str, request: Request) -> Response:
         address, ending = _split(path)
         try:
-            if ending == "png":
-                return Response(png(address), headers={**_HEADERS, "Content-Type": "image/png"})
+            if ending == "png" and is_stimulus(address):
+                return _image(png(address))
             if len(request.url.query) > _LONGEST_QUERY:
                 raise QueryError(f"A link has {_LONGEST_QUERY:,} characters at most.")
             with turn:  # one question at a time: the store's time and memory are for one
-                found = _page(pages, address, dict(request.query_params))
+                found, number = _pictured(pages, address, ending, dict(request.query_params))
+                found = signed(found, kb.store)
                 if write and found.kind == "feature":
                     author = unquote(request.cookies.get(_AUTHOR, ""))
                     found = replace(found, acts=labelling.acts(kb, found.title, author))
-            return _response(found, ending, place)
+            return _response(found, ending, place, number)
         except CircuitKBError as error:
             return _refused(error, address, ending, place)
 
@@ -124,6 +131,24 @@ def _split(path: str) -> tuple[str, str]:
     return path, "html"
 
 
+def _pictured(
+    pages: Pages, address: str, ending: str, query: Mapping[str, str]
+) -> tuple[Page, int]:
+    """Return a page and which of its pictures is asked for: ``ADDRESS.2.svg`` is the second.
+
+    Where there is a thing at ``ADDRESS.2`` itself, its first one is.
+    """
+    whole, _, number = address.rpartition(".")
+    if ending not in ("svg", "png") or not _NUMBER.fullmatch(number):
+        return _page(pages, address, query), 1
+    try:
+        if address.startswith("node/"):
+            return _page(pages, address, query), 1
+    except NotFoundError:
+        pass
+    return _page(pages, whole, query), int(number)
+
+
 def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
     named: Mapping[str, Callable[[], Page]] = {
         "": pages.home,
@@ -145,17 +170,19 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
     return pages.thing(of_address(address))
 
 
-def _response(page: Page, ending: str, place: Place) -> Response:
+def _response(page: Page, ending: str, place: Place, number: int = 1) -> Response:
     if ending == "json":
         return _answer(to_json(page.to_dict(), indent=2), "application/json")
     if ending == "csv":
         if not page.tables:
             raise NotFoundError("This page has no table.")
         return _answer(page.tables[0].result.to_csv(), "text/csv")
-    if ending == "svg":
-        if not page.figures:
-            raise NotFoundError("This page has no picture.")
-        return _answer(page.figures[0].svg, "image/svg+xml")
+    if ending in ("svg", "png"):
+        pictures = page.pictures
+        if number > len(pictures):
+            raise NotFoundError(f"This page has {len(pictures) or 'no'} pictures.")
+        svg = pictures[number - 1]
+        return _answer(svg, "image/svg+xml") if ending == "svg" else _image(png_of(svg))
     return _answer(render(page, place), "text/html")
 
 
@@ -169,6 +196,10 @@ def _refused(error: CircuitKBError, address: str, ending: str, place: Place) -> 
         )
         return _answer(render(page, place), "text/html", status)
     return _answer(to_json({"error": str(error)}), "application/json", status)
+
+
+def _image(data: bytes) -> Response:
+    return Response(data, headers={**_HEADERS, "Content-Type": "image/png"})
 
 
 def _answer(text: str, kind: str, status: int = 200) -> Response:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from circuitkb.schema.errors import MissingExtraError, ServingError
 
-_PACKAGES = ("fastapi", "jinja2", "markupsafe", "starlette", "uvicorn")
+_PACKAGES = ("fastapi", "jinja2", "markupsafe", "starlette", "uvicorn", "vl_convert")
 
 
 @contextmanager

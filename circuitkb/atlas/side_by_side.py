@@ -5,40 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from circuitkb.atlas.given import ROWS, SECONDS, whole_number
-from circuitkb.atlas.page import Field, Figure, Page, Table
+from circuitkb.atlas.page import Field, Page, Table
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.patterns.pattern import edge
 from circuitkb.results.card import Card
-from circuitkb.results.pictures.circuit_diagram import diagram
-from circuitkb.results.pictures.layer_shares import shares_picture
+from circuitkb.results.pictures.card_pictures import members
+from circuitkb.results.pictures.figure import Figure
+from circuitkb.results.pictures.layer_shares import layers
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import QueryError
 
 RANK = 16
 """Of the weights of a pattern, where nothing else is said."""
-
-_LAYERS = """\
-MATCH (f:Feature {model: $model})
-OPTIONAL MATCH (f)-[:MEMBER_OF]->(c:Circuit)
-WITH f, count(c) AS circuits
-OPTIONAL MATCH (f)<-[:ANNOTATES]-(a:Annotation {kind: 'label', state: 'live'})-[:BY]->(w:Annotator)
-WHERE w.type <> 'tool'
-WITH f, circuits, count(a) AS said
-WITH f.layer AS layer, count(f) AS features,
-  sum(CASE WHEN f.answers THEN 1 ELSE 0 END) AS answering,
-  sum(CASE WHEN f.orientation IS NOT NULL THEN 1 ELSE 0 END) AS oriented,
-  sum(CASE WHEN circuits > 0 THEN 1 ELSE 0 END) AS in_circuits,
-  sum(CASE WHEN said > 0 THEN 1 ELSE 0 END) AS labelled
-MATCH (y:Layer {model: $model, name: layer})
-RETURN layer, y.position AS position, features, answering, oriented, in_circuits, labelled
-ORDER BY position, layer"""
-
-SHARES = {
-    "answering": "answer to the battery",
-    "oriented": "orientation beyond chance",
-    "in_circuits": "in a circuit",
-    "labelled": "labelled by people",
-}
 
 _FEATURES = """\
 MATCH (f:Feature {model: $one})-[r:ANALOGOUS_TO]-(g:Feature {model: $other}) WHERE r.q <= 0.05
@@ -56,17 +34,6 @@ _ANALOGOUS = {"Analogous circuits": _CIRCUITS, "Analogous features": _FEATURES}
 _BETWEEN = """\
 MATCH (a {id: $one})-[r:ANALOGOUS_TO]-(b {id: $other})
 RETURN r.score AS score, r.null_mean AS null_mean, r.p AS p, r.q AS q, r.method AS method"""
-
-
-def layers(kb: KnowledgeBase, model: str) -> Figure | None:
-    """Return the layers of a model in a row, each with what was found in it; None without any."""
-    rows = kb.query(_LAYERS, {"model": model}, limit=None, timeout=SECONDS).to_dicts()
-    drawn = shares_picture(rows, SHARES)
-    return (
-        Figure(drawn, f"{model}: of each layer, dark, the share of its features.")
-        if drawn
-        else None
-    )
 
 
 def compare(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
@@ -91,7 +58,7 @@ def compare(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
             Table(title, kb.query(text, given, limit=ROWS, timeout=SECONDS))
             for title, text in _ANALOGOUS.items()
         )
-        figures = tuple(filter(None, (layers(kb, one), layers(kb, other))))
+        figures = tuple(filter(None, (layers(kb.store, one), layers(kb.store, other))))
     elif kinds == {"circuit"}:
         tables = (Table("Both", _both(*cards)), *_analogy(kb, one, other))
         figures = tuple(filter(None, map(_named, cards)))
@@ -107,19 +74,9 @@ def compare(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
     )
 
 
-def members(card: Card) -> Figure | None:
-    """Return a circuit, or a feature's strongest inputs, as a picture; None without any."""
-    shown, weights, caption = card.drawn()
-    drawn = diagram(shown, weights)
-    if not drawn:
-        return None
-    start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
-    return Figure(drawn[start:end], caption)
-
-
 def _named(card: Card) -> Figure | None:
     figure = members(card)
-    return figure and Figure(figure.svg, f"{card.id}. {figure.caption}")
+    return figure and Figure(figure.svg, f"{card.id}. {figure.caption}", card.id)
 
 
 def _both(one: Card, other: Card) -> Result:

@@ -50,6 +50,11 @@ def best(responses: Responses, feature: str) -> tuple[Image, ...]:
     )
 
 
+def is_stimulus(address: str) -> bool:
+    """Tell whether an address is one of stimuli, be it there or not."""
+    return address.startswith("stimulus/")
+
+
 def png(address: str) -> bytes:
     """Return the PNG of a stimulus by its address.
 

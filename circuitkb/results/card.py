@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from circuitkb.results.text import show, to_json
 
 if TYPE_CHECKING:
     from rich.console import Group
+
+    from circuitkb.results.pictures.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,22 @@ class Card:
         Its own properties; what is not known is left out.
     sections
         What it is joined to; empty ones are left out.
+    draw
+        Draws its pictures, while its knowledge base is open.
     """
 
     kind: str
     id: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     sections: tuple[Section, ...] = ()
+    draw: Callable[[Card], tuple[Figure, ...]] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Its pictures: a circuit or strongest inputs, a measured value, tuning, layers."""
+        return self.draw(self) if self.draw is not None else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists."""
@@ -92,9 +104,7 @@ class Card:
         return to_json(self.to_dict(), indent)
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: a picture of a circuit or of a feature's inputs, tables."""
-        from circuitkb.results.pictures.circuit_diagram import diagram
-
+        """Return what a notebook shows: pictures, facts, and tables with pictures beside rows."""
         facts = "".join(
             f"<tr><th>{escape(name)}</th><td>{escape(show(value))}</td></tr>"
             for name, value in self.facts.items()
@@ -104,10 +114,12 @@ class Card:
             f"<p>{escape(section.note)}</p>"
             for section in self.sections
         )
-        picture = diagram(*self.drawn())
-        return (
-            f"<h3>{escape(self.kind)} {escape(self.id)}</h3>{picture}<table>{facts}</table>{tables}"
+        pictures = "".join(
+            f"<figure>{figure.svg}<figcaption>{escape(figure.caption)}</figcaption></figure>"
+            for figure in self.figures
         )
+        title = f"{escape(self.kind)} {escape(self.id)}"
+        return f"<h3>{title}</h3>{pictures}<table>{facts}</table>{tables}"
 
     def drawn(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
         """Return the features and weights of the picture, and what stands below it."""

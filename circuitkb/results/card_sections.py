@@ -22,6 +22,10 @@ MOST_JOINED = 20
 """Rows of each relation that the card of any other kind of node shows."""
 
 
+_ENDS = {"Strongest inputs": "target", "Strongest outputs": "source"}
+"""The end of each weight that a table leaves out: it is the feature of the card."""
+
+
 def _section(
     store: Store,
     title: str,
@@ -31,9 +35,16 @@ def _section(
     **parameters: Any,
 ) -> Section:
     answer = store.read(cypher, parameters)
+    ends = {end: str(parameters["feature"]) for end in [_ENDS.get(title)] if end}
+
+    def draw(row: Mapping[str, Any]) -> str:
+        from circuitkb.results.pictures.thumbnails import Thumbnails  # which needs NumPy
+
+        return Thumbnails(store)({**row, **ends})
+
     return Section(
         title,
-        Result.of_answer(answer, Statement(cypher, parameters)),
+        Result.of_answer(answer, Statement(cypher, parameters), illustrate=draw),
         note,
         unshown,
     )

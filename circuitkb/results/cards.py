@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from circuitkb.queries.lists.conditions import Mention
 from circuitkb.results.card import Card
 from circuitkb.results.card_sections import CHOSEN, sections
@@ -10,6 +12,9 @@ from circuitkb.schema.errors import CircuitKBError, IdError, NotFoundError
 from circuitkb.schema.ids import FeatureId, LayerId
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from circuitkb.results.pictures.figure import Figure
 
 
 def card(store: Store, id: str) -> Card:
@@ -28,8 +33,15 @@ def card(store: Store, id: str) -> Card:
             facts = {
                 name: value for name, value in values if name != "id" and value not in (None, [])
             }
-            return Card(label.lower(), id, facts, sections(store, label, id, facts))
+            tables = sections(store, label, id, facts)
+            return Card(label.lower(), id, facts, tables, lambda card: _pictures(store, card))
     raise _not_found(store, id)
+
+
+def _pictures(store: Store, card: Card) -> tuple[Figure, ...]:
+    from circuitkb.results.pictures.card_pictures import card_pictures  # which needs NumPy
+
+    return card_pictures(store, card)
 
 
 def _not_found(store: Store, id: str) -> CircuitKBError:

@@ -11,7 +11,7 @@ from circuitkb.results.pictures.colours import EXCITES, INHIBITS
 
 _WIDE, _HIGH, _GAP, _MARGIN = 170, 44, 24, 16
 _STEP = 110
-_MOST = 24
+MOST = 24
 """Features that a picture shows: with more it is no picture."""
 
 
@@ -44,7 +44,7 @@ def diagram(
     >>> diagram([], [])
     ''
     """
-    shown = {member["feature"]: member for member in members[:_MOST]}
+    shown = {member["feature"]: member for member in members[:MOST]}
     if not shown:
         return ""
     joined = [w for w in weights if w["source"] in shown and w["target"] in shown]

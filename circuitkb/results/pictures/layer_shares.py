@@ -6,8 +6,44 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from circuitkb.results.pictures.figure import Figure
+from circuitkb.stores.base import Store
+
 _LABELS, _BAR, _HIGH, _GAP, _TOP, _FOOT = 150, 18, 48, 26, 24, 150
 _INK, _FAINT, _GROUND = "#1b1f24", "#57606a", "#eaeef2"
+
+
+_LAYERS = """\
+MATCH (f:Feature {model: $model})
+OPTIONAL MATCH (f)-[:MEMBER_OF]->(c:Circuit)
+WITH f, count(c) AS circuits
+OPTIONAL MATCH (f)<-[:ANNOTATES]-(a:Annotation {kind: 'label', state: 'live'})-[:BY]->(w:Annotator)
+WHERE w.type <> 'tool'
+WITH f, circuits, count(a) AS said
+WITH f.layer AS layer, count(f) AS features,
+  sum(CASE WHEN f.answers THEN 1 ELSE 0 END) AS answering,
+  sum(CASE WHEN f.orientation IS NOT NULL THEN 1 ELSE 0 END) AS oriented,
+  sum(CASE WHEN circuits > 0 THEN 1 ELSE 0 END) AS in_circuits,
+  sum(CASE WHEN said > 0 THEN 1 ELSE 0 END) AS labelled
+MATCH (y:Layer {model: $model, name: layer})
+RETURN layer, y.position AS position, features, answering, oriented, in_circuits, labelled
+ORDER BY position, layer"""
+
+SHARES = {
+    "answering": "answer to the battery",
+    "oriented": "orientation beyond chance",
+    "in_circuits": "in a circuit",
+    "labelled": "labelled by people",
+}
+
+
+def layers(store: Store, model: str) -> Figure | None:
+    """Return the layers of a model in a row, each with what was found in it; None without any."""
+    answer = store.read(_LAYERS, {"model": model}, limit=None)
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    drawn = shares_picture(rows, SHARES)
+    caption = f"{model}: of each layer, dark, the share of its features."
+    return Figure(drawn, caption, model) if drawn else None
 
 
 def shares_picture(layers: Sequence[Mapping[str, Any]], shares: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from circuitkb.observation.measures.measure import PICTURE as SIZE
 from circuitkb.observation.measures.measure import Measure, measures
 from circuitkb.results.pictures.colours import EXCITES, INHIBITS
+from circuitkb.results.pictures.provenance import Provenance
 from circuitkb.schema.errors import CircuitKBError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.kernels import Connection
@@ -31,6 +32,7 @@ class Thumbnails:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._opened: dict[str, dict[str, Connection]] = {}
+        self._sign = Provenance(store).sign
 
     def __call__(self, row: Mapping[str, Any]) -> str:
         """Return SVG, or nothing where nothing is known."""
@@ -50,7 +52,8 @@ class Thumbnails:
             self._opened[target.model] = {connection.key: connection for connection in kept}
         connection = self._opened[target.model].get(row["connection"])
         found = None if connection is None else connection.find(source.unit, target.unit)
-        return "" if found is None else kernel_picture(found)
+        drawn = "" if found is None else kernel_picture(found)
+        return self._sign(drawn, f"{source} to {target}", target.model)
 
     def _measured(self, feature: str) -> str:
         drawn = [each for each in measures() if each.picture and each.properties]
@@ -62,7 +65,7 @@ class Thumbnails:
             values = dict(zip(answer.columns, row, strict=True))
             for measure in drawn:
                 if values[measure.properties[0].name] is not None:
-                    return measure_picture(measure, values)
+                    return self._sign(measure_picture(measure, values), feature)
         return ""
 
 
