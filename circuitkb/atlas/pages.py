@@ -22,7 +22,6 @@ from circuitkb.results.result import Result
 from circuitkb.schema.errors import NotFoundError, QueryError
 from circuitkb.schema.responses import Responses
 
-
 _OUTCOMES = ("held", "failed", "undecided")
 
 _COUNTS = """\

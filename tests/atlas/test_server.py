@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 import circuitkb as ckb
@@ -27,6 +28,7 @@ PAGE = address(HEAD)
 WORDS = """
 a body br button dd div dl dt figcaption figure footer form g h1 h2 head header html input label
 line link main meta nav p rect section span svg table tbody td text th thead title tr
+metadata rdf:rdf rdf:description dc:title dc:creator dc:source dc:rights dc:identifier
 """
 PLAIN = set(WORDS.split())
 """Tags that a page of a feature has: no label may bring another."""
@@ -80,6 +82,28 @@ def test_a_picture_is_svg_by_itself(browser: TestClient) -> None:
     answer = browser.get(f"/{PAGE}.svg")
     assert answer.headers["content-type"].startswith("image/svg+xml")
     assert ET.fromstring(answer.text).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_every_picture_has_a_link_as_svg_and_as_png_and_says_what_it_shows(
+    browser: TestClient, kb: ckb.KnowledgeBase
+) -> None:
+    page = seen(browser, f"/{PAGE}")
+    links = {value for tag, name, value in page.attributes if (tag, name) == ("a", "href")}
+    (model,) = kb.query("MATCH (m:Model) RETURN m.fingerprint AS print, m.license AS license")
+    for number in range(1, 6):
+        for ending in ("svg", "png"):
+            assert f"/{PAGE}.{number}.{ending}" in links
+        svg = browser.get(f"/{PAGE}.{number}.svg").text
+        png = Image.open(io.BytesIO(browser.get(f"/{PAGE}.{number}.png").content))
+        wide = float(ET.fromstring(svg).attrib["width"])
+        assert png.size[0] == round(2 * wide)
+        for text in (svg, str(png.info)):
+            assert f"sha256:{model['print']}" in text
+            assert model["license"] in text
+            assert HEAD in text
+    assert f"/{PAGE}.6.svg" not in links
+    assert browser.get(f"/{PAGE}.6.svg").status_code == 404
+    assert browser.get(f"/{PAGE}.svg").text == browser.get(f"/{PAGE}.1.svg").text
 
 
 @pytest.mark.parametrize(

@@ -121,10 +121,17 @@ def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
 
 def test_a_notebook_shows_cards_with_pictures_whose_tags_all_close(kb: ckb.KnowledgeBase) -> None:
     circuit = kb.circuits(origin="found").run()["circuit"][0]
+    weights = len(
+        kb.query(
+            "MATCH (:Circuit {id: $id})<-[:MEMBER_OF]-(:Feature)-[w:WEIGHT]->"
+            "(:Feature)-[:MEMBER_OF]->(c:Circuit {id: $id}) RETURN DISTINCT w",
+            {"id": circuit},
+        )
+    )
     for id, pictures in (
-        ("inceptionv1/mixed4b:418", 1),
-        (circuit, 1),
-        ("inceptionv1", 0),
+        ("inceptionv1/mixed4b:418", 1 + 4),
+        (circuit, 1 + weights),
+        ("inceptionv1", 1),
         ("inceptionv1/mixed4b", 0),
     ):
         html = kb.show(id)._repr_html_()

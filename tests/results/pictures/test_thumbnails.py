@@ -25,12 +25,18 @@ def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
         yield base
 
 
+def drawn_alone(html: str) -> str:
+    """Pictures without what they say of themselves."""
+    return re.sub("<metadata>.*?</metadata>", "", html)
+
+
 def test_a_weight_has_the_picture_of_its_own_kernel(kb: ckb.KnowledgeBase) -> None:
     found = kb.features(id=HEAD).inputs().run()
     html = found._repr_html_()
     assert html.count("<svg") == len(found) == 4
     kernel = kb.kernels(found["source"][0], HEAD)[0].values
-    assert kernel_picture(kernel) in html
+    assert kernel_picture(kernel) in drawn_alone(html)
+    assert f"<dc:title>{found['source'][0]} to {HEAD}</dc:title>" in html
 
 
 def test_a_picture_has_the_signs_and_strengths_of_the_kernel() -> None:
@@ -56,7 +62,8 @@ def test_features_that_were_measured_have_a_line_at_their_angle(
     angles = [world.features[id]["orientation"] for id in found["feature"]]
     assert html.count("<svg") == sum(angle is not None for angle in angles) > 0
     for angle in angles:
-        assert angle is None or measure_picture(ORIENTATION, {"orientation": angle}) in html
+        picture = "" if angle is None else measure_picture(ORIENTATION, {"orientation": angle})
+        assert picture in drawn_alone(html)
 
 
 def test_a_line_rises_to_the_right_at_45_degrees() -> None:
