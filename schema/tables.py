@@ -15,6 +15,7 @@ import pyarrow as pa
 from circuitkb.schema.definition import Property, node_type, relation_type
 from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.pictures import Pictures
 from circuitkb.schema.responses import Responses
 
 _ARROW = {
@@ -135,12 +136,15 @@ class GraphRows:
         For each model, the layer-to-layer arrays that lie beside the graph.
     responses
         For each model, what its units answered to stimuli; it lies beside the graph too.
+    pictures
+        Batches of pictures by their keys; they lie beside the graph too.
     """
 
     nodes: Mapping[str, pa.Table] = field(default_factory=dict)
     relations: Sequence[Relations] = ()
     kernels: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
     responses: Mapping[str, Responses] = field(default_factory=dict)
+    pictures: Mapping[str, Pictures] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows by label and relation, largest first in no order."""

@@ -15,6 +15,7 @@ from circuitkb.stores.stored_graph import StoredGraph
 
 if TYPE_CHECKING:  # else asking imports Arrow and NumPy: half of what a question at a prompt takes
     from circuitkb.schema.kernels import Connection
+    from circuitkb.schema.pictures import Pictures
     from circuitkb.schema.responses import Responses
     from circuitkb.schema.tables import GraphRows
 
@@ -95,16 +96,17 @@ class Store(Protocol):
         """Make the types, constraints and indexes of the schema, if they are not there."""
 
     def write(self, rows: GraphRows, progress: Progress = silent) -> None:
-        """Take all rows, kernels and responses, or none; safe to repeat.
+        """Take all rows, kernels, responses and pictures, or none; safe to repeat.
 
         A node whose id is there already has its given properties set; a relation that is there
         already (same name, ends and key properties) likewise; others are made. Kernels and
-        responses of a model take the place of those it had.
+        responses of a model take the place of those it had, pictures of those under their key.
 
         Raises
         ------
         SchemaError
-            Rows that do not fit the schema, an end or a model of responses that is nowhere.
+            Rows that do not fit the schema, an end that is nowhere, responses or pictures of a
+            model that is nowhere.
         ModelConflictError
             A model is there under the same name with other weights; nothing was changed.
         """
@@ -161,6 +163,15 @@ class Store(Protocol):
         The arrays are memory-mapped and read-only.
         """
 
+    def pictures(self, key: str) -> Pictures | None:
+        """Return the batch of pictures under a key, ``MODEL/NAME``, or None where there is none.
+
+        The arrays are memory-mapped and read-only, and each is made when it is asked for.
+        """
+
+    def picture_keys(self, model: str) -> list[str]:
+        """Return the keys of all batches of pictures that are about a model, in order."""
+
     def workspace(self, name: str) -> Path:
         """Return a folder on the store's disk for unfinished work of that name.
 
@@ -182,7 +193,7 @@ class Store(Protocol):
             Give only these models: them, what carries their name (layers, features, circuits,
             imports), what speaks of any of it (evidence, trials, annotations, and through them
             annotators, labels and claims), every relation between what is given, and their
-            kernels and responses.
+            kernels, responses and pictures.
         """
 
     def check_files(self, progress: Progress = silent) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ is all new go the fast way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +15,11 @@ import pyarrow.compute as pc
 
 from circuitkb.schema.definition import relation_type
 from circuitkb.schema.errors import SchemaError
-from circuitkb.schema.kernels import Connection
+from circuitkb.schema.pictures import model_of
 from circuitkb.schema.records import kept
-from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
-from circuitkb.stores.arrays import kernel_files, response_files
 from circuitkb.stores.arrays.array_files import ArrayKind
+from circuitkb.stores.arrays.formats import FORMATS, beside
 from circuitkb.stores.model_identity import Identity, check_layers, check_same
 from circuitkb.stores.property_rows import property_rows
 from circuitkb.stores.stored_graph import StoredGraph
@@ -41,43 +40,49 @@ class Update:
 class Changes:
     """Everything that a write has to do.
 
-    ``kernels`` and ``responses`` give for each model the name of its file and what is to stand in
-    it; ``records`` knows the old nodes that new ones join.
+    ``arrays`` gives by kind, and by the key of each, the name of a file beside the graph and what
+    is to stand in it; ``records`` knows the old nodes that new ones join.
     """
 
     nodes: dict[str, pa.Table] = field(default_factory=dict)
     relations: list[Relations] = field(default_factory=list)
     updates: list[Update] = field(default_factory=list)
-    kernels: dict[str, tuple[str, Sequence[Connection]]] = field(default_factory=dict)
-    responses: dict[str, tuple[str, Responses]] = field(default_factory=dict)
+    arrays: dict[ArrayKind, dict[str, tuple[str, Any]]] = field(default_factory=dict)
     records: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:
         """Whether the store holds all of it already."""
-        graph = self.nodes or self.relations or self.updates
-        return not (graph or self.kernels or self.responses)
+        return not (self.nodes or self.relations or self.updates or self.arrays)
 
     @property
     def room(self) -> int:
         """Bytes that the changes will take on the disk, about."""
         tables = [*self.nodes.values(), *(item.table for item in self.relations)]
-        arrays = [c.kernel for _, found in self.kernels.values() for c in found]
-        arrays += [getattr(found, a) for _, found in self.responses.values() for a in ARRAYS]
-        beside = sum(array.nbytes for array in arrays)
+        beside = sum(
+            int(array.nbytes)
+            for kind, _, _, value in self.files()
+            for array in FORMATS[kind].arrays(value)
+        )
         return _EMPTY_DATABASE + 2 * sum(int(table.nbytes) for table in tables) + beside
+
+    def files(self) -> Iterator[tuple[ArrayKind, str, str, Any]]:
+        """Give the files beside the graph: the kind, the key, the name, what is to stand in it."""
+        for kind, found in self.arrays.items():
+            for key, (name, value) in found.items():
+                yield kind, key, name, value
 
 
 def changes_of(
     rows: GraphRows, graph: StoredGraph, files: Mapping[ArrayKind, Mapping[str, str]]
 ) -> Changes:
-    """Compare ``rows`` with a graph; ``files`` names what lies beside it, for each model.
+    """Compare ``rows`` with a graph; ``files`` names what lies beside it, by key.
 
     Raises
     ------
     SchemaError
         Rows that do not fit the schema, an id twice in a table, an end that is nowhere, responses
-        of a model that is nowhere.
+        or pictures of a model that is nowhere.
     ModelConflictError
         A model that is there has other weights, or computes something else with them.
     """
@@ -93,15 +98,12 @@ def changes_of(
     for (name, source, target), tables in grouped.items():
         together = Relations(name, source, target, pa.concat_tables(tables).combine_chunks())
         _compare_relations(together, graph, changes)
-    for model, connections in rows.kernels.items():
-        name = kernel_files.file_name(connections)
-        if files["kernels"].get(model) != name:
-            changes.kernels[model] = name, connections
     _find_ends("Responses", "Model", rows.responses, graph, changes)
-    for model, responses in rows.responses.items():
-        name = response_files.file_name(responses)
-        if files["responses"].get(model) != name:
-            changes.responses[model] = name, responses
+    _find_ends("Pictures", "Model", map(model_of, rows.pictures), graph, changes)
+    for kind, key, value in beside(rows):
+        name = FORMATS[kind].file_name(value)
+        if files[kind].get(key) != name:
+            changes.arrays.setdefault(kind, {})[key] = name, value
     return changes
 
 

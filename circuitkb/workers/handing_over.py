@@ -6,7 +6,7 @@
     ├── progress                         share and words, of work that is under way
     ├── rows.json                        which tables there are
     ├── 0.arrow, 1.arrow, ...            a table each
-    └── kernels/, responses/             MODEL.safetensors, as a store keeps them
+    └── kernels/, responses/, pictures/  what lies beside the graph, as a store keeps it
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ import pyarrow as pa
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.registry import PluginWarning
 from circuitkb.schema.tables import GraphRows, Relations
-from circuitkb.stores.arrays import kernel_files, response_files
+from circuitkb.stores.arrays.formats import load_beside, save_beside
 from circuitkb.workers.tasks import Task
 
 INDEX = "rows.json"
@@ -86,12 +87,7 @@ def save_rows(rows: GraphRows, folder: Path) -> None:
             pa.ipc.new_file(file, table.schema) as writer,
         ):
             writer.write_table(table)
-    for kind in ("kernels", "responses"):
-        (folder / kind).mkdir()
-    for model, connections in rows.kernels.items():
-        kernel_files.save(folder / "kernels", f"{model}.safetensors", connections)
-    for model, responses in rows.responses.items():
-        response_files.save(folder / "responses", f"{model}.safetensors", responses)
+    save_beside(folder, rows)
     (folder / INDEX).write_text(json.dumps([what for what, _ in tables]), "utf-8")
 
 
@@ -107,15 +103,4 @@ def rows_in(folder: Path) -> GraphRows:
         else:
             name, source, target = what["relation"]
             relations.append(Relations(name, source, target, table))
-    return GraphRows(
-        nodes,
-        relations,
-        kernels={
-            path.stem: kernel_files.KernelFile(path)
-            for path in sorted((folder / "kernels").glob("*.safetensors"))
-        },
-        responses={
-            path.stem: response_files.load(path)
-            for path in sorted((folder / "responses").glob("*.safetensors"))
-        },
-    )
+    return replace(load_beside(folder.glob("*/*.safetensors")), nodes=nodes, relations=relations)

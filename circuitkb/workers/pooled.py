@@ -28,7 +28,7 @@ AHEAD = 2
 
 _LOOK = 0.2  # seconds between two looks at how far the workers are
 _OURS = re.compile(
-    r"\d+/(?:progress|rows\.json|\d+\.arrow|(?:kernels|responses)/[a-z0-9][a-z0-9._-]*)"
+    r"\d+/(?:progress|rows\.json|\d+\.arrow|(?:kernels|responses|pictures)/[a-z0-9][a-z0-9._-]*)"
 )
 
 

@@ -17,6 +17,7 @@ from circuitkb.cli.app import app
 from circuitkb.schema.errors import CapabilityError, StoreDamagedError, StoreNotFoundError
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
 from circuitkb.stores.embedded.generations import Generation, generations_in
 from tests.stores.contents import (
     connection,
@@ -24,7 +25,9 @@ from tests.stores.contents import (
     feature,
     network,
     nodes,
+    pictures,
     responses,
+    shown,
     together,
     values,
 )
@@ -34,7 +37,7 @@ COUNT = "MATCH (n:Feature) RETURN count(n) AS n"
 
 def rows() -> GraphRows:
     arrays = GraphRows(kernels={"net": [connection("k")]}, responses={"net": responses()})
-    return together(network(), arrays)
+    return together(network(), arrays, shown(pictures()))
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +161,7 @@ def test_a_lost_card_is_written_anew(place: Path, text: str | None) -> None:
     assert content_of(open_store(place)) == before
 
 
-@pytest.mark.parametrize("kind", ["kernels", "responses"])
+@pytest.mark.parametrize("kind", ARRAY_KINDS)
 @pytest.mark.parametrize("lost", [False, True])
 def test_damaged_arrays_are_set_aside_and_come_back_when_given_again(
     place: Path, kind: str, lost: bool
@@ -175,7 +178,7 @@ def test_damaged_arrays_are_set_aside_and_come_back_when_given_again(
     assert values(store, COUNT) == [7], "the graph is whole"
     store.write(rows())
     assert ckb.check(place).whole
-    assert getattr(store, kind)("net")
+    assert getattr(store, kind)("net/dogs" if kind == "pictures" else "net")
 
 
 def test_an_older_store_says_that_it_has_no_checksums_and_gets_them(place: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from circuitkb.schema.definition import NODES, RELATIONS, Property
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table
-from tests.stores.contents import TEXTS, connection, responses
+from tests.stores.contents import TEXTS, connection, pictures, responses
 
 Rows = dict[tuple[str, ...], list[dict[str, Any]]]
 
@@ -118,6 +118,7 @@ def awkward(*, infinite: bool = False) -> GraphRows:
         relations=relations,
         kernels={"net": [connection("c"), connection("d", seed=1)], "other": []},
         responses={"net": responses(), "other": responses(3)},
+        pictures={key: pictures(key) for key in ("net/dogs", "net/a/b:1", "other/dogs")},
     )
 
 
@@ -153,6 +154,8 @@ def in_pieces(rows: GraphRows, size: int = 7) -> Iterable[GraphRows]:
         yield GraphRows(kernels={model: connections})
     for model, answers in rows.responses.items():
         yield GraphRows(responses={model: answers})
+    for key, batch in rows.pictures.items():
+        yield GraphRows(pictures={key: batch})
 
 
 def plain(rows: GraphRows) -> dict[tuple[str, ...], list[str]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.layered_array import LayeredArray
+from circuitkb.schema.pictures import PICTURE_TYPES, Pictures, encoded
 from circuitkb.schema.responses import ARRAYS, Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 from circuitkb.stores.base import Store
@@ -63,6 +64,7 @@ def together(*parts: GraphRows) -> GraphRows:
         relations=[item for part in parts for item in part.relations],
         kernels={model: found for part in parts for model, found in part.kernels.items()},
         responses={model: found for part in parts for model, found in part.responses.items()},
+        pictures={key: found for part in parts for key, found in part.pictures.items()},
     )
 
 
@@ -98,6 +100,7 @@ def more(units: int = 400, edges: int = 4_000) -> GraphRows:
         nodes("Layer", place),
         weights(*records, {"source": ids[0], "target": "net/a:0", "connection": "back"}),
         GraphRows(kernels={"net": [connection("k")]}, responses={"net": responses()}),
+        shown(pictures()),
     )
 
 
@@ -138,6 +141,19 @@ def responses(
     return Responses(**given | others)
 
 
+def pictures(key: str = "net/dogs", seed: int = 0, **others: NDArray[Any]) -> Pictures:
+    """Return a batch with one array of each type, and one picture."""
+    random = np.random.default_rng(seed)
+    arrays = {kind: (100 * random.random((3, 2))).astype(kind) for kind in PICTURE_TYPES}
+    arrays |= {"<i>\n../Ü.png": encoded(random.bytes(50)), "none": np.zeros((0, 4), np.float32)}
+    return Pictures(key, {"seed": seed, "Ü": [None, {"deep": 1 / 3}]}, arrays | others)
+
+
+def shown(*batches: Pictures) -> GraphRows:
+    """Return rows of batches of pictures."""
+    return GraphRows(pictures={batch.key: batch for batch in batches})
+
+
 def model(*names: str) -> GraphRows:
     """Return models without anything else."""
     return nodes("Model", *({"id": n, "fingerprint": "f", "source": "test"} for n in names))
@@ -146,6 +162,7 @@ def model(*names: str) -> GraphRows:
 def content(pieces: Iterable[GraphRows]) -> Record:
     """Return everything in rows, whatever its order and however it is cut into pieces."""
     found: Record = {"nodes": {}, "relations": Counter(), "kernels": {}, "responses": {}}
+    found["pictures"] = {}
     for piece in pieces:
         for label, table in piece.nodes.items():
             for record in table.to_pylist():
@@ -160,6 +177,8 @@ def content(pieces: Iterable[GraphRows]) -> Record:
             found["kernels"][model] = [kernel_content(c) for c in connections]
         for model, answers in piece.responses.items():
             found["responses"][model] = response_content(answers)
+        for key, batch in piece.pictures.items():
+            found["pictures"][key] = picture_content(batch)
     return found
 
 
@@ -171,6 +190,11 @@ def kernel_content(item: Connection) -> tuple[Any, ...]:
 def response_content(item: Responses) -> tuple[Any, ...]:
     arrays = (getattr(item, name) for name in ARRAYS)
     return sorted(item.header().items()), *map(array_content, arrays)
+
+
+def picture_content(item: Pictures) -> tuple[Any, ...]:
+    arrays = sorted((name, array_content(array)) for name, array in item.arrays.items())
+    return item.key, sorted(item.about.items()), arrays
 
 
 def nonlinear(dtype: type[np.float16 | np.float32] = np.float32) -> Responses:

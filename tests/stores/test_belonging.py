@@ -17,7 +17,15 @@ from circuitkb.stores.stored_graph import node_columns, relation_columns, tables
 from tests.moving import worlds
 from tests.moving.worlds import MODELS, InMemory, World
 from tests.seeds import seeds
-from tests.stores.contents import connection, content, nodes, relations, responses, together
+from tests.stores.contents import (
+    connection,
+    content,
+    nodes,
+    pictures,
+    relations,
+    responses,
+    together,
+)
 
 SUBSETS = list(chain.from_iterable(combinations(MODELS, size) for size in range(4)))
 
@@ -65,12 +73,14 @@ def test_arrays_go_with_their_models(store: Store) -> None:
             GraphRows(
                 kernels={"alex": [connection("k")], "lite0": [connection("k", 1)]},
                 responses={"alex": responses(2), "lite1": responses(3)},
+                pictures={key: pictures(key) for key in ("alex/dogs", "lite1/dogs", "lite1/cats")},
             ),
         )
     )
     found = content(store.export(["lite0", "lite1"]))
     assert set(found["kernels"]) == {"lite0"}
     assert set(found["responses"]) == {"lite1"}
+    assert set(found["pictures"]) == {"lite1/dogs", "lite1/cats"}
 
 
 def test_a_chain_of_edits_belongs_together_however_long_it_is() -> None:

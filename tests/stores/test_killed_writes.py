@@ -36,7 +36,7 @@ def store(network_store: Store) -> Store:
 KILLING = """
 import os, pathlib, safetensors.numpy, signal
 from circuitkb.stores.embedded import bulk, copies, directory, edge_loading, expected
-from circuitkb.stores.embedded import merging
+from circuitkb.stores.arrays import formats
 
 def die(*arguments, **others):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -62,7 +62,7 @@ elif point == "in the middle of the copy":
 elif point == "after the copy":
     die_at(copies.Staged, "copy", after=True)
 elif point == "with kernels written":
-    die_at(merging, "save_kernels", after=True)
+    die_at(formats.ArrayFormat, "save", after=True)
 elif point == "in the middle of the responses":
     real = safetensors.numpy.save_file
     def save_half(arrays, path, metadata):
@@ -72,7 +72,17 @@ elif point == "in the middle of the responses":
             die()
     safetensors.numpy.save_file = save_half
 elif point == "with responses written":
-    die_at(merging, "save_responses", after=True)
+    die_at(formats.ArrayFormat, "save", 2, after=True)
+elif point == "in the middle of the pictures":
+    real = safetensors.numpy.save_file
+    def save_half(arrays, path, metadata):
+        real(arrays, path, metadata)
+        if "pictures" in metadata:
+            os.truncate(path, 100)
+            die()
+    safetensors.numpy.save_file = save_half
+elif point == "with pictures written":
+    die_at(formats.ArrayFormat, "save", 3, after=True)
 elif point == "in the middle of the relations":
     edge_loading.RELATIONS_AT_ONCE = 1_000
     die_at(edge_loading, "property_text", 4)
@@ -125,13 +135,15 @@ def test_a_killed_write_leaves_the_store_as_it_was(
     assert [name for name in names if not name.startswith("generation-")] == [
         "CURRENT",
         "kernels",
+        "pictures",
         "responses",
         "store.json",
         "write.lock",
     ]
-    assert len(names) == 6
+    assert len(names) == 7
     assert len(list((place / "kernels").iterdir())) == 1
     assert len(list((place / "responses").iterdir())) == 1
+    assert len(list((place / "pictures").iterdir())) == 1
 
 
 EVERY_STEP = """

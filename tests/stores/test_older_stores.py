@@ -53,6 +53,7 @@ def store(place: Path) -> Store:
     assert finish(start(WRITTEN_BEFORE, place, ADDED)) == (0, "", "")
     (generation,) = place.glob("generation-*")
     (generation / "responses.json").unlink()
+    (generation / "pictures.json").unlink()
     (generation / "checksums.json").unlink()
     (generation / "lease").write_text("")
     return open_store(place, create=False)
@@ -61,6 +62,7 @@ def store(place: Path) -> Store:
 def test_an_older_store_opens(store: Store) -> None:
     assert values(store, "MATCH (n:Feature) RETURN count(n)") == [6]
     assert store.responses("net") is None
+    assert store.picture_keys("net") == []
     assert [c.key for c in store.kernels("net")] == ["c"]
     assert content_of(store)["nodes"] == content([network()])["nodes"]
     assert values(store, "MATCH (n:Feature) WHERE n.spread > 0 RETURN n.id") == []

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from circuitkb.moving.copies.row_hashes import Hashes, Masks, content_hashes, key_hashes, kind_hash
 from circuitkb.schema.definition import NODES, relation_type
 from circuitkb.schema.tables import GraphRows
-from circuitkb.stores.arrays import kernel_files, response_files
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.arrays.formats import FORMATS, beside
 from circuitkb.stores.belonging import ALL_ENDS
 
 Positions = NDArray[np.int64]
@@ -21,7 +22,7 @@ Marks = NDArray[np.bool_]
 
 
 class Kind(NamedTuple):
-    """A label, a relation with the labels of its ends, ``kernels`` or ``responses``."""
+    """A label, a relation with the labels of its ends, or a kind of what lies beside the graph."""
 
     name: str
     source: str = ""
@@ -42,31 +43,25 @@ class Kind(NamedTuple):
         return ("source", "target", *relation_type(self.name).key) if self.source else ("id",)
 
 
-KERNELS, RESPONSES = Kind("kernels"), Kind("responses")
+BESIDE = tuple(map(Kind, ARRAY_KINDS))
+"""What lies beside the graph."""
 
 KINDS = (
     *(Kind(node.label) for node in NODES),
     *(Kind(*ends) for ends in ALL_ENDS),
-    KERNELS,
-    RESPONSES,
+    *BESIDE,
 )
 """Every kind, nodes before relations before arrays."""
 
 
 def tables_of(rows: GraphRows) -> Iterator[tuple[Kind, pa.Table]]:
-    """Give rows by kind; kernels and responses as the names that their content gives them."""
+    """Give rows by kind; what lies beside the graph as the names that content gives."""
     for label, table in rows.nodes.items():
         yield Kind(label), table
     for item in rows.relations:
         yield Kind(item.name, item.source_label, item.target_label), item.table
-    for model, connections in rows.kernels.items():
-        yield KERNELS, _named(model, kernel_files.file_name(connections))
-    for model, responses in rows.responses.items():
-        yield RESPONSES, _named(model, response_files.file_name(responses))
-
-
-def _named(model: str, name: str) -> pa.Table:
-    return pa.table({"id": [model], "content": [name]})
+    for kind, key, value in beside(rows):
+        yield Kind(kind), pa.table({"id": [key], "content": [FORMATS[kind].file_name(value)]})
 
 
 class Digest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,17 +17,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from circuitkb.moving.copies.digests import (
-    KERNELS,
+    BESIDE,
     KINDS,
-    RESPONSES,
     Digest,
     Kind,
     Marks,
     tables_of,
 )
-from circuitkb.schema.kernels import Connection
-from circuitkb.schema.responses import Responses
+from circuitkb.schema.pictures import model_of
 from circuitkb.schema.tables import GraphRows, Relations
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.arrays.formats import beside
 from circuitkb.stores.belonging import OWNED, Ends, Part, belonging
 from circuitkb.stores.stored_graph import model_property
 
@@ -54,8 +55,7 @@ class Snapshot:
         self._files: dict[tuple[Kind, int], list[Path]] = {}
         self._owners: dict[str, list[tuple[pa.ChunkedArray, NDArray[np.int64]]]] = {}
         self._numbers: dict[str, int] = {}
-        self._kernels: dict[str, Sequence[Connection]] = {}
-        self._responses: dict[str, Responses] = {}
+        self._beside: dict[ArrayKind, dict[str, Any]] = {kind: {} for kind in ARRAY_KINDS}
         self.digests: dict[Kind, Digest] = {kind: Digest(kind) for kind in KINDS}
 
     @property
@@ -69,10 +69,10 @@ class Snapshot:
             self._numbers.setdefault(model, len(self._numbers))
         for kind, table in tables_of(piece):
             self.digests[kind].add(table)
-            if kind not in (KERNELS, RESPONSES):
+            if kind not in BESIDE:
                 self._set_down(kind, table)
-        self._kernels.update(piece.kernels)
-        self._responses.update(piece.responses)
+        for name, key, value in beside(piece):
+            self._beside[name][key] = value
 
     def _set_down(self, kind: Kind, table: pa.Table) -> None:
         from pyarrow import parquet
@@ -136,12 +136,11 @@ class Snapshot:
 
     def of_model(self, model: str) -> GraphRows:
         """Return everything that belongs to a model, in memory."""
-        rows = _gathered(belonging(self, [model]))
-        return replace(
-            rows,
-            kernels={name: found for name, found in self._kernels.items() if name == model},
-            responses={name: found for name, found in self._responses.items() if name == model},
-        )
+        own: dict[str, Any] = {
+            kind: {key: value for key, value in found.items() if model_of(key) == model}
+            for kind, found in self._beside.items()
+        }
+        return replace(_gathered(belonging(self, [model])), **own)
 
     def rest(self, covered: Mapping[Kind, Marks]) -> GraphRows:
         """Return what belongs to no model or joins several, but for rows marked as covered.
@@ -164,11 +163,11 @@ class Snapshot:
 
     def example(self, kind: Kind, marked: Marks) -> str:
         """Return the first row of a kind that is marked, by its place in the digest, in words."""
-        if kind in (KERNELS, RESPONSES):
-            names = self._kernels if kind == KERNELS else self._responses
-            tables: Iterable[pa.Table] = [pa.table({"id": list(names)})]
-        else:
-            tables = self._read(kind, list(kind.key), None)
+        tables: Iterable[pa.Table] = [
+            pa.table({"id": list(found)})
+            for name, found in self._beside.items()
+            if name == kind.name
+        ] or self._read(kind, list(kind.key), None)
         for table in tables:
             chosen = table.filter(pa.array(marked[self.digests[kind].find(table)]))
             if chosen.num_rows:

@@ -25,7 +25,7 @@ _LABELS = "|".join(node.label for node in NODES)
 _RELATIONS = "|".join(relation.name for relation in RELATIONS)
 _PLACE = re.compile(
     rf"nodes/(?:{_LABELS})\.parquet|relations/(?:{_RELATIONS})\.parquet|"
-    r"(?:kernels|responses)/[a-z0-9][a-z0-9._-]{0,127}\.safetensors"
+    r"(?:kernels|responses|pictures)/[a-z0-9][a-z0-9._-]{0,127}\.safetensors"
 )
 _LARGEST = 16_000_000
 

@@ -25,7 +25,7 @@ _WRITTEN = re.compile(
     r"circuitkb\.json|README\.txt|import\.args|after-import\.cypher"
     r"|(?:nodes|relations)/[A-Za-z_.]+\.(?:parquet|csv)"
     r"|[0-9]+/(?:rows\.json|[0-9]+\.arrow)"
-    r"|(?:arrays/[0-9a-f-]{36}/|[0-9]+/)?(?:kernels|responses)/[a-z0-9][a-z0-9._-]*\.safetensors"
+    r"|(?:arrays/[0-9a-f-]{36}/|[0-9]+/)?(?:kernels|responses|pictures)/[a-z0-9][a-z0-9._-]*\.safetensors"
 )
 
 

@@ -8,6 +8,7 @@ there whole or not at all, and loading the folder again goes on where it stopped
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -22,8 +23,7 @@ from circuitkb.schema.definition import NODES
 from circuitkb.schema.errors import ModelConflictError
 from circuitkb.schema.progress import Progress, within
 from circuitkb.schema.tables import GraphRows, Relations
-from circuitkb.stores.arrays.kernel_files import KernelFile
-from circuitkb.stores.arrays.response_files import load as load_responses
+from circuitkb.stores.arrays.formats import load_beside
 from circuitkb.stores.base import Store
 from circuitkb.stores.belonging import ALL_ENDS, OWNED, Ends, Part, belonging
 from circuitkb.stores.model_identity import Identity
@@ -125,13 +125,12 @@ class _Lazy:
             else:
                 ends = part.name, part.source_label, part.target_label
                 relations.setdefault(ends, []).append(part.table)
-        return GraphRows(
+        return replace(
+            self._arrays,
             nodes={label: pa.concat_tables(found) for label, found in nodes.items()},
             relations=[
                 Relations(*ends, pa.concat_tables(found)) for ends, found in relations.items()
             ],
-            kernels=self._arrays.kernels,
-            responses=self._arrays.responses,
         )
 
 
@@ -187,16 +186,13 @@ def _identities(tables: FolderTables) -> dict[str, Identity]:
 
 
 def _arrays(folder: Path, about: About) -> GraphRows:
-    """Return the kernels and responses, mapped into memory."""
-    paths = [folder / name for name in sorted(about.files) if name.endswith(".safetensors")]
-    return GraphRows(
-        kernels={p.stem: KernelFile(p) for p in paths if p.parent.name == "kernels"},
-        responses={p.stem: load_responses(p) for p in paths if p.parent.name == "responses"},
-    )
+    """Return what lies beside the graph, mapped into memory."""
+    return load_beside(folder / name for name in about.files if name.endswith(".safetensors"))
 
 
 def _chosen(arrays: GraphRows, choose: Callable[[str], bool]) -> GraphRows:
     return GraphRows(
         kernels={model: found for model, found in arrays.kernels.items() if choose(model)},
         responses={model: found for model, found in arrays.responses.items() if choose(model)},
+        pictures={key: found for key, found in arrays.pictures.items() if choose(found.model)},
     )

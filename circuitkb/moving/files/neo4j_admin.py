@@ -9,7 +9,7 @@
     ├── circuitkb.json                   format, version, counts
     ├── nodes/LABEL.csv                  and LABEL.header.csv
     ├── relations/NAME.SOURCE.TARGET.csv and its .header.csv
-    └── arrays/UUID/                     kernels and responses, as the server store keeps them
+    └── arrays/UUID/                     what lies beside the graph, as the server store keeps it
 
 What was found out about the importer, and is tested with it: text in quotes is kept to the last
 character, NUL and lone carriage returns included; nothing between commas is null, ``""`` is empty
@@ -46,7 +46,8 @@ from circuitkb.schema.errors import CapabilityError
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.provenance import tool
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
-from circuitkb.stores.arrays import kernel_files, response_files
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.arrays.formats import FORMATS, beside
 from circuitkb.stores.server.marker import ARRAYS, MARKER, marker_properties
 
 FORMAT = "circuitkb-neo4j-admin"
@@ -83,24 +84,19 @@ def write_import_files(
     for name in ("nodes", "relations"):
         (folder / name).mkdir()
     arrays = folder / "arrays" / str(marker["uuid"])
-    beside: dict[str, dict[str, str]] = {}
+    names: dict[str, dict[str, str]] = {}
     with _Files(folder) as files:
         for piece in pieces:
             for label, table in piece.nodes.items():
                 files.add_nodes(label, table)
             for item in piece.relations:
                 files.add_relations(item)
-            for model, connections in piece.kernels.items():
-                name = kernel_files.file_name(connections)
+            for kind, key, value in beside(piece):
+                name = FORMATS[kind].file_name(value)
                 arrays.mkdir(parents=True, exist_ok=True)
-                kernel_files.save(arrays / "kernels", name, connections)
-                beside.setdefault(model, {})["kernels"] = name
-            for model, responses in piece.responses.items():
-                name = response_files.file_name(responses)
-                arrays.mkdir(parents=True, exist_ok=True)
-                response_files.save(arrays / "responses", name, responses)
-                beside.setdefault(model, {})["responses"] = name
-        files.add_arrays(beside)
+                FORMATS[kind].save(arrays / kind, name, value)
+                names.setdefault(key, {})[kind] = name
+        files.add_arrays(names)
         if not files.leftovers:
             files.add_marker(marker)
     progress("instructions", 0.99)
@@ -114,7 +110,7 @@ def write_import_files(
     _write(
         folder,
         "README.txt",
-        instructions(str(marker["uuid"]), after=bool(files.leftovers), arrays=bool(beside)),
+        instructions(str(marker["uuid"]), after=bool(files.leftovers), arrays=bool(names)),
     )
     write_about(
         folder,
@@ -194,16 +190,15 @@ class _Files:
         self._add(name, [*ends, *map(_column, properties)], table)
 
     def add_arrays(self, beside: dict[str, dict[str, str]]) -> None:
-        """Add the nodes that say which file beside the graph belongs to which model."""
+        """Add the nodes that say which file beside the graph belongs to which model or batch."""
         if beside:
             models = sorted(beside)
             columns = {"model": models} | {
-                kind: [beside[model].get(kind) for model in models]
-                for kind in ("kernels", "responses")
+                kind: [beside[model].get(kind) for model in models] for kind in ARRAY_KINDS
             }
             table = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()})
             self.nodes[f"nodes/{ARRAYS}"] = ARRAYS
-            header = [f"model:ID({ARRAYS})", "kernels:string", "responses:string"]
+            header = [f"model:ID({ARRAYS})", *(f"{kind}:string" for kind in ARRAY_KINDS)]
             self._add(f"nodes/{ARRAYS}", header, table)
 
     def add_marker(self, marker: dict[str, Any]) -> None:

@@ -109,7 +109,7 @@ _AFTER = """
        cypher-shell --database neo4j --file after-import.cypher
 """
 _ARRAYS = """
-{number}. Kernels and responses lie beside the graph, in arrays/{uuid}.
+{number}. Kernels, responses and pictures lie beside the graph, in arrays/{uuid}.
    Copy that folder into the one that {variable} names, or name this one:
 
        export {variable}=/path/to/this/folder/arrays

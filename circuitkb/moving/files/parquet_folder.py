@@ -7,7 +7,8 @@
     ├── nodes/LABEL.parquet              a column for each property
     ├── relations/NAME.parquet           source, source_label, target, target_label, properties
     ├── kernels/MODEL.safetensors        all kernels of a model, as a store keeps them
-    └── responses/MODEL.safetensors      what its units answered, likewise
+    ├── responses/MODEL.safetensors      what its units answered, likewise
+    └── pictures/HASH.safetensors        batches of pictures, each of which says its key
 
 Every label and every relation of the schema has its file, be it empty, so that a query on the
 folder never misses one.
@@ -28,7 +29,8 @@ from circuitkb.schema.definition import FORMAT_VERSION, NODES, RELATIONS
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.provenance import tool
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
-from circuitkb.stores.arrays import kernel_files, response_files
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.arrays.formats import save_beside
 
 FORMAT = "circuitkb-parquet"
 VERSION = 1
@@ -64,7 +66,7 @@ def write_parquet(
     Memory is bounded by a piece and by :data:`ROWS_IN_A_GROUP` rows of each kind. The same pieces
     in the same order make the same bytes.
     """
-    for name in ("nodes", "relations", "kernels", "responses"):
+    for name in ("nodes", "relations", *ARRAY_KINDS):
         (folder / name).mkdir()
     files: dict[str, dict[str, Any]] = {}
     with _Tables(folder) as tables:
@@ -73,10 +75,7 @@ def write_parquet(
                 tables.add(f"nodes/{label}.parquet", table)
             for item in piece.relations:
                 tables.add(f"relations/{item.name}.parquet", _with_labels(item))
-            for model, connections in piece.kernels.items():
-                kernel_files.save(folder / "kernels", f"{model}.safetensors", connections)
-            for model, responses in piece.responses.items():
-                response_files.save(folder / "responses", f"{model}.safetensors", responses)
+            save_beside(folder, piece)
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     for number, path in enumerate(written):
         name = path.relative_to(folder).as_posix()

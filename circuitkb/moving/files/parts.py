@@ -36,7 +36,7 @@ VERSION = 1
 
 _SHARD = re.compile(r"(\d{1,6})/(\d{1,6})")
 _PLACE = re.compile(
-    r"\d+/(?:rows\.json|\d+\.arrow|(?:kernels|responses)/[a-z0-9][a-z0-9._-]{0,127}\.safetensors)"
+    r"\d+/(?:rows\.json|\d+\.arrow|(?:kernels|responses|pictures)/[a-z0-9][a-z0-9._-]{0,127}\.safetensors)"
 )
 _STRICT = ConfigDict(strict=True, frozen=True)
 
@@ -241,6 +241,7 @@ class PartsMerge:
             relations,
             kernels={model: k for rows in found for model, k in rows.kernels.items()},
             responses={model: r for rows in found for model, r in rows.responses.items()},
+            pictures={key: p for rows in found for key, p in rows.pictures.items()},
         )
         self.counts |= {
             kind: self.counts.get(kind, 0) * (first > 0) + count

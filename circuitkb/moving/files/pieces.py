@@ -40,7 +40,7 @@ def pieces_of(
     progress("reading the graph", 0.0)
     for piece in store.export(models):
         seen += sum(piece.counts().values())
-        beside = [*piece.kernels, *piece.responses]
+        beside = [*piece.kernels, *piece.responses, *piece.pictures]
         doing = f"{beside[0]}: arrays" if beside else f"{seen:,} rows"
         yield piece
         progress(doing, min(0.99, seen / total))

@@ -1,1 +1,1 @@
-"""Kernels and responses beside the graph, in files named by their content."""
+"""Kernels, responses and pictures beside the graph, in files named by their content."""

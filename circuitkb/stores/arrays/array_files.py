@@ -22,17 +22,31 @@ from circuitkb.stores.disk.files import sync
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ArrayKind = Literal["kernels", "responses"]
+ArrayKind = Literal["kernels", "responses", "pictures"]
 """What lies beside the graph; also the name of the directory it lies in."""
 
-ARRAY_KINDS: tuple[ArrayKind, ...] = ("kernels", "responses")
+ARRAY_KINDS: tuple[ArrayKind, ...] = ("kernels", "responses", "pictures")
+
+AGAIN: dict[ArrayKind, str] = {
+    "kernels": "load",
+    "responses": "observe",
+    "pictures": "observe or visualize",
+}
+"""What to do to a model to have them again."""
 
 _NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
 _UNFINISHED = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{32}\.new")
 
 _ROWS_AT_ONCE = 2_048
 
-_DTYPES = {"F16": "float16", "F32": "float32", "I32": "int32"}
+_DTYPES = {
+    "F16": "float16",
+    "F32": "float32",
+    "F64": "float64",
+    "I32": "int32",
+    "I64": "int64",
+    "U8": "uint8",
+}
 
 
 def content_name(header: str, arrays: Iterable[NDArray[Any]]) -> str:

@@ -10,9 +10,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.schema.errors import SchemaError, StoreError
+from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.kernels import Connection
-from circuitkb.stores.arrays.array_files import ArrayFile, content_name, save_arrays
+from circuitkb.stores.arrays.array_files import AGAIN, ArrayFile, content_name, save_arrays
 
 _HEADER = "connections"
 _PARTS = {"kernel": np.float32, "target_units": np.int32, "source_units": np.int32}
@@ -50,18 +50,9 @@ def file_name(connections: Sequence[Connection]) -> str:
     return content_name(_header(connections), _arrays(connections).values())
 
 
-def save(directory: Path, name: str, connections: Sequence[Connection]) -> None:
-    """Write kernels to ``directory / name``, whole or not at all; a whole one there stays."""
-    if not is_whole(directory / name):
-        save_arrays(directory / name, {_HEADER: _header(connections)}, _arrays(connections))
-
-
-def is_whole(path: Path) -> bool:
-    """Return whether a file is there that holds the kernels of which its name was made."""
-    try:
-        return path.exists() and file_name(KernelFile(path)) == path.name
-    except (StoreError, SchemaError, TypeError, KeyError):
-        return False
+def write(path: Path, connections: Sequence[Connection]) -> None:
+    """Write kernels to a file, whole or not at all."""
+    save_arrays(path, {_HEADER: _header(connections)}, _arrays(connections))
 
 
 class KernelFile(Sequence[Connection]):
@@ -75,7 +66,7 @@ class KernelFile(Sequence[Connection]):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = ArrayFile(path, _HEADER, remedy="load the model again")
+        self._file = ArrayFile(path, _HEADER, remedy=f"{AGAIN['kernels']} the model again")
 
     def __reduce__(self) -> tuple[type[KernelFile], tuple[Path]]:
         return KernelFile, (self._path,)  # another process maps the file itself

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.schema.errors import SchemaError, StoreError
+from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.layered_array import LayeredArray, Part
 from circuitkb.schema.responses import ARRAYS, KeptArray, Responses, rows_of_layers
-from circuitkb.stores.arrays.array_files import ArrayFile, content_name, save_arrays
+from circuitkb.stores.arrays.array_files import AGAIN, ArrayFile, content_name, save_arrays
 from circuitkb.stores.arrays.following import Bounded, bounds_of, checked
 
 _HEADER = "responses"
@@ -49,13 +49,11 @@ def file_name(responses: Responses) -> str:
     return content_name(_header(responses), (getattr(responses, name) for name in ARRAYS))
 
 
-def save(directory: Path, name: str, responses: Responses) -> None:
-    """Write responses to ``directory / name``, whole or not at all; a whole one there stays.
+def write(path: Path, responses: Responses) -> None:
+    """Write responses to a file, whole or not at all.
 
     Memory: where a part of the layers follows, a copy of the rest.
     """
-    if is_whole(directory / name):
-        return
     arrays: dict[str, Any] = {name: getattr(responses, name) for name in ARRAYS}
     header = json.loads(_header(responses))
     for one, other in _FOLLOWS.items():
@@ -66,7 +64,7 @@ def save(directory: Path, name: str, responses: Responses) -> None:
         if bounds := {layer: both for layer, both in found.items() if both is not None}:
             header.setdefault(_BOUNDS, {})[one] = bounds
             arrays[one] = _without(arrays[one], [responses.rows[layer] for layer in bounds])
-    save_arrays(directory / name, {_HEADER: json.dumps(header, sort_keys=True)}, arrays)
+    save_arrays(path, {_HEADER: json.dumps(header, sort_keys=True)}, arrays)
 
 
 def _without(array: KeptArray, left_out: list[slice]) -> NDArray[Any]:
@@ -74,14 +72,6 @@ def _without(array: KeptArray, left_out: list[slice]) -> NDArray[Any]:
     for rows in left_out:
         stays[rows] = False
     return array[stays]
-
-
-def is_whole(path: Path) -> bool:
-    """Return whether a file is there that holds the responses of which its name was made."""
-    try:
-        return path.exists() and file_name(load(path)) == path.name
-    except (StoreError, SchemaError, TypeError, KeyError):
-        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +92,7 @@ def load(path: Path) -> Responses:
     StoreError
         The file is missing or broken.
     """
-    file = ArrayFile(path, _HEADER, remedy="observe the model again")
+    file = ArrayFile(path, _HEADER, remedy=f"{AGAIN['responses']} the model again")
     try:
         layers = tuple((name, units) for name, units in file.header["layers"])
         arrays: dict[str, Any] = {name: file.array(name) for name in ARRAYS}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from circuitkb.schema.errors import StoreDamagedError
 from circuitkb.schema.progress import Progress, silent
-from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.arrays.array_files import AGAIN, ARRAY_KINDS
 from circuitkb.stores.disk.files import megabytes
 from circuitkb.stores.disk.workspaces import UNFINISHED
 from circuitkb.stores.embedded.checksums import damage
@@ -19,7 +19,9 @@ from circuitkb.stores.embedded.verifying import array_damage, loose_relations
 from circuitkb.stores.findings import Finding
 
 REPAIR = "circuitkb check --repair"
-_AGAIN = {"kernels": "circuitkb load SOURCE, again", "responses": "circuitkb observe, again"}
+_AGAIN = {kind: f"circuitkb {again}, again" for kind, again in AGAIN.items()} | {
+    "kernels": "circuitkb load SOURCE, again"
+}
 _MOST_NAMED = 20
 _OLD = "no checksums: made by an older version; they are taken at the next write"
 

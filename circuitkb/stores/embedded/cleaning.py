@@ -23,7 +23,8 @@ _ENGINE_FILE = re.compile(
     r"|last-tx-id\.bin|database\.lck|txlog_\d+\.wal)"
 )
 _OWN_FILE = re.compile(
-    r"(?:kernels|responses|checksums)\.json|lease|writing/(?:(?:note|before|after)\.json|log-\d+)"
+    rf"(?:{'|'.join(ARRAY_KINDS)}|checksums)\.json|lease"
+    r"|writing/(?:(?:note|before|after)\.json|log-\d+)"
 )
 _UNFINISHED_NOTE = re.compile(r"(?:CURRENT|store\.json)\.[0-9a-f]{32}\.new")
 

@@ -8,6 +8,7 @@
     ├── generation-7/       see :mod:`.generations`
     ├── kernels/            safetensors, named by content
     ├── responses/          safetensors, named by content
+    ├── pictures/           safetensors, named by content
     ├── unfinished/         a folder for each work that goes on, or was interrupted
     └── write.lock          held by the one writer
 
@@ -79,7 +80,7 @@ class StoreDirectory:
         self.path = path
 
     def arrays(self, kind: ArrayKind) -> Path:
-        """Return the directory of the files of kernels, or of responses."""
+        """Return the directory of the files of a kind."""
         return self.path / kind
 
     def workspace(self, name: str) -> Path:

@@ -43,8 +43,7 @@ class Total:
 
     def add(self, changes: Changes) -> None:
         """Count some more changes."""
-        self.arrays |= {f"kernels/{name}" for name, _ in changes.kernels.values()}
-        self.arrays |= {f"responses/{name}" for name, _ in changes.responses.values()}
+        self.arrays |= {f"{kind}/{name}" for kind, _, name, _ in changes.files()}
         if self._counts is not None:
             self._counts += added(changes)
 

@@ -6,6 +6,7 @@
     ├── graph/          an ArcadeDB database, closed
     ├── kernels.json    model -> file in kernels/
     ├── responses.json  model -> file in responses/
+    ├── pictures.json   key of a batch -> file in pictures/
     ├── checksums.json  what was written: sizes, sums, counts; older versions wrote none
     ├── lease           readers hold a shared lock on it, who changes it one of his own
     └── writing/        only while it is changed in place; see :mod:`.settling`
@@ -101,7 +102,7 @@ class Generation:
         write_new(self.lease_file, _SEALED)
 
     def files(self, kind: ArrayKind) -> dict[str, str]:
-        """Return the name of the file of kernels, or of responses, for each model.
+        """Return the name of the file of each value of a kind, by its key: a model, or a batch.
 
         Raises
         ------
@@ -109,7 +110,7 @@ class Generation:
             It does not say so any more.
         """
         path = self.path / f"{kind}.json"
-        if kind == "responses" and not path.exists():  # from before there were any
+        if kind != "kernels" and not path.exists():  # from before there were any
             return {}
         try:
             named: dict[str, str] = json.loads(read_text(path))

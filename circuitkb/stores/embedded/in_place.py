@@ -81,7 +81,7 @@ class InPlace(Graph):
 
     def takes(self, changes: Changes) -> bool:
         """Whether the changes are few enough, and for the graph alone."""
-        if changes.kernels or changes.responses:
+        if changes.arrays:
             return False
         rows = sum(table.num_rows for table in changes.nodes.values()) + len(changes.updates)
         rows += sum(item.table.num_rows for item in changes.relations)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from typing import Any
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.progress import Progress
-from circuitkb.stores.arrays.array_files import ArrayKind
-from circuitkb.stores.arrays.kernel_files import save as save_kernels
-from circuitkb.stores.arrays.response_files import save as save_responses
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
+from circuitkb.stores.arrays.formats import FORMATS
 from circuitkb.stores.base import Merge
 from circuitkb.stores.changes import Changes, changes_of
 from circuitkb.stores.disk.files import disk_is_full, full
@@ -60,13 +58,9 @@ class Merging:
             for piece in range(merge.pieces):
                 with closing(self._to_compare(newest, merge)) as before:
                     rows = merge.rows(before, piece, piece + 1)
-                    given: dict[ArrayKind, Collection[str]] = {
-                        "kernels": rows.kernels,
-                        "responses": rows.responses,
-                    }
                     files = {
-                        kind: arrays_of(newest, kind, models, whole=staged is None)
-                        for kind, models in given.items()
+                        kind: arrays_of(newest, kind, getattr(rows, kind), whole=staged is None)
+                        for kind in ARRAY_KINDS
                     }
                     changes = changes_of(rows, before, files)
                     if changes.nothing and (newest or piece + 1 < merge.pieces):
@@ -111,12 +105,11 @@ class Merging:
     def _apply(self, changes: Changes, expected: Expected, staged: Generation) -> None:
         """Make changes in a generation that does not count yet, and see that they are there."""
         # Named before they are written: what a killed write leaves is known for the store's own.
-        staged.name_files("kernels", staged.files("kernels") | _names(changes.kernels))
-        staged.name_files("responses", staged.files("responses") | _names(changes.responses))
-        for name, connections in changes.kernels.values():
-            save_kernels(self._directory.arrays("kernels"), name, connections)
-        for name, responses in changes.responses.values():
-            save_responses(self._directory.arrays("responses"), name, responses)
+        for kind, changed in changes.arrays.items():
+            names = {key: name for key, (name, _) in changed.items()}
+            staged.name_files(kind, staged.files(kind) | names)
+        for kind, _, name, value in changes.files():
+            FORMATS[kind].save(self._directory.arrays(kind), name, value)
         with self._disk_faults():
             apply(changes, staged.graph)
             expected.check(staged.graph)
@@ -142,7 +135,3 @@ def _counts(state: Generation | None) -> Mapping[str, int] | None:
         return {}
     sums = state.checksums()
     return sums.counts if sums else None
-
-
-def _names(changed: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
-    return {model: name for model, (name, _) in changed.items()}

@@ -37,6 +37,7 @@ from circuitkb.stores.stored_graph import StoredGraph
 
 if TYPE_CHECKING:  # what writes needs Arrow and NumPy, which a question does not wait for
     from circuitkb.schema.kernels import Connection
+    from circuitkb.schema.pictures import Pictures
     from circuitkb.schema.responses import Responses
     from circuitkb.schema.tables import GraphRows
     from circuitkb.stores.embedded.merging import Merging
@@ -81,7 +82,7 @@ class EmbeddedStore:
         self._merging().ensure_schema()
 
     def write(self, rows: GraphRows, progress: Progress = silent) -> None:
-        """Take all rows, kernels and responses, or none; safe to repeat.
+        """Take all rows, and what lies beside the graph, or none; safe to repeat.
 
         What the store holds already costs a comparison. A few rows are one transaction in the
         current state, while nobody reads it. Otherwise that is copied, changed, read back from
@@ -182,9 +183,24 @@ class EmbeddedStore:
         with self._file("responses", model) as path:
             return load(path) if path else None
 
+    def pictures(self, key: str) -> Pictures | None:
+        """Return the batch of pictures under a key, memory-mapped; None if there is none."""
+        from circuitkb.stores.arrays.picture_files import load
+
+        with self._file("pictures", key) as path:
+            return load(path) if path else None
+
+    def picture_keys(self, model: str) -> list[str]:
+        """Return the keys of all batches of pictures that are about a model, in order."""
+        from circuitkb.schema.pictures import model_of
+
+        with self._leased() as newest:
+            keys = newest.files("pictures") if newest else {}
+        return sorted(key for key in keys if model_of(key) == model)
+
     @contextmanager
     def _file(self, kind: ArrayKind, model: str) -> Iterator[Path | None]:
-        """Give the file of a model, which stays for as long as the block takes to open it."""
+        """Give the file under a key, which stays for as long as the block takes to open it."""
         with self._leased() as newest:
             name = newest.files(kind).get(model) if newest else None
             if newest and name:

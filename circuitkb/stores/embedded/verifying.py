@@ -8,9 +8,10 @@ from contextlib import closing
 from circuitkb.schema.definition import RELATIONS
 from circuitkb.schema.errors import StoreDamagedError
 from circuitkb.schema.limits import limit_reached
+from circuitkb.schema.pictures import model_of
 from circuitkb.schema.tables import GraphRows
-from circuitkb.stores.arrays import kernel_files, response_files
 from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.arrays.formats import FORMATS, of_kind
 from circuitkb.stores.embedded.checksums import FileSums, damage
 from circuitkb.stores.embedded.engine import engine_error, fault_of
 from circuitkb.stores.embedded.generations import Generation
@@ -66,14 +67,10 @@ def verified(generation: Generation, models: Sequence[str] | None) -> Iterator[G
     with closing(opened(generation, timeout=None)) as graph:
         yield from exported(graph, models)
     beside = generation.path.parent
-    for model, name in sorted(generation.files("kernels").items()):
-        if models is None or model in models:
-            kernels = kernel_files.KernelFile(beside / "kernels" / name)
-            yield GraphRows(kernels={model: kernels})
-    for model, name in sorted(generation.files("responses").items()):
-        if models is None or model in models:
-            responses = response_files.load(beside / "responses" / name)
-            yield GraphRows(responses={model: responses})
+    for kind in ARRAY_KINDS:
+        for key, name in sorted(generation.files(kind).items()):
+            if models is None or model_of(key) in models:
+                yield of_kind(kind, key, FORMATS[kind].load(beside / kind / name))
 
 
 def loose_relations(generation: Generation) -> Iterator[str]:
@@ -107,5 +104,4 @@ def array_damage(
         return damage(path, expected)
     if not path.exists():
         return "is missing"
-    is_whole = kernel_files.is_whole if kind == "kernels" else response_files.is_whole
-    return None if is_whole(path) else "is not what its name says"
+    return None if FORMATS[kind].is_whole(path) else "is not what its name says"

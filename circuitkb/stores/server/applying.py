@@ -155,8 +155,6 @@ def make_all(
 
 
 def refer_to_arrays(transaction: Transaction | ManagedTransaction, changes: Changes) -> None:
-    """Let the graph refer to the files of kernels and responses that the changes bring."""
-    for model, (name, _) in changes.kernels.items():
-        refer(transaction, "kernels", model, name)
-    for model, (name, _) in changes.responses.items():
-        refer(transaction, "responses", model, name)
+    """Let the graph refer to the files beside it that the changes bring."""
+    for kind, key, name, _ in changes.files():
+        refer(transaction, kind, key, name)

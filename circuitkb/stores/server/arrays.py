@@ -1,4 +1,4 @@
-"""Kernels and responses of a knowledge base on a server: files in a directory of one's own.
+"""What lies beside the graph of a knowledge base on a server: files in a directory of one's own.
 
 ::
 
@@ -6,6 +6,7 @@
     └── <uuid>/                 one folder for each knowledge base
         ├── kernels/            safetensors, named by content
         ├── responses/          safetensors, named by content
+        ├── pictures/           safetensors, named by content
         └── unfinished/         a folder for each work that goes on, or was interrupted
 
 The graph says which file belongs to which model, so a group shares the arrays by sharing the
@@ -23,10 +24,14 @@ from typing import Any
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.progress import Progress
-from circuitkb.stores.arrays import kernel_files, response_files
-from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind, finished_name, is_array_name
-from circuitkb.stores.arrays.kernel_files import save as save_kernels
-from circuitkb.stores.arrays.response_files import save as save_responses
+from circuitkb.stores.arrays.array_files import (
+    AGAIN,
+    ARRAY_KINDS,
+    ArrayKind,
+    finished_name,
+    is_array_name,
+)
+from circuitkb.stores.arrays.formats import FORMATS
 from circuitkb.stores.changes import Changes
 from circuitkb.stores.disk.files import disk_errors
 from circuitkb.stores.disk.own_files import Folder
@@ -39,7 +44,7 @@ ABANDONED = 86_400.0
 """Seconds after which a file that no model refers to is taken for one of a write that failed."""
 
 Files = dict[ArrayKind, dict[str, str]]
-"""For each kind, the name of the file of each model."""
+"""For each kind, the name of the file of each model, or of each batch of pictures."""
 
 
 def arrays_directory(uuid: str, chosen: Path | None = None) -> Path:
@@ -64,21 +69,19 @@ def files_of(transaction: Any) -> Files:
 
 
 def refer(transaction: Any, kind: ArrayKind, model: str, name: str) -> None:
-    """Let the graph say that a model's arrays are in the file of that name."""
+    """Let the graph say that the arrays of a model, or a batch, are in the file of that name."""
     text = f"MERGE (a:{ARRAYS} {{model: $model}}) SET a += $named"
     transaction.run(text, model=model, named={kind: name}).consume()
 
 
 def save(changes: Changes, directory: Path) -> None:
     """Write the files that a write brings; nothing refers to them yet."""
-    if not (changes.kernels or changes.responses):
+    if not changes.arrays:
         return
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        for name, connections in changes.kernels.values():
-            save_kernels(directory / "kernels", name, connections)
-        for name, responses in changes.responses.values():
-            save_responses(directory / "responses", name, responses)
+        for kind, _, name, value in changes.files():
+            FORMATS[kind].save(directory / kind, name, value)
 
 
 def clean(directory: Path, before: Files, now: Files) -> None:
@@ -110,11 +113,10 @@ def check_arrays(directory: Path, files: Files, progress: Progress) -> Iterator[
         wrong = []
         for done, (model, name) in enumerate(sorted(files[kind].items())):
             progress(f"{kind} of {model}", done / len(files[kind]))
-            is_whole = kernel_files.is_whole if kind == "kernels" else response_files.is_whole
-            if not is_whole(directory / kind / name):
+            if not FORMATS[kind].is_whole(directory / kind / name):
                 there = (directory / kind / name).exists()
                 found = "is not what its name says" if there else f"is not in {directory}"
-                remedy = f"{ARRAYS_VARIABLE}, or {'load' if kind == 'kernels' else 'observe'} again"
+                remedy = f"{ARRAYS_VARIABLE}, or {AGAIN[kind]} again"
                 said = f"{found}; {kind} of {model}"
                 wrong.append(Finding(f"{kind}/{name}", "", said, remedy, damage=True))
         yield from wrong
@@ -134,9 +136,8 @@ def path_of(directory: Path, files: Mapping[str, str], kind: ArrayKind, model: s
         return None
     path = directory / kind / files[model]
     if not path.exists():
-        again = "load it again here" if kind == "kernels" else "observe it again here"
         raise StoreError(
             f"The {kind} of {model} are not in {directory}: set {ARRAYS_VARIABLE} to the directory "
-            f"that holds them, or {again}."
+            f"that holds them, or {AGAIN[kind]} it again here."
         )
     return path

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from circuitkb.schema.errors import StoreAccessError, StoreBusyError
 from circuitkb.schema.kernels import Connection
+from circuitkb.schema.pictures import Pictures, model_of
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows
-from circuitkb.stores.arrays.array_files import ArrayKind
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS, ArrayKind
+from circuitkb.stores.arrays.formats import FORMATS, of_kind
 from circuitkb.stores.arrays.kernel_files import KernelFile
+from circuitkb.stores.arrays.picture_files import load as load_pictures
 from circuitkb.stores.arrays.response_files import load as load_responses
 from circuitkb.stores.base import (
     DEFAULT_LIMIT,
@@ -52,7 +55,8 @@ class ServerStore:
     create
         Whether an empty database is an empty knowledge base, and not an error.
     arrays
-        Directory of kernels and responses; else what ``CIRCUITKB_ARRAYS`` names, else the user's.
+        Directory of what lies beside the graph; else what ``CIRCUITKB_ARRAYS`` names, else the
+        user's.
     rows_in_a_transaction
         Larger writes are staged; less takes less of the server's memory.
 
@@ -108,7 +112,7 @@ class ServerStore:
             self._marker = marker.ensure(session, self._address)
 
     def write(self, rows: GraphRows, progress: Progress = silent) -> None:
-        """Take all rows, kernels and responses, or none; safe to repeat.
+        """Take all rows, and what lies beside the graph, or none; safe to repeat.
 
         A large write goes in many transactions, unseen until the last one: interrupted, it goes on
         where it stopped when the same rows are written again.
@@ -197,6 +201,17 @@ class ServerStore:
         path = self._file("responses", model)
         return load_responses(path) if path else None
 
+    def pictures(self, key: str) -> Pictures | None:
+        """Return the batch of pictures under a key, memory-mapped; None if there is none."""
+        path = self._file("pictures", key)
+        return load_pictures(path) if path else None
+
+    def picture_keys(self, model: str) -> list[str]:
+        """Return the keys of all batches of pictures that are about a model, in order."""
+        with server_errors(self._address), self._session() as session:
+            files = session.execute_read(files_of)
+        return sorted(key for key in files["pictures"] if model_of(key) == model)
+
     def _file(self, kind: ArrayKind, model: str) -> Path | None:
         with server_errors(self._address), self._session() as session:
             files = session.execute_read(files_of)
@@ -232,13 +247,12 @@ class ServerStore:
                 )
             transaction.close()
         chosen = None if models is None else set(models)
-        for model in sorted(files["kernels"]):
-            if chosen is None or model in chosen:
-                yield GraphRows(kernels={model: self.kernels(model)})
-        for model in sorted(files["responses"]):
-            found = self.responses(model) if chosen is None or model in chosen else None
-            if found is not None:
-                yield GraphRows(responses={model: found})
+        for kind in ARRAY_KINDS:
+            for key in sorted(files[kind]):
+                if chosen is None or model_of(key) in chosen:
+                    path = self._file(kind, key)
+                    if path is not None:
+                        yield of_kind(kind, key, FORMATS[kind].load(path))
 
     def check_files(self, progress: Progress = silent) -> Iterator[Finding]:
         """Compare every file of arrays with its name; those of the graph are the server's own."""

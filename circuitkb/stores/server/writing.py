@@ -15,6 +15,7 @@ from circuitkb.schema.errors import (
 )
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.tables import GraphRows
+from circuitkb.stores.arrays.formats import beside
 from circuitkb.stores.changes import Changes, changes_of
 from circuitkb.stores.server import arrays
 from circuitkb.stores.server.address import ServerAddress
@@ -152,12 +153,9 @@ class Writer:
     def _restore(self, rows: GraphRows, changes: Changes, before: Files) -> None:
         """Write the files that the graph refers to already, if they are not in this directory."""
         absent = Changes()
-        for model, connections in rows.kernels.items():
-            if model not in changes.kernels:
-                absent.kernels[model] = before["kernels"][model], connections
-        for model, responses in rows.responses.items():
-            if model not in changes.responses:
-                absent.responses[model] = before["responses"][model], responses
+        for kind, key, value in beside(rows):
+            if key not in changes.arrays.get(kind, {}):
+                absent.arrays.setdefault(kind, {})[key] = before[kind][key], value
         arrays.save(absent, self._directory)
 
     def _small(

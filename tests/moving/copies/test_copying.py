@@ -20,6 +20,7 @@ from circuitkb.schema.errors import (
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import open_store
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
 from circuitkb.stores.base import Store
 from tests.moving import worlds
 from tests.stores.contents import (
@@ -29,6 +30,7 @@ from tests.stores.contents import (
     content_of,
     model,
     nodes,
+    pictures,
     relations,
     responses,
     together,
@@ -39,6 +41,7 @@ Pair = tuple[Store, Store]
 ARRAYS = GraphRows(
     kernels={"alex": [connection("k0"), connection("k1", 1)], "lite0": [connection("k", 2)]},
     responses={"alex": responses(3), "lite1": responses(4)},
+    pictures={key: pictures(key) for key in ("alex/dogs", "alex/cats", "lite1/dogs")},
 )
 
 
@@ -52,12 +55,13 @@ def part(seed: int, *models: str) -> Record:
     arrays = GraphRows(
         kernels={name: found for name, found in ARRAYS.kernels.items() if name in models},
         responses={name: found for name, found in ARRAYS.responses.items() if name in models},
+        pictures={key: found for key, found in ARRAYS.pictures.items() if found.model in models},
     )
     return content([worlds.make(seed).part(models).rows(), arrays])
 
 
 def union(*parts: Record) -> Record:
-    found: Record = {"nodes": {}, "relations": {}, "kernels": {}, "responses": {}}
+    found: Record = {"nodes": {}, "relations": {}, **{kind: {} for kind in ARRAY_KINDS}}
     for item in parts:
         for kind, rows in item.items():
             found[kind] |= rows
@@ -77,7 +81,7 @@ def test_everything_is_copied_and_counted(pair: Pair) -> None:
         assert item.rows == item.copied == item.there
         assert item.hash == item.there_hash
         counted[item.kind] = counted.get(item.kind, 0) + item.rows
-    assert counted == {**rows.counts(), "kernels": 2, "responses": 2}
+    assert counted == {**rows.counts(), "kernels": 2, "responses": 2, "pictures": 3}
 
 
 def test_again_it_writes_nothing(pair: Pair) -> None:

@@ -12,9 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from circuitkb.moving.copies.digests import (
-    KERNELS,
+    BESIDE,
     KINDS,
-    RESPONSES,
     Digest,
     Kind,
     compared,
@@ -23,7 +22,7 @@ from circuitkb.moving.copies.digests import (
 from circuitkb.moving.copies.row_hashes import content_hashes, key_hashes, kind_hash
 from circuitkb.schema.definition import Property, node_type, relation_type
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
-from tests.stores.contents import connection, nodes, responses
+from tests.stores.contents import connection, nodes, pictures, responses, shown
 
 VALUES = {
     "string": st.text(st.characters(codec="utf-8"), max_size=6),
@@ -49,7 +48,7 @@ def table(kind: Kind, records: list[dict[str, Any]]) -> pa.Table:
 
 @st.composite
 def rows(draw: st.DrawFn) -> tuple[Kind, list[dict[str, Any]]]:
-    kind = draw(st.sampled_from([k for k in KINDS if k not in (KERNELS, RESPONSES)]))
+    kind = draw(st.sampled_from([k for k in KINDS if k not in BESIDE]))
     ends = ["source", "target"] if kind.source else []
     found = []
     for index in range(draw(st.integers(1, 4))):
@@ -192,13 +191,14 @@ def test_no_two_of_a_million_rows_share_a_hash() -> None:
     assert not masks.any()
 
 
-def test_kernels_and_responses_count_with_all_their_bytes() -> None:
+def test_what_lies_beside_the_graph_counts_with_all_their_bytes() -> None:
     def of(rows: GraphRows) -> list[tuple[Kind, Any]]:
         return [(kind, found.to_pylist()) for kind, found in tables_of(rows)]
 
     kernels = [GraphRows(kernels={"m": [connection("k", seed)]}) for seed in (0, 0, 1)]
     answers = [GraphRows(responses={"m": responses(seed)}) for seed in (0, 0, 1)]
-    for one, same, other in (kernels, answers):
+    batches = [shown(pictures(seed=seed)) for seed in (0, 0, 1)]
+    for one, same, other in (kernels, answers, batches):
         assert of(one) == of(same) != of(other)
 
 

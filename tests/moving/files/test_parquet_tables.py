@@ -57,6 +57,7 @@ def test_every_value_comes_back_bit_for_bit(folder: Path) -> None:
     arrays, expected = content([back]), content([rows])
     assert arrays["kernels"] == expected["kernels"]
     assert arrays["responses"] == expected["responses"]
+    assert arrays["pictures"] == expected["pictures"]
 
 
 def test_a_store_that_loads_the_folder_is_the_one_that_was_exported(

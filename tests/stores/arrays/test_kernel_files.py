@@ -10,10 +10,13 @@ import pytest
 
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.kernels import Connection
-from circuitkb.stores.arrays.kernel_files import KernelFile, file_name, save
+from circuitkb.stores.arrays.formats import FORMATS
+from circuitkb.stores.arrays.kernel_files import KernelFile, file_name
 from tests.stores.contents import connection, kernel_content
 
 UNITS = np.zeros((1, 1), np.int32)
+
+save = FORMATS["kernels"].save
 
 
 def test_a_name_says_what_is_inside() -> None:

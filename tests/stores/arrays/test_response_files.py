@@ -19,11 +19,15 @@ from safetensors.numpy import save_file
 from circuitkb.schema.errors import StoreError
 from circuitkb.schema.responses import ARRAYS
 from circuitkb.schema.tables import GraphRows
-from circuitkb.stores.arrays.response_files import file_name, is_whole, load, save
+from circuitkb.stores.arrays.formats import FORMATS
+from circuitkb.stores.arrays.response_files import file_name, load
 from circuitkb.stores.base import Store
 from circuitkb.stores.changes import Changes
 from tests.stores.contents import model, nonlinear, response_content, responses, together
 from tests.stores.processes import tree
+
+save = FORMATS["responses"].save
+is_whole = FORMATS["responses"].is_whole
 
 
 def test_a_name_says_what_is_inside() -> None:
@@ -133,12 +137,12 @@ from pathlib import Path
 from typing import Any
 import numpy as np, safetensors.numpy
 from circuitkb.schema.responses import ARRAYS, Responses
-from circuitkb.stores.arrays.response_files import file_name, save
+from circuitkb.stores.arrays.response_files import file_name, write
 shape = 25_000, 1_000
 arrays = {name: np.full(shape, i, np.float32, sys.argv[2]) for i, name in enumerate(ARRAYS)}
 answers = Responses("b", tuple(map(str, range(1_000))), (("a", 25_000),), settings={}, **arrays)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-save(Path(sys.argv[1]), file_name(answers), answers)
+write(Path(sys.argv[1]) / file_name(answers), answers)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     done = subprocess.run(
@@ -194,5 +198,5 @@ def test_responses_are_kept_once_for_all_states_and_go_with_the_last(
 
 def test_room_is_asked_for_responses_too() -> None:
     answers = responses(layers=(("a", 1_000),), stimuli=500)
-    more = Changes(responses={"net": ("x", answers)}).room - Changes().room
+    more = Changes(arrays={"responses": {"net": ("x", answers)}}).room - Changes().room
     assert more == 4 * answers.before.nbytes == 8_000_000

@@ -12,6 +12,8 @@ import pytest
 
 from circuitkb.schema.errors import StoreError, StoreFullError
 from circuitkb.stores import open_store
+from circuitkb.stores.arrays import formats
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
 from circuitkb.stores.base import Store
 from circuitkb.stores.embedded import bulk, copies, directory, merging
 from tests.stores.contents import content, content_of, more, network, values
@@ -36,8 +38,7 @@ def raise_full(*arguments: object, **others: object) -> None:
         (copies, "write_new"),
         (directory, "bring_to_disk"),
         (directory, "replace_text"),
-        (merging, "save_kernels"),
-        (merging, "save_responses"),
+        (formats.ArrayFormat, "save"),
         (merging, "apply"),
     ],
 )
@@ -49,7 +50,7 @@ def test_a_full_disk_leaves_the_store_as_it_was(
         patch.setattr(owner, name, raise_full)
         with pytest.raises(StoreFullError, match=r"zoo\.ckb is full; nothing was changed"):
             store.write(more())
-    empty = ("kernels", "responses")
+    empty = ARRAY_KINDS
     after = {path: about for path, about in tree(place).items() if path not in empty}
     assert after == before
     store.write(more())

@@ -20,8 +20,9 @@ def test_only_old_or_replaced_arrays_are_removed(tmp_path: Path) -> None:
             if name not in names[:3]:
                 os.utime(folder / name, (0, 0))
     (own / "responses").symlink_to(elsewhere)
-    before: Files = {"kernels": {"a": names[0], "b": names[1]}, "responses": {"a": names[0]}}
-    now: Files = {"kernels": {"b": names[1]}, "responses": {}}
+    named = {"a": names[0], "b": names[1]}
+    before: Files = {"kernels": named, "responses": {"a": names[0]}, "pictures": {}}
+    now: Files = {"kernels": {"b": names[1]}, "responses": {}, "pictures": {}}
     clean(own, before, now)
     left = sorted(path.name for path in (own / "kernels").iterdir())
     assert left == sorted([names[1], names[2], *theirs])

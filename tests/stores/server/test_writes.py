@@ -19,6 +19,7 @@ from circuitkb.schema.errors import (
     StoreUnreachableError,
 )
 from circuitkb.schema.tables import GraphRows
+from circuitkb.stores.arrays.array_files import ARRAY_KINDS
 from circuitkb.stores.base import Store
 from circuitkb.stores.server import ServerStore, applying, connection, staging
 from tests.stores import servers
@@ -119,7 +120,7 @@ def whole() -> dict[str, Any]:
         key: before["nodes"].get(key, {}) | given for key, given in after["nodes"].items()
     }
     both["relations"] = before["relations"] + after["relations"]
-    return both | {"kernels": after["kernels"], "responses": after["responses"]}
+    return both | {kind: after[kind] for kind in ARRAY_KINDS}
 
 
 LOOK_EACH = 3
