@@ -10,12 +10,12 @@ from pathlib import Path
 from circuitkb.atlas.asking import questions
 from circuitkb.atlas.contents import contents, unlicensed
 from circuitkb.atlas.coverage import coverage
+from circuitkb.atlas.images import png
 from circuitkb.atlas.links import address, is_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import Pages
 from circuitkb.atlas.rendering import STATIC, Place, render
 from circuitkb.atlas.signed import signed
-from circuitkb.atlas.stimuli import png
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.results.text import to_json
 from circuitkb.schema.errors import ServingError
@@ -110,8 +110,9 @@ def write_atlas(
             _write(folder / f"{name}.json", to_json(page.to_dict()))
             _write(folder / f"{name}.csv", page.tables[0].result.to_csv())
         place = Place("../" * name.count("/") or "./", ".html", live=False, there=there)
-        for image in page.images:  # before the page that shows them: a page that is there is whole
-            _draw(folder / f"{image.address}.png", image.address)
+        # Before the page that shows them: a page that is there is whole.
+        for image in (image for gallery in page.galleries for image in gallery.images):
+            _draw(folder / f"{image.address}.png", kb, image.address)
         _write(file, render(page, place))
         new += 1
     _write(folder / "search-index.js", _index(kb, chosen.nodes))
@@ -168,9 +169,9 @@ def _say(folder: Path, state: str, names: Sequence[str], *, whole: bool) -> None
     _write(folder / MARK, to_json(said))
 
 
-def _draw(file: Path, address: str) -> None:
+def _draw(file: Path, kb: KnowledgeBase, address: str) -> None:
     if not file.exists():
-        _write(file, png(address))
+        _write(file, png(kb.store, address))
 
 
 def _write(file: Path, content: str | bytes) -> None:

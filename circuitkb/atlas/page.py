@@ -43,10 +43,30 @@ class Image:
         Without its ending, ``.png``.
     caption
         What it shows.
+    frame
+        Where a frame is drawn over it: top, left, bottom and right as shares of its sides.
     """
 
     address: str
     caption: str
+    frame: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Small pictures in a row.
+
+    Attributes
+    ----------
+    title, images
+        What stands above them, and they.
+    note
+        What a reader must know about them.
+    """
+
+    title: str
+    images: tuple[Image, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,8 +136,8 @@ class Page:
         Values with their names.
     figures
         Pictures, in order.
-    images
-        Small pictures in a row, and what stands above them.
+    galleries
+        Small pictures, in order.
     tables
         In order.
     acts
@@ -136,8 +156,7 @@ class Page:
     kind: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
-    images: tuple[Image, ...] = ()
-    images_title: str = ""
+    galleries: tuple[Gallery, ...] = ()
     tables: tuple[Table, ...] = ()
     acts: tuple[Act, ...] = ()
     form: tuple[Field, ...] = ()
@@ -157,7 +176,11 @@ class Page:
             "kind": self.kind,
             "lead": list(self.lead),
             "facts": dict(self.facts),
-            "images": [{"address": i.address, "caption": i.caption} for i in self.images],
+            "images": [
+                {"of": gallery.title, "address": image.address, "caption": image.caption}
+                for gallery in self.galleries
+                for image in gallery.images
+            ],
             "tables": [
                 {
                     "title": table.title,

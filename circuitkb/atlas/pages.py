@@ -147,8 +147,7 @@ class Pages:
             kind=card.kind,
             facts=card.facts,
             figures=card.figures,
-            images=() if responses is None else best(responses, card.id),
-            images_title="What it answers to most",
+            galleries=() if responses is None else best(responses, card.id),
             tables=tuple(_table(card, section, draw) for section in card.sections),
         )
 

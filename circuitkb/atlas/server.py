@@ -17,12 +17,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from circuitkb.atlas import asking, labelling
 from circuitkb.atlas.coverage import coverage
+from circuitkb.atlas.images import is_image, png
 from circuitkb.atlas.links import of_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import LISTS, Pages
 from circuitkb.atlas.rendering import STATIC, Place, render
 from circuitkb.atlas.signed import signed
-from circuitkb.atlas.stimuli import is_stimulus, png
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.results.pictures.png import png_of
 from circuitkb.results.text import to_json
@@ -81,8 +81,9 @@ def build(kb: KnowledgeBase, *, write: bool = False, hosts: Sequence[str] = LOOP
     def page(path: str, request: Request) -> Response:
         address, ending = _split(path)
         try:
-            if ending == "png" and is_stimulus(address):
-                return _image(png(address))
+            if ending == "png" and is_image(address):
+                with turn:
+                    return _image(png(kb.store, address))
             if len(request.url.query) > _LONGEST_QUERY:
                 raise QueryError(f"A link has {_LONGEST_QUERY:,} characters at most.")
             with turn:  # one question at a time: the store's time and memory are for one

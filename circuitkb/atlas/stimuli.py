@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from circuitkb.atlas.page import Image
+from circuitkb.atlas.page import Gallery, Image
 from circuitkb.observation.kept import battery_of
 from circuitkb.observation.stimuli.battery import NAME, battery
 from circuitkb.schema.errors import NotFoundError
@@ -20,10 +20,13 @@ BEST = 8
 SIDE = 95
 """Rows and columns of a picture in pixels, from the middle of the stimulus."""
 
-_ADDRESS = re.compile(rf"stimulus/{re.escape(NAME)}/(0|[1-9][0-9]{{0,5}})")
+STIMULUS = "stimulus"
+"""What the addresses of stimuli begin with."""
+
+_ADDRESS = re.compile(rf"{STIMULUS}/{re.escape(NAME)}/(0|[1-9][0-9]{{0,5}})")
 
 
-def best(responses: Responses, feature: str) -> tuple[Image, ...]:
+def best(responses: Responses, feature: str) -> tuple[Gallery, ...]:
     """Return the stimuli that a feature answers to most, after its nonlinearity, best first.
 
     Each caption has the stimulus and the response, in standard deviations above the mean over all.
@@ -41,18 +44,14 @@ def best(responses: Responses, feature: str) -> tuple[Image, ...]:
     known = {stimulus.id: place for place, stimulus in enumerate(battery().stimuli)}
     shown = battery_of(responses).stimuli
     places = np.argsort(-row, kind="stable")[:BEST]
-    return tuple(
+    images = tuple(
         Image(
-            f"stimulus/{NAME}/{known[shown[place].id]}",
+            f"{STIMULUS}/{NAME}/{known[shown[place].id]}",
             f"{shown[place].id}: {(row[place] - row.mean()) / spread:.1f} sd",
         )
         for place in places
     )
-
-
-def is_stimulus(address: str) -> bool:
-    """Tell whether an address is one of stimuli, be it there or not."""
-    return address.startswith("stimulus/")
+    return (Gallery("What it answers to most", images),)
 
 
 def png(address: str) -> bytes:

@@ -22,7 +22,8 @@ def responses(after: np.ndarray) -> Responses:
 
 def test_the_best_are_those_with_the_largest_responses_in_order() -> None:
     after = np.random.default_rng(3).normal(size=(2, len(battery()))).astype(np.float32)
-    found = best(responses(after), "m/a:1")
+    (gallery,) = best(responses(after), "m/a:1")
+    found = gallery.images
     places = sorted(range(len(battery())), key=lambda place: -after[1, place])[:BEST]
     assert [image.address for image in found] == [f"stimulus/circuitkb-1/{p}" for p in places]
     top = (float(after[1, places[0]]) - after[1].mean()) / after[1].std()
