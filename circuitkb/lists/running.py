@@ -14,6 +14,7 @@ from circuitkb.stores.base import DEFAULT_TIMEOUT, Store
 
 if TYPE_CHECKING:
     from circuitkb.patterns.kept_tables import KeptTables
+    from circuitkb.patterns.permuted import PermutedCount
     from circuitkb.queries.patterns.pattern import Pattern
 
 
@@ -116,6 +117,17 @@ class Runner:
         if not found:
             known_names.check(self.store, pattern.mentions())
         return found
+
+    def count_permuted(
+        self, pattern: Pattern, *, draws: int, seed: int, timeout: float
+    ) -> PermutedCount:
+        """Return how many matches a pattern has over every weight, and with weights permuted."""
+        from circuitkb.patterns.search import count_permuted
+
+        known_names.check(self.store, pattern.mentions())
+        return count_permuted(
+            self.store, self.tables, pattern, draws=draws, seed=seed, timeout=timeout
+        )
 
     def plan(self, pattern: Pattern, *, timeout: float) -> str:
         """Return how the matches of a pattern over every weight would be found."""

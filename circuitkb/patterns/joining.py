@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from circuitkb.stores.querying.errors import out_of_memory, timed_out
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,3 +49,34 @@ def joining_database(
         with suppress(duckdb.InvalidInputException):
             database.execute("SET enable_progress_bar = false")
         yield database, folder
+
+
+@contextmanager
+def time_limit(database: duckdb.DuckDBPyConnection, left: float, timeout: float) -> Iterator[None]:
+    """End whatever runs in the database in ``left`` seconds, the rest of ``timeout``.
+
+    An interruption between two statements is lost on DuckDB, so it is repeated until it is felt.
+    """
+    import duckdb
+
+    done = threading.Event()
+
+    def watch() -> None:
+        if not done.wait(left):
+            while not done.wait(0.02):
+                database.interrupt()
+
+    watcher = threading.Thread(target=watch, name="circuitkb pattern clock", daemon=True)
+    started = time.perf_counter()
+    watcher.start()
+    try:
+        yield
+        if time.perf_counter() - started > left:
+            raise timed_out(timeout)
+    except duckdb.InterruptException:
+        raise timed_out(timeout) from None
+    except duckdb.OutOfMemoryException:
+        raise out_of_memory() from None
+    finally:
+        done.set()
+        watcher.join()

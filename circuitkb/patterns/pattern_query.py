@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from circuitkb.lists.running import Runner
 from circuitkb.lists.selections import Selection
@@ -13,6 +13,9 @@ from circuitkb.queries.patterns.pattern import Pattern
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import QueryError
 from circuitkb.stores.base import DEFAULT_TIMEOUT
+
+if TYPE_CHECKING:
+    from circuitkb.patterns.permuted import PermutedCount
 
 Over = Literal["graph", "all"]
 
@@ -80,6 +83,30 @@ class PatternQuery(Selection[Pattern]):
                 limit=None,
             )
         )
+
+    def count_permuted(
+        self, draws: int = 20, *, seed: int = 0, timeout: float = DEFAULT_TIMEOUT
+    ) -> PermutedCount:
+        """Return how many matches there are over all weights, beside the null of permuted weights.
+
+        See :mod:`circuitkb.patterns.permuted` for what is permuted. What relates features beside
+        weights, and what a feature must be, stays.
+
+        Parameters
+        ----------
+        draws, seed
+            How often weights are permuted, and the seed of that.
+
+        Raises
+        ------
+        QueryError
+            No draws.
+        QueryTimeoutError
+            All counts together took longer than ``timeout`` seconds.
+        """
+        if draws < 1:
+            raise QueryError(f"draws is {draws}: weights are permuted once or more.")
+        return self._runner.count_permuted(self.criteria, draws=draws, seed=seed, timeout=timeout)
 
     def explain(self) -> str:
         """Return the plan of the engine that would answer; nothing is joined for it."""

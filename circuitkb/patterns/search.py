@@ -7,9 +7,8 @@ wherever the graph keeps every weight that the pattern asks about.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from circuitkb.patterns.edge_table import EdgeTable, Numbering
-from circuitkb.patterns.joining import joining_database
+from circuitkb.patterns.joining import joining_database, time_limit
 from circuitkb.patterns.kept_tables import KeptTables
+from circuitkb.patterns.permuted import PermutedCount, Permuting
 from circuitkb.patterns.relational import (
     EDGES,
     VALUES,
@@ -39,7 +39,7 @@ from circuitkb.queries.patterns.pattern import Pattern, on_analogy
 from circuitkb.results.result import Result
 from circuitkb.schema.definition import node_type
 from circuitkb.stores.base import Store
-from circuitkb.stores.querying.errors import check_timeout, out_of_memory, timed_out
+from circuitkb.stores.querying.errors import check_timeout, timed_out
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,10 +131,51 @@ def count(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float)
     if not models:
         return 0
     with _prepared(store, tables, pattern, models, timeout) as (database, made, _, _):
-        matches = f"{made.joined}{made.grouped}"
-        text = f"SELECT count(*) {'FROM (SELECT 1 ' + matches + ')' if made.grouped else matches}"
-        row = database.execute(text).fetchone()
-        return int(row[0]) if row else 0
+        return _count(database, made)
+
+
+def _count(database: duckdb.DuckDBPyConnection, made: Relational) -> int:
+    matches = f"{made.joined}{made.grouped}"
+    text = f"SELECT count(*) {'FROM (SELECT 1 ' + matches + ')' if made.grouped else matches}"
+    row = database.execute(text).fetchone()
+    return int(row[0]) if row else 0
+
+
+def count_permuted(
+    store: Store, tables: KeptTables, pattern: Pattern, *, draws: int, seed: int, timeout: float
+) -> PermutedCount:
+    """Return how many matches there are, and how many with weights permuted, some times.
+
+    Raises
+    ------
+    QueryTimeoutError
+        It ran longer than ``timeout`` seconds in all.
+    """
+    check_timeout(timeout)
+    ends = time.perf_counter() + timeout
+    models = models_of(store, pattern)
+
+    rank = highest_rank(pattern)
+    permuting: list[Permuting] = []
+
+    def counted(permute: bool) -> int:
+        left = ends - time.perf_counter()
+        if left <= 0:
+            raise timed_out(timeout)
+
+        def exchanged(edges: Sequence[EdgeTable]) -> Sequence[EdgeTable]:
+            if not permuting:
+                random = np.random.default_rng(seed)
+                permuting.extend(Permuting(table, rank, random) for table in edges)
+            return [one() for one in permuting]
+
+        change = exchanged if permute else None
+        with _prepared(store, tables, pattern, models, left, change) as (database, made, _, _):
+            return _count(database, made)
+
+    if not models:
+        return PermutedCount(0, (0,) * draws)
+    return PermutedCount(counted(permute=False), tuple(counted(permute=True) for _ in range(draws)))
 
 
 def plan(store: Store, tables: KeptTables, pattern: Pattern, *, timeout: float) -> str:
@@ -162,18 +203,25 @@ def _prepared(
     pattern: Pattern,
     models: Mapping[str, str],
     timeout: float,
+    change: Callable[[Sequence[EdgeTable]], Sequence[EdgeTable]] | None = None,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relational, Numbering, Searched]]:
-    """Give a database with a table for each arrow, which ends when its time is over."""
+    """Give a database with a table for each arrow, which ends when its time is over.
+
+    ``change`` gives other weights for those of the models.
+    """
     started = time.perf_counter()
-    columns = weight_columns(pattern)
+    columns = weight_columns(pattern) | (set() if change is None else {"connection"})
     pattern = pattern.limited(None)
+    edges: Sequence[EdgeTable]
     numbering, edges = tables.take(store, models, columns, highest_rank(pattern))
+    if change is not None:
+        edges = change(edges)
     with joining_database(MEMORY) as (database, _):
         database.execute("SET enable_external_access = false")
         left = timeout - (time.perf_counter() - started)
         if left <= 0:
             raise timed_out(timeout)
-        with _time_limit(database, left, timeout):
+        with time_limit(database, left, timeout):
             database.register(EDGES, _joined(edges, columns))
             made = relational(
                 pattern,
@@ -196,37 +244,6 @@ def _prepared(
                 ]
             )
             yield database, made, numbering, Searched(tuple(models), total, sql)
-
-
-@contextmanager
-def _time_limit(database: duckdb.DuckDBPyConnection, left: float, timeout: float) -> Iterator[None]:
-    """End whatever runs in the database in ``left`` seconds, the rest of ``timeout``.
-
-    An interruption between two statements is lost on DuckDB, so it is repeated until it is felt.
-    """
-    import duckdb
-
-    done = threading.Event()
-
-    def watch() -> None:
-        if not done.wait(left):
-            while not done.wait(0.02):
-                database.interrupt()
-
-    watcher = threading.Thread(target=watch, name="circuitkb pattern clock", daemon=True)
-    started = time.perf_counter()
-    watcher.start()
-    try:
-        yield
-        if time.perf_counter() - started > left:
-            raise timed_out(timeout)
-    except duckdb.InterruptException:
-        raise timed_out(timeout) from None
-    except duckdb.OutOfMemoryException:
-        raise out_of_memory() from None
-    finally:
-        done.set()
-        watcher.join()
 
 
 def _joined(edges: Sequence[EdgeTable], columns: set[str]) -> pa.Table:
