@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from circuitkb.atlas.given import PICTURES, SECONDS, known, limit_of
+from circuitkb.atlas.links import is_feature
 from circuitkb.atlas.page import Field, Page, Table
+from circuitkb.atlas.views import viewed
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.questions.values import read_value
 from circuitkb.results.pictures.thumbnails import Thumbnails
@@ -35,6 +37,7 @@ def ask(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
     """
     given = dict(query)
     text, limit = given.pop("question", "").strip(), limit_of(given.pop("limit", ""))
+    view = given.pop("view", "")
     form = (Field("question", "a question, by name or in a sentence", text, lines=2),)
     if not text:
         return Page("Ask", "ask", form=form)
@@ -43,7 +46,7 @@ def ask(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
     taken = asked.question.parameters
     stated = {k: v for k, v in asked.parameters.items() if v != taken[k].default}
     fields = (Field(name, name, given.get(name, _text(stated.get(name)))) for name in taken)
-    return Page(
+    page = Page(
         asked.question.title,
         "ask",
         kind="question",
@@ -53,22 +56,31 @@ def ask(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
         form_shown=1,
         query={**query},
     )
+    values = asked.parameters.values()
+    return viewed(kb, page, view, [v for v in values if isinstance(v, str) and is_feature(v)])
 
 
 def cypher(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
     """Return the rows of a Cypher query that only reads; without one, the form.
 
+    Ids given beside it, between spaces, are bound to ``$ids``.
+
     Raises
     ------
     CypherError, QueryRefusedError, QueryTimeoutError
     """
-    given = known(query, {"cypher", "limit"})
-    text = given.get("cypher", "").strip()
-    form = (Field("cypher", "a query that only reads", text, lines=6),)
+    given = known(query, {"cypher", "ids", "view", "limit"})
+    text, ids = given.get("cypher", "").strip(), given.get("ids", "").split()
+    form = (
+        Field("cypher", "a query that only reads", text, lines=6),
+        Field("ids", "features that it knows as $ids, one after the other", " ".join(ids), lines=2),
+    )
     if not text:
         return Page("Cypher", "query", form=form)
-    result = kb.query(text, timeout=SECONDS, limit=limit_of(given.get("limit", "")))
-    return Page("Cypher", "query", tables=(illustrated(kb, result),), form=form, query={**query})
+    limit = limit_of(given.get("limit", ""))
+    result = kb.query(text, {"ids": ids} if ids else {}, timeout=SECONDS, limit=limit)
+    page = Page("Cypher", "query", tables=(illustrated(kb, result),), form=form, query={**query})
+    return viewed(kb, page, given.get("view", ""))
 
 
 def illustrated(kb: KnowledgeBase, result: Result) -> Table:

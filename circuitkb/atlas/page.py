@@ -96,6 +96,23 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Way:
+    """A link from a page to the next one.
+
+    Attributes
+    ----------
+    said
+        What stands there.
+    address, query
+        Where it leads; only a server has what is asked with a query.
+    """
+
+    said: str
+    address: str
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Act:
     """A form that writes.
 
@@ -148,6 +165,8 @@ class Page:
         How many fields of the form are seen at once; the others open.
     query
         What is given to the form, as it stands in the link.
+    ways
+        Links to what can be asked next.
     """
 
     title: str
@@ -162,12 +181,13 @@ class Page:
     form: tuple[Field, ...] = ()
     form_shown: int = 4
     query: Mapping[str, str] = field(default_factory=dict)
+    ways: tuple[Way, ...] = ()
 
     @property
     def pictures(self) -> tuple[str, ...]:
         """All pictures as SVG: figures, and those beside rows, in order."""
         beside = (svg for table in self.tables for svg in table.pictures if svg)
-        return (*(figure.svg for figure in self.figures), *beside)
+        return (*(figure.svg for figure in self.figures if figure.svg), *beside)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists, whole: what the page leaves out is there."""

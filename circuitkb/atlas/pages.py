@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from circuitkb import __version__
@@ -12,8 +13,10 @@ from circuitkb.atlas.asking import ask
 from circuitkb.atlas.given import MOST_ROWS, PICTURES, ROWS, SECONDS, known, limit_of
 from circuitkb.atlas.labelling import queue
 from circuitkb.atlas.links import address
+from circuitkb.atlas.nearby import around
 from circuitkb.atlas.page import Field, Page, Table
 from circuitkb.atlas.stimuli import best
+from circuitkb.atlas.views import viewed
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing, one_of
 from circuitkb.results.card import Card, Section
@@ -131,17 +134,19 @@ class Pages:
         """Return the matches of a motif pattern."""
         return side_by_side.pattern(self.kb, known(query, {"text", "rank"}))
 
-    def thing(self, id: str) -> Page:
+    def thing(self, id: str, query: Mapping[str, str] = MappingProxyType({})) -> Page:
         """Return the page of a feature, a circuit, or any other node.
 
         Raises
         ------
         NotFoundError
             There is no such thing here.
+        QueryError
+            The query asks for more of what such a page has not.
         """
         card, draw = self.kb.show(id), Thumbnails(self.kb.store)
         responses = self._responses(card)
-        return Page(
+        page = Page(
             title=card.id,
             address=address(card.id),
             kind=card.kind,
@@ -150,6 +155,7 @@ class Pages:
             galleries=() if responses is None else best(responses, card.id),
             tables=tuple(_table(card, section, draw) for section in card.sections),
         )
+        return around(self.kb, page, card, query)
 
     def _responses(self, card: Card) -> Responses | None:
         """Return the responses among which those of a feature are, if it was observed."""
@@ -168,15 +174,15 @@ class Pages:
             A name in it is not here.
         """
         page = LISTS[name]
-        given: dict[str, Any] = known(query, {*page.form, "limit"})
-        limit = limit_of(given.pop("limit", ""))
+        given: dict[str, Any] = known(query, {*page.form, "limit", "view"})
+        limit, view = limit_of(given.pop("limit", "")), given.pop("view", "")
         made: Mapping[str, Callable[[], Any]] = {
             "features": lambda: self.kb.features(limit=limit, **given),
             "circuits": lambda: self._circuits(given, limit),
             "trials": lambda: self.kb.trials(limit=limit, **given),
         }
         result = made[name]().run()
-        return Page(
+        listed = Page(
             page.title,
             name,
             tables=(Table(page.title, result, columns=_there(result, page.columns)),),
@@ -186,6 +192,7 @@ class Pages:
             ),
             query=given,
         )
+        return viewed(self.kb, listed, view)
 
     def circuits_of(self, models: Sequence[str] | None) -> Page:
         """Return all circuits of some models, or of all."""

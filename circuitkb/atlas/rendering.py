@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -43,6 +45,10 @@ _ASKING = (
     ("query", "Cypher"),
 )
 """Pages that only a server can make."""
+
+
+_BOX = re.compile(r'<g data-feature="([^"]*)">.*?</g>', re.DOTALL)
+"""A feature in a picture."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,16 @@ def _are_features(value: Any) -> bool:
     )
 
 
+def _drawn(place: Place, svg: str) -> Markup:
+    """Return a picture, which circuitkb made and whose texts it escaped, with links to features."""
+
+    def linked(box: re.Match[str]) -> str:
+        link = place.link(address(unescape(box[1])))
+        return f'<a href="{escape(link)}">{box[0]}</a>' if link else box[0]
+
+    return Markup(_BOX.sub(linked, svg))
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -137,4 +153,4 @@ _TEMPLATES = Environment(
 _TEMPLATES.globals |= {"cell": _cell, "is_number": _is_number}
 _TEMPLATES.filters["plain"] = _text
 _TEMPLATES.filters["whole"] = for_terminal  # and escaped, as all is
-_TEMPLATES.filters["drawn"] = Markup  # pictures are made by circuitkb, which escapes their texts
+_TEMPLATES.globals["drawn"] = _drawn

@@ -168,7 +168,7 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         return named[address]()
     if address in LISTS:
         return pages.listing(address, query)
-    return pages.thing(of_address(address))
+    return pages.thing(of_address(address), query)
 
 
 def _response(page: Page, ending: str, place: Place, number: int = 1) -> Response:

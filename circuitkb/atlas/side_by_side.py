@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from circuitkb.atlas.given import ROWS, SECONDS, whole_number
 from circuitkb.atlas.page import Field, Page, Table
 from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.observation.measures.measure import PICTURE as SIZE
 from circuitkb.queries.patterns.pattern import edge
 from circuitkb.results.card import Card
 from circuitkb.results.pictures.card_pictures import members
 from circuitkb.results.pictures.figure import Figure
 from circuitkb.results.pictures.layer_shares import layers
+from circuitkb.results.pictures.thumbnails import Thumbnails
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import QueryError
 
@@ -60,8 +63,12 @@ def compare(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
         )
         figures = tuple(filter(None, (layers(kb.store, one), layers(kb.store, other))))
     elif kinds == {"circuit"}:
-        tables = (Table("Both", _both(*cards)), *_analogy(kb, one, other))
-        figures = tuple(filter(None, map(_named, cards)))
+        tables = (
+            Table("Both", _both(*cards)),
+            *_analogy(kb, one, other),
+            *_aligned(kb, *cards),
+        )
+        figures = tuple(found for card in cards if (found := _named(kb, card)) is not None)
     else:
         raise QueryError(f"Two models or two circuits, and not {' and '.join(sorted(kinds))}.")
     return Page(
@@ -74,8 +81,8 @@ def compare(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
     )
 
 
-def _named(card: Card) -> Figure | None:
-    figure = members(card)
+def _named(kb: KnowledgeBase, card: Card) -> Figure | None:
+    figure = members(kb.store, card)
     return figure and Figure(figure.svg, f"{card.id}. {figure.caption}", card.id)
 
 
@@ -91,6 +98,52 @@ def _both(one: Card, other: Card) -> Result:
 def _analogy(kb: KnowledgeBase, one: str, other: str) -> tuple[Table, ...]:
     found = kb.query(_BETWEEN, {"one": one, "other": other}, limit=ROWS, timeout=SECONDS)
     return (Table("How far they are analogous, beside the null", found),)
+
+
+def _aligned(kb: KnowledgeBase, one: Card, other: Card) -> Iterator[Table]:
+    """Give the weights of both circuits that join members of the same roles, kernels beside."""
+    draw = Thumbnails(kb.store)
+    mine, theirs = ({_roles(card, row): row for row in card.drawn()[1]} for card in (one, other))
+    both = [roles for roles in mine if roles in theirs]
+    if not both:
+        return
+    rows = [
+        {
+            "roles": roles,
+            one.id: f"{mine[roles]['source']} -> {mine[roles]['target']}",
+            other.id: f"{theirs[roles]['source']} -> {theirs[roles]['target']}",
+            "excites": mine[roles]["positive"],
+            "other_excites": theirs[roles]["positive"],
+            "inhibits": mine[roles]["negative"],
+            "other_inhibits": theirs[roles]["negative"],
+        }
+        for roles in both
+    ]
+    pictures = tuple(_beside(draw(mine[roles]), draw(theirs[roles])) for roles in both)
+    note = f"Kernels: of {one.id} left, of {other.id} right, each as strong as in its own kernel."
+    yield Table(
+        "Weights between members of the same roles",
+        Result.of_records(rows),
+        note if any(pictures) else "",
+        pictures=pictures if any(pictures) else (),
+    )
+
+
+def _roles(card: Card, weight: Mapping[str, Any]) -> str:
+    known = {
+        member["feature"]: f"{member['role']} {member['side'] or ''}".strip()
+        for member in card.drawn()[0]
+    }
+    return f"{known.get(weight['source'], '')} to {known.get(weight['target'], '')}"
+
+
+def _beside(left: str, right: str) -> str:
+    if not (left or right):
+        return ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * SIZE + 6}" height="{SIZE}">'
+        f'{left}<svg x="{SIZE + 6}">{right}</svg></svg>'
+    )
 
 
 def pattern(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:

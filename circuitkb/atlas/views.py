@@ -8,10 +8,11 @@ from typing import Any
 
 from circuitkb.atlas.given import ROWS, SECONDS
 from circuitkb.atlas.links import is_feature
-from circuitkb.atlas.page import Figure, Page, Way
+from circuitkb.atlas.page import Page, Way
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.criteria import labels_of
 from circuitkb.results.pictures.circuit_diagram import diagram
+from circuitkb.results.pictures.figure import Figure
 from circuitkb.results.pictures.kernel_matrix import kernel_matrix
 from circuitkb.results.pictures.thumbnails import Thumbnails
 from circuitkb.results.result import Result
@@ -63,13 +64,15 @@ def features_in(result: Result) -> list[str]:
     return list(found)
 
 
-def viewed(kb: KnowledgeBase, page: Page, view: str) -> Page:
+def viewed(kb: KnowledgeBase, page: Page, view: str, also: Sequence[str] = ()) -> Page:
     """Return a page of rows with the ways on from its features, and with the picture asked for.
 
     Parameters
     ----------
     view
         ``graph`` or ``matrix``; empty for the rows alone.
+    also
+        Features that the rows are about without naming them.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def viewed(kb: KnowledgeBase, page: Page, view: str) -> Page:
     ids = list(dict.fromkeys(id for table in page.tables for id in features_in(table.result)))
     if not ids:
         return page
-    figures = (_drawn(kb, ids, view),) if view else ()
+    figures = (_drawn(kb, [*dict.fromkeys([*also, *ids])], view),) if view else ()
     others = {name: {**page.query, "view": name} for name in _VIEWS if name != view}
     rows = {name: value for name, value in page.query.items() if name != "view"}
     handed = " ".join(ids[:MOST_IDS])
@@ -110,7 +113,7 @@ def _graph(
     kb: KnowledgeBase, shown: Mapping[str, Any], weights: Sequence[Mapping[str, Any]]
 ) -> str:
     members = kb.query(_MEMBERS, shown, limit=None, timeout=SECONDS).to_dicts()
-    return diagram(members, weights)
+    return diagram(members, weights, [*map(Thumbnails(kb.store), weights)])
 
 
 def _matrix(

@@ -66,7 +66,7 @@ def test_a_feature_has_its_labels_inputs_with_kernels_and_circuits(browser: Test
     hrefs = [value for tag, name, value in page.attributes if (tag, name) == ("a", "href")]
     assert "/feature/inceptionv1/mixed4a/308" in hrefs
     assert "/node/inceptionv1.dog-head-union" in hrefs
-    assert page.tags["svg"] == 1 + 4, "the picture of its inputs, and the kernel of each"
+    assert page.tags["svg"] == 1 + 4 + 4, "its inputs, the kernel of each there, and in its row"
 
 
 def test_every_page_has_json_and_its_table_csv(browser: TestClient, kb: ckb.KnowledgeBase) -> None:

@@ -8,6 +8,7 @@ from circuitkb.results.pictures.figure import Figure
 from circuitkb.results.pictures.layer_shares import layers
 from circuitkb.results.pictures.measured_value import measured_picture
 from circuitkb.results.pictures.provenance import Provenance
+from circuitkb.results.pictures.thumbnails import Thumbnails
 from circuitkb.results.pictures.tuning_curves import tuning_picture
 from circuitkb.schema.errors import CircuitKBError
 from circuitkb.stores.base import Store
@@ -40,7 +41,7 @@ def card_pictures(store: Store, card: Card) -> tuple[Figure, ...]:
 
 
 def _members(store: Store, card: Card) -> Figure | None:
-    return members(card)
+    return members(store, card)
 
 
 def _measured(store: Store, card: Card) -> Figure | None:
@@ -59,14 +60,11 @@ def _layers(store: Store, card: Card) -> Figure | None:
     return layers(store, card.id) if card.kind == "model" else None
 
 
-def members(card: Card) -> Figure | None:
+def members(store: Store, card: Card) -> Figure | None:
     """Return a circuit, or a feature's strongest inputs, as a picture; None without any."""
     shown, weights, caption = card.drawn()
-    drawn = diagram(shown, weights)
-    if not drawn:
-        return None
-    start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
     left_out = len(shown) - MOST
     if left_out > 0:
         caption = f"{left_out} more members are not drawn. {caption}"
-    return Figure(drawn[start:end], caption)
+    drawn = diagram(shown, weights, [*map(Thumbnails(store), weights)])
+    return Figure(drawn, caption) if drawn else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from circuitkb.observation.measures.measure import PICTURE as SIZE
 from circuitkb.results.pictures.colours import EXCITES, INHIBITS
 
 _WIDE, _HIGH, _GAP, _MARGIN = 170, 44, 24, 16
@@ -16,13 +17,16 @@ MOST = 24
 
 
 def diagram(
-    members: Sequence[Mapping[str, Any]], weights: Sequence[Mapping[str, Any]], caption: str = ""
+    members: Sequence[Mapping[str, Any]],
+    weights: Sequence[Mapping[str, Any]],
+    kernels: Sequence[str] = (),
 ) -> str:
     """Return an SVG of features and the weights between them, sources below their targets.
 
     Each weight has a red line for the mass of its kernel that excites and a blue one for the mass
     that inhibits, as wide as the mass is large (relative to the largest); the tooltip has both.
-    The net sign of a spatial kernel is not its meaning, so no line shows that.
+    The net sign of a spatial kernel is not its meaning, so no line shows that. A page shows the
+    kernel where a pointer is on the line, and leads from a box to its feature.
 
     Parameters
     ----------
@@ -32,8 +36,8 @@ def diagram(
     weights
         Each with ``source``, ``target``, ``positive`` and ``negative``; ends that are no members
         are left out.
-    caption
-        What stands below, as the null of its evidence.
+    kernels
+        SVG of the kernel of each weight, empty where it has none; may be left out.
 
     Examples
     --------
@@ -47,7 +51,13 @@ def diagram(
     shown = {member["feature"]: member for member in members[:MOST]}
     if not shown:
         return ""
-    joined = [w for w in weights if w["source"] in shown and w["target"] in shown]
+    pictures = kernels or [""] * len(weights)
+    drawn = [
+        (weight, picture)
+        for weight, picture in zip(weights, pictures, strict=True)
+        if weight["source"] in shown and weight["target"] in shown
+    ]
+    joined = [weight for weight, _ in drawn]
     rows = _by_depth(shown, joined)
     across = max(len(row) for row in rows)
     width = across * (_WIDE + _GAP) - _GAP + 2 * _MARGIN
@@ -59,17 +69,13 @@ def diagram(
             x = start + place * (_WIDE + _GAP) + _WIDE / 2
             places[feature] = x, height - _MARGIN - _HIGH / 2 - depth * _STEP
     largest = max((abs(mass) for w in joined for mass in _masses(w)), default=0.0) or 1.0
-    parts = [_lines(w, places, largest) for w in joined]
+    parts = [_lines(weight, places, largest, picture) for weight, picture in drawn]
     parts += [_box(member, places[feature]) for feature, member in shown.items()]
-    left_out = len(members) - len(shown)
-    if left_out:
-        caption = f"{left_out} more members are not drawn. {caption}"
-    note = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure><svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
         f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" role="img" '
         f'font-family="sans-serif" font-size="11"><title>{len(shown)} features and '
-        f"{len(joined)} weights between them</title>{''.join(parts)}</svg>{note}</figure>"
+        f"{len(joined)} weights between them</title>{''.join(parts)}</svg>"
     )
 
 
@@ -94,7 +100,10 @@ def _masses(weight: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _lines(
-    weight: Mapping[str, Any], places: Mapping[str, tuple[float, float]], largest: float
+    weight: Mapping[str, Any],
+    places: Mapping[str, tuple[float, float]],
+    largest: float,
+    picture: str,
 ) -> str:
     (x1, y1), (x2, y2) = places[weight["source"]], places[weight["target"]]
     positive, negative = _masses(weight)
@@ -113,9 +122,20 @@ def _lines(
             )
             found.append(
                 f'<line {ends} stroke="{colour}" stroke-width="{6 * mass / largest:.2f}" '
-                f'stroke-opacity="0.75"><title>{escape(title)}</title></line>'
+                f'stroke-opacity="0.75"/>'
             )
-    return "".join(found)
+    # What a pointer finds is wider than the lines, which may be thin.
+    found.append(
+        f'<line x1="{x1:.1f}" y1="{y1 - down:.1f}" x2="{x2:.1f}" y2="{y2 + down:.1f}" '
+        'stroke="transparent" stroke-width="12"/>'
+    )
+    if picture:
+        left, top = (x1 + x2 - SIZE) / 2, (y1 + y2 - SIZE) / 2
+        found.append(
+            f'<g class="kernel" visibility="hidden" transform="translate({left:.1f} {top:.1f})">'
+            f"{picture}</g>"
+        )
+    return f'<g class="weight"><title>{escape(title)}</title>{"".join(found)}</g>'
 
 
 def _box(member: Mapping[str, Any], place: tuple[float, float]) -> str:
@@ -127,7 +147,8 @@ def _box(member: Mapping[str, Any], place: tuple[float, float]) -> str:
     role = f"{member.get('role') or ''}{side}"
     below = " · ".join(part for part in (role, said) if part)
     return (
-        f"<g><title>{escape(feature)}{escape(': ' + below if below else '')}</title>"
+        f'<g data-feature="{escape(feature)}">'
+        f"<title>{escape(feature)}{escape(': ' + below if below else '')}</title>"
         f'<rect x="{x - _WIDE / 2:g}" y="{y - _HIGH / 2:g}" width="{_WIDE}" height="{_HIGH}" '
         'rx="6" fill="#f7f7f7" stroke="#636363"/>'
         f'<text x="{x:g}" y="{y - 4:g}" text-anchor="middle" font-weight="bold">'

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import circuitkb as ckb
-from circuitkb.results.pictures.circuit_diagram import EXCITES, INHIBITS, diagram
+from circuitkb.results.pictures.circuit_diagram import EXCITES, INHIBITS, MOST, diagram
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "<script>alert('x')</script>"
@@ -28,16 +28,13 @@ WEIGHTS = [
 
 def drawn(*given: Any) -> ET.Element:
     """The picture, read as XML: what a browser would see."""
-    figure = ET.fromstring(diagram(*given))
-    found = figure.find(f"{SVG}svg")
-    assert found is not None
-    return found
+    return ET.fromstring(diagram(*given))
 
 
 def boxes(svg: ET.Element) -> dict[str, tuple[float, float]]:
     """Where the box of each feature stands, by the first word of its tooltip."""
     found = {}
-    for group in svg.findall(f"{SVG}g"):
+    for group in svg.findall(f"{SVG}g[@data-feature]"):
         rect, title = group.find(f"{SVG}rect"), group.find(f"{SVG}title")
         assert rect is not None
         assert title is not None
@@ -54,11 +51,12 @@ def test_sources_stand_below_their_targets_and_sides_left_and_right() -> None:
 
 
 def test_each_weight_has_a_line_for_either_mass_as_wide_as_it_is_large() -> None:
-    lines = drawn(MEMBERS, WEIGHTS).findall(f"{SVG}line")
+    groups = drawn(MEMBERS, WEIGHTS).findall(f"{SVG}g[@class='weight']")
+    lines = [line for group in groups for line in group.findall(f"{SVG}line[@stroke-opacity]")]
     assert [line.attrib["stroke"] for line in lines] == [EXCITES, INHIBITS] * 2
     widths = [float(line.attrib["stroke-width"]) for line in lines]
     assert widths == [6.0, 2.0, 1.0, 3.0]
-    assert "excites 0.5, inhibits -1.5" in str(lines[3].findtext(f"{SVG}title"))
+    assert "excites 0.5, inhibits -1.5" in str(groups[1].findtext(f"{SVG}title"))
 
 
 def test_rows_are_layers_where_their_positions_are_known() -> None:
@@ -83,14 +81,23 @@ def test_chains_have_a_row_for_each_step_and_rings_end() -> None:
 
 def test_what_strangers_wrote_is_text_and_never_markup() -> None:
     members = [{"feature": f"m/a:1{EVIL}", "role": EVIL, "labels": [EVIL]}]
-    text = diagram(members, [], EVIL)
+    text = diagram(members, [])
     assert "<script" not in text
     assert "&lt;script" in text
 
 
-def test_more_members_than_a_picture_holds_are_counted_below() -> None:
+def test_more_members_than_a_picture_holds_are_left_out() -> None:
     members = [{"feature": f"m/a:{i}"} for i in range(30)]
-    assert "6 more members are not drawn" in diagram(members, [])
+    assert len(boxes(drawn(members, []))) == MOST == 24
+
+
+def test_the_kernel_of_a_weight_is_hidden_until_a_page_shows_it() -> None:
+    kernels = ["", '<svg xmlns="http://www.w3.org/2000/svg"/>', ""]
+    groups = drawn(MEMBERS, WEIGHTS, kernels).findall(f"{SVG}g[@class='weight']")
+    hidden = [group.find(f"{SVG}g[@class='kernel']") for group in groups]
+    assert [found is not None for found in hidden] == [False, True]
+    assert hidden[1] is not None
+    assert hidden[1].attrib["visibility"] == "hidden"
 
 
 class _Tags(HTMLParser):
@@ -129,8 +136,8 @@ def test_a_notebook_shows_cards_with_pictures_whose_tags_all_close(kb: ckb.Knowl
         )
     )
     for id, pictures in (
-        ("inceptionv1/mixed4b:418", 1 + 4),
-        (circuit, 1 + weights),
+        ("inceptionv1/mixed4b:418", 1 + 4 + 4),  # kernels beside their rows and on the lines
+        (circuit, 1 + weights + weights),
         ("inceptionv1", 1),
         ("inceptionv1/mixed4b", 0),
     ):
