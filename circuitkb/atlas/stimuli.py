@@ -51,7 +51,7 @@ def best(responses: Responses, feature: str) -> tuple[Gallery, ...]:
         )
         for place in places
     )
-    return (Gallery("What it answers to most", images),)
+    return (Gallery("What it answers to most, of the battery's stimuli", images),)
 
 
 def png(address: str) -> bytes:
