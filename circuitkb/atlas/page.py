@@ -113,6 +113,22 @@ class Way:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """What a script of ours draws on a page; without scripts the page has its text.
+
+    Attributes
+    ----------
+    script
+        Name of a module among the static files.
+    given
+        JSON that it reads.
+    """
+
+    script: str
+    given: str
+
+
+@dataclass(frozen=True)
 class Act:
     """A form that writes.
 
@@ -167,6 +183,8 @@ class Page:
         What is given to the form, as it stands in the link.
     ways
         Links to what can be asked next.
+    drawing
+        What a script draws, below the form.
     """
 
     title: str
@@ -182,6 +200,7 @@ class Page:
     form_shown: int = 4
     query: Mapping[str, str] = field(default_factory=dict)
     ways: tuple[Way, ...] = ()
+    drawing: Drawing | None = None
 
     @property
     def pictures(self) -> tuple[str, ...]:

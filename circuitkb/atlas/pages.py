@@ -130,10 +130,6 @@ class Pages:
         """Return two models, or two circuits, beside each other."""
         return side_by_side.compare(self.kb, known(query, {"one", "other"}))
 
-    def pattern(self, query: Mapping[str, str]) -> Page:
-        """Return the matches of a motif pattern."""
-        return side_by_side.pattern(self.kb, known(query, {"text", "rank"}))
-
     def thing(self, id: str, query: Mapping[str, str] = MappingProxyType({})) -> Page:
         """Return the page of a feature, a circuit, or any other node.
 

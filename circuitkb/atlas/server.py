@@ -21,6 +21,7 @@ from circuitkb.atlas.images import is_image, png
 from circuitkb.atlas.links import of_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import LISTS, Pages
+from circuitkb.atlas.patterns import pattern
 from circuitkb.atlas.rendering import STATIC, Place, render
 from circuitkb.atlas.signed import signed
 from circuitkb.kb.knowledge_base import KnowledgeBase
@@ -33,8 +34,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # with none at all browsers hide where a form comes from
@@ -162,7 +163,7 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         "labels": pages.labels,
         "coverage": lambda: coverage(pages.kb),
         "compare": lambda: pages.compare(query),
-        "pattern": lambda: pages.pattern(query),
+        "pattern": lambda: pattern(pages.kb, query),
     }
     if address in named:
         return named[address]()

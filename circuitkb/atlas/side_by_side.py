@@ -1,15 +1,14 @@
-"""Pages about more than one thing: two models or circuits beside each other, and patterns."""
+"""Two models or two circuits beside each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from circuitkb.atlas.given import ROWS, SECONDS, whole_number
+from circuitkb.atlas.given import ROWS, SECONDS
 from circuitkb.atlas.page import Field, Page, Table
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.observation.measures.measure import PICTURE as SIZE
-from circuitkb.queries.patterns.pattern import edge
 from circuitkb.results.card import Card
 from circuitkb.results.pictures.card_pictures import members
 from circuitkb.results.pictures.figure import Figure
@@ -17,9 +16,6 @@ from circuitkb.results.pictures.layer_shares import layers
 from circuitkb.results.pictures.thumbnails import Thumbnails
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import QueryError
-
-RANK = 16
-"""Of the weights of a pattern, where nothing else is said."""
 
 _FEATURES = """\
 MATCH (f:Feature {model: $one})-[r:ANALOGOUS_TO]-(g:Feature {model: $other}) WHERE r.q <= 0.05
@@ -143,31 +139,4 @@ def _beside(left: str, right: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * SIZE + 6}" height="{SIZE}">'
         f'{left}<svg x="{SIZE + 6}">{right}</svg></svg>'
-    )
-
-
-def pattern(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
-    """Return the matches of a motif pattern; without one, the form.
-
-    Raises
-    ------
-    QueryError
-        A pattern that cannot be read.
-    """
-    text = query.get("text", "").strip()
-    rank = whole_number("rank", query.get("rank", "").strip(), RANK, 2**31 - 1)
-    form = (
-        Field("text", "a pattern, as in a +> u <+ b; not a -> b", text, lines=2),
-        Field("rank", "each weight among so many of its target's strongest", str(rank)),
-    )
-    if not text:
-        return Page("Pattern", "pattern", form=form)
-    asked = kb.pattern(text, edges=edge(max_rank=rank), unordered=True, limit=ROWS)
-    result = asked.run()
-    return Page(
-        "Pattern",
-        "pattern",
-        tables=(Table("Matches", result),),
-        form=form,
-        query={"text": text, "rank": str(rank)},
     )

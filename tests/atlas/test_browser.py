@@ -172,6 +172,57 @@ def test_a_unit_is_labelled_by_the_keyboard(page: Page, site: str, kb: ckb.Knowl
     assert [row["said"] for row in said if row["said_by"] == ["ada"]] == ["dog head, facing right"]
 
 
+def test_a_pattern_is_drawn_and_its_rows_come(page: Page, site: str, kb: ckb.KnowledgeBase) -> None:
+    page.goto(f"{site}/pattern")
+    drawn = page.locator("#drawing")
+    for source in ("a", "b"):
+        drawn.get_by_role("button", name=f"feature {source}").click()
+        drawn.get_by_role("button", name="feature u").click()
+    text = page.get_by_label("a pattern, as in")
+    assert text.input_value() == "a +> u; b +> u"
+    page.get_by_label("count, and count so many times").fill("2")
+    page.get_by_role("button", name="Show").click()
+    wanted = kb.pattern("a +> u; b +> u", edges=ckb.edge(max_rank=16), unordered=True)
+    assert page.get_by_role("region", name="Matches").locator("tbody tr").count() == min(
+        50, wanted.count()
+    )
+    assert page.locator("#drawing line").count() == 2, "the link draws it again"
+
+
+def test_a_pattern_is_drawn_by_the_keyboard_and_taken_back(page: Page, site: str) -> None:
+    page.goto(f"{site}/pattern")
+    drawn = page.locator("#drawing")
+    page.get_by_label("the source", exact=True).select_option("inhibits")
+    page.get_by_label("there is no such weight").check()
+    drawn.get_by_role("button", name="feature a").focus()
+    page.keyboard.press("Enter")
+    drawn.get_by_role("button", name="feature b").focus()
+    page.keyboard.press("Space")
+    text = page.get_by_label("a pattern, as in")
+    assert text.input_value() == "not a -| b"
+    drawn.get_by_role("button", name="Another feature").click()
+    assert drawn.get_by_role("button", name="feature c").is_visible()
+    drawn.get_by_role("button", name="Remove: not: a inhibits b").click()
+    assert text.input_value() == ""
+
+
+def test_a_pattern_that_says_more_than_a_drawing_keeps_its_text(page: Page, site: str) -> None:
+    page.goto(f"{site}/pattern?text=a -> b [rank <= 3]")
+    assert "says more than is drawn" in page.locator("#drawing").inner_text()
+    assert page.get_by_label("a pattern, as in").input_value() == "a -> b [rank <= 3]"
+
+
+def test_the_kernel_of_a_line_shows_under_the_pointer(page: Page, site: str) -> None:
+    page.goto(f"{site}/node/inceptionv1.dog-head-union")
+    line = page.locator(".weight").first
+    kernel = line.locator(".kernel")
+    assert kernel.evaluate("e => getComputedStyle(e).visibility") == "hidden"
+    line.locator("line").last.hover(force=True)
+    assert kernel.evaluate("e => getComputedStyle(e).visibility") == "visible"
+    page.locator('[data-feature="inceptionv1/mixed4b:418"]').click()
+    assert page.url.endswith("/feature/inceptionv1/mixed4b/418")
+
+
 def test_the_keyboard_alone_reaches_the_content(page: Page, site: str) -> None:
     page.goto(site)
     page.keyboard.press("Tab")

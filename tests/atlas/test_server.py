@@ -13,6 +13,7 @@ from collections import Counter
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
@@ -152,6 +153,21 @@ def test_a_pattern_has_its_matches_and_a_link(browser: TestClient, kb: ckb.Knowl
     assert rows == asked.run().to_dicts() != []
 
 
+def test_a_pattern_is_counted_beside_permuted_weights(
+    browser: TestClient, kb: ckb.KnowledgeBase
+) -> None:
+    text = "a -> u; b -> u; a -> v; b -> v"
+    asked = {"text": text, "rank": "4", "permuted": "3"}
+    (row,) = browser.get("/pattern.json", params=asked).json()["tables"][0]["rows"]
+    counted = kb.pattern(text, edges=ckb.edge(max_rank=4), unordered=True).count_permuted(3)
+    assert row["matches"] == counted.matches
+    assert row["permuted_mean"] == round(counted.mean, 2)
+    page = seen(browser, f"/pattern?{urlencode(asked)}")
+    (given,) = (v for _, name, v in page.attributes if name == "data-given")
+    assert json.loads(given)["features"] == ["a", "u", "b", "v"]
+    assert browser.get("/pattern", params={**asked, "permuted": "1000"}).status_code == 400
+
+
 def test_a_model_has_its_layers_in_a_row(browser: TestClient, kb: ckb.KnowledgeBase) -> None:
     svg = browser.get("/node/inceptionv1.svg").text
     count = kb.query("MATCH (f:Feature {model: 'inceptionv1'}) RETURN count(f) AS n").rows[0][0]
@@ -236,10 +252,11 @@ def test_what_is_typed_comes_back_as_text(browser: TestClient, text: str) -> Non
         assert Seen(answer.text).tags["script"] == 0
 
 
-def test_pages_may_run_no_script_and_be_framed_by_nobody(browser: TestClient) -> None:
+def test_pages_run_only_our_own_files_and_are_framed_by_nobody(browser: TestClient) -> None:
     headers: Any = browser.get("/").headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
