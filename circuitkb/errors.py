@@ -17,6 +17,7 @@
     ├── WorkerError              a worker that died twice, or a cluster that is not there
     ├── ServingError             pages that cannot be served there
     │   └── AccessError          a form that no page of this server sent
+    ├── ReleaseError             a release that cannot be made as it was asked for
     ├── ObservationError         a model that cannot be shown stimuli
     ├── TrialError               an edit that cannot be made, or run
     ├── StoreError
@@ -59,6 +60,7 @@ from circuitkb.schema.errors import (
     QueryMemoryError,
     QueryRefusedError,
     QueryTimeoutError,
+    ReleaseError,
     SchemaError,
     ServingError,
     SourceError,
@@ -96,6 +98,7 @@ __all__ = [
     "QueryMemoryError",
     "QueryRefusedError",
     "QueryTimeoutError",
+    "ReleaseError",
     "SchemaError",
     "ServingError",
     "SourceError",

@@ -82,6 +82,10 @@ class AccessError(ServingError):
     """A form that no page of this server sent."""
 
 
+class ReleaseError(CircuitKBError):
+    """A release that cannot be made as it was asked for; nothing was written."""
+
+
 class ObservationError(CircuitKBError):
     """A model that cannot be shown stimuli, or responses that cannot be compared."""
 

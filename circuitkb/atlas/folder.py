@@ -15,7 +15,7 @@ from circuitkb.atlas.links import address, is_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import Pages
 from circuitkb.atlas.rendering import STATIC, Place, render
-from circuitkb.atlas.signed import signed
+from circuitkb.atlas.signed import published, signed
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.results.text import to_json
 from circuitkb.schema.errors import ServingError
@@ -105,7 +105,7 @@ def write_atlas(
         file = folder / f"{name}.html"
         if file.exists():
             continue
-        page = signed(read(), kb.store)
+        page = published(signed(read(), kb.store))
         if name in LISTS:
             _write(folder / f"{name}.json", to_json(page.to_dict()))
             _write(folder / f"{name}.csv", page.tables[0].result.to_csv())

@@ -13,6 +13,7 @@ from circuitkb.stores.base import Store
 if TYPE_CHECKING:
     from circuitkb.moving.copies.report import CopyReport
     from circuitkb.moving.files.formats import ExportReport
+    from circuitkb.moving.releases.release import Pages, ReleaseReport
 
 
 class Moving:
@@ -128,5 +129,69 @@ class Moving:
             models=models,
             max_rank=max_rank,
             force=force,
+            progress=progress,
+        )
+
+    def release(
+        self,
+        name: str,
+        output: str | os.PathLike[str] | None = None,
+        *,
+        version: str = "1",
+        models: Sequence[str] | None = None,
+        authors: Sequence[str] = (),
+        license: str | None = None,
+        with_unlicensed: bool = False,
+        pages: Pages | None = None,
+        progress: Progress = silent,
+    ) -> ReleaseReport:
+        """Write this knowledge base as data to publish: hashes, licences, how to cite, Croissant.
+
+        :meth:`circuitkb.KnowledgeBase.load` reads the folder back. It is there whole or not at
+        all, is never changed, and tells no folder of this machine.
+
+        Parameters
+        ----------
+        name, version
+            What it is called.
+        output
+            A folder that is not there yet; ``NAME-VERSION`` if not given.
+        models
+            Names of the models, with all that speaks of them; everything if not given.
+        authors
+            Whom to cite.
+        license
+            Of what circuitkb measured and found in it (SPDX); networks and labels have their own.
+        with_unlicensed
+            Whether labels go along whose authors gave no licence.
+        pages
+            Writes pages into a folder, as
+            ``lambda folder, progress: write_atlas(kb, folder, progress=progress)`` does.
+        progress
+            Called with what is being done and how far it is.
+
+        Raises
+        ------
+        ReleaseError
+            The folder is there, labels have no licence, or a name is none; nothing was written.
+        NotFoundError
+            No such model.
+        StoreError, StoreFullError
+            The folder cannot be written.
+        """
+        from pathlib import Path
+
+        from circuitkb.moving.releases.release import release
+
+        return release(
+            self.store,
+            name,
+            output=None if output is None else Path(output),
+            version=version,
+            models=models,
+            authors=authors,
+            license=license,
+            with_unlicensed=with_unlicensed,
+            pages=pages,
             progress=progress,
         )

@@ -17,6 +17,9 @@ _BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 _ACTS = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}\u2028\u2029]")
 """Control characters but for tab and line feed, and marks of direction."""
 
+_FOLDERS = re.compile(r"^(?:file://)?(?:~[^/\\]*|[A-Za-z]:)?[/\\](?:.*[/\\])?(?=[^/\\])")
+"""What stands before the name of a file in an absolute path."""
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~])")
 
 
@@ -29,6 +32,19 @@ def for_terminal(text: str) -> str:
     ('curve\\x1b[2J\\u202e', 'é 猫 🐈\n\tfine')
     """
     return _ACTS.sub(lambda found: _code(found.group()), text)
+
+
+def without_folder(text: str) -> str:
+    r"""Return the name of a file without the folders that it lay in on somebody's machine.
+
+    Examples
+    --------
+    >>> [without_folder(text) for text in ("/srv/ada/nets/a.pt", r"C:\nets\mine.py:build")]
+    ['a.pt', 'mine.py:build']
+    >>> [without_folder(text) for text in ("nets/a.pt", "timm:resnet18", "https://e.org/a", "/")]
+    ['nets/a.pt', 'timm:resnet18', 'https://e.org/a', '/']
+    """
+    return _FOLDERS.sub("", text)
 
 
 def for_spreadsheet(text: str) -> str:

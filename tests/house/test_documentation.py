@@ -76,6 +76,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "pull",
         "push",
         "query",
+        "release",
         "report",
         "schema",
         "serve",

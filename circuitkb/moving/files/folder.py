@@ -30,7 +30,9 @@ _WRITTEN = re.compile(
 
 
 @contextmanager
-def whole_folder(target: Path, *, force: bool) -> Iterator[Path]:
+def whole_folder(
+    target: Path, *, force: bool, own: re.Pattern[str] | None = None
+) -> Iterator[Path]:
     """Give an empty folder beside ``target`` that takes its place when the block ends well.
 
     Parameters
@@ -39,6 +41,9 @@ def whole_folder(target: Path, *, force: bool) -> Iterator[Path]:
         Where the folder is to be; made with its parents.
     force
         Whether an export that is there gives way. Nothing else ever does.
+    own
+        Files that are written besides those of an export: what a killed run left is removed only
+        where it holds no others.
 
     Raises
     ------
@@ -51,7 +56,9 @@ def whole_folder(target: Path, *, force: bool) -> Iterator[Path]:
     check_target(target, force=force)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        remove_left_behind(target, own=lambda name: _WRITTEN.fullmatch(name) is not None)
+        remove_left_behind(
+            target, own=lambda name: any(each.fullmatch(name) for each in (_WRITTEN, own) if each)
+        )
         made = tempfile.mkdtemp(prefix=prefix(target), suffix=SUFFIX, dir=target.parent)
     unfinished = Path(made)
     try:

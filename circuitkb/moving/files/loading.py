@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from circuitkb.moving.files.about import About, check_files, checked_about
 from circuitkb.moving.files.pieces import counts_in
 from circuitkb.moving.files.tables import FolderTables, columns_of
+from circuitkb.moving.releases.hashes import check_sums, is_release
 from circuitkb.results.reports import LoadReport
 from circuitkb.schema.definition import NODES
 from circuitkb.schema.errors import ModelConflictError
@@ -61,8 +62,13 @@ def load_folder(store: Store, write: Write, folder: Path, progress: Progress) ->
         A model of it is there with other weights; nothing was written.
     """
     start = perf_counter()
+    checking = within(progress, 0.0, _CHECKING)
+    sums = check_sums(folder, checking) if is_release(folder) else {}
     about = checked_about(folder)
-    check_files(folder, about.files, within(progress, 0.0, _CHECKING))
+    files = {
+        name: record for name, record in about.files.items() if sums.get(name) != record.sha256
+    }
+    check_files(folder, files, checking)
     tables = FolderTables(folder, list(about.files))
     tables.check_ends()
     models = _identities(tables)

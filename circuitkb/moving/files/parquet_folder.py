@@ -59,12 +59,16 @@ def relation_file_schema(name: str) -> pa.Schema:
 
 
 def write_parquet(
-    pieces: Iterable[GraphRows], folder: Path, progress: Progress = silent
+    pieces: Iterable[GraphRows],
+    folder: Path,
+    progress: Progress = silent,
+    *,
+    ordered: bool = False,
 ) -> dict[str, int]:
     """Write the pieces of an export into an empty folder; return the rows of each kind.
 
     Memory is bounded by a piece and by :data:`ROWS_IN_A_GROUP` rows of each kind. The same pieces
-    in the same order make the same bytes.
+    in the same order make the same bytes; ``ordered``, in any order.
     """
     for name in ("nodes", "relations", *ARRAY_KINDS):
         (folder / name).mkdir()
@@ -76,6 +80,10 @@ def write_parquet(
             for item in piece.relations:
                 tables.add(f"relations/{item.name}.parquet", _with_labels(item))
             save_beside(folder, piece)
+    if ordered:
+        for number, name in enumerate(tables.rows):
+            progress(f"sorting {name}", number / len(tables.rows))
+            _sort(folder, name)
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     for number, path in enumerate(written):
         name = path.relative_to(folder).as_posix()
@@ -106,6 +114,29 @@ def _with_labels(item: Relations) -> pa.Table:
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
+def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        file,
+        schema,
+        compression="zstd",
+        # Numbers seldom repeat: looking for it takes most of the time and gains nothing.
+        use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)],
+        dictionary_pagesize_limit=_DICTIONARY_BYTES,
+    )
+
+
+def _sort(folder: Path, name: str) -> None:
+    """Write a file again with its rows in order."""
+    from circuitkb.moving.files.sorting import sorted_rows  # which needs DuckDB
+
+    file, again = folder / name, folder / f"{name}.sorted"
+    schema = pq.read_schema(file)
+    with _writer(again, schema) as writer:
+        for table in sorted_rows(file, name, schema, ROWS_IN_A_GROUP):
+            writer.write_table(table, row_group_size=ROWS_IN_A_GROUP)
+    again.replace(file)
+
+
 class _Tables:
     """Parquet files that grow by rows; leaving the block writes what is held and ends them."""
 
@@ -118,15 +149,7 @@ class _Tables:
         self.rows = dict.fromkeys(self._schemas, 0)
         self._held: dict[str, list[pa.Table]] = {name: [] for name in self._schemas}
         self._writers = {
-            name: pq.ParquetWriter(
-                folder / name,
-                schema,
-                compression="zstd",
-                # Numbers seldom repeat: looking for it takes most of the time and gains nothing.
-                use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)],
-                dictionary_pagesize_limit=_DICTIONARY_BYTES,
-            )
-            for name, schema in self._schemas.items()
+            name: _writer(folder / name, schema) for name, schema in self._schemas.items()
         }
 
     def __enter__(self) -> Self:

@@ -9,7 +9,7 @@ from functools import cached_property
 from html import escape
 from typing import Any
 
-from circuitkb.results.harmless_text import for_terminal
+from circuitkb.results.harmless_text import for_terminal, without_folder
 from circuitkb.schema.errors import IdError
 from circuitkb.schema.ids import FeatureId, LayerId
 from circuitkb.schema.provenance import tool
@@ -96,7 +96,7 @@ def _metadata(shown: str, model: Mapping[str, Any]) -> str:
         _element(name, value)
         for name, value in (
             ("title", model.get("id")),
-            ("source", model.get("source")),
+            ("source", without_folder(str(model.get("source") or ""))),
             ("identifier", fingerprint and f"sha256:{fingerprint}"),
             ("rights", model.get("license")),
             ("rights", model.get("attribution")),

@@ -1,4 +1,4 @@
-"""A SOURCE that is a folder which ``circuitkb export parquet`` wrote: all that is in it."""
+"""A SOURCE that is a folder which ``export parquet`` or ``release`` wrote: all that is in it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from circuitkb.schema.errors import SourceError, UnknownSourceError
 ABOUT = "circuitkb.json"
 """The file that makes a folder an export of ours."""
 
+RELEASE = "release.json"
+"""The file that makes an export a release."""
+
 
 def _takes(text: str) -> Source | None:
     folder = path_of(text)
@@ -20,7 +23,8 @@ def _takes(text: str) -> Source | None:
         raise UnknownSourceError(
             f"{text} is a knowledge base, no source. To copy all of it: circuitkb pull {text}"
         )
-    return Source(text, "exported", str(folder)) if (folder / ABOUT).is_file() else None
+    ours = any((folder / name).is_file() for name in (ABOUT, RELEASE))
+    return Source(text, "exported", str(folder)) if ours else None
 
 
 def _open(source: Source, options: OpenOptions) -> ExportedFolder:
@@ -34,7 +38,7 @@ def _open(source: Source, options: OpenOptions) -> ExportedFolder:
 
 KIND = SourceKind(
     "exported",
-    "a folder that export parquet wrote",
+    "a folder that export parquet or release wrote",
     _takes,
     _open,
     is_path=True,
