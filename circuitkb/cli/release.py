@@ -83,7 +83,7 @@ def release(
             authors=author or (),
             license=license_,
             with_unlicensed=with_unlicensed,
-            pages=_pages(base, model, with_unlicensed=with_unlicensed) if atlas else None,
+            pages=_pages(base, model) if atlas else None,
             progress=tell,
         )
     print_result(report.to_result(), format_)
@@ -91,13 +91,14 @@ def release(
     say("note", f"next: circuitkb load {report.folder} --kb copy.ckb")
 
 
-def _pages(base: ckb.KnowledgeBase, models: list[str] | None, *, with_unlicensed: bool) -> Pages:
+def _pages(base: ckb.KnowledgeBase, models: list[str] | None) -> Pages:
     from circuitkb.atlas.serving import needed
 
     with needed():
         from circuitkb.atlas.folder import write_atlas
 
     def write(folder: Path, tell: Progress) -> None:
-        write_atlas(base, folder, models=models, with_unlicensed=with_unlicensed, progress=tell)
+        # Labels without a licence were refused with the data, which come first.
+        write_atlas(base, folder, models=models, with_unlicensed=True, progress=tell)
 
     return write
