@@ -62,11 +62,14 @@ class Gallery:
         What stands above them, and they.
     note
         What a reader must know about them.
+    large
+        Whether they are shown twice as large, each pixel of theirs with its edges.
     """
 
     title: str
     images: tuple[Image, ...]
     note: str = ""
+    large: bool = False
 
 
 @dataclass(frozen=True)

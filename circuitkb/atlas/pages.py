@@ -14,9 +14,10 @@ from circuitkb.atlas.given import MOST_ROWS, PICTURES, ROWS, SECONDS, known, lim
 from circuitkb.atlas.labelling import queue
 from circuitkb.atlas.links import address
 from circuitkb.atlas.nearby import around
-from circuitkb.atlas.page import Field, Page, Table
+from circuitkb.atlas.page import Field, Gallery, Page, Table
 from circuitkb.atlas.stimuli import best
 from circuitkb.atlas.views import viewed
+from circuitkb.atlas.visualizations import searched
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing, one_of
 from circuitkb.results.card import Card, Section
@@ -148,10 +149,15 @@ class Pages:
             kind=card.kind,
             facts=card.facts,
             figures=card.figures,
-            galleries=() if responses is None else best(responses, card.id),
+            galleries=self._galleries(card, responses),
             tables=tuple(_table(card, section, draw) for section in card.sections),
         )
         return around(self.kb, page, card, query)
+
+    def _galleries(self, card: Card, responses: Responses | None) -> tuple[Gallery, ...]:
+        """Return the pictures that a feature answers to."""
+        shown = () if responses is None else best(responses, card.id)
+        return (*shown, *searched(self.kb, card.id)) if card.kind == "feature" else ()
 
     def _responses(self, card: Card) -> Responses | None:
         """Return the responses among which those of a feature are, if it was observed."""

@@ -22,6 +22,7 @@ from circuitkb.cli import (
     report,
     serve,
     trial,
+    visualize,
     vocabulary,
 )
 from circuitkb.cli.options import add_commands
@@ -31,6 +32,7 @@ app = program(
     demonstrate,
     load,
     observe,
+    visualize,
     discover,
     trial,
     hypotheses,

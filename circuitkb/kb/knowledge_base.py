@@ -12,6 +12,7 @@ from circuitkb.kb.load import Loading
 from circuitkb.kb.match import Matching
 from circuitkb.kb.observe import Observing
 from circuitkb.kb.trial_lists import TryingMany
+from circuitkb.kb.visualize import Visualizing
 from circuitkb.lists.selections import FeatureQuery
 from circuitkb.moving.verbs import Moving
 from circuitkb.queries.lists.conditions import DEFAULT_LIMIT
@@ -29,7 +30,17 @@ if TYPE_CHECKING:
     from circuitkb.trials.hypotheses import Ablation, Hypotheses
 
 
-class KnowledgeBase(Loading, Observing, Finding, TryingMany, Matching, Listing, Annotating, Moving):
+class KnowledgeBase(
+    Loading,
+    Observing,
+    Visualizing,
+    Finding,
+    TryingMany,
+    Matching,
+    Listing,
+    Annotating,
+    Moving,
+):
     """Features, weights, circuits and what is said of them, in one store.
 
     Use it as a context manager, or :meth:`close` it.

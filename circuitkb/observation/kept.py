@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,10 @@ from numpy.typing import NDArray
 from circuitkb.observation.stimuli.battery import NAME, Battery, battery
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.responses import Responses
+
+if TYPE_CHECKING:
+    from circuitkb.loaders.composition.network import Network
+    from circuitkb.loaders.receptive_fields.views import View
 
 
 def battery_of(responses: Responses) -> Battery:
@@ -35,6 +41,31 @@ def battery_of(responses: Responses) -> Battery:
             "observe the model again (circuitkb observe MODEL)."
         )
     return Battery(NAME, tuple(known[id] for id in responses.stimuli), channels=3)
+
+
+def as_observed(network: Network, views: Sequence[View], responses: Responses) -> Network:
+    """Return a network that reads for black and for white what it read when it was observed.
+
+    Raises
+    ------
+    ObservationError
+        It was shown images of other sizes than this version shows.
+    """
+    settings = responses.settings
+    looked = [[view.rows, view.columns, list(view.centre)] for view in views]
+    then = [[view["rows"], view["columns"], view["centre"]] for view in settings["views"]]
+    if looked != then:
+        raise ObservationError(
+            "The model was observed with images of other sizes than this version shows: observe it "
+            "again (circuitkb observe MODEL)."
+        )
+    pixels = replace(
+        network.pixels,
+        black=tuple(settings["black"]),
+        white=tuple(settings["white"]),
+        order=tuple(settings.get("order", ())),
+    )
+    return replace(network, pixels=pixels)
 
 
 def images_under(responses: Responses, symmetry: str) -> NDArray[np.intp]:

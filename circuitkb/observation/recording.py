@@ -142,6 +142,11 @@ def record(
         return _recording(work.arrays, battery, layers, second_stimuli, settings, resumed)
 
 
+def calibration(stimuli: int) -> NDArray[np.intp]:
+    """Return places in a battery of so many: those that shuffled copies are calibrated on."""
+    return np.unique(np.linspace(0, stimuli - 1, CALIBRATION).astype(np.intp))
+
+
 @dataclass(frozen=True)
 class _Step:
     """Images of a lot that run together: so long as nothing of a step is lost, nothing is.
@@ -240,7 +245,7 @@ class _Showing:
         ]
 
     def _copies(self, progress: Progress) -> list[Onlooker]:
-        sample = np.unique(np.linspace(0, len(self.battery) - 1, CALIBRATION).astype(int))
+        sample = calibration(len(self.battery))
         seeds = [self.seed, self.seed + 1]
         return self.look.shuffled(self._images(sample), seeds=seeds, progress=progress)
 

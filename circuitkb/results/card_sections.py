@@ -14,6 +14,7 @@ from circuitkb.results.card import Section
 from circuitkb.results.result import Result
 from circuitkb.schema.definition import RELATIONS, RelationType, node_type
 from circuitkb.stores.base import Store
+from circuitkb.visualization.visualization import KIND, SAYS_NOT, row_of
 
 STRONGEST = 10
 """Inputs and outputs that a card shows."""
@@ -96,6 +97,10 @@ CIRCUIT_TRIALS = f"""\
 MATCH (t:Trial)-[:ABOUT|SUPPORTS|REFUTES]->(:Circuit {{id: $id}})
 RETURN DISTINCT {_TRIAL_COLUMNS}
 ORDER BY kind, outcome DESC, q, trial"""
+
+VISUALIZATIONS = """\
+MATCH (e:Evidence {kind: $kind})-[:ABOUT]->(:Feature {id: $id})
+RETURN e.id AS id, e.detail AS detail ORDER BY e.seed, id"""
 
 TRANSFORMED = """\
 MATCH (:Feature {id: $id})-[r:TRANSFORMS_TO]->(f:Feature)
@@ -185,6 +190,16 @@ def _evidence(store: Store, cypher: str, id: str) -> Section:
     return replace(section, note="\n".join(methods))
 
 
+def _visualizations(store: Store, id: str) -> Section:
+    """The images that were searched for a feature, in figures: the images are on its page."""
+    answer = store.read(VISUALIZATIONS, {"id": id, "kind": KIND})
+    rows = [row_of(json.loads(detail)) | {"evidence": evidence} for evidence, detail in answer.rows]
+    unshown = ("evidence",)
+    return Section(
+        "Images that it answers to most", Result.of_records(rows), SAYS_NOT if rows else "", unshown
+    )
+
+
 def _trials(store: Store, cypher: str, id: str) -> Section:
     """The trials, and below them once each what was measured and against which controls."""
     unshown = ("measure", "null_method", "detail")
@@ -243,6 +258,7 @@ def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
         _question(store, "Circuits", "circuits-of", feature=id),
         _section(store, "Transforms to", TRANSFORMED, unshown=_LONG, id=id),
         _section(store, "Analogous features", ANALOGOUS_FEATURES, unshown=_LONG, id=id),
+        _visualizations(store, id),
         _evidence(store, FEATURE_EVIDENCE, id),
         _trials(store, FEATURE_TRIALS, id),
     ]

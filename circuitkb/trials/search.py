@@ -8,7 +8,7 @@ to the moved stimuli.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -101,6 +101,8 @@ class Gap:
     """
 
     def __init__(self, effects: Effects, flow: Flow, pixels: PixelRange, asked: Asked) -> None:
+        from circuitkb.loaders.activations.functional import as_read
+
         self._effects = effects
         self._flow = flow
         self._asked = asked
@@ -111,7 +113,7 @@ class Gap:
         ]
         end = effects.place(asked.unit.layer)
         self._layers = effects.layers[: end + 1]
-        self._as_read = _as_read(pixels)
+        self._as_read = as_read(pixels)
 
     def of(self, images: Tensor, which: slice) -> tuple[Tensor, Answers]:
         """Return it for some of the stimuli, and what the unedited network answers.
@@ -224,19 +226,3 @@ def _direction(slope: Tensor) -> Tensor:
     """
     mean = slope.abs().mean(dim=(1, 2, 3), keepdim=True)
     return (slope / mean.clamp_min(float(np.finfo(np.float32).tiny))).clamp(-1, 1)
-
-
-def _as_read(pixels: PixelRange) -> Callable[[Tensor], Tensor]:
-    """Return :meth:`PixelRange.apply` for tensors."""
-    import torch
-
-    black, white = (
-        torch.tensor(side).reshape(1, -1, 1, 1) for side in (pixels.black, pixels.white)
-    )
-    order = list(pixels.order)
-
-    def read(images: Tensor) -> Tensor:
-        shown = images[:, order] if order else images
-        return (shown * (white - black) + black).contiguous(memory_format=torch.channels_last)
-
-    return read

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.observation.kept import battery_of
-from circuitkb.schema.errors import ObservationError
+from circuitkb.observation.kept import as_observed, battery_of
 from circuitkb.schema.kernels import Floats
 
 if TYPE_CHECKING:
@@ -84,19 +83,6 @@ def shown(network: Network, responses: Responses) -> Shown:
     from circuitkb.loaders.activations.editing.network import EditedNetwork
 
     edited = EditedNetwork(network)
-    settings: Mapping[str, Any] = responses.settings
-    looked = [[view.rows, view.columns, list(view.centre)] for view in edited.views]
-    then = [[view["rows"], view["columns"], view["centre"]] for view in settings["views"]]
-    if looked != then:
-        raise ObservationError(
-            "The model was observed with images of other sizes than this version shows: observe it "
-            "again (circuitkb observe MODEL)."
-        )
+    pixels = as_observed(network, edited.views, responses).pixels
     channels = network.example.shape[1]
-    pixels = replace(
-        network.pixels,
-        black=tuple(settings["black"]),
-        white=tuple(settings["white"]),
-        order=tuple(settings.get("order", ())),
-    )
     return Shown(edited, replace(battery_of(responses), channels=channels), pixels)

@@ -83,6 +83,10 @@ class Onlooker:
         before, after = (np.concatenate(side) for side in zip(*parts, strict=True))
         return before, after
 
+    def before(self, layer: str) -> str:
+        """Return the name of the node of a layer's pre-activation."""
+        return next(name for name, layers in self._before.items() if layer in layers)
+
     def shuffled(
         self, images: Floats, *, seeds: Sequence[int], progress: Progress = silent
     ) -> list[Onlooker]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.fx import Node
-from torch.fx.node import map_arg
 
 from circuitkb.loaders.activations.editing.maps import after_pooling, as_maps, sums_on
 from circuitkb.loaders.activations.editing.plan import Group, groups_of
 from circuitkb.loaders.activations.editing.runs import KernelChange
 from circuitkb.loaders.activations.editing.steps import Steps
-
-Values = dict[Node, Any]
+from circuitkb.loaders.activations.functional import Values, computed, fixed_values
 
 
 class Seen(NamedTuple):
@@ -99,11 +97,11 @@ class Flow:
         after: dict[str, Tensor] = {}
         for step, node in enumerate(steps.nodes[: last + 1]):
             if step:
-                base[node] = _computed(node, base)
+                base[node] = computed(node, base)
             if step == first:
                 edited = dict(base)
             elif edited is not None:
-                edited[node] = _computed(node, {**edited, **apart.get(node, {})})
+                edited[node] = computed(node, {**edited, **apart.get(node, {})})
             for layer in self._before.get(step, ()):
                 if layer in layers:
                     before[layer] = self._units(layer, base[node], 0)
@@ -133,13 +131,7 @@ class Flow:
     @cached_property
     def _fixed(self) -> Values:
         """What does not depend on the image."""
-        network = self._steps.network
-        fixed: Values = dict(network.constants)
-        with torch.no_grad():
-            for node in network.operations():
-                if node not in network.dynamic:
-                    fixed[node] = network.value_of(node, fixed.__getitem__)
-        return fixed
+        return fixed_values(self._steps.network)
 
     @cached_property
     def _before(self) -> dict[int, list[str]]:
@@ -190,14 +182,3 @@ def _by_step(layers: Mapping[str, int]) -> dict[int, list[str]]:
     for layer, step in layers.items():
         found.setdefault(step, []).append(layer)
     return found
-
-
-def _computed(node: Node, values: Mapping[Node, Any]) -> Any:
-    """Run one operation, without overwriting what it reads."""
-    target: Any = node.target
-    name = getattr(target, "__name__", "").partition(".")[0]
-    if name.endswith("_") and not name.endswith("__"):
-        target = getattr(torch.ops.aten, name.removesuffix("_")).default
-    return target(
-        *map_arg(node.args, values.__getitem__), **map_arg(node.kwargs, values.__getitem__)
-    )

@@ -1,0 +1,107 @@
+"""Images of pixels, as they are: encoded, in a notebook, beside one another in a file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+
+SIDE = 190
+"""Pixels along an image in a notebook: what is shown can be 3 pixels wide."""
+
+INCHES, DOTS = 3.4, 110
+"""Side of an image in a file, and dots of an inch."""
+
+
+def png(image: Pixels, **said: str) -> bytes:
+    """Return an image as PNG: every pixel as it is, and what is said of it as text.
+
+    Parameters
+    ----------
+    image
+        Axes (row, column, channel), of one channel or three.
+    said
+        By the keywords of PNG: ``Title``, ``Description``, ``Source``, ``Copyright``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> made = png(np.zeros((2, 3, 1), np.uint8), Title="net/a:1")
+    >>> Image.open(io.BytesIO(made)).size
+    (3, 2)
+    """
+    from PIL import Image, PngImagePlugin
+
+    text = PngImagePlugin.PngInfo()
+    for name, value in said.items():
+        text.add_itxt(name, value)
+    file = io.BytesIO()
+    shown = image[:, :, 0] if image.shape[2] == 1 else image
+    Image.fromarray(shown).save(file, format="png", pnginfo=text)
+    return file.getvalue()
+
+
+def pixels(data: bytes) -> Pixels:
+    """Return the image that :func:`png` made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    >>> bool((pixels(png(image)) == image).all())
+    True
+    """
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as opened:
+        found = np.asarray(opened)
+    return found if found.ndim == 3 else found[:, :, None]
+
+
+def sheet(rows: Sequence[Sequence[tuple[Pixels, str]]]) -> bytes:
+    """Return a PNG of images in rows, each with its caption.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sheet([[(np.zeros((2, 3, 1), np.uint8), "two rows")]])[:4]
+    b'\\x89PNG'
+    """
+    from matplotlib.figure import Figure
+
+    columns = max(map(len, rows))
+    size = INCHES * columns, INCHES * len(rows)
+    figure = Figure(figsize=size, dpi=DOTS, layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for place in axes.flat:
+        place.axis("off")
+    for places, row in zip(axes, rows, strict=True):
+        for place, (image, caption) in zip(places, row, strict=False):
+            colours = image.repeat(3 // image.shape[2], axis=2)
+            place.imshow(colours, interpolation="nearest")
+            place.set_title(caption, fontsize=6, wrap=True, parse_math=False)
+    file = io.BytesIO()
+    unsigned = {"Software": None}  # the same bytes by any version that draws it
+    figure.savefig(file, format="png", metadata=cast("dict[str, str]", unsigned))
+    return file.getvalue()
+
+
+def html(image: Pixels, caption: str) -> str:
+    """Return an image with its caption, for a notebook."""
+    data = base64.b64encode(png(image)).decode("ascii")
+    return (
+        '<figure style="display:inline-block;vertical-align:top;margin:0 8px 8px 0;'
+        f'width:{SIDE}px"><img src="data:image/png;base64,{data}" alt="{escape(caption)}" '
+        f'width="{SIDE}" style="image-rendering:pixelated">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )

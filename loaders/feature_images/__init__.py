@@ -1,0 +1,1 @@
+"""Images that units answer to most, by optimisation."""
