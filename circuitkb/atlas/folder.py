@@ -10,8 +10,9 @@ from pathlib import Path
 from circuitkb.atlas.asking import questions
 from circuitkb.atlas.contents import contents, unlicensed
 from circuitkb.atlas.coverage import coverage
+from circuitkb.atlas.feature_map import feature_map, mapped
 from circuitkb.atlas.images import png
-from circuitkb.atlas.links import address, is_address
+from circuitkb.atlas.links import address, is_address, map_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import Pages
 from circuitkb.atlas.rendering import STATIC, Place, render
@@ -85,6 +86,7 @@ def write_atlas(
     progress("Choosing pages", 0.0)
     chosen = contents(kb, models, inputs=inputs)
     pages = Pages(kb)
+    maps = [model for model in mapped(kb) if model in chosen.nodes]
     named: list[tuple[str, Callable[[], Page]]] = [
         ("index", pages.home),
         ("about", pages.about),
@@ -93,6 +95,7 @@ def write_atlas(
         ("circuits", lambda: pages.circuits_of(models)),
         ("features", lambda: pages.features_of(chosen.features)),
         ("trials", lambda: pages.trials_of(models)),
+        *((map_address(m), lambda m=m: feature_map(kb, m, {}, pages.layouts)) for m in maps),
         *((address(id), lambda id=id: pages.thing(id)) for id in chosen.nodes),
     ]
     names = [name for name, _ in named]

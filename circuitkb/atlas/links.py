@@ -42,6 +42,17 @@ def address(id: str) -> str:
     return "/".join(["node", *map(_escaped, id.split("/"))])
 
 
+def map_address(model: str) -> str:
+    """Return where the map of a model's features is.
+
+    Examples
+    --------
+    >>> map_address("efficientnet_lite0")
+    'map/efficientnet_lite0'
+    """
+    return "map/" + address(model).partition("/")[2]
+
+
 def of_address(address: str) -> str:
     """Return the id of the node whose page is there.
 

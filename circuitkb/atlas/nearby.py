@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from circuitkb.atlas.feature_map import mapped
 from circuitkb.atlas.given import PICTURES, SECONDS, known, whole_number
+from circuitkb.atlas.links import map_address
 from circuitkb.atlas.page import Page, Way
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.results.card import Card
@@ -47,6 +49,8 @@ def around(kb: KnowledgeBase, page: Page, card: Card, query: Mapping[str, str]) 
     if card.kind == "circuit":
         return _neighbours(kb, page, card, known(query, {"neighbours"}))
     known(query, set())
+    if card.kind == "model" and card.id in mapped(kb):
+        return replace(page, ways=(*page.ways, Way("Map of its features", map_address(card.id))))
     return page
 
 

@@ -125,10 +125,13 @@ class Drawing:
         Name of a module among the static files.
     given
         JSON that it reads.
+    libraries
+        Names of static files that it needs.
     """
 
     script: str
     given: str
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from circuitkb.atlas.labelling import queue
 from circuitkb.atlas.links import address
 from circuitkb.atlas.nearby import around
 from circuitkb.atlas.page import Field, Gallery, Page, Table
+from circuitkb.atlas.projection import Layout
 from circuitkb.atlas.stimuli import best
 from circuitkb.atlas.views import viewed
 from circuitkb.atlas.visualizations import searched
@@ -98,6 +99,7 @@ class Pages:
 
     def __init__(self, kb: KnowledgeBase) -> None:
         self.kb = kb
+        self.layouts: dict[bytes, Layout] = {}
 
     def home(self) -> Page:
         """Return the first page: the models, and how much of each was found, tried and held."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -13,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from circuitkb.atlas.links import address, is_feature
-from circuitkb.atlas.page import Page
+from circuitkb.atlas.page import Page, Way
 from circuitkb.results.harmless_text import for_terminal
 from circuitkb.results.text import show
 
@@ -83,6 +84,10 @@ class Place:
         if self.live and address == "index":
             return self.root
         return f"{self.root}{address}{self.ending}{asked}"
+
+    def open(self, ways: Sequence[Way]) -> list[Way]:
+        """Return the ways that lead somewhere from here; what is asked for needs a server."""
+        return [way for way in ways if (self.live or not way.query) and self.link(way.address)]
 
     def sections(self) -> tuple[tuple[str, str], ...]:
         """Return the addresses and names of the pages that every page leads to."""

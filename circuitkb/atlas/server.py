@@ -17,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from circuitkb.atlas import asking, labelling
 from circuitkb.atlas.coverage import coverage
+from circuitkb.atlas.feature_map import feature_map, javascript
 from circuitkb.atlas.images import is_image, png
 from circuitkb.atlas.links import of_address
 from circuitkb.atlas.page import Page
@@ -74,6 +75,11 @@ def build(kb: KnowledgeBase, *, write: bool = False, hosts: Sequence[str] = LOOP
     """
     app = FastAPI(title="circuitkb", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+
+    @app.get("/static/vega.js")
+    def vega() -> Response:
+        return _answer(javascript(), "text/javascript")
+
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     pages, turn = Pages(kb), threading.Lock()
     place = Place(token=secrets.token_urlsafe(32) if write else "")
@@ -169,6 +175,9 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         return named[address]()
     if address in LISTS:
         return pages.listing(address, query)
+    if address.startswith("map/"):
+        model = of_address(address.replace("map/", "node/", 1))
+        return feature_map(pages.kb, model, query, pages.layouts)
     return pages.thing(of_address(address), query)
 
 

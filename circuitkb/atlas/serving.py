@@ -9,7 +9,16 @@ from contextlib import contextmanager
 
 from circuitkb.schema.errors import MissingExtraError, ServingError
 
-_PACKAGES = ("fastapi", "jinja2", "markupsafe", "starlette", "uvicorn", "vl_convert")
+_PACKAGES = (
+    "altair",
+    "fastapi",
+    "jinja2",
+    "markupsafe",
+    "sklearn",
+    "starlette",
+    "uvicorn",
+    "vl_convert",
+)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import socket
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import circuitkb as ckb
 from circuitkb.atlas.folder import write_atlas
 from circuitkb.atlas.server import build
+from circuitkb.loaders.planted.networks import planted_network
+from circuitkb.loaders.planted.onnx_files import write_onnx
 from tests.atlas.conftest import HEAD
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -46,7 +49,25 @@ PAGES = [
 
 
 @pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A site whose network was observed."""
+    folder = tmp_path_factory.mktemp("observed")
+    planted = planted_network(one_sided=2, false_unions=2, symmetric=2, random=4, size=45, seed=0)
+    with ckb.open(folder / "kb.ckb") as kb:
+        kb.load(write_onnx(planted, folder / "net.onnx", any_size=False))
+        kb.observe("net")
+        with served(kb) as address:
+            yield address
+
+
+@pytest.fixture(scope="module")
 def site(kb: ckb.KnowledgeBase) -> Iterator[str]:
+    with served(kb) as address:
+        yield address
+
+
+@contextmanager
+def served(kb: ckb.KnowledgeBase) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as at:
         server = uvicorn.Server(uvicorn.Config(build(kb, write=True), log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [at]})
@@ -221,6 +242,32 @@ def test_the_kernel_of_a_line_shows_under_the_pointer(page: Page, site: str) -> 
     assert kernel.evaluate("e => getComputedStyle(e).visibility") == "visible"
     page.locator('[data-feature="inceptionv1/mixed4b:418"]').click()
     assert page.url.endswith("/feature/inceptionv1/mixed4b/418")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_map_is_a_chart_whose_points_lead_to_their_features(
+    page: Page, observed: str, scheme: str
+) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(f"{observed}/node/net")
+    page.get_by_role("link", name="Map of its features").click()
+    page.get_by_label("colour", exact=True).select_option("orientation")
+    page.get_by_role("button", name="Show").click()
+    canvas = page.locator("#drawing canvas")
+    canvas.wait_for()
+    assert not page.locator(".figures .picture").is_visible(), "the chart stands in its place"
+    assert Axe().run(page).violations_count == 0
+    box = canvas.bounding_box()
+    assert box is not None
+    for step in range(2000):  # over the chart, until there is a feature under the pointer
+        page.mouse.move(box["x"] + 10 + step % 100 * 6, box["y"] + 10 + step // 100 * 25)
+        if page.locator("#drawing .note").inner_text().startswith("net/"):
+            break
+    said = page.locator("#drawing .note").inner_text().split(" · ")[0]
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url("**/feature/**")
+    assert page.get_by_role("heading", level=1).inner_text() == said
 
 
 def test_the_keyboard_alone_reaches_the_content(page: Page, site: str) -> None:
