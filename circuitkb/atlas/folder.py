@@ -10,6 +10,7 @@ from pathlib import Path
 from circuitkb.atlas.asking import questions
 from circuitkb.atlas.contents import contents, unlicensed
 from circuitkb.atlas.coverage import coverage
+from circuitkb.atlas.data import LISTS, cited, data_of
 from circuitkb.atlas.feature_map import feature_map, mapped
 from circuitkb.atlas.images import png
 from circuitkb.atlas.links import address, is_address, map_address
@@ -18,14 +19,13 @@ from circuitkb.atlas.pages import Pages
 from circuitkb.atlas.rendering import STATIC, Place, render
 from circuitkb.atlas.signed import published, signed
 from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.moving.releases.citation import CITATION
 from circuitkb.results.text import to_json
 from circuitkb.schema.errors import ServingError
 from circuitkb.schema.progress import Progress, silent
 
 MARK = "atlas.json"
 """Names the folder as one of ours, and says whether it is whole."""
-
-LISTS = ("circuits", "features", "trials")
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,15 @@ def write_atlas(
             continue
         page = published(signed(read(), kb.store))
         if name in LISTS:
-            _write(folder / f"{name}.json", to_json(page.to_dict()))
-            _write(folder / f"{name}.csv", page.tables[0].result.to_csv())
+            for ending, data in data_of(page).items():
+                _write(folder / f"{name}{ending}", data)
         place = Place("../" * name.count("/") or "./", ".html", live=False, there=there)
         # Before the page that shows them: a page that is there is whole.
         for image in (image for gallery in page.galleries for image in gallery.images):
             _draw(folder / f"{image.address}.png", kb, image.address)
         _write(file, render(page, place))
         new += 1
+    _write(folder / CITATION, cited(kb, models))
     _write(folder / "search-index.js", _index(kb, chosen.nodes))
     for item in sorted(STATIC.iterdir()):
         if item.is_file():

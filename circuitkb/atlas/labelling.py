@@ -76,7 +76,8 @@ def check_sender(given: Given, headers: Mapping[str, str], token: str) -> None:
     """
     site = headers.get("sec-fetch-site", "same-origin")
     origin, host = headers.get("origin"), headers.get("host", "")
-    elsewhere = site != "same-origin" or (origin is not None and origin != f"http://{host}")
+    ours = (f"http://{host}", f"https://{host}")  # where another server in front speaks TLS
+    elsewhere = site != "same-origin" or (origin is not None and origin not in ours)
     if elsewhere or not hmac.compare_digest(given["token"].encode(), token.encode()):
         raise AccessError("This form was not sent from a page of this server: open the page anew.")
 

@@ -22,6 +22,7 @@ from circuitkb.atlas.images import is_image, png
 from circuitkb.atlas.links import of_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import LISTS, Pages
+from circuitkb.atlas.password import PasswordMiddleware
 from circuitkb.atlas.patterns import pattern
 from circuitkb.atlas.rendering import STATIC, Place, render
 from circuitkb.atlas.signed import signed
@@ -61,7 +62,13 @@ _AUTHOR, _YEAR = "author", 365 * 24 * 3600
 """The cookie that keeps who writes, and for how many seconds."""
 
 
-def build(kb: KnowledgeBase, *, write: bool = False, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
+def build(
+    kb: KnowledgeBase,
+    *,
+    write: bool = False,
+    hosts: Sequence[str] = LOOPBACK,
+    password: str = "",
+) -> FastAPI:
     """Return the application that serves a knowledge base; it only reads, unless told otherwise.
 
     Parameters
@@ -72,8 +79,12 @@ def build(kb: KnowledgeBase, *, write: bool = False, hosts: Sequence[str] = LOOP
         Whether its pages take labels.
     hosts
         Names by which it may be asked.
+    password
+        What must be given for anything; nothing if empty.
     """
     app = FastAPI(title="circuitkb", docs_url=None, redoc_url=None, openapi_url=None)
+    if password:
+        app.add_middleware(PasswordMiddleware, password=password)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
 
     @app.get("/static/vega.js")

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag
 
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from torch import nn
 
 import circuitkb as ckb
 from circuitkb.atlas.folder import write_atlas
 from circuitkb.schema.errors import NotFoundError, ServingError
+from tests.stores.contents import nodes
 
 
 @pytest.fixture
@@ -55,6 +58,36 @@ def test_the_same_content_gives_the_same_bytes(kb: ckb.KnowledgeBase, tmp_path: 
     assert first.new == first.pages
     assert first.bytes == sum(map(len, tree(tmp_path / "one").values()))
     assert write_atlas(kb, tmp_path / "one").new == 0
+
+
+def test_its_lists_are_there_for_programs(kb: ckb.KnowledgeBase, tmp_path: Path) -> None:
+    write_atlas(kb, tmp_path / "pages")
+    for name in ("features", "circuits", "trials"):
+        rows = json.loads((tmp_path / f"pages/{name}.json").read_text("utf-8"))["tables"][0]["rows"]
+        table = pq.read_table(tmp_path / f"pages/{name}.parquet")
+        assert table.num_rows == len(rows)
+        if name == "features":
+            assert table["feature"].to_pylist() == [row["feature"] for row in rows]
+            assert table["input_l1"].to_pylist() == [row["input_l1"] for row in rows]
+            assert table["labels"].to_pylist() == [row["labels"] for row in rows]
+
+
+def test_it_says_how_to_cite_it_and_no_place_on_the_machine(
+    kb: ckb.KnowledgeBase, tmp_path: Path
+) -> None:
+    where = "/srv/ada/secret/net.pt"
+    model = {"id": "own", "fingerprint": "f", "source": where, "license": "MIT"}
+    kb.store.write(nodes("Model", model | {"attribution": "Ada"}))
+    write_atlas(kb, tmp_path / "pages")
+    cited = yaml.safe_load((tmp_path / "pages/CITATION.cff").read_text("utf-8"))
+    assert [each["title"] for each in cited["references"]] == ["circuitkb", "own", "small"]
+    assert cited["references"][1]["authors"] == [{"name": "Ada"}]
+    assert "licence MIT, source net.pt" in cited["references"][1]["notes"]
+    about = (tmp_path / "pages/about.html").read_text("utf-8")
+    assert "MIT" in about
+    assert "CC0-1.0" in about
+    for name, data in tree(tmp_path / "pages").items():
+        assert b"secret" not in data, name
 
 
 def test_no_link_leads_nowhere_or_elsewhere(kb: ckb.KnowledgeBase, tmp_path: Path) -> None:
