@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 from urllib.parse import parse_qs
 
-from circuitkb.atlas.given import ROWS, SECONDS
+from circuitkb.annotations.comparing.agreement import OVERALL
+from circuitkb.atlas.given import MOST_ROWS, ROWS, SECONDS, known, whole_number
 from circuitkb.atlas.links import address
-from circuitkb.atlas.page import Act, Field, Page, Table
+from circuitkb.atlas.page import Act, Field, Page, Table, Way
 from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.results.result import Result
 from circuitkb.schema.errors import AccessError, QueryError
 
 MOST_BYTES = 20_000
@@ -34,6 +36,14 @@ MATCH (f:Feature {id: $id})<-[about:ANNOTATES WHERE about.role IS NULL]-
   (a:Annotation {kind: 'label', state: 'live'})-[:USES]->(l:Label)
 MATCH (a)-[:BY]->(w:Annotator)
 RETURN a.id AS id, l.text AS label, w.id AS author ORDER BY label, author, id"""
+
+QUEUE = "labels"
+"""Address of the queue."""
+
+_ALPHA = (
+    "1: all agree; 0: as chance would; with a bootstrap's 95% interval over units. Concepts that "
+    "fewer than two raters gave have none. Humans alone, and all raters together."
+)
 
 _ASKED = ("disagreements", "pending", "stale")
 """Questions of the catalogue whose answers stand on the page of labels."""
@@ -82,8 +92,16 @@ def check_sender(given: Given, headers: Mapping[str, str], token: str) -> None:
         raise AccessError("This form was not sent from a page of this server: open the page anew.")
 
 
-def acts(kb: KnowledgeBase, feature: str, author: str) -> tuple[Act, ...]:
-    """Return the forms of a feature's page: to label it, and to say what one thinks of a label."""
+def acts(kb: KnowledgeBase, feature: str, author: str, back: str = "") -> tuple[Act, ...]:
+    """Return the forms about a feature: to label it, and to say what one thinks of a label.
+
+    Parameters
+    ----------
+    author
+        Who wrote last in this browser.
+    back
+        ``labels`` where the next of the queue is to follow; empty for the feature's own page.
+    """
     who = Field("author", "who says it", author)
     label = Act(
         "Label it",
@@ -93,7 +111,7 @@ def acts(kb: KnowledgeBase, feature: str, author: str) -> tuple[Act, ...]:
             Field("author", "who says it", author, wanted=True),
             Field("license", "licence", choices=LICENSES),
         ),
-        {"target": feature},
+        {"target": feature, "back": back},
         (("Label", ""),),
     )
     reviews = (
@@ -101,7 +119,7 @@ def acts(kb: KnowledgeBase, feature: str, author: str) -> tuple[Act, ...]:
             f"{row['label']}, says {row['author']}",
             "review",
             (who,),
-            {"annotation": row["id"], "target": feature},
+            {"annotation": row["id"], "target": feature, "back": back},
             (("Agree", "agree"), ("Disagree", "disagree"), ("Unsure", "unsure"))
             if row["author"] != author
             else (("Take it back", "retract"),),
@@ -124,7 +142,7 @@ def label(kb: KnowledgeBase, given: Given) -> str:
         author=given["author"] or None,
         license=given["license"] or None,
     )
-    return address(given["target"])
+    return _back(given)
 
 
 def review(kb: KnowledgeBase, given: Given) -> str:
@@ -143,14 +161,63 @@ def review(kb: KnowledgeBase, given: Given) -> str:
         kb.annotate.review(given["annotation"], cast("Verdict", verdict), author=author)
     else:
         raise QueryError(f"{verdict!r} is no verdict: {', '.join(get_args(Verdict))}.")
-    return address(given["target"])
+    return _back(given)
 
 
-def queue(kb: KnowledgeBase) -> Page:
-    """Return the page of labels: what has none, in most circuits first, and what is in dispute."""
-    unlabelled = kb.query(_UNLABELLED, limit=ROWS, timeout=SECONDS)
+def _back(given: Given) -> str:
+    """Return where a form leads: to the queue, or to what it was about, and nowhere else."""
+    return QUEUE if given["back"] == QUEUE else address(given["target"])
+
+
+def queue(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
+    """Return the page of labels: what has none, in most circuits first, and what is in dispute.
+
+    The next one to label stands above with its pictures; ``skip`` leaves so many for later, and
+    ``agreement`` asks how far raters agree.
+
+    Raises
+    ------
+    QueryError
+        The query asks for something else.
+    """
+    given = known(query, {"skip", "agreement"})
+    if given.get("agreement"):
+        return _agreement(kb)
+    skip = whole_number("skip", given.get("skip", ""), 0, MOST_ROWS)
+    unlabelled = kb.query(_UNLABELLED, limit=skip + ROWS, timeout=SECONDS)
+    following = [row["feature"] for row in unlabelled][skip : skip + 1]
     tables = [Table("Without a label, in most circuits first", unlabelled)]
     for name in _ASKED:
         asked = kb.ask(name, timeout=SECONDS, limit=ROWS)
         tables.append(Table(asked.question.title, asked.result, "\n".join(asked.result.notes)))
-    return Page("Labels", "labels", tables=tuple(tables))
+    ways = [Way("How far raters agree", QUEUE, {"agreement": "yes"})]
+    if following:
+        ways = [
+            Way(f"The page of {following[0]}", address(following[0])),
+            Way("Skip it", QUEUE, {"skip": str(skip + 1)}),
+            *ways,
+        ]
+    return Page(
+        "Labels",
+        QUEUE,
+        (f"Next without a label: {following[0]}.",) if following else (),
+        figures=kb.show(following[0]).figures[:1] if following else (),
+        tables=tuple(tables),
+        query={**given},
+        ways=tuple(ways),
+        labelled=following[0] if following else "",
+    )
+
+
+def _agreement(kb: KnowledgeBase) -> Page:
+    report = kb.annotate.agreement()
+    rows = [row for row in report.alphas if row.concept == OVERALL or row.alpha is not None]
+    table = Table(
+        "Krippendorff's alpha",
+        Result.of_records(row._asdict() for row in rows),
+        "\n".join((_ALPHA, *report.notes)),
+        ("concept", "raters", "alpha", "low", "high", "units", "pairable", "rater_count", "why"),
+    )
+    return Page(
+        "How far raters agree", QUEUE, tables=(table,), query={"agreement": "yes"}, kind="labels"
+    )

@@ -191,6 +191,8 @@ class Page:
         Links to what can be asked next.
     drawing
         What a script draws, below the form.
+    labelled
+        The feature that its forms are about, where labels are taken.
     """
 
     title: str
@@ -207,6 +209,7 @@ class Page:
     query: Mapping[str, str] = field(default_factory=dict)
     ways: tuple[Way, ...] = ()
     drawing: Drawing | None = None
+    labelled: str = ""
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from circuitkb import __version__
 from circuitkb.atlas import side_by_side
 from circuitkb.atlas.asking import ask
 from circuitkb.atlas.given import MOST_ROWS, PICTURES, ROWS, SECONDS, known, limit_of
-from circuitkb.atlas.labelling import queue
 from circuitkb.atlas.links import address
 from circuitkb.atlas.nearby import around
 from circuitkb.atlas.page import Field, Gallery, Page, Table
@@ -19,6 +18,7 @@ from circuitkb.atlas.projection import Layout
 from circuitkb.atlas.stimuli import best
 from circuitkb.atlas.views import viewed
 from circuitkb.atlas.visualizations import searched
+from circuitkb.atlas.weights import NAME, on_weights
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing, one_of
 from circuitkb.results.card import Card, Section
@@ -125,10 +125,6 @@ class Pages:
             tables=(Table("Networks", models), Table("Annotations", authors)),
         )
 
-    def labels(self) -> Page:
-        """Return what has no label, and what people do not agree on."""
-        return queue(self.kb)
-
     def compare(self, query: Mapping[str, str]) -> Page:
         """Return two models, or two circuits, beside each other."""
         return side_by_side.compare(self.kb, known(query, {"one", "other"}))
@@ -149,12 +145,15 @@ class Pages:
             title=card.id,
             address=address(card.id),
             kind=card.kind,
+            labelled=card.id if card.kind == "feature" else "",
             facts=card.facts,
             figures=card.figures,
             galleries=self._galleries(card, responses),
             tables=tuple(_table(card, section, draw) for section in card.sections),
         )
-        return around(self.kb, page, card, query)
+        given = {name: value for name, value in query.items() if name != NAME}
+        model = card.id if card.kind == "model" else str(card.facts.get("model") or "")
+        return on_weights(self.kb, around(self.kb, page, card, given), model, query)
 
     def _galleries(self, card: Card, responses: Responses | None) -> tuple[Gallery, ...]:
         """Return the pictures that a feature answers to."""

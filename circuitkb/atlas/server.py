@@ -107,9 +107,10 @@ def build(
             with turn:  # one question at a time: the store's time and memory are for one
                 found, number = _pictured(pages, address, ending, dict(request.query_params))
                 found = signed(found, kb.store)
-                if write and found.kind == "feature":
+                if write and found.labelled:
                     author = unquote(request.cookies.get(_AUTHOR, ""))
-                    found = replace(found, acts=labelling.acts(kb, found.title, author))
+                    back = "" if found.kind == "feature" else found.address
+                    found = replace(found, acts=labelling.acts(kb, found.labelled, author, back))
             return _response(found, ending, place, number)
         except CircuitKBError as error:
             return _refused(error, address, ending, place)
@@ -177,7 +178,7 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         "ask": lambda: asking.ask(pages.kb, query),
         "query": lambda: asking.cypher(pages.kb, query),
         "search": lambda: pages.search(query),
-        "labels": pages.labels,
+        labelling.QUEUE: lambda: labelling.queue(pages.kb, query),
         "coverage": lambda: coverage(pages.kb),
         "compare": lambda: pages.compare(query),
         "pattern": lambda: pattern(pages.kb, query),

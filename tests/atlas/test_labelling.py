@@ -138,3 +138,50 @@ def test_without_being_asked_to_pages_take_nothing(kb: ckb.KnowledgeBase) -> Non
     client = TestClient(build(kb), base_url=HERE)
     assert 'method="post"' not in client.get(PAGE).text
     assert client.post("/label", data={"target": HEAD, "label": "a"}).status_code == 405
+
+
+def test_the_queue_goes_on_to_the_next_unit_without_a_label(
+    client: TestClient, kb: ckb.KnowledgeBase
+) -> None:
+    def first() -> str:
+        page = client.get("/labels").text
+        found = re.search(r"Next without a label: (\S+)\.<", page)
+        assert found is not None
+        return unescape(found[1])
+
+    before = first()
+    skipped = client.get("/labels", params={"skip": "1"}).text
+    given = {"token": token(client), "target": before, "label": "corner", "author": "ada"}
+    answer = client.post("/label", data={**given, "back": "labels"}, follow_redirects=False)
+    assert answer.headers["location"] == "/labels"
+    assert first() != before
+    assert f"Next without a label: {first()}." in skipped
+
+
+def test_a_form_leads_nowhere_else(client: TestClient) -> None:
+    given = {"token": token(client), "target": HEAD, "label": "nose", "author": "ada"}
+    answer = client.post("/label", data={**given, "back": "//evil.example"}, follow_redirects=False)
+    assert answer.headers["location"] == PAGE
+
+
+def test_agreement_stands_on_a_page_with_its_interval(
+    client: TestClient, kb: ckb.KnowledgeBase
+) -> None:
+    for unit, author, text in (
+        (410, "ada", "fur"),
+        (410, "bob", "fur"),
+        (411, "ada", "fur"),
+        (411, "bob", "eye"),
+        (412, "ada", "eye"),
+        (412, "bob", "eye"),
+    ):
+        kb.annotate.add(f"inceptionv1/mixed4b:{unit}", text, author=author)
+    shown = client.get("/labels.json", params={"agreement": "yes"}).json()["tables"][0]["rows"]
+    known = {(row.concept, row.raters): row for row in kb.annotate.agreement().alphas}
+    assert {(row["concept"], row["raters"]) for row in shown} >= {
+        ("fur", "human"),
+        ("eye", "human"),
+    }
+    for row in shown:
+        told = known[row["concept"], row["raters"]]
+        assert (row["alpha"], row["low"], row["high"]) == (told.alpha, told.low, told.high)

@@ -28,7 +28,7 @@ PAGE = address(HEAD)
 
 WORDS = """
 a body br button dd div dl dt figcaption figure footer form g h1 h2 head header html input label
-line link main meta nav p rect section span svg table tbody td text th thead title tr
+li line link main meta nav p rect section span svg table tbody td text th thead title tr ul
 metadata rdf:rdf rdf:description dc:title dc:creator dc:source dc:rights dc:identifier
 """
 PLAIN = set(WORDS.split())
@@ -151,6 +151,17 @@ def test_a_pattern_has_its_matches_and_a_link(browser: TestClient, kb: ckb.Knowl
     rows = browser.get("/pattern.json", params=given).json()["tables"][0]["rows"]
     asked = kb.pattern(given["text"], edges=ckb.edge(max_rank=4), unordered=True, limit=50)
     assert rows == asked.run().to_dicts() != []
+
+
+def test_a_link_made_on_other_weights_says_so(browser: TestClient, kb: ckb.KnowledgeBase) -> None:
+    (own,) = kb.query("MATCH (m:Model) RETURN m.fingerprint").rows[0]
+    page = seen(browser, f"/{PAGE}")
+    links = [value for tag, name, value in page.attributes if (tag, name) == ("a", "href")]
+    assert f"/{PAGE}?weights={own[:16]}" in links
+    assert "other weights" not in browser.get(f"/{PAGE}", params={"weights": own}).text
+    for id in (PAGE, "node/inceptionv1", "node/inceptionv1.dog-head-union"):
+        said = browser.get(f"/{id}", params={"weights": "0123abcd"}).text
+        assert "made on other weights: 0123abcd" in said
 
 
 def test_a_pattern_is_counted_beside_permuted_weights(
