@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from typing import cast
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from circuitkb.atlas.page import Gallery, Image
 from circuitkb.observation.kept import battery_of
 from circuitkb.observation.stimuli.battery import NAME, battery
 from circuitkb.schema.errors import NotFoundError
+from circuitkb.schema.provenance import tool
 from circuitkb.schema.responses import Responses
 
 BEST = 8
@@ -74,7 +74,8 @@ def png(address: str) -> bytes:
     if found is None or int(found[1]) >= len(shown):
         raise NotFoundError(f"There is no stimulus at {address!r}.")
     image = shown.images([int(found[1])], rows=SIDE, columns=SIDE)[0].transpose(1, 2, 0)
-    file, unsigned = io.BytesIO(), {"Software": None}  # the same bytes by any version that draws it
+    file = io.BytesIO()
+    said = {"Title": f"{NAME}: {shown.stimuli[int(found[1])].id}", "Software": tool()}
     pixels = np.round(image * 255).astype(np.uint8)
-    imsave(file, pixels, format="png", metadata=cast("dict[str, str]", unsigned))
+    imsave(file, pixels, format="png", metadata=said)
     return file.getvalue()

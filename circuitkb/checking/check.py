@@ -41,7 +41,7 @@ def check(
     Parameters
     ----------
     address
-        As for :func:`circuitkb.open`. Unlike there, it may be damaged.
+        As for :func:`circuitkb.open`. Unlike there, it may be damaged; or a release.
     repair
         Whether to let the newest whole state count where the one that does is damaged. Says what is
         lost; what is damaged is kept under another name, and nothing that others made is removed.
@@ -95,6 +95,7 @@ def check_store(store: Store, progress: Progress = silent) -> CheckReport:
 
 
 def _checked(place: str, *, repair: bool, progress: Progress) -> CheckReport:
+    from circuitkb.moving.releases.hashes import is_release, release_findings
     from circuitkb.stores.embedded.checking import check_files
     from circuitkb.stores.embedded.repairing import repair as mend
 
@@ -102,6 +103,11 @@ def _checked(place: str, *, repair: bool, progress: Progress) -> CheckReport:
     path = Path(place).expanduser().absolute()
     if not path.exists():
         raise missing(place)
+    if is_release(path):
+        if repair:
+            raise CapabilityError(f"{place} is a release, which is never changed: get it again.")
+        found = tuple(release_findings(path, progress))
+        return CheckReport(place, found, (), perf_counter() - start)
     files = within(progress, 0.0, FILES)
     findings = list(check_files(path, files))
     repaired: list[str] = []

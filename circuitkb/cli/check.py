@@ -18,6 +18,7 @@ DAMAGED = 3
     "circuitkb check",
     "circuitkb check --kb zoo.ckb --format json",
     "circuitkb check --repair",
+    "circuitkb check --kb zoo-2026.1",
 )
 def check(
     repair: Annotated[
@@ -34,8 +35,8 @@ def check(
     """Compare every file, array, relation and id of the knowledge base with what was written.
 
     Ends with 0 if all is whole, and with 3 if anything is damaged; the rows say what, and what to
-    do. A repair says what is lost, keeps what is damaged under another name, and removes nothing
-    that others made.
+    do. --kb takes a release, too. A repair says what is lost, keeps what is damaged under another
+    name, and removes nothing that others made.
     """
     import circuitkb as ckb
 

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 
 from circuitkb.atlas.stimuli import BEST, SIDE, best, png
 from circuitkb.observation.stimuli.battery import battery
@@ -42,6 +43,9 @@ def test_a_picture_is_the_middle_of_the_stimulus(place: int) -> None:
     expected = shown[:, middle, middle].transpose(1, 2, 0)
     assert np.abs(drawn - expected).max() <= 0.5 / 255 + 1e-6
     assert png(f"stimulus/circuitkb-1/{place}") == png(f"stimulus/circuitkb-1/{place}")
+    said = Image.open(io.BytesIO(png(f"stimulus/circuitkb-1/{place}"))).info
+    assert said["Title"] == f"circuitkb-1: {battery().stimuli[place].id}"
+    assert said["Software"].startswith("circuitkb ")
 
 
 @pytest.mark.parametrize("address", ["stimulus/circuitkb-1/1165", "stimulus/x/1", "stimulus/../1"])

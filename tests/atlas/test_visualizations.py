@@ -67,6 +67,9 @@ def test_the_page_shows_each_image_beside_its_control_with_what_was_reached(
         answer = browser.get(place)
         assert answer.headers["content-type"] == "image/png"
         assert (pixels(answer.content) == item.reached.image).all()
+        said = Image.open(io.BytesIO(answer.content)).info
+        assert said["Title"] == f"{UNIT}, image of {item.evidence}"
+        assert "small; a module in Python; sha256:" in said["Source"]
 
 
 def test_a_feature_without_any_has_no_such_section(browser: TestClient) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from circuitkb.loaders.sources.kinds.exported import RELEASE
 from circuitkb.moving.files.folder import checksum
 from circuitkb.schema.errors import SourceError
 from circuitkb.schema.progress import Progress
+from circuitkb.stores.findings import Finding
 
 SUMS = "SHA256SUMS"
 """``sha256sum -c SHA256SUMS`` compares them without circuitkb."""
+
+_DIFFERS = "is not what was released"
+_REMEDY = "get this release again from where it was published"
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_@+,~-][A-Za-z0-9._@+,~/-]*)")
 
@@ -48,21 +52,46 @@ def check_sums(folder: Path, progress: Progress) -> dict[str, str]:
         One is missing or is not what was released; names the first.
     """
     sums = _read(folder)
+    for name, found in _compared(folder, sums, progress):
+        if found:
+            raise SourceError(f"{folder / name} {found}: {_REMEDY}.")
+    return sums
+
+
+def release_findings(folder: Path, progress: Progress) -> list[Finding]:
+    """Compare every file of a release with its hash; return what was found, damage first.
+
+    Raises
+    ------
+    SourceError
+        The hashes themselves are not what was released.
+    """
+    sums = _read(folder)
+    damaged = [
+        Finding(name, "1 file", f"it {found}", damage=True, remedy=_REMEDY)
+        for name, found in _compared(folder, sums, progress)
+        if found
+    ]
+    whole = Finding("files of a release", f"{len(sums):,} files", "as they were released")
+    return damaged or [whole]
+
+
+def _compared(
+    folder: Path, sums: Mapping[str, str], progress: Progress
+) -> Iterator[tuple[str, str]]:
+    """Give each name with what is wrong with the file; nothing where it is as it was."""
     for number, (name, digest) in enumerate(sums.items()):
         progress(f"checking {name}", number / len(sums))
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise SourceError(f"{path} leads out of the folder: it was not read.")
+            yield name, "leads out of the folder, and was not read"
+            continue
         try:
             same = path.is_file() and checksum(path) == digest
         except OSError as error:
-            raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from None
-        if not same:
-            raise SourceError(
-                f"{path} is {'not what was released' if path.exists() else 'missing'}: get this "
-                "release again from where it was published."
-            )
-    return sums
+            yield name, f"cannot be read ({error.strerror or error})"
+            continue
+        yield name, "" if same else _DIFFERS if path.exists() else "is missing"
 
 
 def _read(folder: Path) -> dict[str, str]:
@@ -74,8 +103,5 @@ def _read(folder: Path) -> dict[str, str]:
     found = [_LINE.fullmatch(line) for line in lines]
     sums = {match[2]: match[1] for match in found if match}
     if len(sums) < len(lines) or RELEASE not in sums:
-        raise SourceError(
-            f"{path} is {'not what was released' if path.exists() else 'missing'}: get this "
-            "release again from where it was published."
-        )
+        raise SourceError(f"{path} {_DIFFERS if path.exists() else 'is missing'}: {_REMEDY}.")
     return sums

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 
 from circuitkb.results.pictures.provenance import said
 
@@ -23,12 +24,18 @@ def png_of(svg: str) -> bytes:
     ((80, 20), 'net/a:1')
     """
     import vl_convert
+
+    return with_text(vl_convert.svg_to_png(svg, scale=SCALE), said(svg))
+
+
+def with_text(png: bytes, texts: Mapping[str, str]) -> bytes:
+    """Return a PNG with texts in it, by their keywords, and the same pixels."""
     from PIL import Image, PngImagePlugin
 
-    text = PngImagePlugin.PngInfo()
-    for name, value in said(svg).items():
-        text.add_itxt(name, value)
+    chunks = PngImagePlugin.PngInfo()
+    for name, value in texts.items():
+        chunks.add_itxt(name, value)
     file = io.BytesIO()
-    with Image.open(io.BytesIO(vl_convert.svg_to_png(svg, scale=SCALE))) as drawn:
-        drawn.save(file, format="png", pnginfo=text)
+    with Image.open(io.BytesIO(png)) as drawn:
+        drawn.save(file, format="png", pnginfo=chunks)
     return file.getvalue()

@@ -57,6 +57,10 @@ class Provenance:
             return svg
         return signed(svg, shown, self._models.get(model or self._model_of(shown), {}))
 
+    def texts(self, shown: str) -> dict[str, str]:
+        """Return what a picture of a feature, layer or model says, by the keywords of PNG."""
+        return said(self.sign('<svg xmlns="http://www.w3.org/2000/svg"></svg>', shown))
+
     def _model_of(self, id: str) -> str:
         for kind in (FeatureId, LayerId):
             try:

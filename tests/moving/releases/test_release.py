@@ -149,6 +149,7 @@ def test_no_place_on_the_machine_is_told(released: Path, tmp_path: Path) -> None
         assert WHERE not in found
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_other_programs_read_its_tables_by_its_croissant_metadata(
     kb: ckb.KnowledgeBase, released: Path
 ) -> None:
@@ -205,6 +206,18 @@ def test_it_ends_with_2_where_a_byte_was_changed(copy: Path, tmp_path: Path) -> 
     done = CliRunner().invoke(app, ["load", str(copy), "--kb", str(tmp_path / "new.ckb")])
     assert done.exit_code == 2
     assert "nodes/Model.parquet is not what was released" in done.stderr
+
+
+def test_a_check_names_every_file_that_was_changed(copy: Path) -> None:
+    whole = CliRunner().invoke(app, ["check", "--kb", str(copy)])
+    assert (whole.exit_code, "as they were released" in whole.stdout) == (0, True)
+    flip(copy / "nodes/Model.parquet")
+    (copy / "atlas/index.html").unlink()
+    done = CliRunner().invoke(app, ["check", "--kb", str(copy), "--format", "json"])
+    assert done.exit_code == 3
+    found = [row["part"] for row in json.loads(done.stdout) if row["state"] == "damaged"]
+    assert found == ["atlas/index.html", "nodes/Model.parquet"]
+    assert CliRunner().invoke(app, ["check", "--repair", "--kb", str(copy)]).exit_code == 2
 
 
 def test_a_hash_of_a_file_elsewhere_is_not_followed(copy: Path, tmp_path: Path) -> None:
