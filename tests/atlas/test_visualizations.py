@@ -5,11 +5,13 @@ Costs about five seconds of a processor.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from starlette.testclient import TestClient
 from torch import nn
 
@@ -69,7 +71,7 @@ def test_the_page_shows_each_image_beside_its_control_with_what_was_reached(
         assert (pixels(answer.content) == item.reached.image).all()
         said = Image.open(io.BytesIO(answer.content)).info
         assert said["Title"] == f"{UNIT}, image of {item.evidence}"
-        assert "small; a module in Python; sha256:" in said["Source"]
+        assert "small; python:Sequential; sha256:" in said["Source"]
 
 
 def test_a_feature_without_any_has_no_such_section(browser: TestClient) -> None:

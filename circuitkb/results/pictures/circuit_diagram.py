@@ -43,7 +43,7 @@ def diagram(
     --------
     >>> svg = diagram([{"feature": "m/a:0"}, {"feature": "m/b:1", "role": "union"}],
     ...               [{"source": "m/a:0", "target": "m/b:1", "positive": 2.0, "negative": -0.5}])
-    >>> svg.count("<rect"), svg.count("<line"), "excites 2, inhibits -0.5" in svg
+    >>> svg.count("<rect"), svg.count('stroke-opacity="0.75"'), "excites 2, inhibits -0.5" in svg
     (2, 2, True)
     >>> diagram([], [])
     ''

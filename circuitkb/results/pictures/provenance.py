@@ -53,7 +53,7 @@ class Provenance:
             The model that it belongs to, if its id does not tell; where nothing does, nothing is
             said of a model.
         """
-        if not svg or "<metadata" in svg:
+        if _place(svg) is None:
             return svg
         return signed(svg, shown, self._models.get(model or self._model_of(shown), {}))
 
@@ -85,13 +85,22 @@ def signed(svg: str, shown: str, model: Mapping[str, Any]) -> str:
     >>> signed("", "net/a:1", {})
     ''
     """
+    place = _place(svg)
+    return svg if place is None else svg[:place] + _metadata(shown, model) + svg[place:]
+
+
+def _place(svg: str) -> int | None:
+    """Return where metadata go: after the title, which stands first to be a picture's name.
+
+    None where it has them, or is none; pictures within it may have their own.
+    """
     start = svg.find("<svg")
-    if start < 0 or "<metadata" in svg:
-        return svg
-    head = svg.index(">", start) + 1
-    if svg.startswith("<title>", head):  # which must stand first to be a picture's name
-        head = svg.index("</title>", head) + len("</title>")
-    return svg[:head] + _metadata(shown, model) + svg[head:]
+    if start < 0:
+        return None
+    place = svg.index(">", start) + 1
+    if svg.startswith("<title>", place):
+        place = svg.index("</title>", place) + len("</title>")
+    return None if svg.startswith("<metadata>", place) else place
 
 
 def _metadata(shown: str, model: Mapping[str, Any]) -> str:

@@ -41,3 +41,11 @@ def test_its_name_stays_first_and_it_is_signed_once() -> None:
     names = [next(iter(ET.fromstring(each))).text for each in (svg, PLAIN)]
     assert names[0] == names[1]
     assert signed(svg, "net/a:2", {}) == svg
+
+
+def test_a_picture_within_a_picture_keeps_its_own() -> None:
+    inner = signed(PLAIN, "net/a:1 to net/b:2", {})
+    outer = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{inner}</svg>'
+    whole = signed(outer, "net/b:2", {})
+    assert said(whole)["Title"] == "net/b:2"
+    assert "<dc:title>net/a:1 to net/b:2</dc:title>" in whole
