@@ -105,6 +105,9 @@ def _cell(place: Place, column: str, value: Any) -> Markup:
         link = place.link(address(value))
         shown = _text(value)
         return Markup('<a href="{}">{}</a>').format(link, shown) if link else shown
+    if column == "question" and place.live and isinstance(value, str):
+        asked = place.link("ask", {"question": value})
+        return Markup('<a href="{}">{}</a>').format(asked, _text(value))
     if _are_features(value) and column not in _TEXTS:
         return Markup(", ").join(_cell(place, column, item) for item in value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -141,7 +144,10 @@ def _drawn(place: Place, svg: str) -> Markup:
         link = place.link(address(unescape(box[1])))
         return f'<a href="{escape(link)}">{box[0]}</a>' if link else box[0]
 
-    return Markup(_BOX.sub(linked, svg))
+    found = _BOX.sub(linked, svg)
+    if "<a " in found:  # what holds links is no image to those who hear a page
+        found = found.replace('role="img"', 'role="group"', 1)
+    return Markup(found)
 
 
 def _is_number(value: Any) -> bool:

@@ -43,7 +43,11 @@ PAGES = [
     "/coverage",
     "/labels",
     "/compare?one=inceptionv1.dog-head-union&other=inceptionv1.car-from-parts",
-    "/pattern?text=a -> b",
+    "/pattern?text=a -> b&permuted=1",
+    "/ask?question=union&view=matrix",
+    "/ask?question=union&view=graph",
+    "/labels?agreement=yes",
+    "/node/inceptionv1.dog-head-union?neighbours=3",
     "/nowhere",
 ]
 
@@ -135,7 +139,7 @@ def test_a_feature_is_found_and_its_picture_saved(page: Page, site: str, tmp_pat
     assert page.get_by_role("heading", level=1).inner_text() == HEAD
     assert page.locator("section", has_text="Strongest inputs").locator("svg").count() == 4
     with page.expect_response(re.compile(r"\.svg$")) as answer:
-        page.get_by_role("link", name="SVG").click()
+        page.get_by_role("link", name="SVG", exact=True).first.click()
     assert ET.fromstring(answer.value.text()).tag.endswith("svg")
 
 
