@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +25,7 @@ from circuitkb.cli.output import check_format, print_result, progress, say_what_
     "Fill",
     "circuitkb observe efficientnet_lite0",
     "circuitkb observe efficientnet_lite0 efficientnet_lite1 --workers 2",
+    "circuitkb observe efficientnet_lite0 --images photographs",
     "circuitkb observe mine --source moved/mine.onnx --black 0 --white 1",
     "circuitkb observe mine --black=-2.1,-2.0,-1.8 --white 2.2,2.4,2.6",
     "circuitkb features --model efficientnet_lite0 --label 'orientation 45'",
@@ -33,6 +35,22 @@ def observe(
         list[str],
         typer.Argument(metavar="MODEL...", help="Models of the knowledge base, with weights."),
     ],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            help="Show the pictures of this folder instead, and keep the best of each unit; "
+            "folders within it name classes.",
+        ),
+    ] = None,
+    thumbnails: Annotated[
+        bool,
+        typer.Option(
+            "--thumbnails/--no-thumbnails",
+            help="Whether small copies of the best pictures are kept.",
+        ),
+    ] = True,
     source: Source = None,
     architecture: Architecture = None,
     black: Annotated[
@@ -68,6 +86,9 @@ def observe(
     are the null. Units that prefer an orientation beyond the nulls are labelled, and so are those
     that pass a measure of an installed package.
 
+    With --images a folder of pictures (JPEG, PNG, ...) is shown instead of the battery, and of each
+    unit the best 9 are kept with their places. What cannot be read is named and left out.
+
     All or nothing: an interrupted observation leaves the graph as it was, and goes on where it
     stopped when the command is given again.
     """
@@ -82,10 +103,12 @@ def observe(
         if black is None or white is None
         else (_level(black, "--black"), _level(white, "--white"))
     )
+    shown: dict[str, Any] = {} if images is None else {"images": images, "thumbnails": thumbnails}
     say_what_runs(source, architecture)
     with ckb.open(kb, create=False) as base, progress() as tell:
         reports = base.observe(
             model,
+            **shown,
             source=source,
             architecture=architecture,
             pixels=pixels,

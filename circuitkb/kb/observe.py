@@ -15,6 +15,7 @@ from circuitkb.kb.observing import Known, Wanted, observe
 from circuitkb.kb.sharding import share
 from circuitkb.kb.writing import Writing
 from circuitkb.motifs.registry import DEFAULT
+from circuitkb.results.photographs_report import PhotographsReport
 from circuitkb.results.reports import ObserveReport
 from circuitkb.schema.errors import ObservationError, StoreError
 from circuitkb.schema.ids import content_hash
@@ -64,10 +65,43 @@ class Observing(Writing):
         progress: Progress = silent,
     ) -> list[ObserveReport]: ...
 
+    @overload
+    def observe(
+        self,
+        model: str,
+        *,
+        images: str | os.PathLike[str],
+        thumbnails: bool = True,
+        source: str | os.PathLike[str] | None = None,
+        architecture: str | None = None,
+        module: nn.Module | None = None,
+        pixels: tuple[Level, Level] | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> PhotographsReport: ...
+
+    @overload
+    def observe(
+        self,
+        model: list[str] | tuple[str, ...],
+        *,
+        images: str | os.PathLike[str],
+        thumbnails: bool = True,
+        source: str | os.PathLike[str] | None = None,
+        architecture: str | None = None,
+        module: nn.Module | None = None,
+        pixels: tuple[Level, Level] | None = None,
+        seed: int = 0,
+        shard: str | None = None,
+        progress: Progress = silent,
+    ) -> list[PhotographsReport]: ...
+
     def observe(
         self,
         model: str | list[str] | tuple[str, ...],
         *,
+        images: str | os.PathLike[str] | None = None,
+        thumbnails: bool = True,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
@@ -76,7 +110,7 @@ class Observing(Writing):
         shard: str | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
-    ) -> ObserveReport | list[ObserveReport]:
+    ) -> ObserveReport | list[ObserveReport] | PhotographsReport | list[PhotographsReport]:
         """Show the battery of stimuli to a model and write what its units answer.
 
         An interrupted observation writes nothing, and goes on where it stopped. The same
@@ -86,6 +120,12 @@ class Observing(Writing):
         ----------
         model
             Name of a model with weights; or of several, which gives a report for each.
+        images
+            A folder of pictures to be shown instead: of each unit the best are kept, and where
+            folders within name classes, what it answers to them. Files that cannot be read are left
+            out. Other pictures are another observation, and both stay.
+        thumbnails
+            Whether small copies of the best pictures are kept; of the others nothing is.
         source
             Where its weights are now; where they were loaded from if not given. A Python file
             (``FILE.py:FUNCTION``) runs only where it is given here.
@@ -102,7 +142,7 @@ class Observing(Writing):
         shard
             ``3/40``: take the third, the 43rd, ... of the models; one job of a batch system.
         workers
-            Who shows several models the battery, as for :meth:`load`.
+            Who shows several models the battery, as for :meth:`load`; none for ``images``.
         progress
             Called with what is being done and how far it is.
 
@@ -111,7 +151,7 @@ class Observing(Writing):
         NotFoundError
             No such model.
         ObservationError
-            It cannot be observed: it has no weights, or reads no images.
+            It cannot be observed: it has no weights, or reads no images; or there are no pictures.
         SourceError
             Its weights are not where they were.
         WorkerError
@@ -128,6 +168,11 @@ class Observing(Writing):
             refuse_without_weights(each)
         given = None if source is None else os.fspath(source)
         wanted = Wanted(given, architecture, module, pixels, seed)
+        if images is not None:
+            if workers is not None:
+                raise ObservationError("Pictures are shown without workers.")
+            shown = self._photograph(stored, Path(images), wanted, thumbnails, progress)
+            return shown[0] if isinstance(model, str) else shown
         tells = [progress] if len(names) == 1 else together(progress, len(names))
         tasks = (Task(each["id"], observe, _known(store, each, wanted)) for each in stored)
         observing = [within(tell, 0.0, MEASURED) for tell in tells]
@@ -143,6 +188,25 @@ class Observing(Writing):
                 tell(f"{name}: observed", 1.0)
                 reports.append(report)
         return reports[0] if isinstance(model, str) else reports
+
+    def _photograph(
+        self,
+        stored: list[dict[str, Any]],
+        images: Path,
+        wanted: Wanted,
+        thumbnails: bool,
+        progress: Progress,
+    ) -> list[PhotographsReport]:
+        from circuitkb.kb.photographing import Folder, photograph
+
+        folder = Folder.read(images, within(progress, 0.0, 0.05))
+        tells = [progress] if len(stored) == 1 else together(progress, len(stored))
+        return [
+            photograph(
+                self.store, self._write, each, folder, wanted, thumbnails=thumbnails, progress=tell
+            )
+            for each, tell in zip(stored, tells, strict=True)
+        ]
 
 
 def stored_model(store: Store, model: str) -> dict[str, Any]:

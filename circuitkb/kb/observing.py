@@ -89,7 +89,7 @@ def observe(known: Known, progress: Progress) -> Done:
     progress(f"{model}: opening", 0.0)
     network = reopen(known.model, wanted.source, wanted.architecture, wanted.module)
     if wanted.pixels is not None:
-        network = _with_pixels(network, wanted.pixels)
+        network = with_pixels(network, wanted.pixels)
     planning = within(progress, 0.2 * PLANNING, 0.7 * PLANNING, f"{model}: {{}}")
     views = plan_views(network.module, network.example, progress=planning)
     battery = _battery(network, views)
@@ -120,7 +120,8 @@ def observe(known: Known, progress: Progress) -> Done:
     return Done(rows, _report(model, summary, asked, seconds=seconds, created=True))
 
 
-def _with_pixels(network: Network, values: tuple[Level, Level]) -> Network:
+def with_pixels(network: Network, values: tuple[Level, Level]) -> Network:
+    """Return a network that reads what a user says for black and for white."""
     from circuitkb.loaders.sources.pixels import PixelRange
 
     black, white = values

@@ -11,6 +11,7 @@ from circuitkb.queries.lists.criteria import STEADY, labels_of
 from circuitkb.queries.lists.statement import Statement
 from circuitkb.queries.questions.catalogue import find
 from circuitkb.results.card import Section
+from circuitkb.results.photograph_sections import photograph_sections
 from circuitkb.results.result import Result
 from circuitkb.schema.definition import RELATIONS, RelationType, node_type
 from circuitkb.stores.base import Store
@@ -261,6 +262,7 @@ def _feature(store: Store, id: str, facts: Mapping[str, Any]) -> list[Section]:
         _visualizations(store, id),
         _evidence(store, FEATURE_EVIDENCE, id),
         _trials(store, FEATURE_TRIALS, id),
+        *photograph_sections(store, id),
     ]
 
 

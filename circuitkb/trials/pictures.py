@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitkb.observation.photographs.files import (
+    LeftOut,
+    PictureFile,
+    UnreadablePictureError,
+    cut_out,
+    find_pictures,
+    listed,
+    read_picture,
+    values_of,
+)
 from circuitkb.schema.errors import TrialError
 from circuitkb.schema.ids import content_hash
 from circuitkb.schema.kernels import Floats
@@ -18,8 +27,6 @@ from circuitkb.schema.progress import Progress, parts, silent
 from circuitkb.schema.responses import Responses
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from circuitkb.loaders.composition.network import Network
     from circuitkb.loaders.receptive_fields.views import View
 
@@ -28,9 +35,6 @@ MOST = 2000
 
 AT_ONCE = 64
 """Pictures that are held together while they are shown."""
-
-NAMED = 3
-"""So many files are named in a note; the others are counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,19 +45,16 @@ class Pictures:
     ----------
     files
         Those that can be read, each content once, in the order of their hashes.
-    ids
-        Hash of the content of each.
-    unreadable
-        Names of those that cannot be read.
+    left_out
+        Those that cannot be read.
     channels
         Of the images that are shown: 1 or 3.
     plane
         Rows and columns that each picture fills; all ways of looking cut their images out of that.
     """
 
-    files: tuple[Path, ...]
-    ids: tuple[str, ...]
-    unreadable: tuple[str, ...]
+    files: tuple[PictureFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
     channels: int = 3
     plane: tuple[int, int] = (1, 1)
 
@@ -68,33 +69,33 @@ class Pictures:
         TrialError
             There are none that can be read, or too many.
         """
-        from PIL.Image import registered_extensions
-
         if not folder.is_dir():
             raise TrialError(f"There is no folder {folder}.")
-        ends = registered_extensions()
-        found: dict[str, Path] = {}
-        unreadable = []
-        for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in ends):
+        found = find_pictures(folder)
+        files, left_out = [], list(found.left_out)
+        for file in found.files:
             try:
-                data = file.read_bytes()
-                _opened(file).close()
-            except _UNREADABLE:
-                unreadable.append(str(file.relative_to(folder)))
+                read_picture(file).close()
+            except UnreadablePictureError as error:
+                left_out.append(LeftOut(str(file.path.relative_to(folder)), str(error)))
             else:
-                found.setdefault(sha256(data).hexdigest()[:16], file)
-        if not found:
-            more = f" ({_listed(unreadable)} cannot be read)" if unreadable else ""
+                files.append(file)
+        if not files:
+            more = f" ({listed(left_out)} cannot be read)" if left_out else ""
             raise TrialError(f"There are no pictures in {folder}{more}.")
-        if len(found) > MOST:
+        if len(files) > MOST:
             raise TrialError(
-                f"{folder} has {len(found)} pictures, and {MOST} are shown at most: give fewer."
+                f"{folder} has {len(files)} pictures, and {MOST} are shown at most: give fewer."
             )
-        ids = sorted(found)
-        return cls(tuple(found[id] for id in ids), tuple(ids), tuple(unreadable))
+        return cls(tuple(files), tuple(left_out))
 
     def __len__(self) -> int:
         return len(self.files)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Hash of the content of each."""
+        return tuple(file.sha256[:16] for file in self.files)
 
     @property
     def hash(self) -> str:
@@ -109,9 +110,9 @@ class Pictures:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
-        if not self.unreadable:
+        if not self.left_out:
             return ()
-        return (f"passed over, as they cannot be read: {_listed(self.unreadable)}",)
+        return (f"passed over, as they cannot be read: {listed(self.left_out, reasons=False)}",)
 
     def seen_in(self, views: Sequence[View], channels: int) -> Pictures:
         """Return the same for a network that looks so: as large as the largest of its views."""
@@ -137,64 +138,20 @@ class Pictures:
         TrialError
             One cannot be read any more.
         """
-        at = centre or ((rows - 1) / 2, (columns - 1) / 2)
         found = np.empty((len(which), self.channels, rows, columns), np.float32)
         for place, number in enumerate(which.tolist()):
             try:
-                picture = _opened(self.files[number])
-            except _UNREADABLE as error:
-                raise TrialError(f"{self.files[number]} cannot be read any more.") from error
-            found[place] = self._cut(picture, rows, columns, at)
+                picture = read_picture(self.files[number], self.channels)
+            except UnreadablePictureError as error:
+                path = self.files[number].path
+                raise TrialError(f"{path} cannot be read any more: {error}.") from error
+            found[place] = values_of(cut_out(picture, self.plane, rows, columns, centre))
         return found
-
-    def _cut(self, picture: Image, rows: int, columns: int, at: tuple[float, float]) -> Floats:
-        from PIL.Image import Resampling
-
-        scale = min(picture.height / self.plane[0], picture.width / self.plane[1])
-        top = picture.height / 2 - (at[0] + 0.5) * scale
-        left = picture.width / 2 - (at[1] + 0.5) * scale
-        box = (
-            max(0.0, left),
-            max(0.0, top),
-            min(float(picture.width), left + columns * scale),
-            min(float(picture.height), top + rows * scale),
-        )
-        cut = picture.convert("L" if self.channels == 1 else "RGB")
-        shown = cut.resize((columns, rows), Resampling.BICUBIC, box=box)
-        values = np.asarray(shown, np.float32).reshape(rows, columns, self.channels) / 255
-        return np.ascontiguousarray(values.transpose(2, 0, 1))
-
-
-def _opened(file: Path) -> Image:
-    """Read a picture whole, the right way up; what shines through is grey."""
-    import warnings
-
-    from PIL import Image as images
-    from PIL import ImageOps
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", images.DecompressionBombWarning)
-        with images.open(file) as picture:
-            picture.load()
-            upright = ImageOps.exif_transpose(picture)
-    if "A" in upright.getbands() or "transparency" in upright.info:
-        behind = images.new("RGBA", upright.size, (128, 128, 128, 255))
-        return images.alpha_composite(behind, upright.convert("RGBA")).convert("RGB")
-    return upright
-
-
-_UNREADABLE = (OSError, ValueError, SyntaxError, ArithmeticError, MemoryError, Warning)
-"""What reading a picture that is none, is cut short or far too large may raise."""
 
 
 def _around(centre: float, size: int) -> int:
     """Return how much lies around a centre at least, as far on both sides."""
     return int(2 * max(centre, size - 1 - centre) + 1)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def answers_to(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -86,6 +86,29 @@ class Onlooker:
     def before(self, layer: str) -> str:
         """Return the name of the node of a layer's pre-activation."""
         return next(name for name, layers in self._before.items() if layer in layers)
+
+    def maps(self, images: Floats) -> Iterator[tuple[str, Tensor]]:
+        """Give each layer's features at all positions, axes (image, unit, position).
+
+        They are read before the nonlinearity where it leaves positions as they are, else after it.
+        What is given may be overwritten when the next is: use it at once.
+
+        Parameters
+        ----------
+        images
+            What the network reads, up to ``batch`` of them.
+        """
+        layers: dict[str, list[str]] = {}
+        for side, names in (("before", self._before), ("after", self._after)):
+            for name, read in names.items():
+                for layer in read:
+                    site = self.view.sites[layer]
+                    if (site.mapped is site.before) == (side == "before"):
+                        layers.setdefault(name, []).append(layer)
+        shown = self._filled(torch.from_numpy(np.ascontiguousarray(images)))
+        for node, value in self.network.values(shown):
+            for layer in layers.get(node.name, ()):
+                yield layer, self.view.sites[layer].map_of(value[: len(images)])
 
     def shuffled(
         self, images: Floats, *, seeds: Sequence[int], progress: Progress = silent

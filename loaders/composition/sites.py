@@ -52,6 +52,23 @@ class Site:
             return value[:, :, index[0], index[1]]
         return value[_positions(self.layout, tuple(index))]
 
+    @property
+    def mapped(self) -> Node:
+        """The node of the pre-activation where it has the places of the features; else theirs."""
+        early = self.before
+        return self.after if early is None or shape_of(early) != shape_of(self.after) else early
+
+    def map_of(self, value: Tensor) -> Tensor:
+        """Return the features of a node's value at all positions, axes (image, unit, position).
+
+        Positions stand row by row.
+        """
+        if "f" in self.layout:
+            return value.reshape(len(value), -1, self.rows * self.columns)
+        order = sorted(range(value.ndim), key=lambda axis: "ncyxt".index(self.layout[axis]))
+        moved = value.permute(order)
+        return moved.flatten(2) if moved.ndim > 2 else moved.unsqueeze(-1)
+
 
 @lru_cache(maxsize=4096)
 def _positions(layout: str, index: tuple[int, ...]) -> tuple[int | slice, ...]:

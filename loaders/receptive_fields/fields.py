@@ -32,7 +32,15 @@ from circuitkb.loaders.receptive_fields.spans import (
     image_span,
 )
 
-__all__ = ["AxisField", "ReceptiveField", "along_axes", "centres", "pixels", "receptive_fields"]
+__all__ = [
+    "AxisField",
+    "ReceptiveField",
+    "along_axes",
+    "centres",
+    "ends",
+    "pixels",
+    "receptive_fields",
+]
 
 Rule = Callable[[Node, list[Any]], object]
 
@@ -294,11 +302,23 @@ def centres(field: ReceptiveField, layout: str) -> NDArray[np.float64]:
         map, (token,) for a list, none for a tensor without either. NaN where a position has no
         place of its own, as a class token.
     """
-    low, high = _bounds(field, layout, 0), -_bounds(field, layout, 1)
+    low, high = ends(field, layout)
     placed = np.isfinite(low)
     middle = np.full(low.shape, np.nan)
     middle[placed] = (low[placed] + high[placed]) / 2
     return middle
+
+
+def ends(field: ReceptiveField, layout: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the first and the last pixel of each position's field, which may lie outside.
+
+    Returns
+    -------
+    tuple
+        Two arrays, axes (*positions, 2) for row and column; not finite where a position has no
+        place of its own.
+    """
+    return _bounds(field, layout, 0), -_bounds(field, layout, 1)
 
 
 def pixels(field: ReceptiveField, layout: str) -> NDArray[np.int64]:

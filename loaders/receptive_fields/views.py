@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.fx import Node
 
@@ -24,9 +25,11 @@ from circuitkb.loaders.receptive_fields.centres import Grid, aligned_size, best_
 from circuitkb.loaders.receptive_fields.fields import (
     along_axes,
     centres,
+    ends,
     longest_side,
     receptive_fields,
 )
+from circuitkb.loaders.receptive_fields.spans import ReceptiveField
 from circuitkb.schema.errors import TraceError
 from circuitkb.schema.progress import Progress, silent
 
@@ -132,6 +135,45 @@ def plan_views(
     (35, (17.0, 17.0), ViewPlace(index=(5, 5), before=(5, 5), off_centre=0.0, side=5))
     """
     return _Planner(module, example, flexible=sizes == "any", progress=progress).plan()
+
+
+def whole_view(module: nn.Module, example: Tensor) -> View:
+    """Return the view of images of the example's size, with all layers, centred in the middle.
+
+    Raises
+    ------
+    TraceError
+        If the network cannot be traced.
+    """
+    sized = _Sized(trace(module, example))
+    return _view(sized, sized.middle, list(sized.sites))
+
+
+def frames(view: View) -> dict[str, NDArray[np.int64] | None]:
+    """Return where the receptive field of each position of each layer lies in the image.
+
+    Returns
+    -------
+    dict
+        For each layer, pixels with the axes (position, 4): first row, first column, last row and
+        last column, within the image; positions as :meth:`Site.map_of` gives them. Where a position
+        has no place of its own (after a mean over the map) it is the whole image; None where the
+        receptive field is unknown. What reaches all positions alike (gates, attention) does not
+        count.
+    """
+    found = receptive_fields(view.network, {site.mapped for site in view.sites.values()})
+    return {layer: _frames(found[site.mapped], site, view) for layer, site in view.sites.items()}
+
+
+def _frames(field: ReceptiveField | None, site: Site, view: View) -> NDArray[np.int64] | None:
+    if field is None or _is_flattened(site):
+        return None
+    low, high = (side.reshape(-1, 2) for side in ends(field, site.layout))
+    last = np.array([view.rows - 1, view.columns - 1], float)
+    placed = np.isfinite(low)
+    first = np.where(placed, np.clip(low, 0, last), 0)
+    until = np.where(placed, np.clip(high, 0, last), last)
+    return np.concatenate([first, until], 1).astype(np.int64)
 
 
 def sites_in(network: TracedNetwork, sites: Mapping[str, Site]) -> dict[str, Site]:

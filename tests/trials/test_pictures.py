@@ -42,10 +42,8 @@ def drawn(pictures: Pictures, rows: int, columns: int) -> np.ndarray:
 
 def test_a_picture_of_the_size_that_is_shown_is_shown_as_it_is(tmp_path: Path) -> None:
     found = Pictures.of_folder(write(tmp_path / "one", count=1, size=(9, 9)))
-    pixels = np.asarray(Image.open(found.files[0]), np.float32) / 255
-    (shown,) = Pictures(found.files, found.ids, (), plane=(9, 9)).images(
-        np.array([0]), rows=9, columns=9
-    )
+    pixels = np.asarray(Image.open(found.files[0].path), np.float32) / 255
+    (shown,) = Pictures(found.files, plane=(9, 9)).images(np.array([0]), rows=9, columns=9)
     np.testing.assert_allclose(shown, pixels.transpose(2, 0, 1), atol=1e-6)
 
 
@@ -55,9 +53,7 @@ def test_a_larger_picture_fills_the_image_and_loses_both_sides_alike(tmp_path: P
     pixels[:, 20:40] = 255
     Image.fromarray(pixels).save(tmp_path / "wide" / "a.png")
     found = Pictures.of_folder(tmp_path / "wide")
-    (shown,) = Pictures(found.files, found.ids, (), plane=(10, 10)).images(
-        np.array([0]), rows=10, columns=10
-    )
+    (shown,) = Pictures(found.files, plane=(10, 10)).images(np.array([0]), rows=10, columns=10)
     np.testing.assert_allclose(shown[:, :, 1:-1], 1, atol=0.01)
     np.testing.assert_allclose(shown, shown[:, :, ::-1], atol=1e-6)
 
@@ -66,7 +62,7 @@ def test_grey_networks_see_grey_and_what_shines_through_is_grey(tmp_path: Path) 
     (tmp_path / "clear").mkdir()
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "clear" / "a.png")
     found = Pictures.of_folder(tmp_path / "clear")
-    grey = Pictures(found.files, found.ids, (), channels=1, plane=(8, 8))
+    grey = Pictures(found.files, channels=1, plane=(8, 8))
     np.testing.assert_allclose(drawn(grey, 8, 8), 128 / 255, atol=0.01)
     assert drawn(grey, 8, 8).shape == (1, 1, 8, 8)
 
@@ -79,7 +75,7 @@ def test_what_cannot_be_read_is_named_and_copies_count_once(folder: Path) -> Non
     found = Pictures.of_folder(folder)
     assert len(found) == 6
     assert found.notes == ("passed over, as they cannot be read: broken.png",)
-    assert sha256(found.files[0].read_bytes()).hexdigest().startswith(found.ids[0])
+    assert sha256(found.files[0].path.read_bytes()).hexdigest().startswith(found.ids[0])
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:

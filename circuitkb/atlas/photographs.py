@@ -1,0 +1,79 @@
+"""The best pictures of a feature on its page: small copies, with a frame where it looks."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from circuitkb.atlas.page import Gallery, Image
+from circuitkb.observation.photographs.kept import Observed, observation, observations
+from circuitkb.results.photograph_sections import BEST_TITLE, said_of_best
+from circuitkb.schema.errors import NotFoundError
+from circuitkb.schema.ids import FeatureId
+from circuitkb.stores.base import Store
+
+PHOTOGRAPH = "photograph"
+"""What the addresses of pictures begin with."""
+
+MOST_PIXELS = 512 * 512
+"""Of a small copy: nobody's store makes a page decode more."""
+
+_ADDRESS = re.compile(
+    rf"{PHOTOGRAPH}/([a-z0-9][a-z0-9._-]{{0,127}})/([0-9a-f]{{16}})/([0-9a-f]{{64}})"
+)
+
+
+def best_photographs(store: Store, id: str) -> tuple[Gallery, ...]:
+    """Return a gallery for each observation of pictures of which small copies are kept."""
+    feature = FeatureId.parse(id)
+    found = list(observations(store, feature.model))
+    galleries = (_gallery(observed, feature, several=len(found) > 1) for observed in found)
+    return tuple(gallery for gallery in galleries if gallery.images)
+
+
+def _gallery(observed: Observed, feature: FeatureId, *, several: bool) -> Gallery:
+    rows, columns = observed.size
+    hash = observed.pictures.key.rpartition("@")[2]
+    images = []
+    for one in observed.examples(feature):
+        if one.has_thumbnail:
+            group = f" ({one.group})" if one.group else ""
+            frame = None
+            if one.frame is not None:
+                top, left, bottom, right = one.frame
+                frame = (top / rows, left / columns, (bottom + 1) / rows, (right + 1) / columns)
+            images.append(
+                Image(
+                    f"{PHOTOGRAPH}/{feature.model}/{hash}/{one.sha256}",
+                    f"{one.place}. {one.name}{group}: {one.sd:.1f} sd",
+                    frame,
+                )
+            )
+    title = f"{BEST_TITLE}: {observed.collection}" if several else BEST_TITLE
+    return Gallery(title, tuple(images), said_of_best(observed))
+
+
+def png(store: Store, address: str) -> bytes:
+    """Return the PNG of a small copy by its address, ``photograph/MODEL/HASH/SHA256``.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, or it is no picture.
+    """
+    from PIL import Image as images
+
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise NotFoundError(f"There is no picture at {address!r}.")
+    model, hash, sha256 = found.groups()
+    data = observation(store, f"{model}/photographs@{hash}").thumbnail(sha256)
+    file = io.BytesIO()
+    try:
+        with images.open(io.BytesIO(data), formats=("WEBP",)) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise NotFoundError(f"The picture at {address!r} is too large.")
+            picture.convert("RGB").save(file, format="png")
+    except (OSError, ValueError) as error:
+        raise NotFoundError(f"What is at {address!r} is no picture.") from error
+    return file.getvalue()
