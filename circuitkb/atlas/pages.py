@@ -14,6 +14,7 @@ from circuitkb.atlas.given import MOST_ROWS, PICTURES, ROWS, SECONDS, known, lim
 from circuitkb.atlas.links import address
 from circuitkb.atlas.nearby import around
 from circuitkb.atlas.page import Field, Gallery, Page, Table
+from circuitkb.atlas.photographs import best_photographs
 from circuitkb.atlas.projection import Layout
 from circuitkb.atlas.stimuli import best
 from circuitkb.atlas.views import viewed
@@ -140,7 +141,6 @@ class Pages:
             The query asks for more of what such a page has not.
         """
         card, draw = self.kb.show(id), Thumbnails(self.kb.store)
-        responses = self._responses(card)
         page = Page(
             title=card.id,
             address=address(card.id),
@@ -157,8 +157,11 @@ class Pages:
 
     def _galleries(self, card: Card, responses: Responses | None) -> tuple[Gallery, ...]:
         """Return the pictures that a feature answers to."""
+        if card.kind != "feature":
+            return ()
         shown = () if responses is None else best(responses, card.id)
-        return (*shown, *searched(self.kb, card.id)) if card.kind == "feature" else ()
+        photographs = best_photographs(self.kb.store, card.id)
+        return (*shown, *photographs, *searched(self.kb, card.id))
 
     def _responses(self, card: Card) -> Responses | None:
         """Return the responses among which those of a feature are, if it was observed."""

@@ -38,6 +38,21 @@ MOST_NUMBERS = 200_000_000
 KIND = "preferred class of pictures"
 """Kind of the evidence of a unit that prefers a class beyond chance."""
 
+_SUMMARY = (
+    "pictures",
+    "left_out",
+    "copies",
+    "units",
+    "classes",
+    "tested",
+    "beyond_chance",
+    "by_chance",
+    "shuffled",
+    "permutations",
+    "thumbnails",
+    "bytes",
+)
+
 _FINDING, _OPENED, _COPIED, _SHOWN, _TESTED = 0.05, 0.12, 0.2, 0.75, 0.95
 
 
@@ -214,20 +229,7 @@ def _report(
 
 def _rows(batch: Pictures, stored: Mapping[str, Any], report: PhotographsReport) -> GraphRows:
     model = stored["id"]
-    summary = {
-        name: getattr(report, name)
-        for name in ("pictures", "left_out", "copies", "units", "classes", "tested")
-    } | {
-        name: getattr(report, name)
-        for name in (
-            "beyond_chance",
-            "by_chance",
-            "shuffled",
-            "permutations",
-            "thumbnails",
-            "bytes",
-        )
-    }
+    summary = {name: getattr(report, name) for name in _SUMMARY}
     provenance = import_node(
         f"photographs:{batch.key}",
         "photographs",

@@ -53,9 +53,8 @@ def _sections(observed: Observed, feature: FeatureId, *, several: bool) -> Itera
     ]
     if not best:
         return
-    yield Section(
-        f"{BEST_TITLE}{of}", Result.of_records(best), said_of_best(observed), ("sha256", "photographs")
-    )
+    unshown = ("sha256", "photographs")
+    yield Section(f"{BEST_TITLE}{of}", Result.of_records(best), said_of_best(observed), unshown)
     classes = observed.classes(feature)
     if classes:
         order = sorted(classes, key=lambda one: -abs(one.mean / one.null_spread))[:MOST_CLASSES]
@@ -82,9 +81,9 @@ def said_of_best(observed: Observed) -> str:
     return (
         f"Best of the {len(observed.about['pictures']):,} pictures of "
         f"{observed.about['folder']!r}, and of these only: they do not show what else it answers "
-        f"to. The largest value anywhere in the picture, before the nonlinearity; sd: in standard "
-        f"deviations above its mean over the pictures. Rows and columns: its receptive field there, "
-        f"in images of {rows} x {columns}."
+        "to. The largest value anywhere in the picture, before the nonlinearity; sd: in standard "
+        "deviations above its mean over the pictures. Rows and columns: its receptive field "
+        f"there, in images of {rows} x {columns}."
     )
 
 
@@ -93,15 +92,16 @@ def said_of_classes(observed: Observed, feature: FeatureId) -> str:
     about, found = observed.about, observed.preference(feature)
     if found is None:
         return "It answers alike to all pictures."
-    tested = sum(units for _, units in about["layers"])
-    beyond = "beyond chance" if found.q <= 0.05 else "not beyond chance"
+    units = sum(units for _, units in about["layers"])
+    beyond = "beyond chance" if found.is_beyond_chance else "not beyond chance"
     return (
         f"{found.name!r} stands out most, by {found.statistic:.1f} standard deviations of the mean "
         f"of as many pictures; with classes permuted the largest is {found.null_mean:.1f} on "
         f"average. p = {found.p:.2g}, q = {found.q:.2g}: {beyond} ({about['permutations']} "
-        f"permutations). So do {found.layer_passed:,} of {found.layer_tested:,} units of the layer, "
-        f"and in a copy of the network with shuffled weights {about['shuffled']:,} of {tested:,} "
-        "units: classes differ in whatever goes with them, as backgrounds do. mean_sd: mean answer "
-        "to the class, in standard deviations over pictures; null_sd: its spread with classes "
-        "permuted, about 0."
+        f"permutations).\n{found.layer_passed:,} of {found.layer_tested:,} units of the layer "
+        "prefer a class beyond chance; of the whole network "
+        f"{about['beyond_chance']:,} of {units:,}, and of a copy with shuffled weights "
+        f"{about['shuffled']:,}: classes differ in whatever goes with them, as backgrounds do, and "
+        "a preference is no meaning.\nmean_sd: mean answer to the class, in standard deviations "
+        "over pictures; null_sd: its spread about 0 with classes permuted."
     )

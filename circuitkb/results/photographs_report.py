@@ -75,8 +75,8 @@ class PhotographsReport:
             notes.append(
                 f"{self.beyond_chance:,} of {self.tested:,} units prefer one of {self.classes} "
                 f"classes beyond chance ({self.permutations} permutations, q <= 0.05 in the "
-                f"layer); with the classes permuted once more {self.by_chance:,} do, in a copy of the "
-                f"network with shuffled weights {self.shuffled:,}. Classes may differ in whatever "
+                f"layer); with the classes permuted once more {self.by_chance:,} do, in a copy of "
+                f"the network with shuffled weights {self.shuffled:,}. Classes differ in whatever "
                 "goes with them, as backgrounds do: a preference is no meaning."
             )
         notes.append(

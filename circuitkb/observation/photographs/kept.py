@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from circuitkb.observation.measures.nulls import RATE
 from circuitkb.observation.photographs.classes import ClassTest, spread_of_means
 from circuitkb.observation.photographs.files import PictureFile
 from circuitkb.observation.photographs.showing import Integers, Shown
@@ -78,6 +79,7 @@ def batch_of(
     }
     if classes is not None:
         said["classes"] = list(map(list, zip(classes.names, classes.counts, strict=True)))
+        said["beyond_chance"] = int(classes.beyond_chance.sum())
         said["permutations"], said["by_chance"] = classes.permutations, classes.by_chance
         arrays |= {
             "class_mean": classes.means,
@@ -182,6 +184,11 @@ class Preference:
     layer_passed: int
     layer_tested: int
 
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether the unit passes the test."""
+        return self.q <= RATE
+
 
 @dataclass(frozen=True, eq=False)
 class Observed:
@@ -255,7 +262,7 @@ class Observed:
             return None
         own = arrays["class_q"][self._rows[feature.layer]]
         chosen = self.about["classes"][int(arrays["class_chosen"][row])][0]
-        counts = int((own <= 0.05).sum()), int(np.isfinite(own).sum())
+        counts = int((own <= RATE).sum()), int(np.isfinite(own).sum())
         return Preference(chosen, statistic, null_mean, p, q, *counts)
 
     def thumbnail(self, sha256: str) -> bytes:

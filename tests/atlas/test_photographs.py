@@ -1,0 +1,124 @@
+"""Best pictures on a feature's page: served from the store, framed where the unit looks.
+
+Costs about five seconds of a processor.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+import circuitkb as ckb
+from circuitkb.atlas.links import address
+from circuitkb.atlas.photographs import best_photographs, png
+from circuitkb.atlas.server import build
+from circuitkb.observation.photographs.files import find_pictures, read_picture
+from circuitkb.observation.photographs.kept import observations
+from circuitkb.schema.errors import NotFoundError
+from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.pictures import Pictures, encoded
+from circuitkb.schema.tables import GraphRows
+from tests.observation.photographs.made import SIDE, Small, folder_of
+
+MODEL = "small"
+FEATURE = f"{MODEL}/act2:3"
+HOSTILE = "<img src=x onerror=alert(1)>'\"&.png"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = folder_of(tmp_path_factory.mktemp("pictures"), 12, classes=2)
+    for number, file in enumerate(sorted(place.rglob("*.png"))):
+        file.rename(file.with_name(f"{number}{HOSTILE}"))
+    return place
+
+
+@pytest.fixture(scope="module")
+def kb(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[ckb.KnowledgeBase]:
+    with ckb.open(tmp_path_factory.mktemp("kb") / "kb.ckb") as base:
+        base.load(Small().eval(), name=MODEL, input_shape=(3, SIDE, SIDE))
+        base.observe(MODEL, images=folder, module=Small().eval())
+        yield base
+
+
+@pytest.fixture(scope="module")
+def client(kb: ckb.KnowledgeBase) -> TestClient:
+    return TestClient(build(kb), base_url="http://127.0.0.1")
+
+
+def test_the_page_shows_the_best_with_frames_and_their_table(
+    kb: ckb.KnowledgeBase, client: TestClient
+) -> None:
+    page = client.get(f"/{address(FEATURE)}")
+    assert page.status_code == 200
+    assert page.text.count('<img src="/photograph/') == 9
+    assert page.text.count('<rect class="inner"') == 9
+    (observed,) = observations(kb.store, MODEL)
+    first = observed.examples(FeatureId.parse(FEATURE))[0]
+    assert first.frame is not None
+    top, left, bottom, right = first.frame
+    (gallery,) = best_photographs(kb.store, FEATURE)
+    expected = (top / SIDE, left / SIDE, (bottom + 1) / SIDE, (right + 1) / SIDE)
+    assert gallery.images[0].frame == expected
+    assert "Classes of photographs" in page.text
+    assert "of these only" in page.text
+
+
+def test_names_of_files_stay_text(client: TestClient) -> None:
+    page = client.get(f"/{address(FEATURE)}").text
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_pictures_are_small_copies_of_what_was_shown(
+    kb: ckb.KnowledgeBase, client: TestClient, folder: Path
+) -> None:
+    link = re.findall(r'src="(/photograph/[^"]+)"', client.get(f"/{address(FEATURE)}").text)[0]
+    answer = client.get(link)
+    assert answer.headers["content-type"] == "image/png"
+    small = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB"), float)
+    sha256 = link.rpartition("/")[2].removesuffix(".png")
+    (file,) = (file for file in find_pictures(folder).files if file.sha256 == sha256)
+    whole = read_picture(file)
+    side, left = whole.height, (whole.width - whole.height) / 2
+    box = (left, 0, left + side, side)
+    plain = np.asarray(whole.resize((96, 96), Image.Resampling.BICUBIC, box=box), float)
+    assert small.shape == (96, 96, 3)
+    assert np.abs(small - plain).mean() < 12
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "photograph/small/0000000000000000/" + "0" * 64,
+        "photograph/small/../" + "0" * 64,
+        "photograph/none/0000000000000000/" + "0" * 64,
+        "photograph/x",
+    ],
+)
+def test_nothing_else_is_there(client: TestClient, place: str) -> None:
+    assert client.get(f"/{place}.png").status_code == 404
+
+
+def test_a_strangers_store_makes_a_page_decode_nothing_large(kb: ckb.KnowledgeBase) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (4_000, 4_000)).save(file, "webp")
+    hash, names = "f" * 16, ("a" * 64, "b" * 64)
+    arrays = {
+        f"{names[0]}.webp": encoded(file.getvalue()),
+        f"{names[1]}.webp": encoded(b"no picture"),
+    }
+    about = {"what": "photographs", "rows": 1, "columns": 1, "layers": [], "pictures": []}
+    about["folder"] = "theirs"
+    batch = Pictures(f"{MODEL}/photographs@{hash}", about, arrays)
+    kb.store.write(GraphRows(pictures={batch.key: batch}))
+    for name in names:
+        with pytest.raises(NotFoundError):
+            png(kb.store, f"photograph/{MODEL}/{hash}/{name}")
