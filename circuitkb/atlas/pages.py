@@ -148,7 +148,7 @@ class Pages:
             labelled=card.id if card.kind == "feature" else "",
             facts=card.facts,
             figures=card.figures,
-            galleries=self._galleries(card, responses),
+            galleries=self._galleries(card, self._responses(card)),
             tables=tuple(_table(card, section, draw) for section in card.sections),
         )
         given = {name: value for name, value in query.items() if name != NAME}
