@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from statistics import fmean
 from typing import Any
 
@@ -54,6 +54,14 @@ WITH f.model AS model, f.layer AS layer, count(f) AS answering,
   sum(CASE WHEN circuits = 0 AND labels = 0 THEN 1 ELSE 0 END) AS without_either
 RETURN model, layer, without_either, answering ORDER BY without_either DESC, model, layer"""
 
+_STATE = (
+    "MATCH (i:Import) RETURN i.id AS id, i.created AS created ORDER BY id",
+    "MATCH (c:Circuit) RETURN c.model AS model, c.trial AS trial, count(c) AS circuits "
+    "ORDER BY model, trial",
+    "MATCH (a:Annotation) RETURN a.state AS state, count(a) AS annotations ORDER BY state",
+)
+"""What tells that nothing has changed that the shares depend on."""
+
 _CLAIMS = """\
 MATCH (a:Annotation {kind: 'claim', state: 'live'})-[:ANNOTATES]->(o)
 OPTIONAL MATCH (a)-[:BY]->(w:Annotator)
@@ -65,9 +73,20 @@ RETURN o.id AS node, o.motif AS motif, a.text AS claim, w.name AS said_by, o.tri
 ORDER BY CASE WHEN motif IS NULL THEN 1 ELSE 0 END, node, claim, said_by"""
 
 
-def coverage(kb: KnowledgeBase) -> Page:
-    """Return what circuits leave unexplained, model by model, and what people claim."""
-    found = told(Record.read(kb.store))
+def coverage(kb: KnowledgeBase, kept: MutableMapping[str, list[Told]] | None = None) -> Page:
+    """Return what circuits leave unexplained, model by model, and what people claim.
+
+    Parameters
+    ----------
+    kept
+        Keeps what takes seconds, as long as the circuits, trials and labels are what they were.
+    """
+    kept = {} if kept is None else kept
+    state = repr([kb.query(text, limit=None).rows for text in _STATE])
+    if state not in kept:
+        kept.clear()
+        kept[state] = told(Record.read(kb.store))
+    found = kept[state]
     tables = [Table("What is not explained", Result.of_records(map(_row, found)))] if found else []
     layers = [row for one in found for row in _layers(one)]
     if layers:

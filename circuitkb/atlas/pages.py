@@ -22,6 +22,7 @@ from circuitkb.atlas.visualizations import searched
 from circuitkb.atlas.weights import NAME, on_weights
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.queries.lists.predicates import missing, one_of
+from circuitkb.report.unexplained import Told
 from circuitkb.results.card import Card, Section
 from circuitkb.results.pictures.thumbnails import Thumbnails
 from circuitkb.results.result import Result
@@ -101,6 +102,7 @@ class Pages:
     def __init__(self, kb: KnowledgeBase) -> None:
         self.kb = kb
         self.layouts: dict[bytes, Layout] = {}
+        self.told: dict[str, list[Told]] = {}
 
     def home(self) -> Page:
         """Return the first page: the models, and how much of each was found, tried and held."""

@@ -9,7 +9,7 @@ from circuitkb.atlas.given import ROWS, SECONDS, known, whole_number
 from circuitkb.atlas.page import Drawing, Field, Page, Table
 from circuitkb.atlas.views import viewed
 from circuitkb.kb.knowledge_base import KnowledgeBase
-from circuitkb.queries.patterns.language import Parsed, Step, parse
+from circuitkb.queries.patterns.language import Bound, Parsed, Step, parse
 from circuitkb.queries.patterns.pattern import edge
 from circuitkb.results.result import Result
 
@@ -80,22 +80,35 @@ def pattern(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
 def drawn(parsed: Parsed) -> dict[str, object]:
     """Return the features and arrows of a pattern, and whether that is all that it says.
 
+    An arrow has its source, what it does, its target, whether it may not be there, and the rank up
+    to which it counts, if one is said.
+
     Examples
     --------
-    >>> drawn(parse("a +> u; not a -> b"))["arrows"]
-    [['a', '+>', 'u', False], ['a', '->', 'b', True]]
+    >>> drawn(parse("a +> u [rank <= 8]; not a -> b"))["arrows"]
+    [['a', '+>', 'u', False, 8], ['a', '->', 'b', True, None]]
+    >>> drawn(parse("a -> u [l1 > 2]"))["whole"]
+    False
     """
     steps = [(step, False) for step in parsed.present] + [(step, True) for step in parsed.absent]
-    ends = [end for step, _ in steps for end in step.ends]
+    ranks = {(b.of.part, b.absent): b.value for b in parsed.bounds if _is_rank(b)}
     return {
-        "features": list(dict.fromkeys(ends)),
-        "arrows": [[*_arrow(step), absent] for step, absent in steps],
-        "whole": not (parsed.bounds or parsed.comparisons or parsed.weights),
+        "features": list(dict.fromkeys(end for step, _ in steps for end in step.ends)),
+        "arrows": [
+            [step.source, str(step).split(" ")[1], step.target, absent, ranks.get((step, absent))]
+            for step, absent in steps
+        ],
+        "whole": len(ranks) == len(parsed.bounds) and not (parsed.comparisons or parsed.weights),
     }
 
 
-def _arrow(step: Step) -> list[str]:
-    return [step.source, str(step).split(" ")[1], step.target]
+def _is_rank(bound: Bound) -> bool:
+    whole = isinstance(bound.value, int | float) and bound.value == int(bound.value) > 0
+    return isinstance(bound.of.part, Step) and (bound.of.name, bound.operator, whole) == (
+        "rank",
+        "<=",
+        True,
+    )
 
 
 def _drawing(pattern: Mapping[str, object]) -> Drawing:

@@ -179,7 +179,7 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         "query": lambda: asking.cypher(pages.kb, query),
         "search": lambda: pages.search(query),
         labelling.QUEUE: lambda: labelling.queue(pages.kb, query),
-        "coverage": lambda: coverage(pages.kb),
+        "coverage": lambda: coverage(pages.kb, pages.told),
         "compare": lambda: pages.compare(query),
         "pattern": lambda: pattern(pages.kb, query),
     }

@@ -225,16 +225,24 @@ def test_a_pattern_is_drawn_by_the_keyboard_and_taken_back(page: Page, site: str
     page.keyboard.press("Space")
     text = page.get_by_label("a pattern, as in")
     assert text.input_value() == "not a -| b"
+    page.get_by_label("there is no such weight").uncheck()
+    page.get_by_label("among so many strongest inputs").fill("8")
+    drawn.get_by_role("button", name="feature b").click()
+    drawn.get_by_role("button", name="feature u").click()
+    assert text.input_value() == "not a -| b; b -| u [rank <= 8]"
+    page.get_by_role("button", name="Show").click()
+    assert text.input_value() == "not a -| b; b -| u [rank <= 8]"
+    assert "b inhibits u, among its 8 strongest" in page.locator("#drawing").inner_text()
     drawn.get_by_role("button", name="Another feature").click()
     assert drawn.get_by_role("button", name="feature c").is_visible()
     drawn.get_by_role("button", name="Remove: not: a inhibits b").click()
-    assert text.input_value() == ""
+    assert text.input_value() == "b -| u [rank <= 8]"
 
 
 def test_a_pattern_that_says_more_than_a_drawing_keeps_its_text(page: Page, site: str) -> None:
-    page.goto(f"{site}/pattern?text=a -> b [rank <= 3]")
+    page.goto(f"{site}/pattern?text=a -> b [l1 > 0.1]")
     assert "says more than is drawn" in page.locator("#drawing").inner_text()
-    assert page.get_by_label("a pattern, as in").input_value() == "a -> b [rank <= 3]"
+    assert page.get_by_label("a pattern, as in").input_value() == "a -> b [l1 > 0.1]"
 
 
 def test_the_kernel_of_a_line_shows_under_the_pointer(page: Page, site: str) -> None:

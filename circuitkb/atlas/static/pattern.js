@@ -30,8 +30,14 @@ function shape(name, values, label) {
 
 function written() {
   return pattern.arrows
-    .map(([source, arrow, target, absent]) => `${absent ? "not " : ""}${source} ${arrow} ${target}`)
+    .map(([source, arrow, target, absent, rank]) =>
+      `${absent ? "not " : ""}${source} ${arrow} ${target}${rank ? ` [rank <= ${rank}]` : ""}`)
     .join("; ");
+}
+
+function told([source, arrow, target, absent, rank]) {
+  const among = rank ? `, among its ${rank} strongest inputs` : "";
+  return `${absent ? "not: " : ""}${source} ${KINDS[arrow][0]} ${target}${among}`;
 }
 
 // Sources below what they feed; a ring ends when every feature has been raised once.
@@ -57,7 +63,8 @@ function picture() {
       at[name] = [((column + 1) * width) / (row.length + 1), height - 60 - 100 * level];
     }),
   );
-  pattern.arrows.forEach(([source, arrow, target, absent], number) => {
+  pattern.arrows.forEach((one, number) => {
+    const [source, arrow, target, absent, rank] = one;
     const [[x1, y1], [x2, y2]] = [at[source], at[target]];
     const length = Math.hypot(x2 - x1, y2 - y1) || 1;
     const [across, along] = [(x2 - x1) / length, (y2 - y1) / length];
@@ -75,8 +82,10 @@ function picture() {
         : shape("line", { x1: start[0], y1: start[1], x2: end[0], y2: end[1] });
     for (const [key, value] of Object.entries({ stroke: colour, "stroke-width": 3, "stroke-dasharray": dash }))
       line.setAttribute(key, value);
-    line.append(shape("title", {}, `${absent ? "not: " : ""}${source} ${KINDS[arrow][0]} ${target}`));
+    line.append(shape("title", {}, told(one)));
     svg.append(line);
+    if (rank)
+      svg.append(shape("text", { x: (start[0] + end[0]) / 2 + 6, y: (start[1] + end[1]) / 2, fill: colour, "font-size": 12 }, `≤ ${rank}`));
     if (source !== target && !arrow.startsWith("~")) {
       const head =
         arrow === "-|"
@@ -120,12 +129,14 @@ function point(name) {
 function join(source, target) {
   const [arrow, absent] = [kind.value, negated.checked];
   const same = (one) => one[0] === source && one[1] === arrow && one[2] === target;
-  pattern.arrows = [...pattern.arrows.filter((one) => !same(one)), [source, arrow, target, absent]];
+  const most = arrow.startsWith("~") || !(among.valueAsNumber >= 1) ? null : Math.floor(among.valueAsNumber);
+  pattern.arrows = [...pattern.arrows.filter((one) => !same(one)), [source, arrow, target, absent, most]];
   text.value = written();
 }
 
 const kind = made("select", { id: "kind" }, ...Object.entries(KINDS).map(([value, [said]]) => made("option", { value }, said)));
 const negated = made("input", { type: "checkbox", id: "negated" });
+const among = made("input", { type: "number", id: "among", min: 1, step: 1 });
 const more = made("button", { type: "button" }, "Another feature");
 more.addEventListener("click", () => {
   const name = [...NAMES].find((letter) => !pattern.features.includes(letter));
@@ -137,8 +148,8 @@ function show() {
   place.replaceChildren();
   if (!pattern.whole)
     return place.append(picture(), made("p", { className: "note" }, "This pattern says more than is drawn here: change its text."));
-  const list = made("ul", { className: "ways" }, ...pattern.arrows.map(([source, arrow, target, absent], number) => {
-    const said = `${absent ? "not: " : ""}${source} ${KINDS[arrow][0]} ${target}`;
+  const list = made("ul", { className: "ways" }, ...pattern.arrows.map((one, number) => {
+    const said = told(one);
     const away = made("button", { type: "button", ariaLabel: `Remove: ${said}` }, "Remove");
     away.addEventListener("click", () => {
       pattern.arrows.splice(number, 1);
@@ -152,6 +163,7 @@ function show() {
     made("div", { className: "asking" },
       made("p", {}, made("label", { htmlFor: "kind" }, "the source"), kind),
       made("p", {}, made("label", { htmlFor: "negated" }, "there is no such weight"), negated),
+      made("p", {}, made("label", { htmlFor: "among" }, "among so many strongest inputs"), among),
       made("p", {}, more)),
     picture(),
     list,
