@@ -27,13 +27,13 @@ def searched(kb: KnowledgeBase, feature: str) -> tuple[Gallery, ...]:
     images: list[Image] = []
     for item in found:
         place = f"{VISUALIZATION}/{item.evidence.removeprefix(f'{KIND}-')}"
-        images.append(Image(f"{place}/image", item.caption))
+        images.append(Image(f"{place}/image", item.said))
         if item.control is not None:
             images.append(Image(f"{place}/control", item.control_caption))
     notes = [*(note for item in found for note in item.notes), SAYS_NOT]
     if not images:
         return ()
-    return (Gallery("The image that it answers to most", (*images,), "\n".join(notes), large=True),)
+    return (Gallery("Searched so that it answers most", (*images,), "\n".join(notes), large=True),)
 
 
 def png(store: Store, address: str) -> bytes:

@@ -20,8 +20,9 @@ KIND, VERSION = "visualization", "1"
 
 SAYS_NOT = (
     "An image that a unit answers to most is not what the unit is for: it shows what its weights "
-    "let through, not what it answers to in photographs, nor what later layers make of it. The "
-    "control shows what the same search makes of the same unit where weights are shuffled."
+    "let through, not what it answers to in photographs, nor what later layers make of it. Where "
+    "an image stays in place, fine noise drives shuffled weights as high: what sets it apart from "
+    "its control is what is left when both are moved."
 )
 
 FIGURES = ("start", "start_after", "value", "after", "when_moved", "changed")
@@ -91,9 +92,13 @@ class Visualization:
 
     @property
     def caption(self) -> str:
+        """What it shows, in figures, and of which unit."""
+        return f"{self.feature} {self.said}"
+
+    @property
+    def said(self) -> str:
         """What it shows, in figures."""
-        found, settings = self.reached, self.settings
-        said = f"{self.feature} {found.said()}"
+        settings, said = self.settings, self.reached.said()
         if self.stimulus is not None:
             name, most = self.stimulus
             said += f"; {most:.3g} to {name}, its best stimulus"

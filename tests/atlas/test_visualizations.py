@@ -58,7 +58,7 @@ def test_the_page_shows_each_image_beside_its_control_with_what_was_reached(
     assert page.status_code == 200
     places = []
     for item in made(kb):
-        assert item.caption in page.text
+        assert item.said in page.text
         assert item.control_caption in page.text
         hash = item.evidence.removeprefix("visualization-")
         places += [f"/visualization/{hash}/{side}.png" for side in ("image", "control")]
