@@ -6,8 +6,6 @@ import re
 
 from circuitkb.atlas.page import Gallery, Image
 from circuitkb.kb.knowledge_base import KnowledgeBase
-from circuitkb.results.pictures.png import with_text
-from circuitkb.results.pictures.provenance import Provenance
 from circuitkb.schema.errors import NotFoundError
 from circuitkb.stores.base import Store
 from circuitkb.visualization.rows import pictures_key
@@ -50,7 +48,5 @@ def png(store: Store, address: str) -> bytes:
         for (feature,) in store.read(_FEATURE, {"id": evidence}).rows:
             batch = store.pictures(pictures_key(feature, evidence))
             if batch is not None:
-                said = Provenance(store).texts(feature)
-                title = f"{said['Title']}, {found[2]} of {evidence}"
-                return with_text(batch.image(f"{found[2]}.png"), {**said, "Title": title})
+                return batch.image(f"{found[2]}.png")
     raise NotFoundError(f"There is no image at {address!r}.")

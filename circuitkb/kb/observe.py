@@ -214,7 +214,7 @@ def stored_model(store: Store, model: str) -> dict[str, Any]:
     answer = store.read(
         "MATCH (m:Model {id: $id}) RETURN m.id AS id, m.source AS source, m.weights AS weights, "
         "m.architecture AS architecture, m.fingerprint AS fingerprint, "
-        "m.computation AS computation, m.input_shape AS input_shape, m.license AS license",
+        "m.computation AS computation, m.input_shape AS input_shape",
         {"id": model},
     )
     return answer.to_dicts()[0]

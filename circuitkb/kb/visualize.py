@@ -148,6 +148,7 @@ class _Maker:
         """Search images, write them and give them, a few at a time."""
         from circuitkb.kb.reopening import reopen
         from circuitkb.loaders.feature_images.ascent import Ascent
+        from circuitkb.results.pictures.provenance import Provenance
         from circuitkb.visualization.rows import visualization_rows
         from circuitkb.visualization.visualization import Visualization
         from circuitkb.visualization.visualizer import Visualizer
@@ -156,6 +157,7 @@ class _Maker:
         progress(f"{model}: opening the network", 0.0)
         start = perf_counter()
         network = reopen(self._stored, *where)
+        said = Provenance(self._kb.store).texts
         units: dict[str, list[int]] = {}
         for each in features:
             units.setdefault(each.layer, []).append(each.unit)
@@ -179,7 +181,7 @@ class _Maker:
                         self._best(feature),
                     )
                 )
-            rows = visualization_rows(made, self._stored, seconds=perf_counter() - start)
+            rows = visualization_rows(made, said, seconds=perf_counter() - start)
             self._kb._write(rows)
             yield made
             start = perf_counter()

@@ -197,7 +197,10 @@ def _visualizations(store: Store, id: str) -> Section:
     rows = [row_of(json.loads(detail)) | {"evidence": evidence} for evidence, detail in answer.rows]
     unshown = ("evidence",)
     return Section(
-        "Images searched so that it answers most", Result.of_records(rows), SAYS_NOT if rows else "", unshown
+        "Images searched so that it answers most",
+        Result.of_records(rows),
+        SAYS_NOT if rows else "",
+        unshown,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from circuitkb.results.pictures.images import png
@@ -26,14 +26,14 @@ def pictures_key(feature: str, evidence: str) -> str:
 
 
 def visualization_rows(
-    made: Sequence[Visualization], stored: Mapping[str, Any], *, seconds: float
+    made: Sequence[Visualization], said: Callable[[str], Mapping[str, str]], *, seconds: float
 ) -> GraphRows:
     """Return the evidence of visualisations of one model, and their images.
 
     Parameters
     ----------
-    stored
-        Properties of the model: ``id``, ``source``, ``fingerprint``, ``license``.
+    said
+        Gives what a picture of a feature says of where it comes from, by the keywords of PNG.
     seconds
         That making them took.
     """
@@ -63,13 +63,15 @@ def visualization_rows(
             "Import": import_node(
                 f"visualize-{content_hash(ids)[:16]}",
                 "visualize",
-                model=stored["id"],
+                model=FeatureId.parse(made[0].feature).model,
                 seconds=seconds,
                 summary={"features": len(made), "settings": dict(made[0].settings)},
             ),
         },
         relations=[Relations("ABOUT", "Evidence", "Feature", relation_table("ABOUT", about))],
-        pictures={key: _pictures(key, item, stored) for item in made for key in [_key(item)]},
+        pictures={
+            key: _pictures(key, item, said(item.feature)) for item in made for key in [_key(item)]
+        },
     )
 
 
@@ -77,15 +79,12 @@ def _key(item: Visualization) -> str:
     return pictures_key(item.feature, item.evidence)
 
 
-def _pictures(key: str, item: Visualization, stored: Mapping[str, Any]) -> Pictures:
-    said = {
-        "Source": f"{stored['source']}, fingerprint {stored['fingerprint']}",
-        "Copyright": f"made from weights under {stored['license']}",
-    }
+def _pictures(key: str, item: Visualization, said: Mapping[str, str]) -> Pictures:
     sides = {"image": (item.reached, item.caption), "control": (item.control, item.control_caption)}
-    arrays = {
-        f"{name}.png": encoded(png(side.image, Title=item.feature, Description=caption, **said))
-        for name, (side, caption) in sides.items()
-        if side is not None
-    }
+    arrays = {}
+    for name, (side, caption) in sides.items():
+        if side is not None:
+            title = f"{item.feature}, {name} of {item.evidence}"
+            texts = {**said, "Title": title, "Description": caption}
+            arrays[f"{name}.png"] = encoded(png(side.image, texts))
     return Pictures(key, {"of": item.feature, "kind": KIND}, arrays)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, cast
+
+from circuitkb.results.pictures.png import with_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,33 +23,30 @@ INCHES, DOTS = 3.4, 110
 """Side of an image in a file, and dots of an inch."""
 
 
-def png(image: Pixels, **said: str) -> bytes:
+def png(image: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     """Return an image as PNG: every pixel as it is, and what is said of it as text.
 
     Parameters
     ----------
     image
         Axes (row, column, channel), of one channel or three.
-    said
-        By the keywords of PNG: ``Title``, ``Description``, ``Source``, ``Copyright``.
+    texts
+        By their keywords.
 
     Examples
     --------
     >>> import numpy as np
     >>> from PIL import Image
-    >>> made = png(np.zeros((2, 3, 1), np.uint8), Title="net/a:1")
+    >>> made = png(np.zeros((2, 3, 1), np.uint8), {"Title": "net/a:1"})
     >>> Image.open(io.BytesIO(made)).size
     (3, 2)
     """
-    from PIL import Image, PngImagePlugin
+    from PIL import Image
 
-    text = PngImagePlugin.PngInfo()
-    for name, value in said.items():
-        text.add_itxt(name, value)
     file = io.BytesIO()
     shown = image[:, :, 0] if image.shape[2] == 1 else image
-    Image.fromarray(shown).save(file, format="png", pnginfo=text)
-    return file.getvalue()
+    Image.fromarray(shown).save(file, format="png")
+    return with_text(file.getvalue(), texts) if texts else file.getvalue()
 
 
 def pixels(data: bytes) -> Pixels:
