@@ -11,10 +11,12 @@ from urllib.parse import parse_qs
 from circuitkb.annotations.comparing.agreement import OVERALL
 from circuitkb.atlas.given import MOST_ROWS, ROWS, SECONDS, known, whole_number
 from circuitkb.atlas.links import address
-from circuitkb.atlas.page import Act, Field, Page, Table, Way
+from circuitkb.atlas.page import Act, Field, Gallery, Page, Table, Way
+from circuitkb.atlas.stimuli import best
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.results.result import Result
 from circuitkb.schema.errors import AccessError, QueryError
+from circuitkb.schema.ids import FeatureId
 
 MOST_BYTES = 20_000
 """Of one form that comes in."""
@@ -201,12 +203,18 @@ def queue(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
         "Labels",
         QUEUE,
         (f"Next without a label: {following[0]}.",) if following else (),
-        figures=kb.show(following[0]).figures[:1] if following else (),
+        figures=kb.show(following[0]).figures if following else (),
+        galleries=_best(kb, following[0]) if following else (),
         tables=tuple(tables),
         query={**given},
         ways=tuple(ways),
         labelled=following[0] if following else "",
     )
+
+
+def _best(kb: KnowledgeBase, feature: str) -> tuple[Gallery, ...]:
+    responses = kb.responses(FeatureId.parse(feature).model)
+    return () if responses is None else best(responses, feature)
 
 
 def _agreement(kb: KnowledgeBase) -> Page:
