@@ -24,6 +24,7 @@ from circuitkb.atlas.folder import write_atlas
 from circuitkb.atlas.server import build
 from circuitkb.loaders.planted.networks import planted_network
 from circuitkb.loaders.planted.onnx_files import write_onnx
+from circuitkb.results.pictures.provenance import said
 from tests.atlas.conftest import HEAD
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -289,6 +290,23 @@ def test_the_keyboard_alone_reaches_the_content(page: Page, site: str) -> None:
     assert page.url.endswith("#main")
 
 
+def test_a_picture_of_a_folder_is_saved_from_the_disk(
+    page: Page, folder: Path, tmp_path: Path
+) -> None:
+    page.goto((folder / "feature/inceptionv1/mixed4b/418.html").as_uri())
+    links = page.get_by_role("link", name=re.compile("Save picture"))
+    assert links.count() == 1 + 4, "its inputs, and the kernel of each"
+    for number in range(1, 6):
+        with page.expect_download() as saved:
+            page.get_by_role("link", name=f"Save picture {number} as SVG").click()
+        assert saved.value.suggested_filename == f"418.{number}.svg"
+        saved.value.save_as(tmp_path / "saved.svg")
+        text = (tmp_path / "saved.svg").read_text("utf-8")
+        assert ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+        assert HEAD in said(text)["Title"]
+        assert "CC-BY-4.0" in said(text)["Copyright"]
+
+
 def test_a_folder_is_searched_from_the_disk_without_a_network(page: Page, folder: Path) -> None:
     page.context.set_offline(True)
     page.goto((folder / "index.html").as_uri())
@@ -297,5 +315,5 @@ def test_a_folder_is_searched_from_the_disk_without_a_network(page: Page, folder
     assert page.get_by_role("heading", level=1).inner_text() == "inceptionv1/mixed4a:222"
     page.get_by_role("link", name=HEAD).first.click()
     assert page.get_by_role("heading", level=1).inner_text() == HEAD
-    assert page.evaluate("document.querySelectorAll('script').length") == 2
+    assert page.evaluate("document.querySelectorAll('script').length") == 3
     assert Axe().run(page, options={"preload": False}).violations_count == 0
