@@ -31,6 +31,7 @@ RETURN DISTINCT s.id AS id ORDER BY id"""
 
 _STATES = (
     "MATCH (n:Import) RETURN n.id AS id ORDER BY id",
+    "MATCH (n:Import {kind: 'photographs'}) RETURN n.summary AS summary ORDER BY n.id",
     "MATCH (n:Circuit) RETURN n.id AS id, n.trial AS trial ORDER BY id",
     "MATCH (n:Trial) RETURN n.id AS id ORDER BY id",
     "MATCH (n:Annotation) RETURN n.id AS id, n.state AS state ORDER BY id",
@@ -48,14 +49,15 @@ class Contents:
 
     Attributes
     ----------
-    nodes
-        Ids of models, layers, circuits and features.
+    models, nodes
+        Ids of models; and of models, layers, circuits and features.
     features
         Those of them that are features.
     state
         Changes with whatever the pages say, and with the version that writes them.
     """
 
+    models: tuple[str, ...]
     nodes: tuple[str, ...]
     features: tuple[str, ...]
     state: str
@@ -91,7 +93,7 @@ def contents(kb: KnowledgeBase, models: Sequence[str] | None, *, inputs: bool) -
         features += [row["id"] for row in kb.query(_INPUTS, among, limit=None)]
     features = list(dict.fromkeys(features))
     nodes = [*(id for ids in found.values() for id in ids), *features]
-    return Contents(tuple(nodes), tuple(features), _state(kb, nodes))
+    return Contents(tuple(found["Model"]), tuple(nodes), tuple(features), _state(kb, nodes))
 
 
 def unlicensed(kb: KnowledgeBase) -> int:

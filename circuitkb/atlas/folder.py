@@ -16,6 +16,7 @@ from circuitkb.atlas.images import png
 from circuitkb.atlas.links import address, is_address, map_address
 from circuitkb.atlas.page import Page
 from circuitkb.atlas.pages import Pages
+from circuitkb.atlas.photographs import unpublishable
 from circuitkb.atlas.rendering import STATIC, Place, render
 from circuitkb.atlas.signed import published, signed
 from circuitkb.kb.knowledge_base import KnowledgeBase
@@ -65,7 +66,7 @@ def write_atlas(
     models, inputs
         As for :func:`~circuitkb.atlas.contents.contents`.
     with_unlicensed
-        Whether labels go along whose authors gave no licence.
+        Whether labels and pictures go along whose authors gave no licence.
     progress
         Called with how far it is.
 
@@ -85,6 +86,8 @@ def write_atlas(
         )
     progress("Choosing pages", 0.0)
     chosen = contents(kb, models, inputs=inputs)
+    for said in () if with_unlicensed else unpublishable(kb.store, chosen.models):
+        raise ServingError(said)
     pages = Pages(kb)
     maps = [model for model in mapped(kb) if model in chosen.nodes]
     named: list[tuple[str, Callable[[], Page]]] = [

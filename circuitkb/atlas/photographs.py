@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator, Sequence
 
 from circuitkb.atlas.page import Gallery, Image
-from circuitkb.observation.photographs.kept import Observed, observation, observations
+from circuitkb.observation.photographs.kept import (
+    Observed,
+    not_to_publish,
+    observation,
+    observations,
+)
 from circuitkb.results.photograph_sections import BEST_TITLE, said_of_best
+from circuitkb.results.pictures.png import with_text
 from circuitkb.schema.errors import NotFoundError
 from circuitkb.schema.ids import FeatureId
+from circuitkb.schema.provenance import tool
 from circuitkb.stores.base import Store
 
 PHOTOGRAPH = "photograph"
@@ -67,8 +75,8 @@ def png(store: Store, address: str) -> bytes:
     if found is None:
         raise NotFoundError(f"There is no picture at {address!r}.")
     model, hash, sha256 = found.groups()
-    data = observation(store, f"{model}/photographs@{hash}").thumbnail(sha256)
-    file = io.BytesIO()
+    observed = observation(store, f"{model}/photographs@{hash}")
+    data, file = observed.thumbnail(sha256), io.BytesIO()
     try:
         with images.open(io.BytesIO(data), formats=("WEBP",)) as picture:
             if picture.width * picture.height > MOST_PIXELS:
@@ -76,4 +84,14 @@ def png(store: Store, address: str) -> bytes:
             picture.convert("RGB").save(file, format="png")
     except (OSError, ValueError) as error:
         raise NotFoundError(f"What is at {address!r} is no picture.") from error
-    return file.getvalue()
+    title = f"A picture of {observed.about['folder']}, sha256 {sha256}, as it was shown to {model}"
+    texts = {"Title": title, "Software": tool(), "Copyright": str(observed.about["license"])}
+    return with_text(file.getvalue(), texts)
+
+
+def unpublishable(store: Store, models: Sequence[str]) -> Iterator[str]:
+    """Say which pictures must not be published as they are."""
+    for model in models:
+        for observed in observations(store, model):
+            if said := not_to_publish(observed.pictures):
+                yield said

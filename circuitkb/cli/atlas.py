@@ -30,7 +30,7 @@ def atlas(
     ] = False,
     with_unlicensed: Annotated[
         bool,
-        typer.Option("--with-unlicensed", help="Also labels whose authors gave no licence."),
+        typer.Option("--with-unlicensed", help="Also labels and pictures without a licence."),
     ] = False,
     kb: Store = None,
 ) -> None:

@@ -51,6 +51,15 @@ def observe(
             help="Whether small copies of the best pictures are kept.",
         ),
     ] = True,
+    license: Annotated[
+        str | None,
+        typer.Option(
+            "--license",
+            metavar="SPDX",
+            help="Licence of the pictures, as in CC0-1.0; without one their thumbnails are not "
+            "published.",
+        ),
+    ] = None,
     source: Source = None,
     architecture: Architecture = None,
     black: Annotated[
@@ -103,7 +112,9 @@ def observe(
         if black is None or white is None
         else (_level(black, "--black"), _level(white, "--white"))
     )
-    shown: dict[str, Any] = {} if images is None else {"images": images, "thumbnails": thumbnails}
+    shown: dict[str, Any] = {}
+    if images is not None:
+        shown = {"images": images, "thumbnails": thumbnails, "license": license}
     say_what_runs(source, architecture)
     with ckb.open(kb, create=False) as base, progress() as tell:
         reports = base.observe(

@@ -57,7 +57,7 @@ def release(
     ] = None,
     with_unlicensed: Annotated[
         bool,
-        typer.Option("--with-unlicensed", help="Also labels whose authors gave no licence."),
+        typer.Option("--with-unlicensed", help="Also labels and pictures without a licence."),
     ] = False,
     atlas: Annotated[
         bool, typer.Option("--atlas/--no-atlas", help="Pages for a browser beside the data.")

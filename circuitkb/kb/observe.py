@@ -72,6 +72,7 @@ class Observing(Writing):
         *,
         images: str | os.PathLike[str],
         thumbnails: bool = True,
+        license: str | None = None,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
@@ -87,6 +88,7 @@ class Observing(Writing):
         *,
         images: str | os.PathLike[str],
         thumbnails: bool = True,
+        license: str | None = None,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
@@ -102,6 +104,7 @@ class Observing(Writing):
         *,
         images: str | os.PathLike[str] | None = None,
         thumbnails: bool = True,
+        license: str | None = None,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
@@ -126,6 +129,8 @@ class Observing(Writing):
             out. Other pictures are another observation, and both stay.
         thumbnails
             Whether small copies of the best pictures are kept; of the others nothing is.
+        license
+            Of the pictures (SPDX), as in ``CC0-1.0``: without one their copies are not published.
         source
             Where its weights are now; where they were loaded from if not given. A Python file
             (``FILE.py:FUNCTION``) runs only where it is given here.
@@ -171,7 +176,9 @@ class Observing(Writing):
         if images is not None:
             if workers is not None:
                 raise ObservationError("Pictures are shown without workers.")
-            shown = self._photograph(stored, Path(images), wanted, thumbnails, progress)
+            shown = self._photograph(
+                stored, Path(images), wanted, thumbnails=thumbnails, license=license, tell=progress
+            )
             return shown[0] if isinstance(model, str) else shown
         tells = [progress] if len(names) == 1 else together(progress, len(names))
         tasks = (Task(each["id"], observe, _known(store, each, wanted)) for each in stored)
@@ -194,18 +201,19 @@ class Observing(Writing):
         stored: list[dict[str, Any]],
         images: Path,
         wanted: Wanted,
+        *,
         thumbnails: bool,
-        progress: Progress,
+        license: str | None,
+        tell: Progress,
     ) -> list[PhotographsReport]:
         from circuitkb.kb.photographing import Folder, photograph
 
-        folder = Folder.read(images, within(progress, 0.0, 0.05))
-        tells = [progress] if len(stored) == 1 else together(progress, len(stored))
+        folder = Folder.read(images, within(tell, 0.0, 0.05))
+        tells = [tell] if len(stored) == 1 else together(tell, len(stored))
+        given: dict[str, Any] = {"thumbnails": thumbnails, "license": license}
         return [
-            photograph(
-                self.store, self._write, each, folder, wanted, thumbnails=thumbnails, progress=tell
-            )
-            for each, tell in zip(stored, tells, strict=True)
+            photograph(self.store, self._write, each, folder, wanted, **given, progress=one)
+            for each, one in zip(stored, tells, strict=True)
         ]
 
 

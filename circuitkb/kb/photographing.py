@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from circuitkb.kb.reopening import reopen
 from circuitkb.observation.measures.nulls import RATE
 from circuitkb.observation.photographs.classes import NULL_METHOD, comparable, compare_classes
 from circuitkb.observation.photographs.files import Found, find_pictures, listed
-from circuitkb.observation.photographs.kept import VERSION, batch_of, hash_of, key_of
+from circuitkb.observation.photographs.kept import UNLICENSED, VERSION, batch_of, hash_of, key_of
 from circuitkb.observation.photographs.showing import show, shuffled_copy
 from circuitkb.results.photographs_report import PhotographsReport
 from circuitkb.schema.errors import ObservationError
@@ -37,6 +38,8 @@ MOST_NUMBERS = 200_000_000
 
 KIND = "preferred class of pictures"
 """Kind of the evidence of a unit that prefers a class beyond chance."""
+
+_LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 _SUMMARY = (
     "pictures",
@@ -93,6 +96,7 @@ def photograph(
     wanted: Wanted,
     *,
     thumbnails: bool,
+    license: str | None = None,
     progress: Progress,
 ) -> PhotographsReport:
     """Show a folder of pictures to a model, unless that was done, and write what was found.
@@ -105,6 +109,8 @@ def photograph(
         What the graph says of the model.
     thumbnails
         Whether small copies of the best pictures are kept.
+    license
+        Of the pictures; what was said before if None.
 
     Raises
     ------
@@ -121,12 +127,14 @@ def photograph(
     if wanted.pixels is not None:
         network = with_pixels(network, wanted.pixels)
     key = key_of(model, hash_of(files))
-    settings = _settings(network, wanted.seed, thumbnails=thumbnails)
     before = store.pictures(key)
+    known = UNLICENSED if before is None else before.about.get("license", UNLICENSED)
+    settings = _settings(network, wanted.seed, thumbnails=thumbnails)
+    settings["license"] = _checked(license) if license else known
     if before is not None and all(before.about.get(name) == settings[name] for name in settings):
-        known = listed(folder.found.left_out)
+        names = listed(folder.found.left_out)
         seconds = perf_counter() - start
-        return _report(model, before, network, left_out=known, created=False, seconds=seconds)
+        return _report(model, before, network, left_out=names, created=False, seconds=seconds)
     progress(f"{model}: tracing", 0.5 * (_FINDING + _OPENED))
     view = whole_view(network.module, network.example)
     onlooker = look(network, view)
@@ -173,6 +181,12 @@ def photograph(
     )
     write(_rows(batch, stored, report), within(progress, _TESTED, 1.0))
     return report
+
+
+def _checked(license: str) -> str:
+    if not _LICENSE.fullmatch(license):
+        raise ObservationError(f"{license!r} is no licence of the SPDX list, as CC-BY-4.0 is one.")
+    return license
 
 
 def _no_pictures(folder: str, left_out: str) -> ObservationError:
@@ -236,7 +250,7 @@ def _rows(batch: Pictures, stored: Mapping[str, Any], report: PhotographsReport)
         source=f"{batch.about['folder']} ({report.pictures} pictures)",
         model=model,
         seconds=report.seconds,
-        summary={**summary, "key": batch.key, "seed": batch.about["seed"]},
+        summary={**summary, **{n: batch.about[n] for n in ("seed", "license")}, "key": batch.key},
     )
     rows = GraphRows(nodes={"Import": provenance}, pictures={batch.key: batch})
     if not report.beyond_chance:

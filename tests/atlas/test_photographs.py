@@ -16,12 +16,13 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import circuitkb as ckb
+from circuitkb.atlas.folder import write_atlas
 from circuitkb.atlas.links import address
 from circuitkb.atlas.photographs import best_photographs, png
 from circuitkb.atlas.server import build
 from circuitkb.observation.photographs.files import find_pictures, read_picture
 from circuitkb.observation.photographs.kept import observations
-from circuitkb.schema.errors import NotFoundError
+from circuitkb.schema.errors import NotFoundError, ObservationError, ReleaseError, ServingError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.pictures import Pictures, encoded
 from circuitkb.schema.tables import GraphRows
@@ -122,3 +123,30 @@ def test_a_strangers_store_makes_a_page_decode_nothing_large(kb: ckb.KnowledgeBa
     for name in names:
         with pytest.raises(NotFoundError):
             png(kb.store, f"photograph/{MODEL}/{hash}/{name}")
+
+
+def test_pictures_without_a_licence_are_not_published_unasked(folder: Path, tmp_path: Path) -> None:
+    with ckb.open(tmp_path / "kb.ckb") as base:
+        base.load(Small().eval(), name=MODEL, input_shape=(3, SIDE, SIDE))
+        report = base.observe(MODEL, images=folder, module=Small().eval())
+        base.annotate.add(FEATURE, "curve", author="ada", license="CC0-1.0")
+        with pytest.raises(ServingError, match=r"thumbnails of .* have no licence"):
+            write_atlas(base, tmp_path / "atlas")
+        with pytest.raises(ReleaseError, match=r"thumbnails of .* have no licence"):
+            base.release("zoo", tmp_path / "data")
+        write_atlas(base, tmp_path / "unlicensed", with_unlicensed=True)
+        with pytest.raises(ObservationError, match="no licence"):
+            base.observe(MODEL, images=folder, module=Small().eval(), license="as you like")
+        base.observe(MODEL, images=folder, module=Small().eval(), license="CC0-1.0")
+        again = base.observe(MODEL, images=folder, module=Small().eval())
+        assert (again.created, again.key) == (False, report.key)
+        write_atlas(base, tmp_path / "atlas")
+    place = tmp_path / "atlas"
+    page = (place / f"{address(FEATURE)}.html").read_text()
+    images = re.findall(r'src="([./]*photograph/[^"]+)"', page)
+    assert len(images) == 9
+    for image in images:
+        file = (place / address(FEATURE)).parent / image
+        with Image.open(file) as drawn:
+            assert drawn.info["Copyright"] == "CC0-1.0"
+            assert drawn.info["Title"].endswith(f"as it was shown to {MODEL}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from circuitkb.observation.photographs.kept import not_to_publish
 from circuitkb.results.harmless_text import without_folder
 from circuitkb.schema.errors import ReleaseError
 from circuitkb.schema.tables import GraphRows
@@ -31,12 +32,15 @@ class Contained:
         Id, source, fingerprint, licence and attribution of each.
     annotations
         How many there are under each licence.
+    pictures
+        Observations of pictures under each.
     changed
         The day of the last import, in ISO 8601; empty if there is none.
     """
 
     models: list[dict[str, Any]] = field(default_factory=list)
     annotations: Counter[str] = field(default_factory=Counter)
+    pictures: Counter[str] = field(default_factory=Counter)
     changed: str = ""
 
     def passing(self, pieces: Iterable[GraphRows], *, with_unlicensed: bool) -> Iterator[GraphRows]:
@@ -45,7 +49,7 @@ class Contained:
         Raises
         ------
         ReleaseError
-            An annotation has no licence, and those are not asked for.
+            An annotation has no licence, or a picture, and those are not asked for.
         """
         for piece in pieces:
             nodes = {label: _without_folders(label, t) for label, t in piece.nodes.items()}
@@ -64,12 +68,17 @@ class Contained:
                         "be published. Ask their authors, or say --with-unlicensed."
                     )
                 self.annotations.update(given)
+            for batch in piece.pictures.values():
+                if not with_unlicensed and (said := not_to_publish(batch)):
+                    raise ReleaseError(said)
+                if license := batch.about.get("license"):
+                    self.pictures[license] += 1
             yield replace(piece, nodes=nodes)
 
     @property
     def licenses(self) -> tuple[str, ...]:
         """All licences, in order; not those that nobody gave."""
-        found = {model["license"] for model in self.models} | set(self.annotations)
+        found = {model["license"] for model in self.models} | {*self.annotations, *self.pictures}
         return tuple(sorted(found - {None, UNLICENSED}))
 
 

@@ -26,6 +26,9 @@ VERSION = "1"
 NAME = "photographs"
 """What the keys of these batches begin with, after the model."""
 
+UNLICENSED = "NOASSERTION"
+"""The licence of pictures of which nobody said one."""
+
 MOST_THUMBNAILS = 2_000
 """Thumbnails of one observation: of the pictures that are the best of most units."""
 
@@ -108,6 +111,21 @@ def _frames(
         if own is not None:
             found[rows] = np.where(positions[rows, :, None] >= 0, own[positions[rows]], -1)
     return found
+
+
+def not_to_publish(batch: Pictures) -> str | None:
+    """Return what must be said of a batch before it is published; None if it may be.
+
+    Thumbnails of pictures that have no licence are somebody's.
+    """
+    is_ours = batch.about.get("what") == NAME and batch.about.get("license") == UNLICENSED
+    if not is_ours or not any(name.endswith(".webp") for name in batch.arrays):
+        return None
+    return (
+        f"The thumbnails of {batch.about['folder']!r} have no licence, and this is made to be "
+        f"published. Observe {batch.model} again with --license, or with --no-thumbnails; or say "
+        "--with-unlicensed."
+    )
 
 
 def thumbnail_name(sha256: str) -> str:
