@@ -111,7 +111,7 @@ def write_atlas(
         file = folder / f"{name}.html"
         if file.exists():
             continue
-        page = published(signed(read(), kb.store))
+        page = published(signed(read(), kb.store), chosen.models)
         if name in LISTS:
             for ending, data in data_of(page).items():
                 _write(folder / f"{name}{ending}", data)

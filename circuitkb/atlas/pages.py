@@ -48,7 +48,7 @@ ORDER BY model"""
 
 _AUTHORS = """\
 MATCH (a:Annotation)-[:BY]->(w:Annotator)
-RETURN w.name AS name, w.type AS type, a.license AS license, count(a) AS annotations
+RETURN coalesce(w.name, w.id) AS name, w.type AS type, a.license AS license, count(a) AS annotations
 ORDER BY name, license"""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,8 @@ from circuitkb.results.harmless_text import without_folder
 from circuitkb.results.pictures.provenance import Provenance
 from circuitkb.results.result import Result
 from circuitkb.stores.base import Store
+
+_ABOUT_ALL = ("index", "about", "coverage")
 
 _PLACES = ("source", "architecture")
 """Names of what may say where a file lay."""
@@ -35,15 +38,30 @@ def signed(page: Page, store: Store) -> Page:
     )
 
 
-def published(page: Page) -> Page:
-    """Return the page with names of files in the place of where they lay on this machine."""
+def published(page: Page, models: Collection[str]) -> Page:
+    """Return the page of a folder: names of files without where they lay on this machine.
+
+    Pages about all of the knowledge base have the rows of these models alone.
+    """
+    results = [_without_folders(table.result) for table in page.tables]
+    if page.address in _ABOUT_ALL:
+        results = [_of(models, result) for result in results]
     return replace(
         page,
         facts={name: _published(name, value) for name, value in page.facts.items()},
         tables=tuple(
-            replace(table, result=_without_folders(table.result)) for table in page.tables
+            replace(table, result=result)
+            for table, result in zip(page.tables, results, strict=True)
         ),
     )
+
+
+def _of(models: Collection[str], result: Result) -> Result:
+    """Return the rows that name one of these models, or none."""
+    if "model" not in result.columns:
+        return result
+    rows = zip(result["model"], result.rows, strict=True)
+    return replace(result, rows=tuple(row for model, row in rows if model in (None, *models)))
 
 
 def _without_folders(result: Result) -> Result:

@@ -86,8 +86,16 @@ def test_it_says_how_to_cite_it_and_no_place_on_the_machine(
     about = (tmp_path / "pages/about.html").read_text("utf-8")
     assert "MIT" in about
     assert "CC0-1.0" in about
+    assert "ada" in about
     for name, data in tree(tmp_path / "pages").items():
         assert b"secret" not in data, name
+
+
+def test_a_folder_of_one_model_names_no_other(kb: ckb.KnowledgeBase, tmp_path: Path) -> None:
+    kb.store.write(nodes("Model", {"id": "unpublished", "fingerprint": "f", "source": "x"}))
+    write_atlas(kb, tmp_path / "pages", models=["small"])
+    for name, data in tree(tmp_path / "pages").items():
+        assert b"unpublished" not in data, name
 
 
 def test_no_link_leads_nowhere_or_elsewhere(kb: ckb.KnowledgeBase, tmp_path: Path) -> None:

@@ -196,6 +196,7 @@ def _describe(
         "authors": list(authors),
         "models": sorted(contained.models, key=lambda model: str(model["id"])),
         "annotations": dict(sorted(contained.annotations.items())),
+        "pictures": dict(sorted(contained.pictures.items())),
         "rows": {kind: count for kind, count in counts.items() if count},
         "files": files,
     }
