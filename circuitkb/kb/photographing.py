@@ -36,8 +36,13 @@ MOST = 10_000
 MOST_NUMBERS = 200_000_000
 """Units times pictures that are held, in 8 bytes each, where folders name classes."""
 
-KIND = "preferred class of pictures"
+KIND = "photograph-class"
 """Kind of the evidence of a unit that prefers a class beyond chance."""
+
+METHOD = (
+    "mean answer to the class of pictures that stands out most, in standard deviations of the mean "
+    "of as many pictures"
+)
 
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
@@ -307,7 +312,7 @@ def _evidence(batch: Pictures, model: str) -> tuple[dict[str, Any], dict[str, An
         "p": arrays["class_p"][passed].astype(float),
         "q": arrays["class_q"][passed].astype(float),
         "tested": tested[passed].tolist(),
-        "method": [KIND] * count,
+        "method": [METHOD] * count,
         "version": [about["version"]] * count,
         "seed": [about["seed"]] * count,
         "detail": details,

@@ -116,13 +116,28 @@ def test_a_strangers_store_makes_a_page_decode_nothing_large(kb: ckb.KnowledgeBa
         f"{names[0]}.webp": encoded(file.getvalue()),
         f"{names[1]}.webp": encoded(b"no picture"),
     }
-    about = {"what": "photographs", "rows": 1, "columns": 1, "layers": [], "pictures": []}
-    about["folder"] = "theirs"
-    batch = Pictures(f"{MODEL}/photographs@{hash}", about, arrays)
+    (ours,) = observations(kb.store, MODEL)
+    arrays |= ours.pictures.arrays
+    batch = Pictures(f"{MODEL}/photographs@{hash}", dict(ours.about), arrays)
     kb.store.write(GraphRows(pictures={batch.key: batch}))
     for name in names:
         with pytest.raises(NotFoundError):
             png(kb.store, f"photograph/{MODEL}/{hash}/{name}")
+
+
+@pytest.mark.parametrize("lost", ["about", "layers", "pictures", "best_frame", "class_p", "rows"])
+def test_what_is_no_observation_of_ours_is_passed_over(
+    kb: ckb.KnowledgeBase, client: TestClient, lost: str
+) -> None:
+    ours = next(observations(kb.store, MODEL)).pictures
+    about = (
+        {} if lost == "about" else {name: ours.about[name] for name in ours.about if name != lost}
+    )
+    arrays = {name: ours.arrays[name] for name in ours.arrays if name != lost}
+    batch = Pictures(f"{MODEL}/photographs@{'e' * 16}", about, arrays)
+    kb.store.write(GraphRows(pictures={batch.key: batch}))
+    assert batch.key not in [item.pictures.key for item in observations(kb.store, MODEL)]
+    assert client.get(f"/{address(FEATURE)}").status_code == 200
 
 
 def test_pictures_without_a_licence_are_not_published_unasked(folder: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from circuitkb.observation.measures.nulls import RATE
 from circuitkb.observation.photographs.classes import ClassTest, spread_of_means
 from circuitkb.observation.photographs.files import PictureFile
-from circuitkb.observation.photographs.showing import Integers, Shown
+from circuitkb.observation.photographs.showing import BEST, Integers, Shown
 from circuitkb.schema.errors import NotFoundError
 from circuitkb.schema.ids import FeatureId, content_hash
 from circuitkb.schema.pictures import Pictures, encoded
@@ -249,7 +249,7 @@ class Observed:
         columns = (arrays[f"best_{name}"][row].tolist() for name in ("picture", "value", "frame"))
         found = []
         for place, (number, value, frame) in enumerate(zip(*columns, strict=True), 1):
-            if number >= 0:
+            if 0 <= number < len(self.about["pictures"]):
                 sha256, name, group = self.about["pictures"][number]
                 sd = (value - mean) / spread if spread > 0 else math.nan
                 seen = None if frame[0] < 0 else tuple(frame)
@@ -299,7 +299,7 @@ def observations(store: Store, model: str) -> Iterator[Observed]:
     for key in store.picture_keys(model):
         if key.startswith(key_of(model, "")):
             pictures = store.pictures(key)
-            if pictures is not None:
+            if pictures is not None and _is_whole(pictures):
                 yield Observed(pictures)
 
 
@@ -313,6 +313,34 @@ def observation(store: Store, key: str) -> Observed:
     """
     model, _, name = key.partition("/")
     pictures = store.pictures(key) if name.startswith(f"{NAME}@") and model else None
-    if pictures is None:
+    if pictures is None or not _is_whole(pictures):
         raise NotFoundError(f"There is no observation of pictures {key!r}.")
     return Observed(pictures)
+
+
+def _is_whole(batch: Pictures) -> bool:
+    """Return whether a batch says what one of ours does: a stranger's store may hold any."""
+    about = batch.about
+    try:
+        units = sum(int(count) for _, count in about["layers"])
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "spread"), (units,))
+        shapes |= dict.fromkeys(("best_value", "best_picture"), (units, BEST))
+        shapes["best_frame"] = units, BEST, 4
+        counts = [int(about[name]) for name in ("rows", "columns")]
+        if "classes" in about:
+            numbers = ("chosen", "statistic", "null_mean", "p", "q")
+            shapes |= dict.fromkeys((f"class_{name}" for name in numbers), (units,))
+            shapes["class_mean"] = units, len(about["classes"])
+            counts += [int(count) for _, count in about["classes"]]
+            counts += [1 + int(about[name]) for name in ("beyond_chance", "shuffled")]
+            counts.append(int(about["permutations"]))
+        texts = [about["folder"], about["license"]]
+        texts += [text for item in about["pictures"] for text in item]
+        return (
+            all(isinstance(text, str) for text in texts)
+            and all(len(item) == 3 for item in about["pictures"])
+            and min(counts) > 0
+            and all(batch.arrays[name].shape == shape for name, shape in shapes.items())
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
