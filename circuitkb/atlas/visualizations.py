@@ -6,6 +6,7 @@ import re
 
 from circuitkb.atlas.page import Gallery, Image
 from circuitkb.kb.knowledge_base import KnowledgeBase
+from circuitkb.results.pictures.images import pixels
 from circuitkb.schema.errors import NotFoundError
 from circuitkb.stores.base import Store
 from circuitkb.visualization.rows import pictures_key
@@ -48,5 +49,7 @@ def png(store: Store, address: str) -> bytes:
         for (feature,) in store.read(_FEATURE, {"id": evidence}).rows:
             batch = store.pictures(pictures_key(feature, evidence))
             if batch is not None:
-                return batch.image(f"{found[2]}.png")
+                data = batch.image(f"{found[2]}.png")
+                pixels(data)  # a stranger's may be none
+                return data
     raise NotFoundError(f"There is no image at {address!r}.")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.observe import refuse_without_weights, stored_model
 from circuitkb.kb.writing import Writing
 from circuitkb.queries.lists.conditions import Mention
-from circuitkb.schema.errors import ObservationError
+from circuitkb.schema.errors import NotFoundError, ObservationError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.progress import Progress, parts, silent, within
 from circuitkb.stores import known_names
@@ -211,14 +211,16 @@ def _kept(kb: Visualizing, feature: str, id: str | None = None) -> Iterator[Visu
     from circuitkb.results.card_sections import VISUALIZATIONS
     from circuitkb.results.pictures.images import pixels
     from circuitkb.visualization.rows import pictures_key
-    from circuitkb.visualization.visualization import KIND, Visualization
+    from circuitkb.visualization.visualization import KIND, Visualization, figures_in
 
     answer = kb.store.read(VISUALIZATIONS, {"kind": KIND, "id": feature}, limit=None)
     for evidence, detail in answer.rows:
         if id is not None and evidence != id:
             continue
-        batch = kb.store.pictures(pictures_key(feature, evidence))
-        if batch is None:
+        batch, figures = kb.store.pictures(pictures_key(feature, evidence)), figures_in(detail)
+        if batch is None or figures is None:
             continue
-        images = {name.removesuffix(".png"): pixels(batch.image(name)) for name in batch.arrays}
-        yield Visualization.of_figures(feature, evidence, json.loads(detail), images)
+        sides = ("image", "control") if figures["control"] else ("image",)
+        with suppress(NotFoundError):  # a stranger's
+            images = {side: pixels(batch.image(f"{side}.png")) for side in sides}
+            yield Visualization.of_figures(feature, evidence, figures, images)

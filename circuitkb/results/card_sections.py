@@ -15,7 +15,7 @@ from circuitkb.results.photograph_sections import photograph_sections
 from circuitkb.results.result import Result
 from circuitkb.schema.definition import RELATIONS, RelationType, node_type
 from circuitkb.stores.base import Store
-from circuitkb.visualization.visualization import KIND, SAYS_NOT, row_of
+from circuitkb.visualization.visualization import KIND, SAYS_NOT, figures_in, row_of
 
 STRONGEST = 10
 """Inputs and outputs that a card shows."""
@@ -194,14 +194,10 @@ def _evidence(store: Store, cypher: str, id: str) -> Section:
 def _visualizations(store: Store, id: str) -> Section:
     """The images that were searched for a feature, in figures: the images are on its page."""
     answer = store.read(VISUALIZATIONS, {"id": id, "kind": KIND})
-    rows = [row_of(json.loads(detail)) | {"evidence": evidence} for evidence, detail in answer.rows]
-    unshown = ("evidence",)
-    return Section(
-        "Images searched so that it answers most",
-        Result.of_records(rows),
-        SAYS_NOT if rows else "",
-        unshown,
-    )
+    kept = [(evidence, figures_in(detail)) for evidence, detail in answer.rows]
+    rows = [row_of(found) | {"evidence": evidence} for evidence, found in kept if found is not None]
+    title, note = "Images searched so that it answers most", SAYS_NOT if rows else ""
+    return Section(title, Result.of_records(rows), note, unshown=("evidence",))
 
 
 def _trials(store: Store, cypher: str, id: str) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -174,6 +175,25 @@ class Visualization:
     def to_dict(self) -> dict[str, Any]:
         """Return it as a row of a list."""
         return {"feature": self.feature, **row_of(self.figures()), "evidence": self.evidence}
+
+
+def figures_in(detail: str | None) -> dict[str, Any] | None:
+    """Read what :meth:`Visualization.figures` gave, as JSON; None if it is anything else.
+
+    A stranger's knowledge base may hold what it will.
+    """
+    try:
+        found = json.loads(detail or "")
+        sides = [found] if found["control"] is None else [found, found["control"]]
+        name, most = found["stimulus"] or ("", 0.0)
+        numbers = [most, found["settings"]["steps"], found["settings"]["seed"]]
+        for side in sides:
+            numbers += [side[each] for each in FIGURES if each != "when_moved"]
+            numbers += [0.0 if side["when_moved"] is None else side["when_moved"]]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    texts = isinstance(name, str) and isinstance(found.get("pixels"), str)
+    return found if texts and all(isinstance(each, int | float) for each in numbers) else None
 
 
 def row_of(figures: Mapping[str, Any]) -> dict[str, Any]:

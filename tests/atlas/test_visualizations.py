@@ -21,6 +21,10 @@ from circuitkb.atlas.server import build
 from circuitkb.atlas.visualizations import png
 from circuitkb.results.pictures.images import pixels
 from circuitkb.schema.errors import NotFoundError
+from circuitkb.schema.ids import canonical_json
+from circuitkb.schema.pictures import Pictures, encoded
+from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
+from circuitkb.visualization.rows import pictures_key
 from circuitkb.visualization.visualization import Visualization
 
 UNIT, BARE = "small/1:2", "small/1:1"
@@ -97,3 +101,41 @@ def test_a_folder_has_the_images_and_new_ones_come_into_it(
     kb.visualize(UNIT, module=module(), steps=4, seed=2)
     write_atlas(kb, tmp_path / "atlas")
     assert len(sorted((tmp_path / "atlas" / "visualization").rglob("*.png"))) == 6
+
+
+def test_what_a_stranger_made_up_is_passed_over(tmp_path: Path) -> None:
+    with ckb.open(tmp_path / "kb.ckb") as kb:
+        kb.load(module(), name="small", input_shape=(3, 24, 24))
+        (ours,) = kb.visualize(UNIT, module=module(), steps=2)
+        good = canonical_json(ours.figures())
+        large = io.BytesIO()
+        Image.new("L", (3000, 3000)).save(large, format="png")
+        theirs = {
+            "no json": ("{", {}),
+            "no figures": ("{}", {}),
+            "a list": ("[1]", {}),
+            "text for numbers": (good.replace('"value":', '"value":"x","v":'), {}),
+            "no images": (good, {}),
+            "no image": (good, {"image.png": b"<script>", "control.png": b""}),
+            "too large": (good, {"image.png": large.getvalue(), "control.png": b""}),
+        }
+        for number, (detail, images) in enumerate(theirs.values()):
+            evidence = f"visualization-{number:032x}"
+            row = {"id": evidence, "kind": "visualization", "method": "m", "detail": detail}
+            about = {"source": [evidence], "target": [UNIT], "role": ["unit"]}
+            key = pictures_key(UNIT, evidence)
+            arrays = {name: encoded(data) for name, data in images.items() if data}
+            kb.store.write(
+                GraphRows(
+                    {"Evidence": node_table("Evidence", rows_of([row]))},
+                    [Relations("ABOUT", "Evidence", "Feature", relation_table("ABOUT", about))],
+                    pictures={key: Pictures(key, {}, arrays)} if arrays else {},
+                )
+            )
+            with pytest.raises(NotFoundError):
+                png(kb.store, f"visualization/{number:032x}/image")
+        assert [item.evidence for item in kb.visualizations(UNIT)] == [ours.evidence]
+        with TestClient(build(kb), base_url="http://127.0.0.1:8421") as client:
+            page = client.get("/feature/small/1/2")
+        assert page.status_code == 200
+        assert page.text.count('src="/visualization/') == 2

@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, cast
 
 from circuitkb.results.pictures.png import with_text
+from circuitkb.schema.errors import NotFoundError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SIDE = 190
 """Pixels along an image in a notebook: what is shown can be 3 pixels wide."""
+
+MOST_PIXELS = 4_000_000
+"""An image that is read has so many at most."""
 
 INCHES, DOTS = 3.4, 110
 """Side of an image in a file, and dots of an inch."""
@@ -52,6 +56,11 @@ def png(image: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
 def pixels(data: bytes) -> Pixels:
     """Return the image that :func:`png` made.
 
+    Raises
+    ------
+    NotFoundError
+        It is no such image: a stranger's knowledge base may hold what it will.
+
     Examples
     --------
     >>> import numpy as np
@@ -62,8 +71,13 @@ def pixels(data: bytes) -> Pixels:
     import numpy as np
     from PIL import Image
 
-    with Image.open(io.BytesIO(data)) as opened:
-        found = np.asarray(opened)
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
+            if opened.width * opened.height > MOST_PIXELS or opened.mode not in ("L", "RGB"):
+                raise ValueError(opened.mode)
+            found = np.asarray(opened)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise NotFoundError("What is kept as an image is none.") from error
     return found if found.ndim == 3 else found[:, :, None]
 
 
