@@ -113,6 +113,8 @@ def observe(
         else (_level(black, "--black"), _level(white, "--white"))
     )
     shown: dict[str, Any] = {}
+    if images is None and (license or not thumbnails):
+        raise typer.BadParameter("goes with --images", param_hint="--license, --no-thumbnails")
     if images is not None:
         shown = {"images": images, "thumbnails": thumbnails, "license": license}
     say_what_runs(source, architecture)

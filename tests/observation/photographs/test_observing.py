@@ -1,6 +1,6 @@
 """``observe --images`` from end to end: what is kept, and what of the pictures is not.
 
-Costs about ten seconds of a processor.
+Costs about fifteen seconds of a processor.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import circuitkb as ckb
+from circuitkb.atlas.photographs import best_photographs
 from circuitkb.cli.app import app
 from circuitkb.observation.photographs.kept import observations
 from circuitkb.results.photographs_report import PhotographsReport
 from circuitkb.schema.errors import ObservationError
 from tests.observation.photographs.made import SIDE, Small, folder_of, picture
+from tests.stores.factories import FACTORIES, Factory
 
 MODEL = "small"
 
@@ -163,11 +165,15 @@ def test_folders_without_pictures_are_refused_and_nothing_is_written(
 
 def test_the_command_says_what_is_wrong_in_a_line(kb: ckb.KnowledgeBase, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for folder in ("nowhere", "empty"):
-        line = ["observe", MODEL, "--images", str(tmp_path / folder), "--kb", kb.store.address]
-        done = CliRunner().invoke(app, line)
+    lines = [["--images", str(tmp_path / folder)] for folder in ("nowhere", "empty")]
+    for line in (*lines, [*lines[1], "--workers", "2"]):
+        done = CliRunner().invoke(app, ["observe", MODEL, *line, "--kb", kb.store.address])
         assert done.exit_code == 2
         assert len(done.stderr.strip().splitlines()) <= 2
+    for option in (["--no-thumbnails"], ["--license", "CC0-1.0"]):
+        done = CliRunner().invoke(app, ["observe", MODEL, *option, "--kb", kb.store.address])
+        assert done.exit_code == 2
+        assert "goes with --images" in done.stderr
 
 
 def test_an_interrupted_observation_leaves_the_store_as_it_was(
@@ -195,3 +201,27 @@ def test_a_copy_of_the_knowledge_base_has_them_too(kb: ckb.KnowledgeBase, tmp_pa
         assert one.about == other.about
         assert kb.show(f"{MODEL}/act1:2").to_json() == copy.show(f"{MODEL}/act1:2").to_json()
     assert ckb.check(tmp_path / "copy.ckb").whole
+
+
+@pytest.mark.long_on_a_server
+@pytest.mark.parametrize("kind", [k for k in FACTORIES if not k.only_writes], ids=lambda k: k.name)
+def test_every_kind_of_store_keeps_and_shows_the_same(
+    kb: ckb.KnowledgeBase, tmp_path: Path, kind: Factory
+) -> None:
+    folder = folder_of(tmp_path / "classes", 30, classes=2)
+    report = observed(kb, folder)
+    (tmp_path / "other").mkdir()
+    with kind.held(tmp_path / "other") as store:
+        other = ckb.KnowledgeBase(store)
+        other.load(Small().eval(), name=MODEL, input_shape=(3, SIDE, SIDE))
+        again = observed(other, folder)
+        assert (again.key, again.beyond_chance, again.bytes) == (
+            report.key,
+            report.beyond_chance,
+            report.bytes,
+        )
+        assert not observed(other, folder).created
+        for id in (f"{MODEL}/act1:2", f"{MODEL}/act2:3"):
+            one, same = kb.show(id), other.show(id)
+            assert one.to_dict() == same.to_dict()
+            assert best_photographs(kb.store, id) == best_photographs(store, id) != ()
