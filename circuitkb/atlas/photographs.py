@@ -40,23 +40,16 @@ def best_photographs(store: Store, id: str) -> tuple[Gallery, ...]:
 
 
 def _gallery(observed: Observed, feature: FeatureId, *, several: bool) -> Gallery:
-    rows, columns = observed.size
     hash = observed.pictures.key.rpartition("@")[2]
-    images = []
-    for one in observed.examples(feature):
-        if one.has_thumbnail:
-            group = f" ({one.group})" if one.group else ""
-            frame = None
-            if one.frame is not None:
-                top, left, bottom, right = one.frame
-                frame = (top / rows, left / columns, (bottom + 1) / rows, (right + 1) / columns)
-            images.append(
-                Image(
-                    f"{PHOTOGRAPH}/{feature.model}/{hash}/{one.sha256}",
-                    f"{one.place}. {one.name}{group}: {one.sd:.1f} sd",
-                    frame,
-                )
-            )
+    images = [
+        Image(
+            f"{PHOTOGRAPH}/{feature.model}/{hash}/{one.sha256}",
+            one.caption,
+            observed.frame_of(one),
+        )
+        for one in observed.examples(feature)
+        if one.has_thumbnail
+    ]
     title = f"{BEST_TITLE}: {observed.collection}" if several else BEST_TITLE
     return Gallery(title, tuple(images), said_of_best(observed))
 

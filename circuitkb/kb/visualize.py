@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.observe import refuse_without_weights, stored_model
 from circuitkb.kb.writing import Writing
 from circuitkb.queries.lists.conditions import Mention
-from circuitkb.schema.errors import NotFoundError, ObservationError
+from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.progress import Progress, parts, silent, within
 from circuitkb.stores import known_names
@@ -104,7 +103,9 @@ class Visualizing(Writing):
 
     def visualizations(self, feature: str | FeatureId) -> list[Visualization]:
         """Return the visualisations of a feature that are kept, without making any."""
-        return list(_kept(self, str(feature)))
+        from circuitkb.visualization.kept import kept
+
+        return list(kept(self.store, str(feature)))
 
     def _check(self, features: Sequence[FeatureId], *, steps: int, size: int | None) -> None:
         if not features:
@@ -137,7 +138,9 @@ class _Maker:
 
     def kept(self, feature: FeatureId) -> Visualization | None:
         """Return what an earlier search with the same settings found."""
-        return next(iter(_kept(self._kb, str(feature), self._id(feature))), None)
+        from circuitkb.visualization.kept import kept
+
+        return next(iter(kept(self._kb.store, str(feature), self._id(feature))), None)
 
     def make(
         self,
@@ -204,23 +207,3 @@ class _Maker:
 
 _PIXELS = ("black", "white", "order")
 """Settings of an observation that say what a network reads for an image."""
-
-
-def _kept(kb: Visualizing, feature: str, id: str | None = None) -> Iterator[Visualization]:
-    """Give the visualisations of a feature whose images are there."""
-    from circuitkb.results.card_sections import VISUALIZATIONS
-    from circuitkb.results.pictures.images import pixels
-    from circuitkb.visualization.rows import pictures_key
-    from circuitkb.visualization.visualization import KIND, Visualization, figures_in
-
-    answer = kb.store.read(VISUALIZATIONS, {"kind": KIND, "id": feature}, limit=None)
-    for evidence, detail in answer.rows:
-        if id is not None and evidence != id:
-            continue
-        batch, figures = kb.store.pictures(pictures_key(feature, evidence)), figures_in(detail)
-        if batch is None or figures is None:
-            continue
-        sides = ("image", "control") if figures["control"] else ("image",)
-        with suppress(NotFoundError):  # a stranger's
-            images = {side: pixels(batch.image(f"{side}.png")) for side in sides}
-            yield Visualization.of_figures(feature, evidence, figures, images)

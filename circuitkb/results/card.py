@@ -70,8 +70,8 @@ class Card:
         Its own properties; what is not known is left out.
     sections
         What it is joined to; empty ones are left out.
-    draw
-        Draws its pictures, while its knowledge base is open.
+    draw, draw_images
+        Draw its pictures, and what it answers to as HTML, while its knowledge base is open.
     """
 
     kind: str
@@ -81,6 +81,8 @@ class Card:
     draw: Callable[[Card], tuple[Figure, ...]] | None = field(
         default=None, repr=False, compare=False
     )
+
+    draw_images: Callable[[Card], str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -118,6 +120,7 @@ class Card:
             f"<figure>{figure.svg}<figcaption>{escape(figure.caption)}</figcaption></figure>"
             for figure in self.figures
         )
+        pictures += "" if self.draw_images is None else self.draw_images(self)
         title = f"{escape(self.kind)} {escape(self.id)}"
         return f"<h3>{title}</h3>{pictures}<table>{facts}</table>{tables}"
 

@@ -34,7 +34,14 @@ def card(store: Store, id: str) -> Card:
                 name: value for name, value in values if name != "id" and value not in (None, [])
             }
             tables = sections(store, label, id, facts)
-            return Card(label.lower(), id, facts, tables, lambda card: _pictures(store, card))
+            return Card(
+                label.lower(),
+                id,
+                facts,
+                tables,
+                lambda card: _pictures(store, card),
+                lambda card: _images(store, card),
+            )
     raise _not_found(store, id)
 
 
@@ -42,6 +49,12 @@ def _pictures(store: Store, card: Card) -> tuple[Figure, ...]:
     from circuitkb.results.pictures.card_pictures import card_pictures  # which needs NumPy
 
     return card_pictures(store, card)
+
+
+def _images(store: Store, card: Card) -> str:
+    from circuitkb.results.pictures.card_images import card_images
+
+    return card_images(store, card)
 
 
 def _not_found(store: Store, id: str) -> CircuitKBError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,13 @@ def test_pictures_without_a_licence_are_not_published_unasked(folder: Path, tmp_
         with Image.open(file) as drawn:
             assert drawn.info["Copyright"] == "CC0-1.0"
             assert drawn.info["Title"].endswith(f"as it was shown to {MODEL}")
+
+
+def test_a_notebook_shows_the_same_with_names_as_text(kb: ckb.KnowledgeBase) -> None:
+    html = kb.show(FEATURE)._repr_html_()
+    images = [image for each in best_photographs(kb.store, FEATURE) for image in each.images]
+    assert html.count("data:image/webp;base64,") == len(images) > 0
+    assert html.count("position:absolute") == sum(image.frame is not None for image in images) > 0
+    for image in images:
+        assert escape(image.caption) in html
+    assert "<img src=x" not in html

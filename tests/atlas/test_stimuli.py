@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
+from base64 import b64decode
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 from PIL import Image
 
-from circuitkb.atlas.stimuli import BEST, SIDE, best, png
+from circuitkb.atlas.stimuli import best, png
 from circuitkb.observation.stimuli.battery import battery
+from circuitkb.results.card import Card
+from circuitkb.results.pictures.best_stimuli import BEST, SIDE
+from circuitkb.results.pictures.card_images import card_images
 from circuitkb.schema.errors import NotFoundError
 from circuitkb.schema.responses import Responses
 
@@ -33,6 +40,21 @@ def test_the_best_are_those_with_the_largest_responses_in_order() -> None:
 
 def test_what_answers_alike_to_all_has_none() -> None:
     assert best(responses(np.zeros((1, len(battery())), np.float32)), "m/a:0") == ()
+
+
+def test_a_notebook_shows_the_same() -> None:
+    after = np.random.default_rng(3).normal(size=(2, len(battery()))).astype(np.float32)
+    found = responses(after)
+    store: Any = SimpleNamespace(
+        responses=lambda model: found,
+        picture_keys=lambda model: [],
+        read=lambda *_, **__: SimpleNamespace(rows=[]),
+    )
+    html = card_images(store, Card("feature", "m/a:1", {"model": "m", "answers": True}))
+    (gallery,) = best(found, "m/a:1")
+    shown = re.findall(r'data:image/png;base64,([^"]+)" alt="([^"]+)"', html)
+    assert [caption for _, caption in shown] == [image.caption for image in gallery.images]
+    assert [b64decode(data) for data, _ in shown] == [png(i.address) for i in gallery.images]
 
 
 @pytest.mark.parametrize("place", [0, 300, 1164])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,13 @@ def test_the_page_shows_each_image_beside_its_control_with_what_was_reached(
         said = Image.open(io.BytesIO(answer.content)).info
         assert said["Title"] == f"{UNIT}, image of {item.evidence}"
         assert "small; python:Sequential; sha256:" in said["Source"]
+
+
+def test_a_notebook_shows_them_too(kb: ckb.KnowledgeBase) -> None:
+    html = kb.show(UNIT)._repr_html_()
+    assert html.count("data:image/png;base64,") == 2 * len(made(kb))
+    for item in made(kb):
+        assert escape(item.caption) in html
 
 
 def test_a_feature_without_any_has_no_such_section(browser: TestClient) -> None:

@@ -161,6 +161,12 @@ class Example:
     frame: tuple[int, int, int, int] | None
     has_thumbnail: bool
 
+    @property
+    def caption(self) -> str:
+        """Its place, name, class and value."""
+        group = f" ({self.group})" if self.group else ""
+        return f"{self.place}. {self.name}{group}: {self.sd:.1f} sd"
+
 
 @dataclass(frozen=True)
 class OneClass:
@@ -282,6 +288,14 @@ class Observed:
         chosen = self.about["classes"][int(arrays["class_chosen"][row])][0]
         counts = int((own <= RATE).sum()), int(np.isfinite(own).sum())
         return Preference(chosen, statistic, null_mean, p, q, *counts)
+
+    def frame_of(self, one: Example) -> tuple[float, float, float, float] | None:
+        """Return where a unit looks in a picture: top, left, bottom and right, as shares of it."""
+        if one.frame is None:
+            return None
+        rows, columns = self.size
+        top, left, bottom, right = one.frame
+        return top / rows, left / columns, (bottom + 1) / rows, (right + 1) / columns
 
     def thumbnail(self, sha256: str) -> bytes:
         """Return the small copy of a picture, as WebP.

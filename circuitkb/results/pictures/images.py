@@ -111,10 +111,47 @@ def sheet(rows: Sequence[Sequence[tuple[Pixels, str]]]) -> bytes:
 
 def html(image: Pixels, caption: str) -> str:
     """Return an image with its caption, for a notebook."""
-    data = base64.b64encode(png(image)).decode("ascii")
+    return html_of(png(image), caption, sharp=True)
+
+
+def html_of(
+    data: bytes,
+    caption: str,
+    *,
+    frame: tuple[float, float, float, float] | None = None,
+    sharp: bool = False,
+) -> str:
+    """Return an encoded image with its caption, for a notebook.
+
+    Parameters
+    ----------
+    data
+        PNG or WebP.
+    frame
+        Where a frame is drawn over it: top, left, bottom and right as shares of its sides.
+    sharp
+        Whether each pixel has its edges.
+
+    Examples
+    --------
+    >>> made = html_of(b"...", "a <b>", frame=(0.0, 0.25, 0.5, 0.75))
+    >>> "a &lt;b&gt;" in made, "left:25%;top:0%;width:50%;height:50%" in made
+    (True, True)
+    """
+    kind = "png" if data.startswith(b"\x89PNG") else "webp"
+    drawn = ""
+    if frame is not None:
+        top, left, bottom, right = frame
+        drawn = (
+            f'<span style="position:absolute;left:{left:.4%};top:{top:.4%};'
+            f"width:{right - left:.4%};height:{bottom - top:.4%};box-sizing:border-box;"
+            'border:2px solid #d55e00"></span>'
+        ).replace(".0000%", "%")
     return (
         '<figure style="display:inline-block;vertical-align:top;margin:0 8px 8px 0;'
-        f'width:{SIDE}px"><img src="data:image/png;base64,{data}" alt="{escape(caption)}" '
-        f'width="{SIDE}" style="image-rendering:pixelated">'
+        f'width:{SIDE}px"><span style="position:relative;display:block">'
+        f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode("ascii")}" '
+        f'alt="{escape(caption)}" width="{SIDE}" style="display:block'
+        f'{";image-rendering:pixelated" if sharp else ""}">{drawn}</span>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
