@@ -42,6 +42,19 @@ def ask(kb: KnowledgeBase, query: Mapping[str, str]) -> Page:
     if not text:
         return Page("Ask", "ask", form=form)
     parameters = {name: read_value(value) for name, value in given.items() if value}
+    named = next((each for each in kb.questions() if each.name == text), None)
+    if named is not None and any(
+        each.required and name not in parameters for name, each in named.parameters.items()
+    ):
+        wanted = (Field(name, name, given.get(name, "")) for name in named.parameters)
+        return Page(
+            named.title,
+            "ask",
+            kind="question",
+            form=(*form, *wanted),
+            form_shown=1 + len(named.parameters),
+            query={**query},
+        )
     asked = kb.ask(text, parameters=parameters, timeout=SECONDS, limit=limit)
     taken = asked.question.parameters
     stated = {k: v for k, v in asked.parameters.items() if v != taken[k].default}
