@@ -167,11 +167,13 @@ def test_a_list_is_narrowed_by_a_form_and_the_link_keeps_it(page: Page, site: st
 def test_a_question_in_words_is_answered_and_narrowed(page: Page, site: str) -> None:
     page.goto(site)
     page.get_by_role("searchbox").fill("what does mixed4a:308 feed?")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "Read as outputs" in page.locator("main").inner_text()
     assert page.locator("details").get_attribute("open") is not None, "the unit stands there"
     page.get_by_label("top").fill("1")
-    page.get_by_role("button", name="Show").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show").click()
     assert page.locator("tbody tr").count() == 1
 
 
@@ -191,8 +193,8 @@ def test_a_unit_is_labelled_by_the_keyboard(page: Page, site: str, kb: ckb.Knowl
     page.keyboard.type("dog head, facing right")
     page.keyboard.press("Tab")
     page.keyboard.type("ada")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "dog head, facing right" in page.locator("main").inner_text()
     said = kb.annotate.history("inceptionv1/mixed4a:308")
     assert [row["said"] for row in said if row["said_by"] == ["ada"]] == ["dog head, facing right"]
