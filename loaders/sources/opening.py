@@ -41,6 +41,7 @@ SOURCES = Registry(
         "architecture": f"{_KINDS}.architecture:KIND",
         "onnx": f"{_KINDS}.onnx:KIND",
         "checkpoint": f"{_KINDS}.checkpoint:KIND",
+        "tensorflow_js": f"{_KINDS}.tensorflow_js:KIND",
         "own": f"{_KINDS}.own:KIND",
         "published": f"{_KINDS}.published:KIND",
         "exported": f"{_KINDS}.exported:KIND",
@@ -129,7 +130,7 @@ def open_source(
     ----------
     source
         A name of the zoo (``efficientnet_lite0``, ``1``, ``2``); ``torchvision:NAME[@WEIGHTS]``;
-        ``timm:NAME``; an ``.onnx`` file; a checkpoint file; ``FILE.py:FUNCTION``;
+        ``timm:NAME``; an ``.onnx`` file; a ``model.json``; a checkpoint file; ``FILE.py:FUNCTION``;
         ``published:inceptionv1`` or ``published:DIR``; a folder that an export wrote; what another
         package adds; or a network as a ``torch.nn.Module``.
     name

@@ -81,7 +81,19 @@ def read_onnx(
     TraceError
         It has an operator that is not supported, or does not run on one image.
     """
-    model = read_model(file)
+    return onnx_network(read_model(file), file, open_size=open_size)
+
+
+def onnx_network(
+    model: ModelProto, file: Path, *, open_size: tuple[int, int] = (DEFAULT_SIZE, DEFAULT_SIZE)
+) -> OnnxNetwork:
+    """Return the network of a model that was read, or made, from a file; errors name the file.
+
+    Raises
+    ------
+    CheckpointError, TraceError
+        As :func:`read_onnx` does.
+    """
     try:
         return _network(model, file, open_size)
     except CircuitKBError:

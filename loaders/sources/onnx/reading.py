@@ -33,7 +33,7 @@ def read_model(file: Path) -> ModelProto:
     """
     model = ModelProto()
     try:
-        model.ParseFromString(_content(file, file.name, 0, None))
+        model.ParseFromString(read_bytes(file, file.name, 0, None))
     except CheckpointError:
         raise
     except Exception as error:  # Its parser's errors belong to a package without types.
@@ -52,8 +52,14 @@ def read_model(file: Path) -> ModelProto:
         raise CheckpointError(f"{file.name} is not valid ONNX: {reason(error)}") from error
 
 
-def _content(file: Path, name: str, start: int, length: int | None) -> bytes:
-    """Return bytes of a plain file; up to its end if no length is given."""
+def read_bytes(file: Path, name: str, start: int, length: int | None) -> bytes:
+    """Return bytes of a plain file; up to its end if no length is given.
+
+    Raises
+    ------
+    CheckpointError
+        It is not there, no plain file, too large, or too short.
+    """
     try:
         found = file.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -61,7 +67,7 @@ def _content(file: Path, name: str, start: int, length: int | None) -> bytes:
         size = found.st_size - start if length is None else length
         if size > LARGEST_FILE:
             raise CheckpointError(
-                f"{quoted(name)} is larger than the 2 GB that an ONNX file may have."
+                f"{quoted(name)} is larger than the 2 GB that a file of weights may have."
             )
         with file.open("rb") as opened:
             opened.seek(start)
@@ -122,12 +128,11 @@ def _check_weights(model: ModelProto, file: Path) -> None:
 
 
 def _read_beside(model: ModelProto, file: Path) -> None:
-    folder = file.resolve().parent
     for tensor in _tensors(model):
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
         stated = {entry.key: entry.value for entry in tensor.external_data}
-        data = _beside(folder, stated.get("location", ""), tensor, file)
+        data = file_beside(file, stated.get("location", ""), f"its weights {quoted(tensor.name)}")
         try:
             start, length = (int(stated.get(key, 0)) for key in ("offset", "length"))
             wanted = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
@@ -142,15 +147,31 @@ def _read_beside(model: ModelProto, file: Path) -> None:
                 f"bytes and the file names {length} from {start}."
             )
         try:
-            tensor.raw_data = _content(data, stated["location"], start, size)
+            tensor.raw_data = read_bytes(data, stated["location"], start, size)
         except CheckpointError as error:
             raise CheckpointError(f"{file.name}: {error}") from error
         tensor.data_location = TensorProto.DEFAULT
         tensor.ClearField("external_data")
 
 
-def _beside(folder: Path, place: str, tensor: TensorProto, file: Path) -> Path:
-    """Return the file of external weights, which must lie in the folder of the network."""
+def file_beside(file: Path, place: str, what: str) -> Path:
+    """Return the file of weights that a file names, which must lie in its folder.
+
+    Parameters
+    ----------
+    file
+        It names the other one.
+    place
+        What it says.
+    what
+        What of it lies there, for the message: ``its weights 'kernel'``.
+
+    Raises
+    ------
+    CheckpointError
+        It leads elsewhere, or is not there.
+    """
+    folder = file.resolve().parent
     try:
         data = (folder / place).resolve()
         outside = Path(place).is_absolute() or not data.is_relative_to(folder) or data == folder
@@ -159,8 +180,7 @@ def _beside(folder: Path, place: str, tensor: TensorProto, file: Path) -> Path:
         outside, there = True, False
     if outside:
         raise CheckpointError(
-            f"{file.name} is refused: its weights {quoted(tensor.name)} point outside of its "
-            f"folder ({quoted(place)})."
+            f"{file.name} is refused: {what} point outside of its folder ({quoted(place)})."
         )
     if not there:
         raise CheckpointError(

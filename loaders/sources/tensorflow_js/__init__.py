@@ -1,0 +1,1 @@
+"""Networks of TensorFlow.js: a ``model.json`` and files of weights beside it."""
