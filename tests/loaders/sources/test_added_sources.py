@@ -73,7 +73,7 @@ def test_its_texts_are_opened_as_networks() -> None:
 @pytest.mark.usefixtures("gabor")
 def test_it_stands_where_ours_stand() -> None:
     assert parse_source("gabor:4").kind == "gabor"
-    assert sources().endswith("parquet wrote, or gabor:FILTERS")
+    assert sources().endswith("release wrote, or gabor:FILTERS")
     assert known_source("8") == "gabor:8"
     with pytest.raises(UnknownSourceError, match="Did you mean 'gabor:4'"):
         parse_source("gabor4")
