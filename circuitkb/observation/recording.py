@@ -370,7 +370,7 @@ def _recording(
     resumed: float,
 ) -> Recording:
     recorded = arrays["responses"]
-    single = _needs_single_precision(recorded, layers)
+    single = _needs_single_precision(recorded, arrays["second"], layers)
 
     def by_unit(array: Recorded) -> ResponseArray:
         units = array.T
@@ -389,9 +389,11 @@ def _recording(
     return Recording(responses, by_unit(arrays["second"]), second_stimuli, resumed)
 
 
-def _needs_single_precision(recorded: Recorded, layers: Sequence[tuple[str, int]]) -> bool:
+def _needs_single_precision(
+    recorded: Recorded, second: Recorded, layers: Sequence[tuple[str, int]]
+) -> bool:
     """Whether some responses are too large, or a whole layer's too fine, for half precision."""
-    if max(np.abs(part).max(initial=0) for part in recorded) > _LARGE:
+    if max(np.abs(part).max(initial=0) for part in (*recorded, second)) > _LARGE:
         return True
     ends = np.cumsum([units for _, units in layers]).tolist()
     return any(

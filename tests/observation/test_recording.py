@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from circuitkb.loaders.activations.reading import LARGEST_BATCH, Onlooker, look
 from circuitkb.loaders.composition.network import Network
 from circuitkb.loaders.receptive_fields.views import plan_views
+from circuitkb.observation import recording
 from circuitkb.observation.recording import Recording, forget, record
 from circuitkb.observation.stimuli.battery import NAME, Battery, battery
 from circuitkb.schema.errors import StoreBusyError
@@ -361,6 +362,15 @@ def test_answers_are_kept_in_half_precision_where_that_holds_them(
     assert np.isfinite(found.responses.before).all()
     assert found.second_before.dtype == dtype
     assert found.responses.before[found.responses.rows["relu"]].std(axis=1).min() > 0
+
+
+@pytest.mark.parametrize(("largest", "single"), [(2e4, False), (7e4, True)])
+def test_a_second_copy_that_alone_answers_beyond_half_precision_is_kept_whole(
+    largest: float, single: bool
+) -> None:
+    answers = np.random.default_rng(0).normal(size=(4, 6, 5)).astype(np.float32)
+    second = np.full((3, 5), largest, np.float32)
+    assert recording._needs_single_precision(answers, second, [("relu", 5)]) == single
 
 
 KILLED = """
