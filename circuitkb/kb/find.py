@@ -26,7 +26,7 @@ from circuitkb.workers.tasks import Done, Task
 if TYPE_CHECKING:
     from torch import nn
 
-    from circuitkb.motifs.findings import Findings
+    from circuitkb.motifs.findings import SearchFindings
     from circuitkb.motifs.rows import Earlier, KnownCircuit
     from circuitkb.schema.kernels import Connection
     from circuitkb.schema.responses import Responses
@@ -162,9 +162,9 @@ def _given(store: Store, model: str, way: Pairs, seed: int, network: Network | N
 def _search(given: _Given, progress: Progress) -> Done:
     """Search one model, in any process."""
     from circuitkb.motifs import log
-    from circuitkb.motifs.rows import found_rows
+    from circuitkb.schema.tables import GraphRows
 
-    engine: Callable[..., Findings] = EntryPoint(given.way.by, given.way.engine, "").load()
+    engine: Callable[..., SearchFindings] = EntryPoint(given.way.by, given.way.engine, "").load()
     findings = engine(
         given.kernels,
         given.responses,
@@ -178,7 +178,8 @@ def _search(given: _Given, progress: Progress) -> Done:
         tell = within(progress, SEARCHED, 1.0)
         tried = try_findings(findings, given.network, given.kernels, given.responses, tell)
     found = _report(findings, tried)
-    rows = found_rows(findings, known_circuits=given.known, earlier=given.earlier)
+    writer: Callable[..., GraphRows] = EntryPoint("rows", given.way.writer, "").load()
+    rows = writer(findings, known_circuits=given.known, earlier=given.earlier)
     rows = with_trials(rows, tried)
     return Done(replace(rows, nodes={**rows.nodes, "Import": log.record(findings, found)}), found)
 
@@ -202,7 +203,7 @@ def _way(store: Store, motif: Motif, model: str, by: Basis | None) -> Pairs:
     )
 
 
-def _report(findings: Findings, tried: Tried) -> ModelFound:
+def _report(findings: SearchFindings, tried: Tried) -> ModelFound:
     return ModelFound(
         findings.model,
         by=findings.motif.by,
@@ -210,13 +211,14 @@ def _report(findings: Findings, tried: Tried) -> ModelFound:
         not_testable=findings.not_testable,
         why=findings.why,
         circuits=findings.circuits,
-        groups=len({target.target for target in findings.found}),
+        groups=findings.around,
         null=findings.figures(),
         motif=findings.motif.name,
         shapes=findings.shapes,
         tried=len(tried.trials),
         held=sum(trial.outcome == "held" for trial in tried.trials),
         untried=tried.untried,
+        at="target" if findings.motif.at_target else "layer",
     )
 
 

@@ -144,7 +144,11 @@ def _known(store: Store, model: str) -> _Known:
         model,
         _responses(store, model),
         _layers(store, model),
-        {motif.analogous: _circuits(store, motif, model) for motif in MOTIFS},
+        {
+            motif.analogous: _circuits(store, motif, model)
+            for motif in MOTIFS
+            if all(way.at_target for way in motif.searches)
+        },
         _fingerprint(store, model),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from circuitkb.schema.errors import ObservationError, SourceError, TrialError
 from circuitkb.schema.progress import Progress, within
@@ -13,7 +13,7 @@ from circuitkb.schema.progress import Progress, within
 if TYPE_CHECKING:
     from torch import nn
 
-    from circuitkb.motifs.findings import Findings
+    from circuitkb.motifs.findings import Findings, SearchFindings
     from circuitkb.schema.kernels import Connection
     from circuitkb.schema.responses import Responses
     from circuitkb.schema.tables import GraphRows
@@ -58,7 +58,7 @@ class Tried:
 
 
 def try_findings(
-    findings: Findings,
+    findings: SearchFindings,
     network: Network,
     connections: Sequence[Connection],
     responses: Responses | None,
@@ -74,7 +74,7 @@ def try_findings(
     try:
         found = try_circuits(
             findings.motif.trial,
-            _found(findings),
+            _found(cast("Findings", findings)),
             network,
             connections,
             responses,

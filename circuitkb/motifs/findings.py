@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -199,8 +200,8 @@ class RelatedPair:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Findings:
-    """What a search found in one model.
+class SearchFindings(ABC):
+    """What all searches of one model say, whatever their circuits are.
 
     Attributes
     ----------
@@ -209,19 +210,14 @@ class Findings:
     model, seed, battery
         What was searched, the seed of the draws, and the stimuli that were shown, if any.
     tested, tests
-        Targets that could be tested, and tests on them (by kernels a unit with kernels on two
+        Candidates that could be tested, and tests on them (by kernels a unit with kernels on two
         grids has two).
     not_tested
-        Units that could not be, by reason.
+        Candidates that could not be, by reason.
     counts
         Of the whole model.
     controls
-        The same in each repetition of each control: ``permuted`` weights and ``matched`` pairs by
-        responses; by kernels ``shuffled`` among all the slots of their pool.
-    targets
-        Targets with hits (by responses: with circuits), smallest q first.
-    related
-        By responses: the distinct pairs of the circuits.
+        The same in each repetition of each control.
     weights
         ``WEIGHT`` rows of the edges between the members found.
     seconds, control_seconds
@@ -236,12 +232,10 @@ class Findings:
     not_tested: Mapping[str, int]
     counts: Counts
     controls: Mapping[str, Sequence[Counts]]
-    targets: tuple[FoundTarget, ...]
     weights: pa.Table
     seconds: float
     control_seconds: float = 0.0
     battery: str | None = None
-    related: tuple[RelatedPair, ...] | None = None
 
     @property
     def not_testable(self) -> int:
@@ -255,18 +249,8 @@ class Findings:
 
     @property
     def hits(self) -> int:
-        """Pairs at targets that fulfil every criterion, whatever their q."""
+        """What fulfils every criterion, whatever its q."""
         return self.counts["hits"]
-
-    @property
-    def found(self) -> tuple[FoundTarget, ...]:
-        """Targets with a pair that passed."""
-        return tuple(target for target in self.targets if target.circuits)
-
-    @property
-    def circuits(self) -> int:
-        """Pairs at targets that passed, one circuit each."""
-        return sum(len(target.circuits) for target in self.targets)
 
     def figures(self) -> dict[str, float]:
         """Return the counts of the whole model, and what the controls give, by name."""
@@ -275,7 +259,79 @@ class Findings:
             if draws:
                 for what in draws[0]:
                     found[f"{name}_{what}_mean"] = fmean(draw[what] for draw in draws)
-                found[f"{name}_hits_max"] = float(max(draw["hits"] for draw in draws))
+                if "hits" in draws[0]:
+                    found[f"{name}_hits_max"] = float(max(draw["hits"] for draw in draws))
+        return found
+
+    @property
+    @abstractmethod
+    def found(self) -> Sequence[Any]:
+        """What passed."""
+
+    @property
+    @abstractmethod
+    def circuits(self) -> int:
+        """How many circuits passed."""
+
+    @property
+    @abstractmethod
+    def around(self) -> int:
+        """How many targets, or layers, the circuits have."""
+
+    @property
+    def shapes(self) -> Mapping[str, int]:
+        """How many of its circuits have each shape; empty where none was tested."""
+        return {}
+
+    @property
+    def more(self) -> Mapping[str, Any]:
+        """What the search's Import says besides."""
+        return {}
+
+    @property
+    def search(self) -> str:
+        """What tells this search from others for the same thing, with another seed, say."""
+        motif = self.motif
+        settings = [motif.method, motif.version, motif.settings(), self.battery, self.seed]
+        return content_hash([*settings, self.model, self.tested, self.figures()])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Findings(SearchFindings):
+    """What a search for pairs of inputs found in one model.
+
+    ``controls``: ``permuted`` weights and ``matched`` pairs by responses; by kernels ``shuffled``
+    among all the slots of their pool.
+
+    Attributes
+    ----------
+    targets
+        Targets with hits (by responses: with circuits), smallest q first.
+    related
+        By responses: the distinct pairs of the circuits.
+    """
+
+    targets: tuple[FoundTarget, ...]
+    related: tuple[RelatedPair, ...] | None = None
+
+    @property
+    def found(self) -> tuple[FoundTarget, ...]:
+        """Targets with a pair that passed."""
+        return tuple(target for target in self.targets if target.circuits)
+
+    @property
+    def around(self) -> int:
+        """How many targets the circuits have."""
+        return len({target.target for target in self.found})
+
+    @property
+    def circuits(self) -> int:
+        """Pairs at targets that passed, one circuit each."""
+        return sum(len(target.circuits) for target in self.targets)
+
+    def figures(self) -> dict[str, float]:
+        """Return the counts of the whole model, and what the controls give, by name."""
+        found = super().figures()
         if self.related is not None:
             found["found_pairs"] = float(len(self.related))
         for shape, count in self.shapes.items():
@@ -296,10 +352,3 @@ class Findings:
         test = self.motif.shape
         tested = Counter(c.shape for target in self.targets for c in target.circuits if c.shape)
         return {shape: tested[shape] for shape in test.shapes} if test and tested else {}
-
-    @property
-    def search(self) -> str:
-        """What tells this search from others for the same thing, with another seed, say."""
-        motif = self.motif
-        settings = [motif.method, motif.version, motif.settings(), self.battery, self.seed]
-        return content_hash([*settings, self.model, self.tested, self.figures()])

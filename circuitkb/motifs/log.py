@@ -9,10 +9,10 @@ from circuitkb.results.reports import ModelFound
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
-    from circuitkb.motifs.findings import Findings
+    from circuitkb.motifs.findings import SearchFindings
 
 
-def record(findings: Findings, found: ModelFound) -> Any:
+def record(findings: SearchFindings, found: ModelFound) -> Any:
     """Return the table of one Import; the last search for the same thing in a model counts."""
     from circuitkb.schema.provenance import import_node
 
@@ -33,6 +33,7 @@ def record(findings: Findings, found: ModelFound) -> Any:
         "untried": found.untried,
         "seed": findings.seed,
         "search": findings.search,
+        **findings.more,
     }
     return import_node(
         import_id(motif, of, found.model),
@@ -93,5 +94,6 @@ def searches(store: Store, motif: str, of: str) -> dict[str, ModelFound]:
             summary.get("tried", 0),
             summary.get("held", 0),
             summary.get("untried", ""),
+            summary.get("at", "target"),
         )
     return done

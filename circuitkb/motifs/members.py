@@ -78,6 +78,19 @@ def case_weights(
     return _weight_rows(edges, connections, model)
 
 
+def weights_between(
+    ends: Iterable[tuple[str, str]], connections: Sequence[Connection], model: str
+) -> pa.Table:
+    """Return the ``WEIGHT`` rows of edges given by feature ids, kept by the graph or not."""
+    edges: dict[str, dict[tuple[int, int], None]] = {}
+    for one, other in ends:
+        source, target = FeatureId.parse(one), FeatureId.parse(other)
+        for connection in connections:
+            if (connection.source, connection.target) == (source.layer, target.layer):
+                edges.setdefault(connection.key, {})[source.unit, target.unit] = None
+    return _weight_rows(edges, connections, model)
+
+
 def _weight_rows(
     edges: Mapping[str, Collection[tuple[int, int]]], connections: Sequence[Connection], model: str
 ) -> pa.Table:

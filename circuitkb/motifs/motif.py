@@ -209,6 +209,12 @@ class Pairs(Motif):
         It takes and returns what :func:`circuitkb.trials.united_cases.try_circuits` does.
     score, label
         What ``Circuit.score`` measures, and what hits are called beside those of other motifs.
+    at_target
+        Whether a circuit is two inputs of one target; otherwise it is a group of units
+        (:class:`~circuitkb.motifs.groups.Groups`).
+    writer, section
+        The functions that make rows of what ``engine`` returns, and lines of a report of what the
+        graph holds of it, as ``module:function``.
     """
 
     by: ClassVar[Basis]
@@ -216,6 +222,9 @@ class Pairs(Motif):
     engine: ClassVar[str]
     score: ClassVar[str]
     label: ClassVar[str]
+    at_target: ClassVar[bool] = True
+    writer: ClassVar[str] = "circuitkb.motifs.rows:found_rows"
+    section: ClassVar[str] = "circuitkb.report.motifs:pair_lines"
 
     name: str
     of: Transform

@@ -13,7 +13,10 @@ MOTIFS: Registry[Motif] = Registry(
     "circuitkb.motifs",
     "motif",
     Motif,
-    {"union": "circuitkb.motifs.union:UNION"},
+    {
+        "union": "circuitkb.motifs.union:UNION",
+        "mirrored-targets": "circuitkb.motifs.mirrored_targets:MIRRORED_TARGETS",
+    },
     unknown=QueryError,
 )
 

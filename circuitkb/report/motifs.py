@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import EntryPoint
 
 from circuitkb.motifs.motif import Motif, Pairs
 from circuitkb.motifs.registry import DEFAULT, MOTIFS
@@ -29,6 +30,8 @@ CLEAREST = 10
 """Pairs of cases that are shown."""
 
 _CONTROLS = ("permuted", "matched", "shuffled")
+_GROUP_CONTROLS = ("exchanged", "dealt")
+"""Of motifs whose circuits are groups of units."""
 
 
 def reported_motifs(record: Record) -> list[Motif]:
@@ -63,13 +66,13 @@ def motif_section(record: Record, motif: Motif) -> list[str]:
     for of in transforms(record, motif):
         found = []
         for by in motif.searches:
-            found += _lines(
-                [
-                    Searched.of(record, motif, by, step)
-                    for step in _steps(record, motif)
-                    if (step.summary["of"], step.summary["by"]) == (of, by.by)
-                ]
-            )
+            steps = [
+                step
+                for step in _steps(record, motif)
+                if (step.summary["of"], step.summary["by"]) == (of, by.by)
+            ]
+            if steps:
+                found += EntryPoint("section", by.section, "").load()(record, motif, by, steps)
         if found and of != motif.of.name:
             usual = motif.of.name.removeprefix("mirror ")
             lines += [f"### Instead of {usual}: {of}", ""]
@@ -91,7 +94,7 @@ def summary_rows(record: Record) -> Iterator[tuple[str, str, str, str]]:
                 figures = step.summary["null"]
                 chance = [
                     f"{mean(figures[name])} {control}"
-                    for control in _CONTROLS
+                    for control in (*_CONTROLS, *_GROUP_CONTROLS)
                     if (name := f"{control}_hits_mean") in figures
                 ]
                 found = f"{count(figures.get('hits', 0))} ({count(step.summary['circuits'])})"
@@ -148,11 +151,9 @@ def repeated(record: Record) -> tuple[list[list[str]], list[str]]:
     return commands, python
 
 
-def _lines(found: Sequence[Searched]) -> list[str]:
-    """Return what one way of searching found in all models."""
-    if not found:
-        return []
-    way = found[0].way
+def pair_lines(record: Record, motif: Motif, way: Pairs, steps: Sequence[Step]) -> list[str]:
+    """Return what one way of searching for pairs at targets found in all models."""
+    found = [Searched.of(record, motif, way, step) for step in steps]
     lines = paragraph(way.intro)
     for one in [one for one in found if one.evidence][:1]:
         tested = one.evidence[0]["detail"]["criteria"]["tested"]

@@ -67,7 +67,7 @@ def _read(record: Record, model: str) -> Told | None:
     edges: dict[str, set[str]] = defaultdict(set)
     steps: list[Step] = []
     for motif in reported_motifs(record):
-        for way in (way for way in motif.searches if way.by == "responses"):
+        for way in (way for way in motif.searches if way.by == "responses" and way.at_target):
             for step in record.of("find"):
                 said = step.summary
                 if (step.source, step.model, said["by"]) == (motif.name, model, way.by):

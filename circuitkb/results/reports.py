@@ -250,6 +250,8 @@ class ModelFound:
         Circuits whose trial was run, and those whose trial held.
     untried
         Why circuits were found and not tried; empty if they were, or were not to be.
+    at
+        What ``groups`` counts: ``target``, or ``layer`` where circuits are groups of units.
     """
 
     model: str
@@ -265,6 +267,7 @@ class ModelFound:
     tried: int = 0
     held: int = 0
     untried: str = ""
+    at: str = "target"
 
     @property
     def message(self) -> str:
@@ -289,10 +292,9 @@ class ModelFound:
         why = f": {self.why.rstrip('.')}" if self.why else ""
         if not self.tested:
             return f"{self.model}: nothing could be tested{why}."
-        targets = f"{self.groups} target{'' if self.groups == 1 else 's'}"
-        found = (
-            f"{self.circuits} circuits found around {targets}" if self.circuits else "none found"
-        )
+        where = "around" if self.at == "target" else "in"
+        targets = f"{where} {self.groups} {self.at}{'' if self.groups == 1 else 's'}"
+        found = f"{self.circuits} circuits found {targets}" if self.circuits else "none found"
         rest = f"; {self.not_testable:,} could not be tested{why}" if self.not_testable else ""
         return (
             f"{self.model}: {self.tested:,} tested by {self.by}, {found}{self._trials()}"
@@ -335,7 +337,7 @@ class FindReport:
     def to_result(self) -> Result:
         """Return one row for each model."""
         rows = ({**vars(found), **found.null} for found in self.models)
-        left = ("null", "motif", "shapes")
+        left = ("null", "motif", "shapes", "at")
         return Result.of_records(
             ({name: row[name] for name in row if name not in left} for row in rows),
             seconds=self.seconds,

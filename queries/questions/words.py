@@ -36,6 +36,7 @@ _PHRASES = (
     (re.compile(r"\bbacks? up\b"), "confirm"),
     (re.compile(r"\b(?:by|per|each|every|of each) (?:motif|kind|type)s?\b"), "kind"),
     (re.compile(r"\bmirror(?:ed)? inputs?\b"), "mirror"),
+    (re.compile(r"\bmirror(?:ed)?[- ]targets?\b"), "mirror wiring"),
     (re.compile(r"\bgets? (?:from \{feature\} )?to(?= \{)"), "reach"),
     # "what X reads from" are its inputs, and "what reads from X" its outputs.
     (re.compile(r"\}((?: both)?) (?:reads?|draws?)(?: inputs?)? from(?! [\w{])"), r"}\1 input"),

@@ -1,0 +1,47 @@
+"""Motifs whose circuits are groups of units, not two inputs of one target.
+
+:class:`Groups` is a way to search for one; its ``engine`` returns
+:class:`~circuitkb.motifs.group_findings.GroupFindings`, whatever is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from circuitkb.motifs.motif import Pairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Groups(Pairs):
+    """One way to search for groups of units; the attributes of a subclass are its criteria.
+
+    Attributes
+    ----------
+    tested, untested
+        What circuits are tested for, in sentences, and what this way cannot tell.
+    null_method
+        What chance is, in a sentence.
+    explained
+        What a report says below its figures.
+    """
+
+    at_target: ClassVar[bool] = False
+    writer: ClassVar[str] = "circuitkb.motifs.group_rows:group_rows"
+    section: ClassVar[str] = "circuitkb.report.groups:group_lines"
+    score: ClassVar[str] = "see the evidence"
+    label: ClassVar[str] = "{plural}"
+
+    tested: tuple[str, ...] = ()
+    untested: tuple[str, ...] = ()
+    null_method: str = ""
+    explained: str = ""
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the settings as JSON can hold them."""
+        return {"of": self.of.name, "fdr": self.fdr}
+
+    def criteria(self) -> Mapping[str, Sequence[str]]:
+        """Return what circuits are ``tested`` for, in sentences, and what is left ``untested``."""
+        return {"tested": list(self.tested), "untested": list(self.untested)}

@@ -1,0 +1,91 @@
+"""Motifs whose circuits are groups: found, asked for and reported in every kind of store (10 s)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import circuitkb as ckb
+from circuitkb.schema.kernels import Connection
+from circuitkb.schema.responses import Responses
+from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table
+from circuitkb.stores.base import Store
+from tests.motifs.by_responses.test_mirrored_targets import PLANTED, planted
+from tests.report.report_reading import section
+from tests.stores.factories import FACTORIES
+
+KINDS = [factory for factory in FACTORIES if not factory.only_writes]
+
+
+def observed(model: str, kernels: list[Connection], responses: Responses) -> GraphRows:
+    """Return an observed model of these layers as a store takes it."""
+    units = [(name, unit) for name, size in responses.layers for unit in range(size)]
+    ids = [f"{model}/{name}:{unit}" for name, unit in units]
+    layers = [name for name, _ in responses.layers]
+    nodes = {
+        "Model": {
+            "id": [model],
+            "fingerprint": [model * 8],
+            "source": [model],
+            "weights": ["trained"],
+        },
+        "Layer": {
+            "id": [f"{model}/{name}" for name in layers],
+            "model": [model] * len(layers),
+            "name": layers,
+            "position": list(range(len(layers))),
+            "kind": ["relu"] * len(layers),
+            "channels": [size for _, size in responses.layers],
+        },
+        "Feature": {
+            "id": ids,
+            "model": [model] * len(ids),
+            "layer": [name for name, _ in units],
+            "unit": [unit for _, unit in units],
+        },
+    }
+    lives_in = {"source": ids, "target": [f"{model}/{name}" for name, _ in units]}
+    return GraphRows(
+        {label: node_table(label, columns) for label, columns in nodes.items()},
+        [Relations("IN_LAYER", "Feature", "Layer", relation_table("IN_LAYER", lives_in))],
+        kernels={model: kernels},
+        responses={model: responses},
+    )
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda factory: factory.name)
+def store(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with request.param.held(tmp_path_factory.mktemp("groups")) as held:
+        held.write(observed("m", *planted(0)))
+        ckb.KnowledgeBase(held).find("mirrored-targets")
+        yield held
+
+
+def test_mirrored_targets_are_listed_with_their_null_and_without_a_trial(store: Store) -> None:
+    rows = list(ckb.KnowledgeBase(store).ask("mirrored-targets").result.to_dicts())
+    assert {(row["side_1"], row["side_2"]) for row in rows} | {
+        (row["side_2"], row["side_1"]) for row in rows
+    } == {(f"m/b:{a}", f"m/b:{b}") for pair in PLANTED for a, b in (pair, pair[::-1])}
+    assert all(row["q"] <= 0.05 < row["value"] for row in rows)
+    assert all(abs(row["null_mean"]) < 0.3 for row in rows)
+    assert {row["trial"] for row in rows} == {None}
+    assert all(len(row["inputs_1"]) == len(row["inputs_2"]) == 2 for row in rows)
+
+
+def test_a_report_has_the_counts_of_each_layer_beside_their_null(store: Store) -> None:
+    text = ckb.KnowledgeBase(store).report()
+    own = section(text, "## 4. Mirrored targets with mirrored wiring")
+    assert "| `b` | 6 | 4 | 4 |" in own
+    assert "no trial yet" in own
+    assert "circuitkb find mirrored-targets --model m --by responses --seed 0" in text
+
+
+def test_the_search_made_again_writes_the_same_circuits(store: Store) -> None:
+    kb = ckb.KnowledgeBase(store)
+    before = {row["circuit"] for row in kb.ask("mirrored-targets").result.to_dicts()}
+    (found,) = kb.find("mirrored-targets").models
+    assert found.circuits == len(before) == len(PLANTED)
+    assert "4 circuits found in 1 layer" in found.message
+    assert {row["circuit"] for row in kb.ask("mirrored-targets").result.to_dicts()} == before
