@@ -72,7 +72,7 @@ def _criteria(name: str) -> list[str]:
 
 @command(
     "Fill",
-    "circuitkb find",
+    "circuitkb find --list",
     f"circuitkb find {DEFAULT}",
     f"circuitkb find {DEFAULT} --by kernels",
     f"circuitkb find {DEFAULT} --no-trials",
@@ -85,6 +85,9 @@ def find(
         str | None,
         typer.Argument(metavar="MOTIF", help="What to look for."),
     ] = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="List the motifs that there are, as without a motif.")
+    ] = False,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", metavar="NAME", help="Only this model; may be repeated."),
@@ -124,7 +127,7 @@ def find(
     motif it lists those that there are; with one, `--help` says what must hold.
     """
     check_format(format_)
-    if motif is None:
+    if motif is None or list_:
         print_result(_motifs(), format_, wide=wide)
         return
     import circuitkb as ckb

@@ -16,6 +16,7 @@ MOTIFS: Registry[Motif] = Registry(
     {
         "union": "circuitkb.motifs.union:UNION",
         "mirrored-targets": "circuitkb.motifs.mirrored_targets:MIRRORED_TARGETS",
+        "family": "circuitkb.motifs.family:FAMILY",
     },
     unknown=QueryError,
 )

@@ -107,3 +107,42 @@ def mirror(axis: str) -> Mirror:
     circuitkb.schema.errors.QueryError: 'left-rihgt' is no mirror. Did you mean 'left-right'?
     """
     return Mirror(axis)
+
+
+@dataclass(frozen=True, slots=True)
+class EighthTurn:
+    """Turns by multiples of 45 degrees; of kernels on a grid, by those of 90.
+
+    Examples
+    --------
+    >>> EighthTurn().name
+    'rotate 45'
+    """
+
+    @property
+    def name(self) -> str:
+        """``rotate 45``."""
+        return "rotate 45"
+
+    @property
+    def group(self) -> str:
+        """``rotate``."""
+        return "rotate"
+
+    @property
+    def parameter(self) -> float:
+        """The least turn, in degrees."""
+        return 45.0
+
+    @property
+    def across(self) -> str:
+        """Turns have no sides."""
+        return "positive_dx"
+
+    def apply(self, kernel: Kernels) -> Kernels:
+        """Return kernels turned by 90 degrees, counter-clockwise as seen; a view."""
+        return kernel.swapaxes(-1, -2)[..., ::-1, :]
+
+    def changes(self, rows: int, columns: int) -> bool:
+        """Whether there is more than one place."""
+        return rows * columns > 1

@@ -30,7 +30,7 @@ CLEAREST = 10
 """Pairs of cases that are shown."""
 
 _CONTROLS = ("permuted", "matched", "shuffled")
-_GROUP_CONTROLS = ("exchanged", "dealt")
+_GROUP_CONTROLS = ("exchanged", "dealt", "angles")
 """Of motifs whose circuits are groups of units."""
 
 

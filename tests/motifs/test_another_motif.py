@@ -213,6 +213,8 @@ def test_a_report_has_a_section_of_it_with_controls_and_with_how_to_repeat_it(
 def test_the_command_line_lists_and_explains_it(kb: ckb.KnowledgeBase) -> None:
     listed = RUNNER.invoke(app, ["find", "--format", "json"])
     assert [row["motif"] for row in json.loads(listed.stdout)] == [*OURS, "opposition"]
+    by_option = RUNNER.invoke(app, ["find", "--list", "--format", "json"])
+    assert by_option.stdout == listed.stdout
     text = " ".join(RUNNER.invoke(app, ["find", "opposition", "--help"]).stdout.split())
     assert "opposition: a unit that one unit excites and its mirror image inhibits." in text
     assert "against: among the strongest inputs by negative mass" in text

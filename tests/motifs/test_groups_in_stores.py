@@ -12,6 +12,8 @@ from circuitkb.schema.kernels import Connection
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table
 from circuitkb.stores.base import Store
+from tests.motifs.by_responses.test_families import EIGHT, FOUR
+from tests.motifs.by_responses.test_families import planted as turned
 from tests.motifs.by_responses.test_mirrored_targets import PLANTED, planted
 from tests.report.report_reading import section
 from tests.stores.factories import FACTORIES
@@ -59,7 +61,9 @@ def observed(model: str, kernels: list[Connection], responses: Responses) -> Gra
 def store(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with request.param.held(tmp_path_factory.mktemp("groups")) as held:
         held.write(observed("m", *planted(0)))
-        ckb.KnowledgeBase(held).find("mirrored-targets")
+        held.write(observed("turned", [], turned(0)))
+        ckb.KnowledgeBase(held).find("mirrored-targets", models=["m"])
+        ckb.KnowledgeBase(held).find("family", models=["turned"])
         yield held
 
 
@@ -74,9 +78,22 @@ def test_mirrored_targets_are_listed_with_their_null_and_without_a_trial(store: 
     assert all(len(row["inputs_1"]) == len(row["inputs_2"]) == 2 for row in rows)
 
 
+def test_families_are_listed_in_order_of_their_turns(store: Store) -> None:
+    rows = list(ckb.KnowledgeBase(store).ask("family").result.to_dicts())
+    assert len(rows) == len(EIGHT) + 1
+    for row in rows:
+        assert row["turns"] == [45 * turn for turn in range(row["units"])]
+        members = [int(member.split(":")[1]) for member in row["members"]]
+        (units,) = (one for one in (*EIGHT, FOUR) if members[0] in one)
+        assert sorted(members) == list(units)
+        assert row["q"] <= 0.05
+        assert row["null_mean"] == 0
+
+
 def test_a_report_has_the_counts_of_each_layer_beside_their_null(store: Store) -> None:
     text = ckb.KnowledgeBase(store).report()
     own = section(text, "## 4. Mirrored targets with mirrored wiring")
+    assert "| `a` | 90 | 28 | 28 | 4 | 0 | 90 |" in text
     assert "| `b` | 6 | 4 | 4 |" in own
     assert "no trial yet" in own
     assert "circuitkb find mirrored-targets --model m --by responses --seed 0" in text
@@ -85,7 +102,7 @@ def test_a_report_has_the_counts_of_each_layer_beside_their_null(store: Store) -
 def test_the_search_made_again_writes_the_same_circuits(store: Store) -> None:
     kb = ckb.KnowledgeBase(store)
     before = {row["circuit"] for row in kb.ask("mirrored-targets").result.to_dicts()}
-    (found,) = kb.find("mirrored-targets").models
+    (found,) = kb.find("mirrored-targets", models=["m"]).models
     assert found.circuits == len(before) == len(PLANTED)
     assert "4 circuits found in 1 layer" in found.message
     assert {row["circuit"] for row in kb.ask("mirrored-targets").result.to_dicts()} == before
