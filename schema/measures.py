@@ -61,7 +61,13 @@ MEASURES: Registry[MeasuredProperties] = Registry(
     "circuitkb.measures",
     "measure",
     MeasuredProperties,
-    {"orientation": "circuitkb.observation.measures.orientation:ORIENTATION"},
+    {
+        "orientation": "circuitkb.observation.measures.orientation:ORIENTATION",
+        "curve-direction": "circuitkb.observation.measures.curve_direction:CURVE_DIRECTION",
+        "curve-radius": "circuitkb.observation.measures.curve_radius:CURVE_RADIUS",
+        "corner": "circuitkb.observation.measures.corner:CORNER",
+        "colour": "circuitkb.observation.measures.colour:COLOUR",
+    },
 )
 
 

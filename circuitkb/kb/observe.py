@@ -246,6 +246,9 @@ def refuse_without_weights(stored: Mapping[str, Any]) -> None:
 
 def _known(store: Store, stored: Mapping[str, Any], wanted: Wanted) -> Known:
     """Return what the graph says of a model."""
+    from circuitkb.observation.measures.measure import measures
+    from circuitkb.observation.measuring import missing
+
     model = stored["id"]
     before = None
     with suppress(StoreError):  # its file is lost or damaged
@@ -257,8 +260,10 @@ def _known(store: Store, stored: Mapping[str, Any], wanted: Wanted) -> Known:
         limit=None,
     ).to_dicts()
     summary = store.read(
-        "MATCH (i:Import {id: $id}) RETURN i.summary AS summary", {"id": f"observe:{model}"}
+        "MATCH (i:Import {id: $id}) RETURN i.summary AS summary, i.seconds AS seconds",
+        {"id": f"observe:{model}"},
     ).rows
+    said = json.loads(summary[0][0]) if summary else {}
     return Known(
         wanted,
         stored,
@@ -266,8 +271,10 @@ def _known(store: Store, stored: Mapping[str, Any], wanted: Wanted) -> Known:
         battery=before.battery if before else "",
         stimuli=before.stimuli if before else (),
         settings=before.settings if before else {},
-        summary=json.loads(summary[0][0]) if summary else {},
+        summary=said,
         workspace=_workspace(store, model),
+        seconds=summary[0][1] or 0.0 if summary else 0.0,
+        responses=before if missing(measures(), said) else None,  # large, for another process
     )
 
 

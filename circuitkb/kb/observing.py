@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from circuitkb.kb.reopening import reopen
 from circuitkb.results.reports import ObserveReport
 from circuitkb.schema.errors import ObservationError
@@ -58,6 +60,10 @@ class Known:
         Of an earlier observation that is kept; empty where none is.
     summary
         What was said of that.
+    seconds
+        How long that took.
+    responses
+        Those of the earlier observation, where a measure was not asked then.
     workspace
         A folder for the unfinished work; made when it is needed.
     """
@@ -70,6 +76,8 @@ class Known:
     settings: Mapping[str, Any]
     summary: Mapping[str, Any]
     workspace: Path
+    seconds: float = 0.0
+    responses: Responses | None = None
 
 
 def observe(known: Known, progress: Progress) -> Done:
@@ -82,7 +90,8 @@ def observe(known: Known, progress: Progress) -> Done:
     """
     from circuitkb.loaders.receptive_fields.views import plan_views
     from circuitkb.observation.measures.measure import measures
-    from circuitkb.observation.measuring import measure_recording, usable
+    from circuitkb.observation.measuring import measure_recording, missing, usable
+    from circuitkb.observation.recording import Recording
 
     start = perf_counter()
     model, wanted = known.model["id"], known.wanted
@@ -95,28 +104,41 @@ def observe(known: Known, progress: Progress) -> Done:
     battery = _battery(network, views)
     settings = _settings(network, views, seed=wanted.seed)
     asked, read = usable(measures(), battery.stimuli)
-    if _is_done(known, battery, settings) and all(m.counted in known.summary for m in asked):
+    done = _is_done(known, battery, settings)
+    new = missing(asked, known.summary) if done else asked
+    if not new:
         # The user may have said now what was assumed then.
         said = {**known.summary, "pixels_known": network.pixels.known, "resumed": 0.0}
         seconds = perf_counter() - start
         return Done(None, _report(model, said, asked, seconds=seconds, created=False))
-    recording = _record(known, network, views, battery, read, settings, progress)
+    kept = known.responses if done and all(measure.copies == 1 for measure in new) else None
+    if kept is None:
+        new = asked
+        recording = _record(known, network, views, battery, read, settings, progress)
+    else:
+        nothing = np.empty((len(kept.before), 0), np.float32)
+        recording = Recording(kept, nothing, np.empty(0, np.intp), 0.0)
     progress(f"{model}: measuring", SHOWING)
-    found = measure_recording(recording, battery.stimuli, asked, seed=wanted.seed)
+    found = measure_recording(recording, battery.stimuli, new, seed=wanted.seed)
     summary = {
+        **(known.summary if kept else {}),
         "battery": battery.name,
         "stimuli": len(battery),
         "images": [f"{view.rows}x{view.columns}" for view in views],
         "units": len(found.responsive),
         "silent": int((~found.responsive).sum()),
         **found.counts,
+        "by_layer": {**(known.summary.get("by_layer", {}) if kept else {}), **found.by_layer},
         "off_centre": _worst_off_centre(views),
         "pixels_known": network.pixels.known,
         "settings": settings,
         "resumed": round(recording.resumed, 3),
     }
     seconds = perf_counter() - start
-    rows = _rows(known, recording.responses, found, views, summary, seconds)
+    took = seconds + (known.seconds if kept else 0)
+    rows = _rows(known, recording.responses, found, views, summary, took)
+    if kept is not None:
+        rows = replace(rows, responses={})
     return Done(rows, _report(model, summary, asked, seconds=seconds, created=True))
 
 
@@ -231,6 +253,7 @@ def _rows(
         model=model,
         fingerprint=known.model["fingerprint"],
         created=str(responses.settings["created"]),
+        again=known.summary,
     )
     nodes = {
         "Layer": node_table("Layer", rows_of(_layers(known, views))),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -29,7 +31,7 @@ T = TypeVar("T")
 def usable(
     measures: Iterable[Measure], stimuli: Sequence[Stimulus]
 ) -> tuple[tuple[Measure, ...], Places]:
-    """Return the measures that a battery is enough for, and the places of what they read.
+    """Return the measures that a battery is enough for, and what a second copy is shown for them.
 
     Raises
     ------
@@ -46,14 +48,30 @@ def usable(
     """
     measures = tuple(measures)
     read = _each(measures, lambda measure: measure.reads(stimuli))
-    places = np.unique(np.concatenate([*read.values()])).astype(np.intp)
-    return tuple(measure for measure in measures if measure.name in read), places
+    found = tuple(measure for measure in measures if measure.name in read)
+    second = [read[measure.name] for measure in found if measure.copies > 1]
+    return found, np.unique(np.concatenate([*second, []])).astype(np.intp)
+
+
+def missing(measures: Sequence[Measure], known: Container[str]) -> tuple[Measure, ...]:
+    """Return what was not counted yet, and the measures that these stand beside.
+
+    Parameters
+    ----------
+    measures
+        All that can be used.
+    known
+        What was counted of a model.
+    """
+    new = [measure for measure in measures if measure.counted not in known]
+    needed = {measure.beside for measure in new} | {measure.name for measure in new}
+    return tuple(measure for measure in measures if measure.name in needed)
 
 
 def measure_recording(
     recording: Recording, stimuli: Sequence[Stimulus], measures: Iterable[Measure], *, seed: int
 ) -> Measurements:
-    """Measure a network; and its first shuffled copy, against the second, by the same tests.
+    """Measure a network; and its first shuffled copy by the same tests, against the second or half.
 
     Parameters
     ----------
@@ -69,29 +87,30 @@ def measure_recording(
     """
     responses = recording.responses
     responsive = responsive_units(responses.layers, responses.before, responses.after)
+    before, copy, copy_after = map(
+        np.asarray, (responses.before, responses.shuffled_before, responses.shuffled_after)
+    )
+    passed: dict[str, Flags] = {}
 
     def tested(measure: Measure) -> tuple[Measurement, int]:
         places = measure.reads(stimuli)
         read = [stimuli[place] for place in places]
-        columns = np.searchsorted(recording.second_stimuli, places)
-        second = Shown(read, _columns(recording.second_before, columns))
-        found = measure_against_nulls(
-            measure,
-            Shown(stimuli, np.asarray(responses.before)),
-            [Shown(stimuli, np.asarray(responses.shuffled_before)), second],
-            layers=responses.layers,
-            responsive=responsive,
-            seed=seed,
-        )
-        before, after = responses.shuffled_before[:, places], responses.shuffled_after[:, places]
-        control = measure_against_nulls(
-            measure,
-            Shown(read, before),
-            [second],
-            layers=responses.layers,
-            responsive=responsive_units(responses.layers, before, after),
-            seed=seed,
-        )
+        first = Shown(read, copy[:, places])
+        there = responsive_units(responses.layers, first.before, copy_after[:, places])
+        if measure.copies > 1:
+            network, null, layers = Shown(stimuli, before), [Shown(stimuli, copy)], responses.layers
+            columns = np.searchsorted(recording.second_stimuli, places)
+            second = Shown(read, _columns(recording.second_before, columns))
+            null.append(second)
+        else:
+            network, null = Shown(read, before[:, places]), [first]
+            layers, (first, there), (second, _) = _halves(responses.layers, first, there)
+        ask = partial(measure_against_nulls, measure, seed=seed)
+        found = ask(network, null, layers=responses.layers, responsive=responsive)
+        if measure.beside:
+            found = replace(found, beside=passed[measure.beside])
+        passed[measure.name] = found.passed
+        control = ask(first, [second], layers=layers, responsive=there)
         return found, int(control.passed.sum())
 
     results = _each(measures, tested)
@@ -102,6 +121,24 @@ def measure_recording(
         found={name: found for name, (found, _) in results.items()},
         control={name: control for name, (_, control) in results.items()},
     )
+
+
+def _halves(
+    layers: Layers, shown: Shown, responsive: Flags
+) -> tuple[Layers, tuple[Shown, Flags], tuple[Shown, Flags]]:
+    """Return layers of every second unit of a copy, these units, and the others: as many of each.
+
+    Of a layer of an odd number the last unit is left out.
+    """
+    pairs = np.concatenate(
+        [np.arange(at.start, at.stop - 1, 2) for at in rows_of_layers(layers).values()]
+    )
+    half = tuple((name, units // 2) for name, units in layers)
+    first, second = (
+        (Shown(shown.stimuli, shown.before[units]), responsive[units])
+        for units in (pairs, pairs + 1)
+    )
+    return half, first, second
 
 
 def responsive_units(layers: Layers, before: KeptArray, after: KeptArray) -> Flags:

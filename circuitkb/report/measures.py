@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from statistics import median
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
-from circuitkb.observation.measures.against_nulls import SHUFFLED
+from circuitkb.observation.measures.against_nulls import SHUFFLED, LayerCounts
 from circuitkb.observation.measures.measure import Measure
-from circuitkb.observation.measures.nulls import RATE, corrected
+from circuitkb.observation.measures.nulls import RATE
 from circuitkb.report.markdown import (
     NOTHING,
     code,
@@ -26,7 +25,7 @@ from circuitkb.report.markdown import (
 from circuitkb.report.record import Record, Row
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Layer:
     """The units of one layer that a measure tested, and what became of them.
 
@@ -34,56 +33,11 @@ class Layer:
     ----------
     name, receptive_field
         The layer, and the side in pixels that a unit of it sees.
-    strength
-        Of the units that passed, as the words of the measure name it.
-    p_permuted, p_shuffled
-        Of all units, against each null alone; nothing where there is no such null.
-    passed
-        Whether they beat every null.
-    null_pool
-        Units of shuffled copies that each unit was compared with; None if no unit says.
     """
 
     name: str
     receptive_field: int | None
-    strength: list[float] = field(default_factory=list)
-    p_permuted: list[float] = field(default_factory=list)
-    p_shuffled: list[float] = field(default_factory=list)
-    passed: list[bool] = field(default_factory=list)
-    null_pool: int | None = None
-
-    @property
-    def tested(self) -> int:
-        """Units that were tested."""
-        return len(self.passed)
-
-    @property
-    def beyond_permuted(self) -> list[bool]:
-        """Whether permuted labels alone would have let each unit pass."""
-        return _beyond(self.p_permuted)
-
-    @property
-    def beyond_shuffled(self) -> list[bool]:
-        """Whether shuffled weights alone would have let each unit pass."""
-        return _beyond(self.p_shuffled)
-
-    @property
-    def failed(self) -> int:
-        """Units that beat permuted labels alone and did not pass."""
-        both = zip(self.beyond_permuted, self.passed, strict=False)  # there may be no such null
-        return sum(beyond and not passed for beyond, passed in both)
-
-    @property
-    def fewest(self) -> int | None:
-        """Units that must beat every shuffled unit before any can pass, as so many are tested."""
-        if self.null_pool is None:
-            return None
-        return math.ceil(self.tested / (RATE * (1 + self.null_pool)))
-
-
-def _beyond(p: Sequence[float]) -> list[bool]:
-    found: list[bool] = (corrected(np.array(p, np.float64)) <= RATE).tolist()
-    return found
+    counts: LayerCounts
 
 
 def layers(record: Record, model: str, measure: Measure) -> list[Layer]:
@@ -93,19 +47,36 @@ def layers(record: Record, model: str, measure: Measure) -> list[Layer]:
         "y.receptive_field AS receptive_field ORDER BY y.position, name",
         model=model,
     )
-    found = {row["name"]: Layer(**row) for row in known}
-    for row in _units(record, model, measure):
-        layer, detail = found[row["layer"]], json.loads(row["detail"])
-        passed = row["stance"] == "supports"
-        layer.passed.append(passed)
-        layer.p_shuffled.append(detail["p_shuffled"])
-        if "p_permuted" in detail:
-            layer.p_permuted.append(detail["p_permuted"])
-        if passed and measure.words.strength:
-            layer.strength.append(detail[measure.words.strength])
-        if row["null_method"] == SHUFFLED:
-            layer.null_pool = row["null_count"]
-    return [layer for layer in found.values() if layer.tested]
+    if measure.neutral_evidence:
+        counts = _of_evidence(_units(record, model, measure), measure)
+    else:
+        said = record.observed[model].summary["by_layer"][measure.name]
+        counts = {layer: LayerCounts(**each) for layer, each in said.items()}
+    return [
+        Layer(row["name"], row["receptive_field"], counts[row["name"]])
+        for row in known
+        if row["name"] in counts
+    ]
+
+
+def _of_evidence(rows: Iterable[Row], measure: Measure) -> dict[str, LayerCounts]:
+    """Count the units of each layer from their evidence, which stands layer by layer."""
+    counts = {}
+    for layer, group in groupby(rows, key=lambda row: str(row["layer"])):
+        units = list(group)
+        details = [json.loads(unit["detail"]) for unit in units]
+        pools = [unit["null_count"] for unit in units if unit["null_method"] == SHUFFLED]
+        strength = measure.words.strength
+        counts[layer] = LayerCounts.of(
+            np.array([unit["stance"] == "supports" for unit in units]),
+            np.array([detail["p_shuffled"] for detail in details]),
+            np.array([detail["p_permuted"] for detail in details])
+            if "p_permuted" in details[0]
+            else None,
+            np.array([detail[strength] for detail in details]) if strength else None,
+            pools[-1] if pools else None,
+        )
+    return counts
 
 
 def _units(record: Record, model: str, measure: Measure) -> list[Row]:
@@ -159,9 +130,10 @@ def measure_section(record: Record, measure: Measure) -> list[str]:
 def _totals(
     measure: Measure, measured: dict[str, list[Layer]], shuffled: Sequence[int]
 ) -> Iterable[Sequence[str]]:
-    models, permuted = list(measured.values()), measure.words.permuted
+    models = [[layer.counts for layer in found] for found in measured.values()]
+    permuted = measure.words.permuted
     tested = [sum(layer.tested for layer in found) for found in models]
-    passed = [sum(map(sum, (layer.passed for layer in found))) for found in models]
+    passed = [sum(layer.passed for layer in found) for found in models]
     yield "tested", *map(count, tested)
     beyond = "beyond both nulls" if permuted else "beyond its null"
     yield f"**passed: {beyond}**", *(f"**{count(number)}**" for number in passed)
@@ -170,7 +142,7 @@ def _totals(
     if permuted:
         yield (
             f"beyond {permuted} alone",
-            *(count(sum(sum(layer.beyond_permuted) for layer in found)) for found in models),
+            *(count(sum(layer.permuted or 0 for layer in found)) for found in models),
         )
         yield (
             "... **that fail against shuffled weights**",
@@ -178,18 +150,18 @@ def _totals(
         )
         yield (
             "beyond shuffled weights alone",
-            *(count(sum(sum(layer.beyond_shuffled) for layer in found)) for found in models),
+            *(count(sum(layer.shuffled for layer in found)) for found in models),
         )
     yield "layers tested", *(count(len(found)) for found in models)
     yield (
         "layers where nothing passed",
-        *(count(sum(not any(layer.passed) for layer in found)) for found in models),
+        *(count(sum(not layer.passed for layer in found)) for found in models),
     )
 
 
 def _failed(model: str, found: Sequence[Layer], permuted: str) -> list[str]:
-    beyond = sum(sum(layer.beyond_permuted) for layer in found)
-    failed = sum(layer.failed for layer in found)
+    beyond = sum(layer.counts.permuted or 0 for layer in found)
+    failed = sum(layer.counts.failed for layer in found)
     if not failed:
         return paragraph(f"{code(model)}: no unit beats {permuted} and then fails.")
     return paragraph(
@@ -207,22 +179,23 @@ def _by_layer(measure: Measure, found: Sequence[Layer]) -> list[str]:
             NOTHING if layer.receptive_field is None else str(layer.receptive_field)
             for layer in found
         ],
-        "tested": [count(layer.tested) for layer in found],
-        "passed": [f"**{count(sum(layer.passed))}**" for layer in found],
+        "tested": [count(layer.counts.tested) for layer in found],
+        "passed": [f"**{count(layer.counts.passed)}**" for layer in found],
     }
     if words.permuted:
-        columns["failed"] = [count(layer.failed) for layer in found]
+        columns["failed"] = [count(layer.counts.failed) for layer in found]
     if words.strength:
         columns[words.strength] = [
-            correlation(median(layer.strength)) if layer.strength else NOTHING for layer in found
+            NOTHING if layer.counts.strength is None else correlation(layer.counts.strength)
+            for layer in found
         ]
-    columns["fewest"] = [count(layer.fewest) for layer in found]
+    columns["fewest"] = [count(layer.counts.fewest) for layer in found]
     lines = table(tuple(columns), zip(*columns.values(), strict=True))
-    none = [layer for layer in found if not any(layer.passed)]
+    none = [layer for layer in found if not layer.counts.passed]
     said = [
-        f"{code(layer.name)} ({count(layer.failed)} of {count(layer.tested)} failed)"
+        f"{code(layer.name)} ({count(layer.counts.failed)} of {count(layer.counts.tested)} failed)"
         if words.permuted
-        else f"{code(layer.name)} ({count(layer.tested)})"
+        else f"{code(layer.name)} ({count(layer.counts.tested)})"
         for layer in none
     ]
     return lines + paragraph(

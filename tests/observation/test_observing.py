@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import circuitkb as ckb
 from circuitkb.errors import NotFoundError, ObservationError, SourceError
+from circuitkb.observation.measures.orientation import ORIENTATION
 from circuitkb.schema.kernels import Floats
 from circuitkb.schema.responses import ARRAYS
 from circuitkb.stores.base import Store
@@ -203,6 +204,45 @@ def test_the_same_observation_again_changes_nothing_and_says_so(
     assert "observed already" in again.notes[0]
     assert again.units == 13
     assert fingerprint(observed.store) == before
+
+
+def test_a_store_that_was_observed_before_there_were_these_measures_gets_them_alone(
+    kb: ckb.KnowledgeBase, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def known(kb: ckb.KnowledgeBase) -> list[list[tuple[Any, ...]]]:
+        """All that was written, but for what the new measures add."""
+        evidence = "MATCH (e:Evidence {kind: 'orientation-tuning'})-[:ABOUT]->(f:Feature) "
+        return [
+            rows(kb, evidence + "RETURN e ORDER BY e.id"),
+            rows(
+                kb,
+                "MATCH (f:Feature) RETURN f.id, f.answers, f.spread, f.orientation ORDER BY f.id",
+            ),
+            rows(kb, "MATCH (l:Layer) RETURN l ORDER BY l.id"),
+        ]
+
+    kb.load(file)
+    with monkeypatch.context() as older:
+        older.setattr("circuitkb.observation.measures.measure.measures", lambda: (ORIENTATION,))
+        assert set(kb.observe("small", pixels=(0, 1)).counts) == {"oriented", "oriented_shuffled"}
+        assert not kb.observe("small", pixels=(0, 1)).created
+    before, responses = known(kb), kb.store.responses("small")
+    assert responses is not None
+
+    def shown(*_: object, **__: object) -> None:
+        raise AssertionError("the network was shown something")
+
+    monkeypatch.setattr("circuitkb.observation.recording.record", shown)
+    report = kb.observe("small", pixels=(0, 1))
+    assert report.created
+    assert set(report.counts) > {"curved", "curved_shuffled", "curve_radius", "oriented"}
+    assert known(kb) == before
+    after = kb.store.responses("small")
+    assert after is not None
+    assert after.header() == responses.header()
+    for name in ARRAYS:
+        assert getattr(after, name).tobytes() == getattr(responses, name).tobytes()
+    assert not kb.observe("small", pixels=(0, 1)).created
 
 
 def test_other_pixels_are_another_observation(kb: ckb.KnowledgeBase, file: Path) -> None:

@@ -10,10 +10,14 @@ import circuitkb as ckb
 
 
 def section(text: str, title: str) -> str:
-    """The part of a report below a heading, up to the next one of its level or above."""
-    level, _, _ = title.partition(" ")
+    """The part of a report below a heading, up to the next one of its level or above.
+
+    Numbers of headings are not compared: measures and motifs that are added change them.
+    """
+    level, _, said = title.partition(" ")
+    words = re.escape(re.sub(r"^\d+\. ", "", said))
     found = re.search(
-        rf"^{re.escape(title)}$\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.M | re.S
+        rf"^{level} (?:\d+\. )?{words}$\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.M | re.S
     )
     assert found, f"{title!r} is not in the report"
     return found[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -70,6 +71,8 @@ class Measurement:
         How many units with shuffled weights, and how many with real ones, the layer has.
     seed
         Of the permutations.
+    beside
+        Units that passed the measure which this one stands beside; None for one that stands alone.
     """
 
     measure: Measure
@@ -83,6 +86,7 @@ class Measurement:
     shuffled_count: Counts
     tested: Counts
     seed: int
+    beside: Flags | None = None
 
     @property
     def p(self) -> Doubles:
@@ -93,9 +97,9 @@ class Measurement:
 
     @property
     def passed(self) -> Flags:
-        """Units that pass beyond every null."""
+        """Units that pass beyond every null, and what must be passed beside it."""
         passed: Flags = self.q <= RATE  # NaN, of units that were not tested, is not
-        return passed
+        return passed if self.beside is None else passed & self.beside
 
     @property
     def shuffled_decides(self) -> Flags:
@@ -111,6 +115,80 @@ class Measurement:
         if self.permuted_mean is None:
             return self.shuffled_mean
         return np.where(self.shuffled_decides, self.shuffled_mean, self.permuted_mean)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCounts:
+    """What became of the units of one layer that a measure tested.
+
+    Attributes
+    ----------
+    tested, passed
+        How many were tested, and beat every null.
+    permuted, shuffled
+        How many either null alone would have let pass; None where there is no such null.
+    failed
+        How many beat permuted labels alone, and did not pass.
+    null_pool
+        Units of shuffled copies that each was compared with; None where nothing says.
+    strength
+        Median of those that passed, as the words of the measure name it; None where there is none.
+    """
+
+    tested: int
+    passed: int
+    shuffled: int
+    permuted: int | None = None
+    failed: int = 0
+    null_pool: int | None = None
+    strength: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        passed: Flags,
+        p_shuffled: Doubles,
+        p_permuted: Doubles | None,
+        strength: Doubles | None = None,
+        null_pool: int | None = None,
+    ) -> LayerCounts:
+        """Count units; arrays have the axis (unit tested,)."""
+        permuted = None if p_permuted is None else corrected(p_permuted) <= RATE
+        return cls(
+            tested=len(passed),
+            passed=int(passed.sum()),
+            shuffled=int((corrected(p_shuffled) <= RATE).sum()),
+            permuted=None if permuted is None else int(permuted.sum()),
+            failed=0 if permuted is None else int((permuted & ~passed).sum()),
+            null_pool=null_pool,
+            strength=None
+            if strength is None or not passed.any()
+            else round(float(np.median(strength[passed])), 4),
+        )
+
+    @property
+    def fewest(self) -> int | None:
+        """Units that must beat every shuffled unit before any can pass, as so many are tested."""
+        if self.null_pool is None:
+            return None
+        return math.ceil(self.tested / (RATE * (1 + self.null_pool)))
+
+
+def layer_counts(found: Measurement, layers: Layers) -> dict[str, LayerCounts]:
+    """Return what became of the units of each layer that has some which were tested."""
+    strength = found.measured.detail.get(found.measure.words.strength)
+    counts = {}
+    for name, rows in rows_of_layers(layers).items():
+        units = np.arange(rows.start, rows.stop)[found.testable[rows]]
+        if len(units):
+            counts[name] = LayerCounts.of(
+                found.passed[units],
+                found.p_shuffled[units],
+                None if found.p_permuted is None else found.p_permuted[units],
+                None if strength is None else strength[units],
+                int(found.shuffled_count[units[0]]),
+            )
+    return counts
 
 
 def measure_against_nulls(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,9 +104,19 @@ class Measure(MeasuredProperties):
     counted
         What those that pass are called where they are counted: a column of ``circuitkb observe``,
         beside ``..._shuffled`` for a network with shuffled weights.
+    copies
+        Shuffled copies that are its null. 2: what it reads is shown to a second one, which adds to
+        the null, and tests the first. 1: the copy that is kept is the null, and every second of its
+        units tests the others. Then no network is shown anything for it: a model that was observed
+        without it is measured from the responses that are kept.
+    neutral_evidence
+        Whether units that were tested and did not pass have evidence too, which is neutral; if
+        not, what became of them is told by layer, in the summary of the observation.
+    beside
+        Name of another measure, before it in the registry, that a unit must pass too.
     reads
-        Gives the places of the stimuli that it reads, ascending. They are shown to a second
-        shuffled network. Raises :class:`ObservationError` where the battery lacks what it needs.
+        Gives the places of the stimuli that it reads, ascending. Raises
+        :class:`ObservationError` where the battery lacks what it needs.
     of
         Measures units: from their responses before the nonlinearity, axes (unit, stimulus), and
         the stimuli of its columns, which are all of the battery or what ``reads`` named.
@@ -125,6 +135,9 @@ class Measure(MeasuredProperties):
     reads: Callable[[Sequence[Stimulus]], Places]
     of: Callable[[ResponseArray, Sequence[Stimulus]], Measured]
     words: Words
+    copies: Literal[1, 2] = 2
+    neutral_evidence: bool = True
+    beside: str = ""
     permutations: int = PERMUTATIONS
     picture: Callable[[Mapping[str, Any]], tuple[str, str]] | None = None
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from circuitkb.observation.measures.against_nulls import SHUFFLED, Flags, Layers, Measurement
+from circuitkb.observation.measures.against_nulls import (
+    SHUFFLED,
+    Flags,
+    Layers,
+    Measurement,
+    layer_counts,
+)
 from circuitkb.observation.measures.measure import Doubles, Measure, Places
 from circuitkb.schema.ids import FeatureId, annotation_id, canonical_json, content_hash
 from circuitkb.schema.provenance import tool
@@ -56,16 +62,32 @@ class Measurements:
             counts[f"{found.measure.counted}_shuffled"] = self.control[name]
         return counts
 
+    @property
+    def by_layer(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What became of the units of each layer, by measure: of those without neutral evidence."""
+        return {
+            name: {
+                layer: asdict(counts) for layer, counts in layer_counts(found, self.layers).items()
+            }
+            for name, found in self.found.items()
+            if not found.measure.neutral_evidence
+        }
+
 
 def measurement_rows(
-    measurements: Measurements, *, model: str, fingerprint: str, created: str | None = None
+    measurements: Measurements,
+    *,
+    model: str,
+    fingerprint: str,
+    created: str | None = None,
+    again: Container[str] = (),
 ) -> GraphRows:
     """Return what was measured of a model's units as rows of the graph.
 
-    Every unit gets ``answers`` and ``spread``; every one that a measure tested an ``Evidence``;
-    those that passed also the properties of the measure, and its label, which the evidence
-    supports. Ids come from the model's fingerprint, the unit and the measure: measured again, the
-    same nodes are updated.
+    Every unit gets ``answers`` and ``spread``; every one that a measure tested an ``Evidence``, or
+    every one that passed where the measure has no neutral evidence; those that passed also the
+    properties of the measure, and its label, which the evidence supports. Ids come from the model's
+    fingerprint, the unit and the measure: measured again, the same nodes are updated.
 
     Parameters
     ----------
@@ -75,6 +97,9 @@ def measurement_rows(
         Name and fingerprint of the model.
     created
         Date of the labels, ISO 8601: that of the responses, so that it is the same next time.
+    again
+        What was counted before, perhaps of other responses: every unit that is tested has evidence
+        then, so that what passed no longer turns neutral.
 
     Notes
     -----
@@ -89,7 +114,8 @@ def measurement_rows(
     nodes = {"Feature": [_features(measurements, features, ids)]}
     relations: list[Relations] = []
     for found in measurements.found.values():
-        tested = np.flatnonzero(found.testable)
+        every = found.measure.neutral_evidence or found.measure.counted in again
+        tested = np.flatnonzero(found.testable if every else found.passed)
         core = [found.measure.kind, found.measure.version]
         evidence = [f"{core[0]}-{content_hash([fingerprint, ids[unit], *core])}" for unit in tested]
         nodes.setdefault("Evidence", []).append(_evidence(found, evidence, tested))

@@ -44,7 +44,7 @@ def tuning_picture(responses: Responses, feature: str) -> str:
         low, high = _band(answered, int(curve.curve[0].argmax()))
         title = f"{curve.family}, {curve.scale[0]:.3g} pixels"
         panels.append(
-            _panel(place, title, curve.orientations, curve.curve[0].astype(np.float64), low, high)
+            _panel(place, title, curve.levels, curve.curve[0].astype(np.float64), low, high)
         )
     width = len(panels) * (_LEFT + _WIDE) + (len(panels) - 1) * _GAP + 12
     height = _TOP + _HIGH + 40

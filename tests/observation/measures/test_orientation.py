@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from circuitkb.observation.measures.against_nulls import Measurement
+from circuitkb.observation.measures.agreement import permuted_labels
 from circuitkb.observation.measures.nulls import RATE, corrected, share_reached
 from circuitkb.observation.measures.orientation import (
     ORIENTATION,
     orientation_statistic,
-    permuted_labels,
 )
 from circuitkb.observation.measures.responsiveness import spread_of
 from circuitkb.observation.measures.tuning import orientation_of

@@ -98,7 +98,7 @@ def test_what_lies_below_the_answer_to_grey_is_no_excitation() -> None:
     for curves in tuning_curves(answers, STIMULI):
         assert not curves.curve.any()
         assert not curves.normalised.any()
-        assert not curves.mean_vector.any()
+        assert not curves.mean_vector(180).any()
 
 
 def test_half_precision_answers_give_nearly_the_same_curves() -> None:
@@ -122,7 +122,7 @@ def test_the_line_of_an_edge_runs_across_the_direction_of_its_bright_side(
 
 def test_an_edge_and_its_negative_share_an_orientation() -> None:
     edges = oriented_families(STIMULI)[2]
-    assert edges.orientations.tolist() == list(ORIENTATIONS)
+    assert edges.levels.tolist() == list(ORIENTATIONS)
     assert np.bincount(edges.cells).tolist() == [6] * 12
 
 

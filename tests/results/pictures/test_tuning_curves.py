@@ -47,7 +47,7 @@ def test_curves_are_those_of_plain_loops(responses: Responses) -> None:
     for (most, heights), family in zip(
         drawn(tuning_picture(responses, "m/a:1")), oriented_families(stimuli), strict=True
     ):
-        angles = len(family.orientations)
+        angles = len(family.levels)
         cells: dict[int, list[float]] = {}
         for stimulus, cell in zip(family.stimuli, family.cells, strict=True):
             cells.setdefault(int(cell), []).append(max(row[stimulus] - row[grey], 0) ** 2)
