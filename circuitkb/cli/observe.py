@@ -93,8 +93,9 @@ def observe(
     Gratings, lines, edges, arcs, corners, colours, spots and noise, each with its exact mirror
     image, shown where each unit looks; also to copies of the network with shuffled weights, which
     are the null. Units that prefer an orientation, a direction or radius of curves, a direction of
-    corners, or coloured textures beyond the nulls are labelled, and so are those that pass a measure
-    of an installed package. What was observed before a measure came is measured from what is kept.
+    corners, or coloured textures beyond the nulls are labelled, and so are those that pass a
+    measure of an installed package. What was observed before there were these is measured from
+    what is kept.
 
     With --images a folder of pictures (JPEG, PNG, ...) is shown instead of the battery, and of each
     unit the best 9 are kept with their places. What cannot be read is named and left out.
