@@ -99,6 +99,18 @@ def test_a_size_that_the_file_leaves_open_is_that_of_its_package(
     np.testing.assert_allclose(network.pixels.apply(_shown(image))[0], read, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_boxes_are_drawn_in_images_from_0_to_1_with_red_first(packages: Path) -> None:
+    install(packages, "nudenet", "320n.onnx", FirstPixel(), torch.zeros(1, 3, 7, 7))
+    network = open_network("nudenet")
+    assert network.example.shape == (1, 3, 320, 320)
+    assert network.license == "AGPL-3.0-only"  # its file's own metadata; the package says MIT
+    image = np.broadcast_to(np.array([250, 20, 130], np.uint8), (320, 320, 3))
+    # Ultralytics, which trained it: red first, divided by 255.
+    read = image.transpose(2, 0, 1) / 255
+    np.testing.assert_allclose(network.pixels.apply(_shown(image))[0], read, atol=1e-6)
+
+
 def _shown(image: np.ndarray) -> np.ndarray:
     """An image of bytes as the battery draws them: from 0 to 1, channels first."""
     return (image / 255).transpose(2, 0, 1)[None].astype(np.float32)
