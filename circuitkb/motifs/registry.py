@@ -17,6 +17,7 @@ MOTIFS: Registry[Motif] = Registry(
         "union": "circuitkb.motifs.union:UNION",
         "mirrored-targets": "circuitkb.motifs.mirrored_targets:MIRRORED_TARGETS",
         "family": "circuitkb.motifs.family:FAMILY",
+        "cross-inhibition": "circuitkb.motifs.cross_inhibition:CROSS_INHIBITION",
     },
     unknown=QueryError,
 )
