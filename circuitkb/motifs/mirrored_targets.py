@@ -175,6 +175,7 @@ def _by_kernels(shared: dict[str, Any]) -> MirroredKernels:
         untested=(
             "U and V answer to mirrored stimuli",
             "the inputs of matched kernels are mirror images, or their own",
+            "what the two do for the network: no trial yet",
         ),
         null_method="the larger p of two: kernels dealt from the strongest of all units of the "
         "layer (of the model where it has few); the same kernels shifted around their grid, turned "
