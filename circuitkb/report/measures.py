@@ -24,6 +24,9 @@ from circuitkb.report.markdown import (
 )
 from circuitkb.report.record import Record, Row
 
+BY_LAYER = "Measures by layer"
+"""Title of the section that tells of all measures, layer by layer."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -113,6 +116,8 @@ def measure_section(record: Record, measure: Measure) -> list[str]:
     if words.permuted:
         for model, found in measured.items():
             lines += _failed(model, found, words.permuted)
+    if not measure.neutral_evidence:
+        return lines + paragraph(f"By layer: in section '{BY_LAYER}'.")
     lines += paragraph(
         "By layer.",
         f"Failed: beyond {words.permuted} alone, not beyond both nulls." if words.permuted else "",
@@ -125,6 +130,48 @@ def measure_section(record: Record, measure: Measure) -> list[str]:
     for model, found in measured.items():
         lines += [f"### {code(model)} by layer", "", *_by_layer(measure, found)]
     return lines
+
+
+def by_layer_section(record: Record, measures: Sequence[Measure]) -> list[str]:
+    """Return how many units of each layer pass each measure, one table for each model."""
+    lines = []
+    for model, step in record.observed.items():
+        asked = [measure for measure in measures if measure.counted in step.summary]
+        passed = {
+            measure.name: {
+                row["layer"]: row["units"]
+                for row in record.ask(
+                    "MATCH (e:Evidence {kind: $kind, stance: 'supports'})-[:ABOUT]->"
+                    "(f:Feature {model: $model}) RETURN f.layer AS layer, count(f) AS units",
+                    model=model,
+                    kind=measure.kind,
+                )
+            }
+            for measure in asked
+        }
+        known = record.ask(
+            "MATCH (f:Feature {model: $model, answers: true})-[:IN_LAYER]->(y:Layer) "
+            "RETURN y.name AS layer, y.position AS position, count(f) AS units "
+            "ORDER BY position, layer",
+            model=model,
+        )
+        lines += [f"### {code(model)}: what passed in each layer", ""]
+        lines += table(
+            ("layer", "respond", *(measure.words.title.lower() for measure in asked)),
+            (
+                (
+                    code(row["layer"]),
+                    count(row["units"]),
+                    *(count(passed[measure.name].get(row["layer"], 0)) for measure in asked),
+                )
+                for row in known
+            ),
+        )
+    if not lines:
+        return paragraph("Nothing was measured.")
+    return lines + paragraph(
+        "Criteria that failed, so that nothing measures by them, are in `docs/observation.md`."
+    )
 
 
 def _totals(

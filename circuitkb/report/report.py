@@ -9,7 +9,7 @@ from importlib.metadata import version
 from circuitkb.observation.measures.measure import measures
 from circuitkb.report.markdown import NOTHING, code, commands, count, mean, paragraph, table
 from circuitkb.report.matches import matches_section
-from circuitkb.report.measures import measure_section
+from circuitkb.report.measures import BY_LAYER, by_layer_section, measure_section
 from circuitkb.report.motifs import (
     motif_section,
     repeated,
@@ -67,6 +67,7 @@ def report(store: Store, models: Sequence[str] | None = None) -> str:
     sections = [
         ("What was observed", observed_section(record)),  # others name it as section 1
         *((measure.words.title, measure_section(record, measure)) for measure in measures()),
+        (BY_LAYER, by_layer_section(record, measures())),
         *((motif.title, motif_section(record, motif)) for motif in reported_motifs(record)),
         ("Universality", matches_section(record)),
         ("What this cannot tell", [LIMITS, ""]),

@@ -217,6 +217,24 @@ def test_every_layer_stands_with_its_counts_and_those_of_none_are_named(
             assert f"`{row[0]}` ({row[4]} of {row[2]} failed)" in " ".join(nothing.split())
 
 
+def test_one_table_of_each_model_says_what_passed_each_measure_in_each_layer(
+    kb: ckb.KnowledgeBase, text: str
+) -> None:
+    part = section(text, "## Measures by layer")
+    for model, (head, *found) in zip(MODELS, tables(part), strict=True):
+        assert head[2:4] == ["orientation", "curve direction"]
+        said = {row[0]: row[1:] for row in found}
+        for row in ask(
+            kb,
+            "MATCH (f:Feature {model: $model, answers: true}) RETURN f.layer AS layer, "
+            "count(f) AS respond, count(f.orientation) AS oriented, "
+            "count(f.curve_direction) AS curved ORDER BY layer",
+            model=model,
+        ):
+            expected = [str(row[name]) for name in ("respond", "oriented", "curved")]
+            assert said[row["layer"]][:3] == expected
+
+
 def test_no_layer_passes_with_fewer_units_than_it_takes(text: str) -> None:
     rows = [row for model in MODELS for row in tables(section(text, f"### `{model}` by layer"))[0]]
     needed = [(int(row[3]), int(row[6])) for row in rows if row[6].isdigit()]
