@@ -170,7 +170,7 @@ class Turned(NamedTuple):
         >>> for _ in range(7):
         ...     once = shown.turn[once]
         >>> len(shown.places), bool((once == range(len(once))).all())
-        (996, True)
+        (1008, True)
         """
         place = {item.id: index for index, item in enumerate(stimuli)}
         by, mirrored = Symmetry(False, EIGHTH), symmetry_named("mirror left-right")
