@@ -9,8 +9,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from circuitkb.kb.reopening import reopen
 from circuitkb.results.reports import ObserveReport
 from circuitkb.schema.errors import ObservationError
@@ -88,6 +86,8 @@ def observe(known: Known, progress: Progress) -> Done:
     ObservationError, SourceError
         It cannot be observed, or opened.
     """
+    import numpy as np
+
     from circuitkb.loaders.receptive_fields.views import plan_views
     from circuitkb.observation.measures.measure import measures
     from circuitkb.observation.measuring import measure_recording, missing, usable
