@@ -99,7 +99,7 @@ def _analogy(kb: KnowledgeBase, one: str, other: str) -> tuple[Table, ...]:
 def _aligned(kb: KnowledgeBase, one: Card, other: Card) -> Iterator[Table]:
     """Give the weights of both circuits that join members of the same roles, kernels beside."""
     draw = Thumbnails(kb.store)
-    mine, theirs = ({_roles(card, row): row for row in card.drawn()[1]} for card in (one, other))
+    mine, theirs = _by_roles(one), _by_roles(other)
     both = [roles for roles in mine if roles in theirs]
     if not both:
         return
@@ -125,12 +125,16 @@ def _aligned(kb: KnowledgeBase, one: Card, other: Card) -> Iterator[Table]:
     )
 
 
-def _roles(card: Card, weight: Mapping[str, Any]) -> str:
-    known = {
-        member["feature"]: f"{member['role']} {member['side'] or ''}".strip()
-        for member in card.drawn()[0]
+def _by_roles(card: Card) -> dict[str, Mapping[str, Any]]:
+    """Return the weights between members, by the roles of their ends."""
+    members, weights, _ = card.drawn()
+    roles = {
+        member["feature"]: f"{member['role']} {member['side'] or ''}".strip() for member in members
     }
-    return f"{known.get(weight['source'], '')} to {known.get(weight['target'], '')}"
+    return {
+        f"{roles.get(weight['source'], '')} to {roles.get(weight['target'], '')}": weight
+        for weight in weights
+    }
 
 
 def _beside(left: str, right: str) -> str:
