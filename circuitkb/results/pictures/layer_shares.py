@@ -23,15 +23,18 @@ WITH f, circuits, count(a) AS said
 WITH f.layer AS layer, count(f) AS features,
   sum(CASE WHEN f.answers THEN 1 ELSE 0 END) AS answering,
   sum(CASE WHEN f.orientation IS NOT NULL THEN 1 ELSE 0 END) AS oriented,
+  sum(CASE WHEN f.curve_direction IS NOT NULL THEN 1 ELSE 0 END) AS curved,
   sum(CASE WHEN circuits > 0 THEN 1 ELSE 0 END) AS in_circuits,
   sum(CASE WHEN said > 0 THEN 1 ELSE 0 END) AS labelled
 MATCH (y:Layer {model: $model, name: layer})
-RETURN layer, y.position AS position, features, answering, oriented, in_circuits, labelled
+RETURN layer, y.position AS position, features, answering, oriented, curved, in_circuits,
+  labelled
 ORDER BY position, layer"""
 
 SHARES = {
     "answering": "answer to the battery",
     "oriented": "orientation beyond chance",
+    "curved": "direction of curves likewise",
     "in_circuits": "in a circuit",
     "labelled": "labelled by people",
 }
