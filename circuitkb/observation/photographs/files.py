@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -150,6 +150,22 @@ def read_picture(file: PictureFile, channels: int = 3) -> Image:
     UnreadablePictureError
         It cannot be shown, or is another file now.
     """
+    return _read(file, lambda picture: _in_colour(picture).convert("L" if channels == 1 else "RGB"))
+
+
+def read_cut_out(file: PictureFile) -> Image:
+    """Read a picture with its alpha channel, without the empty margins around what it shows.
+
+    Raises
+    ------
+    UnreadablePictureError
+        It cannot be shown, is another file now, has no alpha channel, or one that cuts nothing out.
+    """
+    return _read(file, _cut_out_of)
+
+
+def _read(file: PictureFile, made: Callable[[Image], Image]) -> Image:
+    """Open a file that may be anything, and make something of it."""
     from PIL import Image as images
 
     try:
@@ -160,12 +176,30 @@ def read_picture(file: PictureFile, channels: int = 3) -> Image:
             warnings.simplefilter("error", images.DecompressionBombWarning)
             with images.open(io.BytesIO(data), formats=_formats()) as picture:
                 picture.load()
-                return _in_colour(picture).convert("L" if channels == 1 else "RGB")
+                return made(picture)
     except UnreadablePictureError:
         raise
     # Plugins raise whatever a broken file makes them: of one picture, not of the folder.
     except Exception as error:
         raise UnreadablePictureError(_why(error)) from error
+
+
+def _cut_out_of(picture: Image) -> Image:
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(picture)
+    if not _has_alpha(upright):
+        raise UnreadablePictureError("it has no alpha channel")
+    found = upright.convert("RGBA")
+    alpha = found.getchannel("A")
+    lowest, highest = alpha.getextrema()
+    if lowest == highest:
+        raise UnreadablePictureError("its alpha channel cuts nothing out")
+    return found.crop(alpha.getbbox())
+
+
+def _has_alpha(picture: Image) -> bool:
+    return bool({"A", "a"} & set(picture.getbands())) or "transparency" in picture.info
 
 
 def _in_colour(picture: Image) -> Image:
@@ -180,7 +214,7 @@ def _in_colour(picture: Image) -> Image:
         upright = images.fromarray(np.round(values / _SIXTEEN_BITS * 255).astype(np.uint8))
     elif upright.mode == "F":
         raise UnreadablePictureError("its numbers do not say what is white")
-    if "A" in upright.getbands() or "transparency" in upright.info:
+    if _has_alpha(upright):
         behind = images.new("RGBA", upright.size, (128, 128, 128, 255))
         return images.alpha_composite(behind, upright.convert("RGBA")).convert("RGB")
     return upright.convert("RGB")

@@ -1,0 +1,39 @@
+"""Small cut-outs and backgrounds, made here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def cut_out(seed: int, size: tuple[int, int] = (24, 40)) -> Image.Image:
+    """A blob of noise that is no mirror image of itself, with soft borders and an empty margin."""
+    draw = np.random.default_rng(seed)
+    coarse = draw.integers(0, 256, (5, 5, 3), np.uint8)
+    found = Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC).convert("RGBA")
+    rows, columns = np.indices(size)
+    wide = np.clip((columns + 2.0) / 3, 0, 1) * np.clip((size[0] - rows + columns / 2) / 4, 0, 1)
+    found.putalpha(Image.fromarray((255 * wide).astype(np.uint8)))
+    whole = Image.new("RGBA", (size[1] + 9, size[0] + 5))
+    whole.paste(found, (7, 2))
+    return whole
+
+
+def background(seed: int, size: tuple[int, int] = (60, 80)) -> Image.Image:
+    draw = np.random.default_rng(1000 + seed)
+    coarse = Image.fromarray(draw.integers(0, 256, (8, 10, 3), np.uint8))
+    return coarse.resize(size[::-1], Image.Resampling.BICUBIC)
+
+
+def folders(place: Path, cut_outs: int = 9, backgrounds: int = 2) -> tuple[Path, Path]:
+    """Write both folders."""
+    found = place / "cut-outs", place / "backgrounds"
+    for folder in found:
+        folder.mkdir(parents=True)
+    for number in range(cut_outs):
+        cut_out(number).save(found[0] / f"{number}.png")
+    for number in range(backgrounds):
+        background(number).save(found[1] / f"{number}.png")
+    return found
