@@ -10,13 +10,8 @@ import pytest
 from PIL import Image
 
 from circuitkb.observation.photographs.files import read_cut_out
-from circuitkb.observation.stimuli.composites import (
-    Composites,
-    Placement,
-    hide,
-    placed,
-    placements,
-)
+from circuitkb.observation.stimuli.composites import Composites
+from circuitkb.observation.stimuli.cut_outs import Placement, hide, placed, placements
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.kernels import Floats
 from tests.observation.stimuli.made_pictures import background, cut_out, folders
