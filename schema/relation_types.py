@@ -60,6 +60,11 @@ BUILT_IN_RELATIONS: tuple[RelationType, ...] = (
             given("p", "float", "share of the null at or above the score"),
             given("q", "float", "share of such scores that the null explains"),
             given("method", "string", "how it was measured"),
+            given(
+                "networks",
+                "integer",
+                "models in the largest set, analogous two by two, that both are in; from 3 on",
+            ),
         ),
         key=("method",),
     ),

@@ -8,6 +8,7 @@ from itertools import chain, combinations
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, overload
 
+from circuitkb.kb.several import in_several_networks
 from circuitkb.kb.sharding import share
 from circuitkb.kb.writing import WORTH, Writing, bytes_beside
 from circuitkb.motifs.motif import Motif
@@ -116,6 +117,11 @@ class Matching(Writing):
                 self._write(rows)
                 tell("Matched", 1.0)
                 reports.append(report)
+        if reports:
+            several, said = in_several_networks(store, names, seed)
+            for rows in several:
+                self._write(rows)
+            reports[-1] = replace(reports[-1], several=said)
         return reports if others or shard is not None else reports[0]
 
 

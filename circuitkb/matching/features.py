@@ -34,8 +34,8 @@ class Control:
         Units of both that could be compared.
     score
         Of each pair of mutual nearest neighbours.
-    layers
-        Numbers of the layers of each pair's members, axes (member, pair).
+    layers, units
+        Numbers of the layers of each pair's members, and their own in them, axes (member, pair).
     best
         For each compared unit of the model that was *not* shuffled, its highest score.
     depth
@@ -46,6 +46,7 @@ class Control:
     compared: tuple[int, int]
     score: Doubles
     layers: Rows
+    units: Rows
     best: Doubles
     depth: float | None
 
@@ -200,6 +201,7 @@ def _control(shuffled: int, one: UnitResponses, other: UnitResponses, found: Nea
         compared=(len(one.rows), len(other.rows)),
         score=found.score.astype(np.float64),
         layers=np.stack([one.layer[found.first], other.layer[found.second]]),
+        units=np.stack([one.unit[found.first], other.unit[found.second]]),
         best=best.astype(np.float64),
         depth=depth_agreement(one.depth[found.first], other.depth[found.second], 0).correlation,
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from circuitkb.matching.circuits import CircuitMatches
-from circuitkb.matching.features import FeatureMatches
+from circuitkb.matching.features import Control, FeatureMatches
 from circuitkb.matching.match import Matches, Withdrawn
 from circuitkb.matching.responses import Rows
 from circuitkb.schema.errors import ObservationError
@@ -178,6 +178,7 @@ class _About:
                     "mutual": len(control.score),
                     "compared": list(control.compared),
                     "depth_correlation": control.depth,
+                    "pairs": _above(found, control),
                 }
                 for control, count in zip(found.controls, above, strict=True)
             ],
@@ -217,6 +218,25 @@ class _About:
             seed=found.seed,
             detail=detail,
         )
+
+
+def _above(found: FeatureMatches, control: Control) -> list[list[Any]]:
+    """Return a control's pairs above the threshold: both units in their models, and the score."""
+    return [
+        [
+            *(
+                f"{side.layers[layer]}:{unit}"
+                for side, layer, unit in zip(
+                    (found.first, found.second),
+                    control.layers[:, pair].tolist(),
+                    control.units[:, pair].tolist(),
+                    strict=True,
+                )
+            ),
+            round(float(control.score[pair]), 4),
+        ]
+        for pair in np.flatnonzero(control.score > found.threshold).tolist()
+    ]
 
 
 def _bands(found: FeatureMatches, member: int) -> list[Row]:

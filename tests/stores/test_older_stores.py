@@ -28,7 +28,7 @@ ADDED = {
     "Layer": ["receptive_field", "off_centre"],
     "Feature": ["answers", "spread", "orientation", "orientation_selectivity"],
     "TRANSFORMS_TO": ["same", "p", "q", "method"],
-    "ANALOGOUS_TO": ["p", "q"],
+    "ANALOGOUS_TO": ["p", "q", "networks"],
 }
 
 WRITTEN_BEFORE = """

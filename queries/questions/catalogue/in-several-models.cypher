@@ -26,12 +26,13 @@
 // model = "its model"
 // others = "the other models that have a counterpart"
 // models = "how many models, its own counted"
+// two_by_two = "models in the largest set that it is in, of which every two are analogous"
 // score = "how well it fits the motif"
 MATCH (c:Circuit)-[r:ANALOGOUS_TO]-(d:Circuit)
 WHERE r.q <= 0.05 AND d.model <> c.model AND ($motif = '' OR c.motif = $motif)
-WITH DISTINCT c, d.model AS other ORDER BY other
-WITH c, collect(other) AS others
+WITH c, d.model AS other, max(coalesce(r.networks, 2)) AS networks ORDER BY other
+WITH c, collect(other) AS others, max(networks) AS two_by_two
 WHERE size(others) + 1 >= $at_least
 RETURN c.id AS circuit, c.motif AS motif, c.model AS model, others, size(others) + 1 AS models,
-  c.score AS score
+  two_by_two, c.score AS score
 ORDER BY models DESC, motif, coalesce(score, 0) DESC, circuit
