@@ -13,7 +13,7 @@ from circuitkb.kb.sharding import share
 from circuitkb.kb.writing import WORTH, Writing, bytes_beside
 from circuitkb.motifs.motif import Motif
 from circuitkb.motifs.registry import MOTIFS
-from circuitkb.results.reports import Analogous, MatchReport, compared
+from circuitkb.results.match_reports import Analogous, MatchReport, compared
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.progress import Progress, silent, together, within
 from circuitkb.stores import known_names
@@ -21,9 +21,10 @@ from circuitkb.stores.base import Store
 from circuitkb.workers.tasks import Done, Task
 
 if TYPE_CHECKING:
-    from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit
+    from circuitkb.matching.circuits import CircuitMatches
     from circuitkb.matching.features import FeatureMatches
     from circuitkb.matching.match import Matches
+    from circuitkb.matching.parts import PartedCircuit
     from circuitkb.schema.responses import Responses
 
 MATCHING = 0.95
@@ -131,7 +132,7 @@ class _Known(NamedTuple):
     model: str
     responses: Responses
     layers: list[str]
-    circuits: dict[str, list[TwoSidedCircuit]]
+    circuits: dict[str, list[PartedCircuit]]
     fingerprint: str
 
 
@@ -150,11 +151,7 @@ def _known(store: Store, model: str) -> _Known:
         model,
         _responses(store, model),
         _layers(store, model),
-        {
-            motif.analogous: _circuits(store, motif, model)
-            for motif in MOTIFS
-            if all(way.at_target for way in motif.searches)
-        },
+        {motif.analogous: _circuits(store, motif, model) for motif in MOTIFS},
         _fingerprint(store, model),
     )
 
@@ -232,31 +229,32 @@ def _layers(store: Store, model: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _circuits(store: Store, motif: Motif, model: str) -> list[TwoSidedCircuit]:
+def _circuits(store: Store, motif: Motif, model: str) -> list[PartedCircuit]:
     """Return the circuits found by responses; sides, or roles, mean the same in all models."""
-    from circuitkb.matching.circuits import TwoSidedCircuit
+    from circuitkb.matching.parts import PartedCircuit
 
-    kinds = [way.evidence for way in motif.searches if way.by == "responses"]
-    names = [role.name for role in motif.roles]
-    end = "side: {}" if names[0] == names[1] else "role: $role_{}"
+    ways = [way for way in motif.searches if way.by == "responses"]
     rows = store.read(
         "MATCH (e:Evidence)-[:SUPPORTS]->(c:Circuit) WHERE e.kind IN $kinds "
         "AND c.model = $model AND c.motif IN $motifs AND c.origin = 'found' WITH DISTINCT c "
-        "MATCH (u:Feature)-[:MEMBER_OF {role: $target}]->(c) "
-        f"MATCH (a:Feature)-[:MEMBER_OF {{{end.format(1)}}}]->(c) "
-        f"MATCH (b:Feature)-[:MEMBER_OF {{{end.format(2)}}}]->(c) "
-        "RETURN DISTINCT c.id AS id, u.id AS target, a.id AS one, b.id AS two ORDER BY id",
-        {
-            "kinds": kinds,
-            "model": model,
-            "motifs": list(motif.kinds),
-            "target": motif.target,
-            "role_1": names[0],
-            "role_2": names[1],
-        },
+        "MATCH (f:Feature)-[m:MEMBER_OF]->(c) "
+        "RETURN DISTINCT c.id AS id, m.role AS role, m.side AS side, f.id AS feature "
+        "ORDER BY id, role, coalesce(side, 0), feature",
+        {"kinds": [way.evidence for way in ways], "model": model, "motifs": list(motif.kinds)},
         limit=None,
     ).rows
-    return [TwoSidedCircuit(*row) for row in rows]
+    circuits: dict[str, dict[tuple[str, int], tuple[str, ...]]] = {}
+    for circuit, role, side, feature in rows:
+        parts = circuits.setdefault(circuit, {})
+        name = ways[0].part(role, side)
+        parts[name] = (*parts.get(name, ()), feature)
+    return [
+        PartedCircuit(
+            circuit,
+            dict(sorted(parts.items(), key=lambda part: (part[0][0] != motif.target, part))),
+        )
+        for circuit, parts in circuits.items()
+    ]
 
 
 def _earlier(store: Store, label: str, first: str, second: str) -> list[tuple[str, str]]:

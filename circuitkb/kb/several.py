@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from circuitkb.results.reports import InSeveral, compared
+from circuitkb.results.match_reports import InSeveral, compared
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:

@@ -1,20 +1,19 @@
-"""Analogous circuits: mutual nearest by the weakest of three correlations, against rewired ones."""
+"""Analogous circuits: mutual nearest by the weakest of their parts, against rewired ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitkb.matching.nearest import BLOCK, Nearest, mutual_nearest, rows_at_once
-from circuitkb.matching.responses import Floats, Rows, UnitResponses
+from circuitkb.matching.nearest import BLOCK, Nearest
+from circuitkb.matching.parts import CircuitSearch, PartedCircuit, Parts, members_of
+from circuitkb.matching.responses import Rows, UnitResponses
 from circuitkb.matching.rewiring import Rewiring
 from circuitkb.motifs.target_decoy import target_decoy_q
-from circuitkb.schema.errors import NotFoundError, ObservationError
-from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.schema.responses import Responses
 
@@ -23,17 +22,14 @@ Flags = NDArray[np.bool_]
 
 REPETITIONS = 20
 
-AS_LABELLED, SWAPPED = (1, 2), (2, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class TwoSidedCircuit:
-    """A found circuit: its id, and the feature ids of its target and of the cases of both sides."""
-
-    id: str
-    target: str
-    side_1: str
-    side_2: str
+NULLS = (
+    "found targets with the cases of other circuits",
+    "found cases with another unit of the target's layer",
+)
+GROUP_NULLS = (
+    "parts of found groups with the others of another",
+    "found groups with another unit of a member's layer in its place",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +70,8 @@ class CircuitMatches:
     pairs
         Places in ``first`` and ``second``, axes (member, pair).
     score
-        The smallest of the three correlations of each pair.
+        Of each pair: how well the parts agree that agree least. Parts of one unit agree as these
+        two correlate; others as the member that has the worst best partner in the other part.
     null_mean
         Mean best score of the pair's first circuit under the null that does better there.
     p
@@ -114,8 +111,8 @@ class CircuitMatches:
 
 
 def match_circuits(
-    first: tuple[Responses, UnitResponses, Sequence[TwoSidedCircuit]],
-    second: tuple[Responses, UnitResponses, Sequence[TwoSidedCircuit]],
+    first: tuple[Responses, UnitResponses, Sequence[PartedCircuit]],
+    second: tuple[Responses, UnitResponses, Sequence[PartedCircuit]],
     *,
     threshold: float = 0.8,
     fdr: float = 0.05,
@@ -132,7 +129,7 @@ def match_circuits(
         For each model its responses, the units compared (over the same stimuli), and the circuits
         found in it, all of one motif.
     threshold
-        What the weakest of the three correlations must exceed.
+        What the weakest of the parts must exceed.
     fdr
         False discovery rate.
     repetitions
@@ -149,21 +146,23 @@ def match_circuits(
     ObservationError
         A circuit has a member that was not observed.
     """
-    one, other = (_members(*each) for each in (first, second))
-    search = _Search(first[1].values, one.units, second[1].values, block)
+    parts = Parts.of([*first[2], *second[2]])
+    one, other = (members_of(*each, parts) for each in (first, second))
+    search = CircuitSearch(first[1].values, one.units, second[1].values, parts, block)
     found = search.nearest(other.units)
-    swapped = search.nearest(other.units, SWAPPED).score > threshold
+    swapped = np.zeros(0, np.bool_)
+    if parts.swapped != parts.as_labelled:
+        swapped = search.nearest(other.units, parts.swapped).score > threshold
     score = found.score.astype(np.float64)
     rewiring = Rewiring(
         other.units,
         second[1].layer,
         lambda drawn: search.best_among(drawn, other.units) > threshold,
+        kept=parts.lead,
+        pairs=parts.pairs,
     )
     controls = []
-    ways = (
-        ("found targets with the cases of other circuits", rewiring.other_cases),
-        ("found cases with another unit of the target's layer", rewiring.another_target),
-    )
+    ways = tuple(zip(NULLS if parts.pairs else GROUP_NULLS, rewiring.ways, strict=True))
     for number, (name, draw) in enumerate(ways if one.ids and other.ids else ()):
         drawn, decoys = 0, []
         for turn in range(repetitions):
@@ -181,6 +180,7 @@ def match_circuits(
     p, q = np.max([(of.p, of.q) for of in controls], axis=0) if controls else nothing
     null_means = [of.null.best[found.first] for of in controls] or [np.full(len(score), np.nan)]
     kept = (score > threshold) & (q <= fdr)
+    lead = parts.lead or one.units.shape[1]
     first_kept, second_kept = one.units[found.first[kept]], other.units[found.second[kept]]
     return CircuitMatches(
         threshold=threshold,
@@ -196,8 +196,8 @@ def match_circuits(
         q=q,
         nulls=tuple(of.null for of in controls),
         swapped=int(np.count_nonzero(swapped)),
-        targets=(_distinct(first_kept[:, :1]), _distinct(second_kept[:, :1])),
-        case_pairs=(_distinct(first_kept[:, 1:]), _distinct(second_kept[:, 1:])),
+        targets=(_distinct(first_kept[:, :lead]), _distinct(second_kept[:, :lead])),
+        case_pairs=(_distinct(first_kept[:, lead:]), _distinct(second_kept[:, lead:])),
     )
 
 
@@ -226,89 +226,5 @@ def _held(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Members:
-    """Circuits that can be compared: ids, and places of their units, axes (circuit, member)."""
-
-    ids: tuple[str, ...]
-    units: Rows
-    left_out: int
-
-
-def _members(
-    responses: Responses, units: UnitResponses, circuits: Sequence[TwoSidedCircuit]
-) -> _Members:
-    members = [(each.target, each.side_1, each.side_2) for each in circuits]
-    rows = np.array([[row_of(responses, id_) for id_ in ids] for ids in members], np.intp)
-    places = units.places(rows.reshape(-1, 3))
-    comparable = np.flatnonzero((places >= 0).all(axis=1))
-    compared = tuple(circuits[place].id for place in comparable.tolist())
-    return _Members(compared, places[comparable], len(circuits) - len(compared))
-
-
-def row_of(responses: Responses, feature: str) -> int:
-    """Return the row of a feature in the responses of its model.
-
-    Raises
-    ------
-    ObservationError
-        It was not observed.
-    """
-    try:
-        return responses.row(feature)
-    except NotFoundError as error:
-        model = FeatureId.parse(feature).model
-        raise ObservationError(
-            f"{feature} was not observed: observe {model} again, then search it again."
-        ) from error
-
-
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """Comparisons of the first model's circuits with others."""
-
-    values: Floats
-    circuits: Rows
-    other_values: Floats
-    block: int
-
-    def nearest(self, others: Rows, sides: tuple[int, int] = AS_LABELLED) -> Nearest:
-        """Return the mutual nearest among circuits of the second model."""
-        blocks = _scores(
-            (self.values, self.circuits), (self.other_values, others), sides, self.block
-        )
-        return mutual_nearest(blocks, (len(self.circuits), len(others)))
-
-    def best_among(self, drawn: Rows, found: Rows) -> Floats:
-        """Return the highest score of each of some circuits among others, in the second model."""
-        best = np.full(len(drawn), -np.inf, np.float32)
-        one, other = (self.other_values, drawn), (self.other_values, found)
-        for start, scores in _scores(one, other, AS_LABELLED, self.block):
-            best[start : start + len(scores)] = scores.max(axis=1)
-        return best
-
-
-def _scores(
-    one: tuple[Floats, Rows], other: tuple[Floats, Rows], sides: tuple[int, int], block: int
-) -> Iterator[tuple[int, Floats]]:
-    """Give the smallest correlation of the three pairs of members, some circuits at a time.
-
-    ``one`` and ``other``: the responses of all units, and circuits by the places of their units.
-    """
-    parts = []
-    for mine, theirs in zip((0, 1, 2), (0, *sides), strict=True):
-        # Circuits share many of their members, so each correlation is made once.
-        unit, row = np.unique(one[1][:, mine], return_inverse=True)
-        other_unit, column = np.unique(other[1][:, theirs], return_inverse=True)
-        parts.append((one[0][unit] @ other[0][other_unit].T, row, column))
-    step = rows_at_once(len(other[1]), block)
-    for start in range(0, len(one[1]), step):
-        here = slice(start, start + step)
-        scores: Floats = np.minimum.reduce(
-            [matrix[row[here]][:, column] for matrix, row, column in parts]
-        )
-        yield start, scores
-
-
 def _distinct(units: Rows) -> int:
-    return len(np.unique(units, axis=0))
+    return len(np.unique(units, axis=0)) if units.shape[1] else 0

@@ -9,15 +9,16 @@ from types import MappingProxyType
 
 import numpy as np
 
-from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit, match_circuits, row_of
+from circuitkb.matching.circuits import CircuitMatches, match_circuits
 from circuitkb.matching.features import FeatureMatches, Layers, match_features
 from circuitkb.matching.nearest import BLOCK
+from circuitkb.matching.parts import PartedCircuit, row_of
 from circuitkb.matching.responses import shared_stimuli
 from circuitkb.schema.progress import Progress, parts, silent, within
 from circuitkb.schema.responses import Responses
 
 Pairs = Sequence[tuple[str, str]]
-Circuits = Sequence[TwoSidedCircuit]
+Circuits = Sequence[PartedCircuit]
 
 _FEATURES = 0.9
 

@@ -32,6 +32,7 @@ class TurnedFamily(Groups):
 
     by: ClassVar[Basis] = "responses"
     engine: ClassVar[str] = "circuitkb.motifs.by_responses.turned_families:find_in_model"
+    interchangeable: ClassVar[bool] = True
     score: ClassVar[str] = "lowest, over the turns, of the correlation with the best unit for it"
 
     changed: float = 0.5

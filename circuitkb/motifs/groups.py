@@ -25,6 +25,9 @@ class Groups(Pairs):
         What chance is, in a sentence.
     explained
         What a report says below its figures.
+    interchangeable
+        Whether any member of a group may take any other's place: where roles count from a member
+        that another model may have begun elsewhere.
     """
 
     at_target: ClassVar[bool] = False
@@ -32,6 +35,7 @@ class Groups(Pairs):
     section: ClassVar[str] = "circuitkb.report.groups:group_lines"
     score: ClassVar[str] = "see the evidence"
     label: ClassVar[str] = "{plural}"
+    interchangeable: ClassVar[bool] = False
 
     tested: tuple[str, ...] = ()
     untested: tuple[str, ...] = ()
@@ -41,6 +45,10 @@ class Groups(Pairs):
     def settings(self) -> Mapping[str, Any]:
         """Return the settings as JSON can hold them."""
         return {"of": self.of.name, "fdr": self.fdr}
+
+    def part(self, role: str, side: int | None) -> tuple[str, int]:
+        """Return which part of a group a member is: that of its role and side."""
+        return ("member", 0) if self.interchangeable else (role, side or 0)
 
     def criteria(self) -> Mapping[str, Sequence[str]]:
         """Return what circuits are ``tested`` for, in sentences, and what is left ``untested``."""

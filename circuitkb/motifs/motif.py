@@ -264,6 +264,18 @@ class Pairs(Motif):
         """This one."""
         return (self,)
 
+    def part(self, role: str, side: int | None) -> tuple[str, int]:
+        """Return which part of a circuit a member is: those of one name are compared by a match.
+
+        Two inputs of a target are told apart by their roles, or by their sides where these are one.
+        """
+        if role == self.target:
+            return role, 0
+        names = [each.name for each in self.roles]
+        if names[0] != names[1] and role in names:
+            return role, names.index(role) + 1
+        return role, side or 0
+
     def words(self, said: str) -> str:
         """Return ``score`` or ``label`` for its transform."""
         axis = self.of.name.removeprefix("mirror ")

@@ -23,7 +23,7 @@ from circuitkb.report.markdown import (
 from circuitkb.report.motifs import reported_motifs
 from circuitkb.report.record import Record, Row, Step, local
 from circuitkb.report.searches import RATE
-from circuitkb.results.reports import compared
+from circuitkb.results.match_reports import compared
 
 SHOWN = 10
 """Circuits analogous in three models that are listed."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuitkb.matching.circuits import CircuitMatches, TwoSidedCircuit
+from circuitkb.matching.circuits import CircuitMatches
 from circuitkb.matching.match import match
+from circuitkb.matching.parts import PartedCircuit
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.responses import Responses
 from tests.matching.two_models import responses
@@ -137,6 +138,6 @@ def test_the_same_seed_gives_the_same_and_blocks_do_not_matter() -> None:
 @pytest.mark.parametrize("feature", ["m/c:0", "m/b:40", "m/b@basis:0"])
 def test_a_member_that_was_not_observed_is_named(feature: str) -> None:
     first, second = wired("m", 1, DISTINCT), wired("k", 2, DISTINCT)
-    broken = [TwoSidedCircuit("m-x", feature, "m/a:0", "m/a:1")]
+    broken = [PartedCircuit.two_sided("m-x", feature, "m/a:0", "m/a:1")]
     with pytest.raises(ObservationError, match=f"{feature} was not observed"):
         match(first[0], second[0], circuits={KIND: (broken, second[1])})

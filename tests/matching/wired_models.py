@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from circuitkb.matching.circuits import TwoSidedCircuit
+from circuitkb.matching.parts import PartedCircuit
 from circuitkb.schema.responses import Responses
 from tests.matching.two_models import STIMULI, responses
 
 Wiring = Sequence[tuple[int, int]]
 """For each circuit the kind of its target and the kind of its pair of cases."""
 
-Circuits = list[TwoSidedCircuit]
+Circuits = list[PartedCircuit]
 
 
 def wired(
@@ -38,7 +38,7 @@ def wired(
         if place in swapped:
             sides.reverse()
         cases_of = (f"{name}/a:{side}" for side in sides)
-        circuits.append(TwoSidedCircuit(f"{name}-{place}", f"{name}/b:{place}", *cases_of))
+        circuits.append(PartedCircuit.two_sided(f"{name}-{place}", f"{name}/b:{place}", *cases_of))
     return found, circuits
 
 
