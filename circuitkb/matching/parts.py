@@ -252,7 +252,7 @@ class _Part:
 
     @property
     def _width(self) -> int:
-        return self.columns.shape[1]
+        return int(self.columns.shape[1])
 
     @cached_property
     def _full(self) -> bool:
