@@ -39,6 +39,7 @@ HIDDEN = {
         *(f"permuted_{shape}_mean" for shape in _SHAPES),
     ),
     "match": ("null",),
+    "universality": ("of", "null_method", "null_count", "control"),
     "circuits": ("group", "p", "null_count", "published_as", "claim", "pair_p", "pair_null"),
     "trials": (
         "measure",

@@ -1,4 +1,4 @@
-"""``circuitkb match``."""
+"""``circuitkb match`` and ``circuitkb universality``."""
 
 from __future__ import annotations
 
@@ -50,3 +50,41 @@ def match(
         )
     reports = found if isinstance(found, list) else [found]
     print_result(stacked(reports), format_, wide=wide, hidden=HIDDEN["match"])
+
+
+@command(
+    "Ask",
+    "circuitkb universality",
+    "circuitkb universality --control rapidocr_direction --control rapidocr_detection",
+    "circuitkb universality --motif family --format csv",
+)
+def universality(
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--control",
+            metavar="NAME",
+            help="A network that was trained on something else; may be repeated.",
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAME", help="Only this network; may be repeated."),
+    ] = None,
+    motif: Annotated[str, typer.Option("--motif", metavar="NAME", help="Only this motif.")] = "",
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """List motif by network: what was found, beside chance and beside other networks.
+
+    One row for each search that was made, with what its controls give. Which networks were trained
+    on something else is for you to say (--control); notes then tell of each motif whether the
+    others have more of it.
+    """
+    import circuitkb as ckb
+
+    check_format(format_)
+    with ckb.open(kb, create=False) as base:
+        found = base.universality(controls=control or (), models=model or (), motif=motif)
+    print_result(found, format_, wide=wide, hidden=HIDDEN["universality"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from circuitkb.matching.features import FeatureMatches
     from circuitkb.matching.match import Matches
     from circuitkb.matching.parts import PartedCircuit
+    from circuitkb.results.result import Result
     from circuitkb.schema.responses import Responses
 
 MATCHING = 0.95
@@ -124,6 +125,32 @@ class Matching(Writing):
                 self._write(rows)
             reports[-1] = replace(reports[-1], several=said)
         return reports if others or shard is not None else reports[0]
+
+    def universality(
+        self, *, controls: Sequence[str] = (), models: Sequence[str] = (), motif: str = ""
+    ) -> Result:
+        """Return motif by network: what was found, beside chance and beside other networks.
+
+        One row for each search; the columns are those of the question ``motif-by-network``. Notes
+        compare the networks with ``controls``, motif by motif.
+
+        Parameters
+        ----------
+        controls
+            Networks that were trained on something else, as you say.
+        models
+            Networks to look in beside these; all if not given.
+        motif
+            One motif; all if not given.
+
+        Raises
+        ------
+        NotFoundError
+            No such model or motif.
+        """
+        from circuitkb.kb.universality import universality
+
+        return universality(self.store, controls, models, motif)
 
 
 class _Known(NamedTuple):

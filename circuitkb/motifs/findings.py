@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -199,6 +199,16 @@ class RelatedPair:
         return self.asymmetry.facing[0 if feature == self.one else 1]
 
 
+class Chance(NamedTuple):
+    """What one control gives: its name, what was counted, the mean by chance, draws, and p."""
+
+    control: str
+    hits: int
+    mean: float
+    draws: int
+    p: float
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SearchFindings(ABC):
     """What all searches of one model say, whatever their circuits are.
@@ -279,6 +289,25 @@ class SearchFindings(ABC):
         """How many targets, or layers, the circuits have."""
 
     @property
+    @abstractmethod
+    def q_max(self) -> float | None:
+        """The largest q of what passed; None where nothing did."""
+
+    @property
+    def chance(self) -> Chance | None:
+        """What the control gives that gives most; None where there is none."""
+        found = []
+        for name, draws in self.controls.items():
+            counted = [what for what in ("hits", *self.counts) if draws and what in draws[0]]
+            for what in counted[:1]:
+                real = self.counts[what]
+                reached = sum(draw[what] >= real for draw in draws)
+                mean = fmean(draw[what] for draw in draws)
+                p = (1 + reached) / (1 + len(draws))
+                found.append(Chance(name, real, mean, len(draws), p))
+        return max(found, key=lambda one: one.mean / max(one.hits, 1), default=None)
+
+    @property
     def shapes(self) -> Mapping[str, int]:
         """How many of its circuits have each shape; empty where none was tested."""
         return {}
@@ -328,6 +357,14 @@ class Findings(SearchFindings):
     def circuits(self) -> int:
         """Pairs at targets that passed, one circuit each."""
         return sum(len(target.circuits) for target in self.targets)
+
+    @property
+    def q_max(self) -> float | None:
+        """The largest q of the targets that passed, and of their circuits."""
+        return max(
+            (q for each in self.found for q in (each.q, *(one.q for one in each.circuits))),
+            default=None,
+        )
 
     def figures(self) -> dict[str, float]:
         """Return the counts of the whole model, and what the controls give, by name."""

@@ -90,6 +90,11 @@ class GroupFindings(SearchFindings):
         return len({group.ties for group in self.groups})
 
     @property
+    def q_max(self) -> float | None:
+        """The largest q of the circuits that passed."""
+        return max((group.q for group in self.groups), default=None)
+
+    @property
     def more(self) -> Mapping[str, Any]:
         """What the search's Import says besides: counts and nulls layer by layer."""
         return {"at": "layer", "layers": {name: dict(own) for name, own in self.layers.items()}}

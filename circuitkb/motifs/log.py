@@ -16,6 +16,7 @@ def record(findings: SearchFindings, found: ModelFound) -> Any:
     """Return the table of one Import; the last search for the same thing in a model counts."""
     from circuitkb.schema.provenance import import_node
 
+    chance = findings.chance
     motif, of = findings.motif.name, findings.motif.of.name
     summary = {
         "motif": motif,
@@ -42,6 +43,15 @@ def record(findings: SearchFindings, found: ModelFound) -> Any:
         model=found.model,
         seconds=findings.seconds,
         summary=summary,
+        of=of,
+        tested=found.tested,
+        found=found.circuits,
+        q=findings.q_max,
+        hits=chance.hits if chance else findings.hits,
+        null_mean=chance.mean if chance else None,
+        null_count=chance.draws if chance else None,
+        null_method=chance.control if chance else None,
+        p=chance.p if chance else None,
     )
 
 

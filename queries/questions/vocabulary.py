@@ -81,6 +81,7 @@ _FORMS = {
         "output outputs outgoing downstream efferent efferents child children target targets "
         "successor successors consumer consumers recipient recipients destination destinations"
     ),
+    "chance": "chance null nulls",
     "feed": (
         "feed feeds feeding fed drive drives driving driven supply supplies project projects "
         "projecting projection projections send sends sending contribute contributes "

@@ -83,6 +83,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "show",
         "trial",
         "trials",
+        "universality",
         "visualize",
     }
 
