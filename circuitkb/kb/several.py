@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from circuitkb.results.match_reports import InSeveral, compared
+from circuitkb.results.match_reports import FEATURES, FEWEST, InSeveral, compared
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
     from circuitkb.matching.several import Analogous, Several
     from circuitkb.schema.tables import GraphRows
 
-FEATURES = "analogous-features"
 RATE = 0.05
 
 _PAIRS = (
@@ -42,15 +41,17 @@ def in_several_networks(
     """
     from circuitkb.matching.several_rows import several_rows
 
-    pairs = _pairs(store)
     matched = _matched(store)
     every = sorted({name for two in matched for name in two})
+    if len(every) < FEWEST:
+        return [], ()
+    pairs = _pairs(store)
     fingerprints = _fingerprints(store, every)
     named = sorted(set(models)) if len(set(models)) > 2 else every
     rows: list[GraphRows] = []
     said: list[InSeveral] = []
     for asked in [every] if named == every else [every, named]:
-        if len(asked) < 3:
+        if len(asked) < FEWEST:
             continue
         missing = [two for two in _twos(asked) if two not in matched]
         for kind, found in _several(store, pairs, asked, matched, seed).items():

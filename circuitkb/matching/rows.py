@@ -13,14 +13,13 @@ from circuitkb.matching.circuits import CircuitMatches
 from circuitkb.matching.features import Control, FeatureMatches
 from circuitkb.matching.match import Matches, Withdrawn
 from circuitkb.matching.responses import Rows
+from circuitkb.results.match_reports import FEATURES
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.ids import FeatureId, canonical_json, content_hash
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
 VERSION = "1"
 METHOD = f"mutual nearest by response, version {VERSION}"
-
-FEATURES = "analogous-features"
 
 SHUFFLED = "the same search with the weights of either model shuffled"
 

@@ -16,9 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from circuitkb.matching.responses import Rows
-
-FEWEST = 3
-"""Networks from which on a set is one of several."""
+from circuitkb.results.match_reports import FEWEST
 
 DRAWS = 99
 

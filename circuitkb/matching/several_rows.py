@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from circuitkb.matching.several import Count, Several
+from circuitkb.results.match_reports import several_kind
 from circuitkb.schema.ids import canonical_json, content_hash
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
@@ -19,17 +20,6 @@ _NAMED = 20
 """Choices of networks that the evidence names, those that share most."""
 
 Row = dict[str, Any]
-
-
-def several_kind(analogous: str) -> str:
-    """Return ``Evidence.kind`` for several networks, by that of two.
-
-    Examples
-    --------
-    >>> several_kind("analogous-features")
-    'several-features'
-    """
-    return analogous.replace("analogous-", "several-", 1)
 
 
 def several_rows(kind: str, found: Several, fingerprints: Mapping[str, str]) -> GraphRows:

@@ -23,7 +23,14 @@ from circuitkb.report.markdown import (
 from circuitkb.report.motifs import reported_motifs
 from circuitkb.report.record import Record, Row, Step, local
 from circuitkb.report.searches import RATE
-from circuitkb.results.match_reports import compared
+from circuitkb.results.match_reports import FEATURES, FEWEST, compared, several_kind
+
+_ABOUT_SEVERAL = (
+    "A set has one feature, or circuit, of each of several models, every two of them analogous. "
+    "Shuffled: such sets with the model's weights shuffled. Exchanged: with its partners exchanged "
+    "within its layers, on average. Sets that matches merely join, the one leading to the next, "
+    "stand below, beside what exchanged partners join."
+)
 
 SHOWN = 10
 """Circuits analogous in three models that are listed."""
@@ -40,11 +47,13 @@ def matches_section(record: Record) -> list[str]:
         "Features of two models are analogous if they are mutual nearest neighbours by "
         "correlation of answers, above a threshold, and of low q in their band of layers against "
         "both controls: the same search with either model's weights shuffled. Circuits are if "
-        "their targets and both cases are nearest together, against circuits wired at random."
+        "their targets and both cases, or the parts of a group, are nearest together, against "
+        "circuits wired at random."
     )
     for step in record.matched:
         lines += _one_pair(record, step)
-    for models in combinations(record.observed, 3):
+    lines += _several(record)
+    for models in combinations(record.observed, 3) if len(record.observed) == 3 else ():
         lines += _three(record, models)
     return lines
 
@@ -163,8 +172,14 @@ def _circuits(found: Row, motif: Motif, models: Sequence[str]) -> list[str]:
         *((f"... {null['made']}, mean (max)", _null(null)) for null in detail["nulls"]),
         (_found(detail), f"**{count(found['found'])}**"),
         ("above and failed", count(detail["mutual_above"] - found["found"])),
-        ("distinct targets found", _two(detail["targets"])),
-        ("distinct pairs of cases found", _two(detail["case_pairs"])),
+        *(
+            (
+                ("distinct targets found", _two(detail["targets"])),
+                ("distinct pairs of cases found", _two(detail["case_pairs"])),
+            )
+            if all(way.at_target for way in motif.searches)
+            else (("distinct members of the first role found", _two(detail["targets"])),)
+        ),
         ("largest q of those found", probability(found["q"])),
         ("swapped: side 1 like side 2 (no matches)", count(detail["swapped"])),
     ]
@@ -183,6 +198,56 @@ def _null(null: Mapping[str, Any]) -> str:
     """Return mean and maximum of a null, for as many draws as there are real circuits."""
     above = [number / null["drawn"] for number in null["above"]]
     return f"{mean(fmean(above))} ({mean(max(above))})"
+
+
+def _several(record: Record) -> list[str]:
+    """Return what three models or more have, with both nulls, model by model."""
+    models = sorted(record.observed)
+    if len(models) < FEWEST:
+        return []
+    lines: list[str] = []
+    for kind in (FEATURES, *(motif.analogous for motif in reported_motifs(record))):
+        rows = record.ask(
+            "MATCH (e:Evidence {kind: $kind})-[:ABOUT {role: 'network'}]->(m:Model) "
+            "RETURN m.id AS model, e.detail AS detail ORDER BY model, e.id",
+            kind=several_kind(kind),
+        )
+        details = {row["model"]: json.loads(row["detail"]) for row in rows}
+        held = {name: one for name, one in details.items() if one["models"] == models}
+        if held:
+            lines += _several_of(compared(kind), held)
+    if not lines:
+        command = " ".join(["circuitkb match", *models])
+        return paragraph(
+            f"What {len(models)} models share was not held against chance: {code(command)}."
+        )
+    return ["### Several models", "", *paragraph(_ABOUT_SEVERAL), *lines]
+
+
+def _several_of(what: str, details: Mapping[str, Row]) -> list[str]:
+    first = next(iter(details.values()))
+    joined = (
+        f"{size} or more: {count(number)} ({mean(first['joined_exchanged'][size])} by chance)"
+        for size, number in first["joined"].items()
+    )
+    lines = table(
+        (f"{what}, sets with", "models", "found", "shuffled", "exchanged (max)", "p", "q"),
+        (
+            (
+                code(model),
+                f"{one['models']} or more",
+                count(one["found"]),
+                NOTHING if one["shuffled"] is None else count(one["shuffled"]),
+                f"{mean(one['exchanged'])} ({count(one['exchanged_max'])})",
+                probability(one["p"]),
+                probability(one["q"]),
+            )
+            for model, detail in details.items()
+            for one in detail["at_least"]
+            if one["found"] or one["models"] == FEWEST
+        ),
+    )
+    return lines + paragraph(f"Merely joined, models: {'; '.join(joined)}.")
 
 
 def triangles(
@@ -222,12 +287,7 @@ def _three(record: Record, models: Sequence[str]) -> list[str]:
     lines = [f"### {', '.join(map(code, models))}", ""]
     counts = [plural(len(features), "feature")]
     counts += [plural(len(found), f"{motif.name} circuit") for motif, found in circuits.items()]
-    lines += paragraph(
-        f"Analogous two by two in all three: {', '.join(counts)}.",
-        "No control was made for triples as such; each of their pairs passed its own."
-        if features or any(circuits.values())
-        else "",
-    )
+    lines += paragraph(f"Analogous two by two in all three: {', '.join(counts)}.")
     for motif, found in circuits.items():
         if found:
             lines += _targets(record, motif, models, found)
@@ -246,17 +306,21 @@ def _targets(
     )
     rows = sorted(targets)[:SHOWN]
     return lines + table(
-        [code(model) for model in models], ([code(local(unit)) for unit in row] for row in rows)
+        [code(model) for model in models],
+        ([", ".join(code(local(unit)) for unit in units) for units in row] for row in rows),
     )
 
 
-def _members(record: Record, motif: Motif, models: Sequence[str]) -> dict[str, str]:
+def _members(record: Record, motif: Motif, models: Sequence[str]) -> dict[str, tuple[str, ...]]:
     rows = record.ask(
         "MATCH (u:Feature)-[:MEMBER_OF {role: $role}]->(c:Circuit) "
         "WHERE c.motif IN $motifs AND c.model IN $models "
-        "RETURN c.id AS circuit, u.id AS target ORDER BY circuit",
+        "RETURN DISTINCT c.id AS circuit, u.id AS target ORDER BY circuit, target",
         role=motif.target,
         motifs=list(motif.kinds),
         models=list(models),
     )
-    return {row["circuit"]: row["target"] for row in rows}
+    targets: dict[str, list[str]] = {}
+    for row in rows:
+        targets.setdefault(row["circuit"], []).append(row["target"])
+    return {circuit: tuple(units) for circuit, units in targets.items()}

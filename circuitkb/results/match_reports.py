@@ -8,6 +8,12 @@ from typing import Any
 from circuitkb.motifs.registry import DEFAULT
 from circuitkb.results.result import Result
 
+FEATURES = "analogous-features"
+"""``Evidence.kind`` of a match of features."""
+
+FEWEST = 3
+"""Networks from which on a set is one of several."""
+
 
 @dataclass(frozen=True)
 class Analogous:
@@ -49,6 +55,17 @@ def compared(kind: str) -> str:
     ('circuits', 'opposition circuits')
     """
     return kind.removeprefix("analogous-").replace("-", " ")
+
+
+def several_kind(analogous: str) -> str:
+    """Return ``Evidence.kind`` for several networks, by that of two.
+
+    Examples
+    --------
+    >>> several_kind("analogous-features")
+    'several-features'
+    """
+    return analogous.replace("analogous-", "several-", 1)
 
 
 @dataclass(frozen=True)
