@@ -46,13 +46,11 @@ def in_several_networks(
     if len(every) < FEWEST:
         return [], ()
     pairs = _pairs(store)
-    fingerprints = _fingerprints(store, every)
-    named = sorted(set(models)) if len(set(models)) > 2 else every
+    named = sorted(set(models)) if len(set(models)) >= FEWEST else every
+    fingerprints = _fingerprints(store, [*every, *named])
     rows: list[GraphRows] = []
     said: list[InSeveral] = []
     for asked in [every] if named == every else [every, named]:
-        if len(asked) < FEWEST:
-            continue
         missing = [two for two in _twos(asked) if two not in matched]
         for kind, found in _several(store, pairs, asked, matched, seed).items():
             rows.append(several_rows(kind, found, {name: fingerprints[name] for name in asked}))
