@@ -170,7 +170,7 @@ def matched(names: tuple[str, ...] = NAMES) -> GraphRows:
         {"id": f"{n}/y", "model": n, "name": "y", "position": 0, "channels": UNITS} for n in names
     ]
     inside = [{"source": one["id"], "target": f"{one['model']}/y"} for one in features]
-    nodes = {
+    nodes: dict[str, Any] = {
         "Model": rows_of(models),
         "Layer": rows_of(layers),
         "Feature": rows_of(features),
