@@ -20,6 +20,7 @@
     ├── ReleaseError             a release that cannot be made as it was asked for
     ├── ObservationError         a model that cannot be shown stimuli
     ├── TrialError               an edit that cannot be made, or run
+    ├── ProofError               a statement that cannot be read or encoded
     ├── StoreError
     │   ├── StoreNotFoundError   no knowledge base at the address
     │   ├── StoreVersionError    written by another version of the format
@@ -55,6 +56,7 @@ from circuitkb.schema.errors import (
     NotFoundError,
     ObservationError,
     PluginError,
+    ProofError,
     PublishedDataError,
     QueryError,
     QueryMemoryError,
@@ -93,6 +95,7 @@ __all__ = [
     "NotFoundError",
     "ObservationError",
     "PluginError",
+    "ProofError",
     "PublishedDataError",
     "QueryError",
     "QueryMemoryError",

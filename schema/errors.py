@@ -94,6 +94,10 @@ class TrialError(CircuitKBError):
     """An edit of a network that cannot be made, or run."""
 
 
+class ProofError(CircuitKBError):
+    """A statement that cannot be read, encoded or decided as it was asked for."""
+
+
 class StoreError(CircuitKBError):
     """A base for what knowledge-base stores raise."""
 

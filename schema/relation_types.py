@@ -101,7 +101,7 @@ BUILT_IN_RELATIONS: tuple[RelationType, ...] = (
         "What was measured or tried.",
         tuple(
             (source, target)
-            for source in ("Evidence", "Trial")
+            for source in ("Evidence", "Trial", "Proof")
             for target in ("Feature", "Circuit", "Claim", "Model")
         ),
         (given("role", "string", "part in the measurement: source, target, ..."),),
@@ -110,19 +110,25 @@ BUILT_IN_RELATIONS: tuple[RelationType, ...] = (
     RelationType(
         "SUPPORTS",
         "Speaks for it.",
-        tuple(
-            (source, target)
-            for source in ("Evidence", "Trial")
-            for target in ("Annotation", "Claim", "Circuit")
+        (
+            *(
+                (source, target)
+                for source in ("Evidence", "Trial")
+                for target in ("Annotation", "Claim", "Circuit")
+            ),
+            ("Proof", "Claim"),
         ),
     ),
     RelationType(
         "REFUTES",
         "Speaks against it.",
-        tuple(
-            (source, target)
-            for source in ("Evidence", "Trial")
-            for target in ("Annotation", "Claim", "Circuit")
+        (
+            *(
+                (source, target)
+                for source in ("Evidence", "Trial")
+                for target in ("Annotation", "Claim", "Circuit")
+            ),
+            ("Proof", "Claim"),
         ),
     ),
     RelationType(

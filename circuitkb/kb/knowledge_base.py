@@ -11,6 +11,7 @@ from circuitkb.kb.listing import Listing
 from circuitkb.kb.load import Loading
 from circuitkb.kb.match import Matching
 from circuitkb.kb.observe import Observing
+from circuitkb.kb.prove import Proving
 from circuitkb.kb.trial_lists import TryingMany
 from circuitkb.kb.visualize import Visualizing
 from circuitkb.lists.selections import FeatureQuery
@@ -36,6 +37,7 @@ class KnowledgeBase(
     Visualizing,
     Finding,
     TryingMany,
+    Proving,
     Matching,
     Listing,
     Annotating,

@@ -1,0 +1,1 @@
+"""Statements about small circuits, decided over a box: a proof, a counterexample, or neither."""
