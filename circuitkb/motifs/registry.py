@@ -18,6 +18,10 @@ MOTIFS: Registry[Motif] = Registry(
         "mirrored-targets": "circuitkb.motifs.mirrored_targets:MIRRORED_TARGETS",
         "family": "circuitkb.motifs.family:FAMILY",
         "cross-inhibition": "circuitkb.motifs.cross_inhibition:CROSS_INHIBITION",
+        "opponency": "circuitkb.motifs.opponency:OPPONENCY",
+        "curve-assembly": "circuitkb.motifs.curve_assembly:CURVE_ASSEMBLY",
+        "superposition": "circuitkb.motifs.superposition:SUPERPOSITION",
+        "scale-union": "circuitkb.motifs.scale_union:SCALE_UNION",
     },
     unknown=QueryError,
 )

@@ -146,3 +146,121 @@ class EighthTurn:
     def changes(self, rows: int, columns: int) -> bool:
         """Whether there is more than one place."""
         return rows * columns > 1
+
+
+@dataclass(frozen=True, slots=True)
+class ContrastInversion:
+    """Bright for dark, and each colour for its opposite; of kernels, the other sign.
+
+    Examples
+    --------
+    >>> ContrastInversion().name
+    'invert contrast'
+    """
+
+    @property
+    def name(self) -> str:
+        """``invert contrast``."""
+        return "invert contrast"
+
+    @property
+    def group(self) -> str:
+        """``invert``."""
+        return "invert"
+
+    @property
+    def parameter(self) -> float:
+        """There is no axis."""
+        return 0.0
+
+    @property
+    def across(self) -> str:
+        """Contrasts have no sides."""
+        return "positive_dx"
+
+    def apply(self, kernel: Kernels) -> Kernels:
+        """Return kernels of the other sign."""
+        return -kernel
+
+    def changes(self, rows: int, columns: int) -> bool:
+        """Whatever the size."""
+        return rows * columns > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubling:
+    """Everything at twice its size; no inverse of its own, and no kernel on a grid shows it.
+
+    Examples
+    --------
+    >>> Doubling().name
+    'scale 2'
+    """
+
+    @property
+    def name(self) -> str:
+        """``scale 2``."""
+        return "scale 2"
+
+    @property
+    def group(self) -> str:
+        """``scale``."""
+        return "scale"
+
+    @property
+    def parameter(self) -> float:
+        """How many times as large."""
+        return 2.0
+
+    @property
+    def across(self) -> str:
+        """Sizes have no sides."""
+        return "positive_dx"
+
+    def apply(self, kernel: Kernels) -> Kernels:
+        """Return each value of kernels as two by two ones."""
+        found: Kernels = kernel.repeat(2, axis=-1).repeat(2, axis=-2)
+        return found
+
+    def changes(self, rows: int, columns: int) -> bool:
+        """Whether there is more than one place."""
+        return rows * columns > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """No transform: for motifs whose parts none relates.
+
+    Examples
+    --------
+    >>> Unchanged().name
+    'identity'
+    """
+
+    @property
+    def name(self) -> str:
+        """``identity``."""
+        return "identity"
+
+    @property
+    def group(self) -> str:
+        """``identity``."""
+        return "identity"
+
+    @property
+    def parameter(self) -> float:
+        """There is none."""
+        return 0.0
+
+    @property
+    def across(self) -> str:
+        """It has no sides."""
+        return "positive_dx"
+
+    def apply(self, kernel: Kernels) -> Kernels:
+        """Return kernels as they are."""
+        return kernel
+
+    def changes(self, rows: int, columns: int) -> bool:
+        """Nothing."""
+        return False

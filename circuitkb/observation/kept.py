@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitkb.observation.stimuli.battery import NAME, Battery, battery
+from circuitkb.observation.stimuli.contrast import INVERSION, inverted
 from circuitkb.schema.errors import ObservationError
 from circuitkb.schema.responses import Responses
 
@@ -74,7 +75,15 @@ def images_under(responses: Responses, symmetry: str) -> NDArray[np.intp]:
     Parameters
     ----------
     symmetry
-        As in ``mirror left-right``.
+        As in ``mirror left-right``; or ``invert contrast``, which leaves stimuli that it has no
+        image of where they are.
     """
-    places: NDArray[Any] = battery_of(responses).transformed(symmetry)
+    shown = battery_of(responses)
+    if symmetry == INVERSION:
+        place = {item.id: index for index, item in enumerate(shown.stimuli)}
+        return np.array(
+            [place.get(inverted(item).id, index) for index, item in enumerate(shown.stimuli)],
+            np.intp,
+        )
+    places: NDArray[Any] = shown.transformed(symmetry)
     return places
