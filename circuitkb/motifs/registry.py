@@ -20,8 +20,12 @@ MOTIFS: Registry[Motif] = Registry(
         "cross-inhibition": "circuitkb.motifs.cross_inhibition:CROSS_INHIBITION",
         "opponency": "circuitkb.motifs.opponency:OPPONENCY",
         "curve-assembly": "circuitkb.motifs.curve_assembly:CURVE_ASSEMBLY",
-        "superposition": "circuitkb.motifs.superposition:SUPERPOSITION",
+        "boundary": "circuitkb.motifs.boundary:BOUNDARY",
         "scale-union": "circuitkb.motifs.scale_union:SCALE_UNION",
+        "superposition": "circuitkb.motifs.superposition:SUPERPOSITION",
+        "parts-in-places": "circuitkb.motifs.parts_in_places:PARTS_IN_PLACES",
+        "weight-banding": "circuitkb.motifs.weight_banding:WEIGHT_BANDING",
+        "branch-specialisation": "circuitkb.motifs.branch_specialisation:BRANCH_SPECIALISATION",
     },
     unknown=QueryError,
 )
