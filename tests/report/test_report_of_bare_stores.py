@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import circuitkb as ckb
 from circuitkb.cli.app import app
+from circuitkb.kb.several import in_several_networks
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 from tests.report.report_reading import ask, figures, section, summary, tables
 
@@ -211,6 +212,15 @@ def test_what_three_models_share_is_analogous_two_by_two(bare: ckb.KnowledgeBase
     part = section(bare.report(), "### `a`, `b`, `c`")
     assert "in all three: 1 feature, 1 union circuit." in " ".join(part.split())
     assert tables(part) == [[["a", "b", "c"], ["y:0", "y:0", "y:0"]]]
+    assert "was not held against chance: `circuitkb match a b c`" in bare.report()
+
+    for rows in in_several_networks(bare.store, names, seed=0)[0]:
+        bare.store.write(rows)
+    features, circuits = tables(section(bare.report(), "### Several models"))
+    # Of two units that match in one layer, exchanged partners bring one together half of the time.
+    for found in (features, circuits):
+        assert [row[:4] for row in found[1:]] == [[name, "3 or more", "1", "-"] for name in names]
+        assert {row[4].partition(" ")[2] for row in found[1:]} <= {"(1)", "(2)"}
 
 
 def test_the_command_writes_the_file_it_is_told(bare: ckb.KnowledgeBase, tmp_path: Path) -> None:
