@@ -254,7 +254,7 @@ def best_for_turns(vectors: Floats, shown: Turned, motif: TurnedFamily) -> Best:
     """
     unit = changed_units(vectors, shown, motif)
     partner, corr = np.zeros((2, len(unit), TURNS))
-    for turn in range(1, TURNS):
+    for turn in range(1, TURNS) if len(unit) else ():
         # What a partner answers to turned stimuli is what the unit answers to plain ones.
         turned = vectors[:, shown.turns(turn)]
         every = vectors[unit] @ turned.T

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuitkb.motifs.by_responses.turned_families import Turned, find_in_model
+from circuitkb.motifs.by_responses.turned_families import Turned, best_for_turns, find_in_model
 from circuitkb.motifs.family import FAMILY, TurnedFamily
 from circuitkb.motifs.group_findings import GroupFindings
 from circuitkb.observation.stimuli.battery import battery
@@ -87,6 +87,12 @@ def test_units_that_lack_a_partner_for_one_turn_are_none(findings: GroupFindings
     assert findings.counts == {"hits": 28, "units": 28}
     assert findings.figures()["shuffled_hits_mean"] == 0
     assert findings.figures()["angles_hits_max"] == 0
+
+
+def test_a_layer_whose_units_all_are_silent_has_no_family() -> None:
+    assert isinstance(WAY, TurnedFamily)
+    none = best_for_turns(np.zeros((0, len(TURNED.places)), np.float32), TURNED, WAY)
+    assert none.partner.shape == none.corr.shape == (0, 8)
 
 
 def test_the_score_is_that_of_plain_loops_over_turned_stimuli(
