@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from circuitkb.kb.observing import Known, Wanted, observe
 from circuitkb.kb.sharding import share
 from circuitkb.kb.writing import Writing
 from circuitkb.motifs.registry import DEFAULT
+from circuitkb.results.composites_report import CompositesReport
 from circuitkb.results.photographs_report import PhotographsReport
 from circuitkb.results.reports import ObserveReport
 from circuitkb.schema.errors import ObservationError, StoreError
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from circuitkb.loaders.sources.pixels import Level
+    from circuitkb.results.result import Result
+
+SIZES, OCCLUSIONS, ROTATIONS = (0.5, 0.25, 0.75), (0.0, 0.4), (0.0,)
+"""Of cut-outs, unless they are given."""
+
+MOST_CUT_OUTS, BACKGROUNDS = 60, 2
+"""Cut-outs that are shown, and backgrounds for each, unless they are given."""
 
 MEASURED = 0.9
 """Share of an observation that all but writing takes, for progress."""
@@ -98,6 +106,47 @@ class Observing(Writing):
         progress: Progress = silent,
     ) -> list[PhotographsReport]: ...
 
+    @overload
+    def observe(
+        self,
+        model: str,
+        *,
+        cut_outs: str | os.PathLike[str],
+        backgrounds: str | os.PathLike[str],
+        sizes: Sequence[float] = SIZES,
+        occlusions: Sequence[float] = OCCLUSIONS,
+        rotations: Sequence[float] = ROTATIONS,
+        most: int = MOST_CUT_OUTS,
+        on: int = BACKGROUNDS,
+        source: str | os.PathLike[str] | None = None,
+        architecture: str | None = None,
+        module: nn.Module | None = None,
+        pixels: tuple[Level, Level] | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> CompositesReport: ...
+
+    @overload
+    def observe(
+        self,
+        model: list[str] | tuple[str, ...],
+        *,
+        cut_outs: str | os.PathLike[str],
+        backgrounds: str | os.PathLike[str],
+        sizes: Sequence[float] = SIZES,
+        occlusions: Sequence[float] = OCCLUSIONS,
+        rotations: Sequence[float] = ROTATIONS,
+        most: int = MOST_CUT_OUTS,
+        on: int = BACKGROUNDS,
+        source: str | os.PathLike[str] | None = None,
+        architecture: str | None = None,
+        module: nn.Module | None = None,
+        pixels: tuple[Level, Level] | None = None,
+        seed: int = 0,
+        shard: str | None = None,
+        progress: Progress = silent,
+    ) -> list[CompositesReport]: ...
+
     def observe(
         self,
         model: str | list[str] | tuple[str, ...],
@@ -105,6 +154,13 @@ class Observing(Writing):
         images: str | os.PathLike[str] | None = None,
         thumbnails: bool = True,
         license: str | None = None,
+        cut_outs: str | os.PathLike[str] | None = None,
+        backgrounds: str | os.PathLike[str] | None = None,
+        sizes: Sequence[float] = SIZES,
+        occlusions: Sequence[float] = OCCLUSIONS,
+        rotations: Sequence[float] = ROTATIONS,
+        most: int = MOST_CUT_OUTS,
+        on: int = BACKGROUNDS,
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
@@ -113,7 +169,14 @@ class Observing(Writing):
         shard: str | None = None,
         workers: int | str | None = None,
         progress: Progress = silent,
-    ) -> ObserveReport | list[ObserveReport] | PhotographsReport | list[PhotographsReport]:
+    ) -> (
+        ObserveReport
+        | list[ObserveReport]
+        | PhotographsReport
+        | list[PhotographsReport]
+        | CompositesReport
+        | list[CompositesReport]
+    ):
         """Show the battery of stimuli to a model and write what its units answer.
 
         An interrupted observation writes nothing, and goes on where it stopped. The same
@@ -131,6 +194,16 @@ class Observing(Writing):
             Whether small copies of the best pictures are kept; of the others nothing is.
         license
             Of the pictures (SPDX), as in ``CC0-1.0``: without one their copies are not published.
+        cut_outs, backgrounds
+            A folder of pictures with an alpha channel, to be pasted on pictures of another folder
+            and shown instead: unions and mirrored inputs that were found are tested on them. Other
+            pictures, or other settings, are another observation, and all stay.
+        sizes, occlusions, rotations
+            Of the cut-outs: longer side, as a share of the image's smaller side; share of their
+            area that is hidden; degrees counter-clockwise. The first of each together, then each of
+            the others with all else as in the first.
+        most, on
+            How many cut-outs are drawn from their folder, and backgrounds for each from theirs.
         source
             Where its weights are now; where they were loaded from if not given. A Python file
             (``FILE.py:FUNCTION``) runs only where it is given here.
@@ -147,7 +220,7 @@ class Observing(Writing):
         shard
             ``3/40``: take the third, the 43rd, ... of the models; one job of a batch system.
         workers
-            Who shows several models the battery, as for :meth:`load`; none for ``images``.
+            Who shows several models the battery, as for :meth:`load`; none for pictures.
         progress
             Called with what is being done and how far it is.
 
@@ -180,6 +253,16 @@ class Observing(Writing):
                 stored, Path(images), wanted, thumbnails=thumbnails, license=license, tell=progress
             )
             return shown[0] if isinstance(model, str) else shown
+        if cut_outs is not None or backgrounds is not None:
+            if cut_outs is None or backgrounds is None:
+                raise ObservationError("Cut-outs and backgrounds go together: give both folders.")
+            if workers is not None:
+                raise ObservationError("Composites are shown without workers.")
+            dials = sizes, occlusions, rotations
+            tested = self._show_composites(
+                stored, Path(cut_outs), Path(backgrounds), dials, most, on, wanted, progress
+            )
+            return tested[0] if isinstance(model, str) else tested
         tells = [progress] if len(names) == 1 else together(progress, len(names))
         tasks = (Task(each["id"], observe, _known(store, each, wanted)) for each in stored)
         observing = [within(tell, 0.0, MEASURED) for tell in tells]
@@ -195,6 +278,61 @@ class Observing(Writing):
                 tell(f"{name}: observed", 1.0)
                 reports.append(report)
         return reports[0] if isinstance(model, str) else reports
+
+    def _show_composites(
+        self,
+        stored: list[dict[str, Any]],
+        cut_outs: Path,
+        backgrounds: Path,
+        dials: tuple[Sequence[float], ...],
+        most: int,
+        on: int,
+        wanted: Wanted,
+        tell: Progress,
+    ) -> list[CompositesReport]:
+        from circuitkb.kb.compositing import show_composites
+        from circuitkb.observation.stimuli.composites import Composites
+        from circuitkb.observation.stimuli.cut_outs import placements
+
+        composites = Composites.of_folders(
+            cut_outs,
+            backgrounds,
+            placements=placements(*dials),
+            most=most,
+            on=on,
+            seed=wanted.seed,
+            progress=within(tell, 0.0, 0.02),
+        )
+        tells = [within(tell, 0.02, 1.0)] if len(stored) == 1 else together(tell, len(stored))
+        folders = cut_outs.resolve().name[:100], backgrounds.resolve().name[:100]
+        return [
+            show_composites(
+                self.store, self._write, each, composites, wanted, folders=folders, progress=one
+            )
+            for each, one in zip(stored, tells, strict=True)
+        ]
+
+    def composites(self, model: str | Sequence[str] | None = None) -> Result:
+        """Return what found circuits did on composites, as :meth:`observe` with cut-outs tested.
+
+        One row for each observation, placement, group of circuits and measure.
+
+        Parameters
+        ----------
+        model
+            Name of a model, or names; all if None.
+
+        Raises
+        ------
+        NotFoundError
+            No such model.
+        """
+        from circuitkb.kb.compositing import kept_table
+
+        given = [model] if isinstance(model, str) else model
+        names = known_names.models(self.store) if given is None else list(given)
+        known_names.check_models(self.store, names)
+        return kept_table(self.store, names)
 
     def _photograph(
         self,

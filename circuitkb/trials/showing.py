@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from circuitkb.loaders.receptive_fields.views import View
     from circuitkb.loaders.sources.pixels import PixelRange
     from circuitkb.observation.stimuli.battery import Battery
+    from circuitkb.observation.stimuli.composites import Composites
     from circuitkb.schema.responses import Responses
     from circuitkb.trials.pictures import Pictures
 
@@ -32,13 +33,13 @@ class Shown:
     edited
         The network.
     battery
-        The stimuli that it was observed with, or pictures in their place.
+        The stimuli that it was observed with, or pictures, or composites, in their place.
     pixels
         What it reads for black and for white, as when it was observed.
     """
 
     edited: EditedNetwork
-    battery: Battery | Pictures
+    battery: Battery | Pictures | Composites
     pixels: PixelRange
 
     def drawn(self, view: View, which: NDArray[np.intp]) -> Floats:

@@ -26,6 +26,7 @@ from circuitkb.trials.dissociation import (
     Measured,
     Plan,
     Suspect,
+    Usual,
     Verdict,
     judge,
     plans,
@@ -95,15 +96,10 @@ def try_circuits(
     before = [predicted(plan, coupled, responses.before) for plan in planned]
     usual = [usual_of(plan, coupled, responses.before) for plan in planned]
     expected = [judge(*given) for given in zip(planned, before, usual, strict=True)]
-    runs, counts = _runs(planned, coupled, Kernels(connections))
     tell = within(progress, PLANNED, RUN, f"{model}: {{}}")
-    readings = iter(shown.edited.run(runs, shown.images, progress=tell))
-    verdicts = []
-    for plan, count, own in zip(planned, counts, usual, strict=True):
-        found = [next(readings) for _ in range(count)]
-        verdicts.append(judge(plan, _measured(found), own))
+    verdicts = run_plans(planned, usual, coupled, connections, shown, tell)
     progress(f"{model}: comparing", RUN)
-    q = _q(verdicts)
+    q = larger_q(verdicts)
     seconds = (time.perf_counter() - started) / max(1, len(planned))
     by_circuit = {
         plan.suspect.circuit: _trial(
@@ -125,6 +121,30 @@ def try_circuits(
     }
     progress(f"{model}: tried {len(circuits)} circuits", 1.0)
     return [by_circuit[one.circuit] for one in circuits]
+
+
+def run_plans(
+    planned: Sequence[Plan],
+    usual: Sequence[Usual],
+    coupled: CoupledResponses,
+    connections: Sequence[Connection],
+    shown: Shown,
+    progress: Progress = silent,
+) -> list[Verdict]:
+    """Run the network without what each plan takes away, and judge what that costs.
+
+    Raises
+    ------
+    TrialError
+        It cannot be run with these edges changed.
+    """
+    runs, counts = _runs(planned, coupled, Kernels(connections))
+    readings = iter(shown.edited.run(runs, shown.images, progress=progress))
+    verdicts = []
+    for plan, count, own in zip(planned, counts, usual, strict=True):
+        found = [next(readings) for _ in range(count)]
+        verdicts.append(judge(plan, _measured(found), own))
+    return verdicts
 
 
 def _both(cases: tuple[str, str], responses: Responses) -> tuple[int, int]:
@@ -164,7 +184,7 @@ def _measured(found: Sequence[Readings]) -> Measured:
     )
 
 
-def _q(verdicts: Sequence[Verdict]) -> list[float]:
+def larger_q(verdicts: Sequence[Verdict]) -> list[float]:
     """Return for each trial the larger q of its parts that have a p."""
     each = []
     for part in PARTS:
@@ -212,7 +232,7 @@ def _trial(
         high=value,
         prediction_hash=content_hash([edit, battery, value, METHOD, VERSION]),
         measured=part.value,
-        outcome=_outcome(found, q),
+        outcome=outcome_of(found, q),
         about=tuple(zip(features, ("target", "edited", "edited"), strict=True)),
         settings={"of": of, "controls": CONTROLS},
         null_mean=part.null_mean,
@@ -242,7 +262,8 @@ def _trial(
     )
 
 
-def _outcome(found: Verdict, q: float) -> Outcome:
+def outcome_of(found: Verdict, q: float) -> Outcome:
+    """Return how a trial ended: all parts must hold, and q be 5% or less."""
     if not found.decidable:
         return "undecided"
     return "held" if q <= 0.05 and all(part.passed for part in found.parts.values()) else "failed"

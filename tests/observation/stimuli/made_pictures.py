@@ -11,7 +11,7 @@ from PIL import Image
 def cut_out(seed: int, size: tuple[int, int] = (24, 40)) -> Image.Image:
     """A blob of noise that is no mirror image of itself, with soft borders and an empty margin."""
     draw = np.random.default_rng(seed)
-    coarse = draw.integers(0, 256, (5, 5, 3), np.uint8)
+    coarse = draw.integers(0, 256, (12, 20, 3), np.uint8)
     found = Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC).convert("RGBA")
     rows, columns = np.indices(size)
     wide = np.clip((columns + 2.0) / 3, 0, 1) * np.clip((size[0] - rows + columns / 2) / 4, 0, 1)
@@ -23,7 +23,7 @@ def cut_out(seed: int, size: tuple[int, int] = (24, 40)) -> Image.Image:
 
 def background(seed: int, size: tuple[int, int] = (60, 80)) -> Image.Image:
     draw = np.random.default_rng(1000 + seed)
-    coarse = Image.fromarray(draw.integers(0, 256, (8, 10, 3), np.uint8))
+    coarse = Image.fromarray(draw.integers(0, 256, (20, 26, 3), np.uint8))
     return coarse.resize(size[::-1], Image.Resampling.BICUBIC)
 
 
