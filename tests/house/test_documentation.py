@@ -61,6 +61,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "atlas",
         "check",
         "circuits",
+        "composites",
         "demo",
         "edges",
         "export",

@@ -5,13 +5,28 @@ Costs about six seconds of a processor, most of them the network loaded and obse
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import circuitkb as ckb
+from circuitkb.cli.app import app
 from circuitkb.loaders.planted.networks import Planted
+from circuitkb.results.composites_report import CompositesReport
+from circuitkb.results.reports import ModelFound
+from circuitkb.trials.on_composites import (
+    ANSWERS,
+    DISSOCIATION,
+    MEASURES,
+    MIRRORED,
+    STRONGLY,
+    TRIAL,
+)
+from tests.observation.stimuli.made_pictures import shapes
 from tests.trials.planted import MODEL, Tried, observed, tried
 
 Both = tuple[Planted, ckb.KnowledgeBase]
@@ -50,9 +65,14 @@ def test_the_same_trial_has_the_same_id_and_another_circuit_another(outcomes: Tr
     assert len(set(ids)) == len(ids)
 
 
-def test_what_is_found_is_tried_and_says_how_it_ended(planted: Both) -> None:
+@pytest.fixture(scope="module")
+def found(planted: Both) -> ModelFound:
+    (found,) = planted[1].find("union", models=[MODEL]).models
+    return found
+
+
+def test_what_is_found_is_tried_and_says_how_it_ended(planted: Both, found: ModelFound) -> None:
     _, kb = planted
-    (found,) = kb.find("union", models=[MODEL]).models
     assert found.tried == found.circuits > 0
     assert not found.untried
     rows = kb.trials(kind="union", model=MODEL, limit=None).run().to_dicts()
@@ -94,3 +114,45 @@ def test_a_trial_that_is_run_again_gives_the_same(planted: Both) -> None:
     assert again.trial.id == first["trial"]
     assert not again.written
     assert kb.trial(first["circuit"]).same
+
+
+def test_planted_unions_hold_on_cut_outs_and_chance_does_not(
+    planted: Both, found: ModelFound, tmp_path: Path
+) -> None:
+    _, kb = planted
+    cut_outs, backgrounds = shapes(tmp_path, 60)
+    (cut_outs / "none.png").write_bytes(b"no picture")
+    before = kb.circuits(model=MODEL, limit=None).run().to_dicts()
+
+    def observed_again() -> CompositesReport:
+        return kb.observe(
+            MODEL,
+            cut_outs=cut_outs,
+            backgrounds=backgrounds,
+            sizes=[1.0],
+            occlusions=[0.0],
+            most=61,
+        )
+
+    report = observed_again()
+    assert (report.created, report.circuits, report.left_out) == (True, found.circuits, 1)
+    assert report.composites == 60 * 2 * 4
+    rows = {row["measure"]: row for row in report.rows if row["among"] == "all"}
+    assert set(rows) == set(MEASURES)
+    for name in (MIRRORED, STRONGLY, ANSWERS):
+        row = rows[name]
+        assert row["hold"] >= 0.9 * row["tested"] > 4, name
+        assert row["chance"] < 0.1 * row["tested"]
+        assert row["p"] == 0.005
+        assert row["shuffled"] <= 1
+    for name in (DISSOCIATION, TRIAL):
+        assert rows[name]["hold"] >= 0.9 * rows[name]["tested"] > 4
+        assert rows[name]["chance"] <= 1  # of as many decoys
+    assert kb.circuits(model=MODEL, limit=None).run().to_dicts() == before
+
+    again = observed_again()
+    assert not again.created
+    assert again.rows == report.rows
+    printed = CliRunner().invoke(app, ["composites", MODEL, "--format", "json", "--kb", kb.address])
+    assert printed.exit_code == 0
+    assert json.loads(printed.stdout) == list(report.rows) == kb.composites().to_dicts()

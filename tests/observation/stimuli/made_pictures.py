@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from circuitkb.observation.stimuli.battery import battery
+
 
 def cut_out(seed: int, size: tuple[int, int] = (24, 40)) -> Image.Image:
     """A blob of noise that is no mirror image of itself, with soft borders and an empty margin."""
@@ -36,4 +38,26 @@ def folders(place: Path, cut_outs: int = 9, backgrounds: int = 2) -> tuple[Path,
         cut_out(number).save(found[0] / f"{number}.png")
     for number in range(backgrounds):
         background(number).save(found[1] / f"{number}.png")
+    return found
+
+
+def shapes(place: Path, count: int) -> tuple[Path, Path]:
+    """Write shapes of the battery as cut-outs, and backgrounds that are nearly grey."""
+    shown = battery()
+    places = np.concatenate(
+        [shown.of_kind(kind) for kind in ("line", "edge", "arc", "curved edge", "corner")]
+    )
+    chosen = np.random.default_rng(0).choice(places, count, replace=False)
+    images = shown.images(chosen, rows=27, columns=27)
+    rows, columns = np.indices((27, 27)) - 13
+    disc = (255 * (rows**2 + columns**2 <= 13**2)).astype(np.uint8)
+    found = place / "cut-outs", place / "backgrounds"
+    for folder in found:
+        folder.mkdir(parents=True)
+    for number, image in enumerate(images):
+        colours = np.round(image.transpose(1, 2, 0) * 255).astype(np.uint8)
+        Image.fromarray(np.dstack([colours, disc])).save(found[0] / f"{number}.png")
+    for number in range(2):
+        grey = np.random.default_rng(number).integers(118, 139, (27, 27, 3), np.uint8)
+        Image.fromarray(grey).save(found[1] / f"{number}.png")
     return found
