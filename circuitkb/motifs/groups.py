@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from circuitkb.motifs.motif import Pairs
+from circuitkb.schema.errors import QueryError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,13 @@ class Groups(Pairs):
     untested: tuple[str, ...] = ()
     null_method: str = ""
     explained: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("draws", "repetitions", "named"):
+            count = getattr(self, name, None)
+            if count is not None and count < 1:
+                raise QueryError(f"{self.name}({name}={count}): 1 or more.")
 
     def settings(self) -> Mapping[str, Any]:
         """Return the settings as JSON can hold them."""

@@ -31,6 +31,11 @@ SIGNS: tuple[Sign, ...] = ("excites", "inhibits")
 class Between:
     """An open interval that a figure must lie in.
 
+    Raises
+    ------
+    QueryError
+        It is empty.
+
     Examples
     --------
     >>> import numpy as np
@@ -42,6 +47,10 @@ class Between:
 
     low: float = -inf
     high: float = inf
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise QueryError(f"Between({self.low:g}, {self.high:g}): nothing lies there.")
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which of them lie there; what is not a number does not."""

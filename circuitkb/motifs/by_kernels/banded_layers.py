@@ -120,8 +120,8 @@ def _test(
     layer: str, bands: Bands, motif: BandedLayer, model: str, rng: np.random.Generator
 ) -> LayerTest:
     own = bands.contrasts()
-    signs = rng.choice(np.float32([-1, 1]), (motif.draws, len(own)))
-    by_source = rng.choice(np.float32([-1, 1]), (motif.draws, len(bands.sources)))
+    signs = rng.choice(np.array([-1, 1], np.float32), (motif.draws, len(own)))
+    by_source = rng.choice(np.array([-1, 1], np.float32), (motif.draws, len(bands.sources)))
 
     def statistic(contrasts: Doubles) -> Statistic:
         value = np.array([excess(contrasts)])

@@ -226,5 +226,6 @@ def statistic(mass: Doubles, place: Doubles, motif: PlacedParts) -> tuple[Statis
     contrast = np.divide(np.abs(difference), whole, out=np.zeros_like(whole), where=whole > 0)
     lies = np.take_along_axis(place, axis[:, None, None], axis=2)[..., 0]
     some = mass > 0
-    fits = (motif.aside(lies) & some).any(axis=1) & (motif.aside(-lies) & some).any(axis=1)
+    ends = [np.any(motif.aside(sign * lies) & some, axis=1) for sign in (-1, 1)]
+    fits: NDArray[np.bool_] = np.all(ends, axis=0)
     return Statistic(contrast * np.sqrt(some.sum(axis=1)), fits), axis

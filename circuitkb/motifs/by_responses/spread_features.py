@@ -135,7 +135,8 @@ class _Layer:
 
     def shares(self, mass: Floats, net: Floats) -> Doubles:
         """Return the share of units that each source is spread over."""
-        return self.spread_over(mass, net).mean(axis=0, dtype=np.float64)
+        found: Doubles = self.spread_over(mass, net).mean(axis=0, dtype=np.float64)
+        return found
 
     def statistic(self, share: Doubles) -> Statistic:
         """Return these shares, and which are hits."""

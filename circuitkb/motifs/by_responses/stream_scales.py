@@ -185,7 +185,8 @@ class _Parts(NamedTuple):
             block = given + own[1].mean(axis=1, keepdims=True)
             return motif_statistic(_measured(own[0], block, sizes), motif)
 
-        null = _measured(*(part[self.shuffled[2]] for part in self.shuffled[:2]), sizes)
+        streams, blocks, held = self.shuffled
+        null = _measured(streams[held], blocks[held], sizes)
 
         def describe(place: int) -> Described:
             target = int(unit[place])

@@ -18,7 +18,7 @@ from circuitkb.motifs.by_responses.input_masses import (
     read_masses,
     usable,
 )
-from circuitkb.motifs.by_responses.search import FEW, UNSEEN
+from circuitkb.motifs.by_responses.search import FEW, UNSEEN, WEAKLY
 from circuitkb.motifs.motif import SIGNS
 from circuitkb.schema.kernels import Connection, Floats
 from circuitkb.schema.progress import Progress
@@ -51,13 +51,13 @@ class WeightedInputs:
         """Yield the masses of either sign into each layer, of its units with inputs enough."""
         for place, (target, into) in enumerate(self.into.items()):
             progress(said, 0.95 * place / len(self.into))
+            units = len(np.unique(np.concatenate([c.target_units.ravel() for c in into])))
             if target not in self.coupled.layers:
-                self.not_tested[UNSEEN] += len(
-                    {*np.concatenate([c.target_units.ravel() for c in into]).tolist()}
-                )
+                self.not_tested[UNSEEN] += units
                 continue
             into = usable(into, self.coupled)
             rows = self.coupled.measurable_rows(target)
+            self.not_tested[WEAKLY] += units - len(rows)
             if most_inputs(into) < LEAST_INPUTS:
                 self.not_tested[FEW] += len(rows)
                 continue
