@@ -49,3 +49,8 @@ def random_network(seed: int, sources: int = 60, targets: int = 40) -> Any:
     first = rng.normal(size=(sources, len(PLACE)))
     weights = rng.normal(size=(targets, sources))
     return network({"a": first, "b": weights @ first.clip(0)}, {("a", "b"): weights})
+
+
+def layers_of(sizes: dict[str, int]) -> Responses:
+    """Return responses of layers in which nothing answers."""
+    return network({name: np.zeros((size, len(PLACE))) for name, size in sizes.items()}, {})[1]

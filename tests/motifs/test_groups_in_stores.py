@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import circuitkb as ckb
+from circuitkb.motifs.groups import Groups
+from circuitkb.motifs.registry import MOTIFS
+from circuitkb.queries.questions.catalogue import find
 from circuitkb.schema.kernels import Connection
 from circuitkb.schema.responses import Responses
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table
 from circuitkb.stores.base import Store
+from tests.motifs.by_kernels.test_placed_parts import PLANTED as WHOLES
+from tests.motifs.by_kernels.test_placed_parts import placed
+from tests.motifs.by_responses.test_assembled_curves import PLANTED as CURVES
+from tests.motifs.by_responses.test_assembled_curves import assembled
 from tests.motifs.by_responses.test_families import EIGHT, FOUR
 from tests.motifs.by_responses.test_families import planted as turned
 from tests.motifs.by_responses.test_mirrored_targets import PLANTED, planted
+from tests.motifs.measured_networks import dense
+from tests.motifs.planted_layers import layers_of
 from tests.report.report_reading import section
 from tests.stores.factories import FACTORIES
 
@@ -64,6 +74,11 @@ def store(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         held.write(observed("turned", [], turned(0)))
         ckb.KnowledgeBase(held).find("mirrored-targets", models=["m"])
         ckb.KnowledgeBase(held).find("family", models=["turned"])
+        held.write(observed("curves", *assembled(1)))
+        ckb.KnowledgeBase(held).find("curve-assembly", models=["curves"])
+        wholes = observed("wholes", [dense(placed(1))], layers_of({"a": 160, "b": 60}))
+        held.write(replace(wholes, responses={}))
+        ckb.KnowledgeBase(held).find("parts-in-places", models=["wholes"])
         yield held
 
 
@@ -88,6 +103,32 @@ def test_families_are_listed_in_order_of_their_turns(store: Store) -> None:
         assert sorted(members) == list(units)
         assert row["q"] <= 0.05
         assert row["null_mean"] == 0
+
+
+def test_curves_are_listed_with_what_excites_and_what_inhibits_them(store: Store) -> None:
+    rows = list(ckb.KnowledgeBase(store).ask("curve-assembly").result.to_dicts())
+    assert {row["target"] for row in rows} == {f"curves/b:{unit}" for unit in CURVES}
+    assert all(len(row["exciting"]) == len(row["inhibiting"]) == 3 for row in rows)
+    assert all(row["q"] <= 0.05 and row["null_mean"] < row["value"] for row in rows)
+
+
+def test_wholes_are_listed_with_the_parts_on_either_side(store: Store) -> None:
+    rows = list(ckb.KnowledgeBase(store).ask("parts-in-places").result.to_dicts())
+    assert {row["target"] for row in rows} == {f"wholes/b:{unit}" for unit in WHOLES}
+    for row in rows:
+        above, below = ({int(one.split(":")[1]) for one in row[f"parts_{n}"]} for n in (1, 2))
+        assert set() < above <= {0, 1, 2, 3}
+        assert set() < below <= {4, 5, 6, 7}
+
+
+@pytest.mark.parametrize("name", [motif.name for motif in MOTIFS if isinstance(motif, Groups)])
+def test_the_question_of_each_motif_runs_on_every_store(store: Store, name: str) -> None:
+    kb = ckb.KnowledgeBase(store)
+    question = find(name)
+    rows = list(kb.ask(name).result.to_dicts())
+    assert {motif.name for motif in MOTIFS if motif.question == name} == {name}
+    assert set(question.columns) >= {"circuit", "value", "null_mean", "p", "q", "trial"}
+    assert all(set(row) == set(question.columns) for row in rows)
 
 
 def test_a_report_has_the_counts_of_each_layer_beside_their_null(store: Store) -> None:
