@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from circuitkb.kb.observing import Wanted, with_pixels
 from circuitkb.kb.reopening import reopen
+from circuitkb.observation.kept import pixels_as_observed
 from circuitkb.observation.photographs.files import listed
 from circuitkb.results.composites_report import CompositesReport, table_of
 from circuitkb.results.result import Result
@@ -178,8 +179,7 @@ def _opened(store: Store, stored: Mapping[str, Any], wanted: Wanted) -> Network:
     kept = store.responses(stored["id"])
     if kept is None:
         return network
-    read = {name: tuple(kept.settings.get(name, ())) for name in ("black", "white", "order")}
-    return replace(network, pixels=replace(network.pixels, **read))
+    return replace(network, pixels=pixels_as_observed(network.pixels, kept))
 
 
 def _settings(network: Network, circuits: Sequence[Circuit], seed: int) -> dict[str, Any]:
@@ -229,8 +229,10 @@ class _Testing:
         found = []
         tells = parts(progress, len(self.onlookers))
         for onlooker, view, tell in zip(self.onlookers, self.views, tells, strict=True):
-            size = {"rows": view.rows, "columns": view.columns, "centre": view.centre}
-            read = self.network.pixels.apply(self.composites.images(some, **size))
+            drawn = self.composites.images(
+                some, rows=view.rows, columns=view.columns, centre=view.centre
+            )
+            read = self.network.pixels.apply(drawn)
             found += onlooker.shuffled(read, seeds=[seed], progress=tell)
         return found
 

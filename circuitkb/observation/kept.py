@@ -17,6 +17,7 @@ from circuitkb.schema.responses import Responses
 if TYPE_CHECKING:
     from circuitkb.loaders.composition.network import Network
     from circuitkb.loaders.receptive_fields.views import View
+    from circuitkb.loaders.sources.pixels import PixelRange
 
 
 def battery_of(responses: Responses) -> Battery:
@@ -60,13 +61,18 @@ def as_observed(network: Network, views: Sequence[View], responses: Responses) -
             "The model was observed with images of other sizes than this version shows: observe it "
             "again (circuitkb observe MODEL)."
         )
-    pixels = replace(
-        network.pixels,
+    return replace(network, pixels=pixels_as_observed(network.pixels, responses))
+
+
+def pixels_as_observed(pixels: PixelRange, responses: Responses) -> PixelRange:
+    """Return what a network read for black and for white when it was observed."""
+    settings = responses.settings
+    return replace(
+        pixels,
         black=tuple(settings["black"]),
         white=tuple(settings["white"]),
         order=tuple(settings.get("order", ())),
     )
-    return replace(network, pixels=pixels)
 
 
 def images_under(responses: Responses, symmetry: str) -> NDArray[np.intp]:

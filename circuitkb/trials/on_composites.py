@@ -150,7 +150,7 @@ def compare(
     random = np.random.default_rng(seed)
     targets, pairs = circuits[:, 0], circuits[:, 1:]
     can = own.measurable[circuits]
-    cases_can, all_can = can[:, 1:].all(axis=1), can.all(axis=1)
+    cases_can, all_can = can[:, 1] & can[:, 2], can[:, 0] & can[:, 1] & can[:, 2]
     return {
         **_pairs(own, copy, pairs, cases_can, random),
         **_targets(own, copy, targets, pairs, can[:, 0], all_can, random),
@@ -347,7 +347,7 @@ def try_on(
     """
     first, second = couples(composites.transformed, len(composites), composites.of)
     coupled = CoupledResponses.of(answers, layers, first, second)
-    tested = coupled.measurable[circuits].all(axis=1)
+    tested: Flags = np.logical_and.reduce(coupled.measurable[circuits], axis=1)
     chosen = np.flatnonzero(tested)
     suspects = [
         Suspect(str(number), int(target), (int(one), int(other)))

@@ -125,8 +125,9 @@ def test_mirrors_hold_and_their_stand_ins_and_the_copy_do_not(tmp_path: Path) ->
     assert asked[INVARIANT].null[:, 5:].mean() == pytest.approx(5 / 39, abs=0.05)
     again = compare(own, copy, CIRCUITS)
     assert np.array_equal(again[STRONGLY].null, asked[STRONGLY].null)
-    assert again[STRONGLY].copy is not None
-    assert again[STRONGLY].copy.tolist() == mirrors.tolist()
+    copy_holds = again[STRONGLY].copy
+    assert copy_holds is not None
+    assert copy_holds.tolist() == mirrors.tolist()
 
 
 def test_units_that_do_not_answer_are_not_tested(tmp_path: Path) -> None:

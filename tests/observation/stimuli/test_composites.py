@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_mirror_images_are_exact_and_either_part_is_mirrored_alone(tmp_path: Pat
     placement = Placement(0.5, occlusion=0.3, rotation=20, down=0.1, right=-0.2)
     shown = composites(tmp_path, Placement(0.6), placement, of=of)
     images = drawn(shown).reshape(*shown.shape, 3, SIDE, SIDE)
-    flips = {
+    flips: dict[str, Any] = {
         "mirror left-right": np.s_[..., ::-1],
         "mirror up-down": np.s_[..., ::-1, :],
         "rotate 180": np.s_[..., ::-1, ::-1],
@@ -97,9 +98,9 @@ def test_mirror_images_are_exact_and_either_part_is_mirrored_alone(tmp_path: Pat
     assert (np.abs(alone[:, :, :, 0] - alone[:, :, :, 1]).max(axis=(-1, -2, -3)) > 0.05).all()
 
 
-def both_flipped(flat: Floats, flip: object) -> Floats:
-    images = flat.reshape(len(flat), 3, SIDE, SIDE)
-    return images[flip].reshape(len(flat), -1)  # type: ignore[index, no-any-return]
+def both_flipped(flat: Floats, flip: Any) -> Floats:
+    found: Floats = flat.reshape(len(flat), 3, SIDE, SIDE)[flip].reshape(len(flat), -1)
+    return found
 
 
 def test_size_place_and_turn_are_those_stated() -> None:
@@ -121,7 +122,7 @@ def test_size_place_and_turn_are_those_stated() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8])
 def test_the_share_that_is_hidden_is_the_one_stated(share: float) -> None:
-    alpha = np.asarray(cut_out(3).getchannel("A"), np.float32) / 255
+    alpha = (np.asarray(cut_out(3).getchannel("A")) / 255).astype(np.float32)
     for degrees in (0, 77, 200, 300):
         left = hide(alpha, share, degrees)
         assert left.sum() == pytest.approx((1 - share) * alpha.sum(), rel=0.005)
