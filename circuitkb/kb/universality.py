@@ -65,12 +65,18 @@ def _compared(rows: Sequence[_Row], controls: Sequence[str]) -> Iterator[str]:
         return
     for (motif, of), each in groupby(rows, key=itemgetter("motif", "of")):
         rates: dict[bool, list[float]] = {True: [], False: []}
-        searched = set()
-        for row in each:
-            searched.add(row["network"])
-            rates[row["control"]].append(row["per_1000"])
-        if left := [name for name in controls if name not in searched]:
+        searches = list(each)
+        tested = {row["network"]: row["tested"] for row in searches}
+        for row in searches:
+            if row["tested"]:
+                rates[row["control"]].append(row["per_1000"])
+        if left := [name for name in controls if name not in tested]:
             yield f"{motif}, {of}: not searched in {some(left)}, so not compared with it."
+        if none := [name for name, count in tested.items() if not count]:
+            yield (
+                f"{motif}, {of}: nothing could be tested in {some(none)}; that is no rate of 0, "
+                "and is left out."
+            )
         if rates[True] and rates[False]:
             p, ways = exchanged(rates[False], rates[True])
             yield (
