@@ -223,7 +223,7 @@ class _Part:
     @classmethod
     def of(cls, one: tuple[Floats, Rows], other: tuple[Floats, Rows]) -> _Part:
         (unit, rows), (other_unit, columns) = map(_numbered, (one[1], other[1]))
-        matrix = np.full((len(unit) + 1, len(other_unit) + 1), np.nan, np.float32)
+        matrix = np.full((len(unit) + 1, len(other_unit) + 1), -np.inf, np.float32)
         matrix[:-1, :-1] = one[0][unit] @ other[0][other_unit].T
         return cls(matrix, rows, columns)
 
@@ -236,23 +236,25 @@ class _Part:
         if rows.shape[1] == self.columns.shape[1] == 1 and self._full:
             both: Floats = self.matrix[rows[:, 0]][:, self.columns[:, 0]]
             return both
-        each = np.stack(
-            [
-                [self.matrix[rows[:, mine]][:, self.columns[:, its]] for its in range(self._width)]
-                for mine in range(rows.shape[1])
-            ]
-        )
-        known = np.where(np.isnan(each), -np.inf, each)
-        there = (rows < len(self.matrix) - 1).T[:, :, None]
-        theirs = (self.columns < self.matrix.shape[1] - 1).T[:, None, :]
-        best = np.where(there, known.max(axis=1), np.inf).min(axis=0)
-        best_back = np.where(theirs, known.max(axis=0), np.inf).min(axis=0)
-        lowest: Floats = np.minimum(np.minimum(best, best_back), 1).astype(np.float32)
+        lowest = np.ones((len(rows), len(self.columns)), np.float32)
+        for member in rows.T:
+            np.minimum(lowest, self._best_of_theirs[member], out=lowest)
+        best = np.full((len(rows), self.matrix.shape[1]), -np.inf, np.float32)
+        for member in rows.T:
+            np.maximum(best, self.matrix[member], out=best)
+        best[:, -1] = np.inf
+        for member in self.columns.T:
+            np.minimum(lowest, best[:, member], out=lowest)
         return lowest
 
-    @property
-    def _width(self) -> int:
-        return int(self.columns.shape[1])
+    @cached_property
+    def _best_of_theirs(self) -> Floats:
+        """For each unit its best partner in each of the other circuits; no unit needs one."""
+        best = np.full((len(self.matrix), len(self.columns)), -np.inf, np.float32)
+        for member in self.columns.T:
+            np.maximum(best, self.matrix[:, member], out=best)
+        best[-1] = np.inf
+        return best
 
     @cached_property
     def _full(self) -> bool:
