@@ -286,6 +286,10 @@ class ModelFound:
         'm: 9 tested by responses, 6 circuits found around 2 targets: 3 unions (two peaks), and 3
         that have only mirrored inputs (1 flat, 2 between). Of all hits 50% have two peaks, with
         permuted weights 25%.'
+        >>> null = {"hits": 8, "permuted_hits_mean": 7.5, "matched_hits_mean": 2}
+        >>> ModelFound("m", "responses", 9, 0, "", 0, 0, null).message
+        'm: 9 tested by responses, none found beyond chance (8 hits; by chance 7.5 permuted,
+        2.0 matched).'
         >>> ModelFound("m", "responses", 9, 0, "", 4, 1, tried=4, held=3).message
         'm: 9 tested by responses, 4 circuits found around 1 target, 3 of 4 held their trial.'
         """
@@ -294,12 +298,20 @@ class ModelFound:
             return f"{self.model}: nothing could be tested{why}."
         where = "around" if self.at == "target" else "in"
         targets = f"{where} {self.groups} {self.at}{'' if self.groups == 1 else 's'}"
-        found = f"{self.circuits} circuits found {targets}" if self.circuits else "none found"
+        found = f"{self.circuits} circuits found {targets}" if self.circuits else self._none()
         rest = f"; {self.not_testable:,} could not be tested{why}" if self.not_testable else ""
         return (
             f"{self.model}: {self.tested:,} tested by {self.by}, {found}{self._trials()}"
             f"{self._shapes()}{rest}."
         )
+
+    def _none(self) -> str:
+        """Say that nothing was found, and how near chance comes to the hits that there are."""
+        hits = self.null.get("hits", 0)
+        ends = {name: name.removesuffix("_hits_mean") for name in self.null}
+        chance = [f"{self.null[name]:,.1f} {end}" for name, end in ends.items() if name != end]
+        beside = f" beyond chance ({hits:,.0f} hits; by chance {', '.join(chance)})"
+        return f"none found{beside if hits and chance else ''}"
 
     def _shapes(self) -> str:
         """Say which shapes the circuits have, and how far permuted weights give the same."""
