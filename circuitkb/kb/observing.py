@@ -18,6 +18,7 @@ from circuitkb.workers.tasks import Done
 if TYPE_CHECKING:
     from torch import nn
 
+    from circuitkb.loaders.activations.reading import Onlooker
     from circuitkb.loaders.composition.network import Network
     from circuitkb.loaders.receptive_fields.views import View
     from circuitkb.loaders.sources.pixels import Level
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from circuitkb.schema.responses import Responses
     from circuitkb.schema.tables import GraphRows
 
-PLANNING, SHOWING = 0.06, 0.94
-"""Shares after which these are done, for progress; measuring takes the rest."""
+PLANNING, SHOWING, MEASURING = 0.06, 0.9, 0.94
+"""Shares after which a network is planned, shown the battery, and its further copies are."""
 
 FEWEST_STIMULI = 100
 """Smaller images, which can show fewer, tell nothing of a unit."""
@@ -86,9 +87,8 @@ def observe(known: Known, progress: Progress) -> Done:
     ObservationError, SourceError
         It cannot be observed, or opened.
     """
-    import numpy as np
-
     from circuitkb.loaders.receptive_fields.views import plan_views
+    from circuitkb.observation.further_copies import COPIES, has_early
     from circuitkb.observation.measures.measure import measures
     from circuitkb.observation.measuring import measure_recording, missing, usable
     from circuitkb.observation.recording import Recording
@@ -104,7 +104,8 @@ def observe(known: Known, progress: Progress) -> Done:
     battery = _battery(network, views)
     settings = _settings(network, views, seed=wanted.seed)
     asked, read = usable(measures(), battery.stimuli)
-    done = _is_done(known, battery, settings)
+    copies = COPIES if has_early(views) else 0
+    done = _is_done(known, battery, settings) and known.summary.get("further_copies", 0) == copies
     new = missing(asked, known.summary) if done else asked
     if not new:
         # The user may have said now what was assumed then.
@@ -112,13 +113,15 @@ def observe(known: Known, progress: Progress) -> Done:
         seconds = perf_counter() - start
         return Done(None, _report(model, said, asked, seconds=seconds, created=False))
     kept = known.responses if done and all(measure.copies == 1 for measure in new) else None
+    looks = _looks(known, network, views, progress) if kept is None or copies else []
     if kept is None:
         new = asked
-        recording = _record(known, network, views, battery, read, settings, progress)
+        recording = _record(known, network, looks, battery, read, settings, progress)
     else:
-        nothing = np.empty((len(kept.before), 0), np.float32)
-        recording = Recording(kept, nothing, np.empty(0, np.intp), 0.0)
-    progress(f"{model}: measuring", SHOWING)
+        recording = Recording.kept(kept)
+    if copies:
+        recording = _with_further(known, network, looks, battery, recording, progress)
+    progress(f"{model}: measuring", MEASURING)
     found = measure_recording(recording, battery.stimuli, new, seed=wanted.seed)
     summary = {
         **(known.summary if kept else {}),
@@ -128,6 +131,7 @@ def observe(known: Known, progress: Progress) -> Done:
         "units": len(found.responsive),
         "silent": int((~found.responsive).sum()),
         **found.counts,
+        "further_copies": copies,
         "by_layer": {**(known.summary.get("by_layer", {}) if kept else {}), **found.by_layer},
         "off_centre": _worst_off_centre(views),
         "pixels_known": network.pixels.known,
@@ -195,25 +199,57 @@ def _is_done(known: Known, battery: Battery, settings: Mapping[str, Any]) -> boo
     )
 
 
+def _looks(
+    known: Known, network: Network, views: Sequence[View], progress: Progress
+) -> list[Onlooker]:
+    from circuitkb.loaders.activations.reading import look
+
+    looks = []
+    for place, view in enumerate(views):
+        shown = f"for images of {view.rows} x {view.columns}"
+        said = f"{known.model['id']}: tracing {shown}"
+        progress(said, PLANNING * (0.7 + 0.3 * place / len(views)))
+        looks.append(look(network, view))
+    return looks
+
+
+def _with_further(
+    known: Known,
+    network: Network,
+    looks: Sequence[Onlooker],
+    battery: Battery,
+    recording: Recording,
+    progress: Progress,
+) -> Recording:
+    """Show the battery to further copies of early layers: their seeds follow those of the two."""
+    from circuitkb.observation.further_copies import COPIES, further_copies
+    from circuitkb.observation.recording import calibration
+
+    first = known.wanted.seed + 2
+    further = further_copies(
+        network,
+        battery,
+        looks,
+        sample=calibration(len(battery)),
+        seeds=range(first, first + COPIES),
+        progress=within(progress, SHOWING, MEASURING, f"{known.model['id']}: {{}}"),
+    )
+    return replace(recording, further=further)
+
+
 def _record(
     known: Known,
     network: Network,
-    views: Sequence[View],
+    looks: Sequence[Onlooker],
     battery: Battery,
     read: Places,
     settings: Mapping[str, Any],
     progress: Progress,
 ) -> Recording:
-    from circuitkb.loaders.activations.reading import look
     from circuitkb.observation.recording import record
 
     model, seed = known.model["id"], known.wanted.seed
     known.workspace.mkdir(parents=True, exist_ok=True)
-    looks = []
-    for place, view in enumerate(views):
-        shown = f"for images of {view.rows} x {view.columns}"
-        progress(f"{model}: tracing {shown}", PLANNING * (0.7 + 0.3 * place / len(views)))
-        looks.append(look(network, view))
     recording = record(
         network,
         battery,

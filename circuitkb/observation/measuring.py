@@ -73,6 +73,8 @@ def measure_recording(
 ) -> Measurements:
     """Measure a network; and its first shuffled copy by the same tests, against the second or half.
 
+    Further copies of a layer are a null of both.
+
     Parameters
     ----------
     recording
@@ -105,7 +107,11 @@ def measure_recording(
         else:
             network, null = Shown(read, before[:, places]), [first]
             layers, (first, there), (second, _) = _halves(responses.layers, first, there)
-        ask = partial(measure_against_nulls, measure, seed=seed)
+        further = {
+            name: [Shown(read, before[:, places]) for before in copies]
+            for name, copies in recording.further.items()
+        }
+        ask = partial(measure_against_nulls, measure, further=further, seed=seed)
         found = ask(network, null, layers=responses.layers, responsive=responsive)
         if measure.beside:
             found = replace(found, beside=passed[measure.beside])

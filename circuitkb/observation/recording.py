@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -70,12 +70,22 @@ class Recording:
         Places of those in the battery.
     resumed
         Share of the images that an interrupted observation had shown already.
+    further
+        Responses of further copies of some layers before the nonlinearity, by layer, axes (copy,
+        unit, stimulus).
     """
 
     responses: Responses
     second_before: ResponseArray
     second_stimuli: NDArray[np.intp]
     resumed: float
+    further: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @classmethod
+    def kept(cls, responses: Responses) -> Recording:
+        """Return a recording of which the first copy alone is kept."""
+        nothing = np.empty((len(responses.before), 0), np.float32)
+        return cls(responses, nothing, np.empty(0, np.intp), 0.0)
 
 
 def record(

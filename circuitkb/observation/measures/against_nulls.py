@@ -198,6 +198,7 @@ def measure_against_nulls(
     *,
     layers: Layers,
     responsive: Flags,
+    further: Mapping[str, Sequence[Shown]] | None = None,
     seed: int = 0,
 ) -> Measurement:
     """Measure every unit of a network and compare it with its nulls.
@@ -214,6 +215,8 @@ def measure_against_nulls(
         Name and number of units of each layer, as the rows of the responses have them.
     responsive
         Which units of the network respond to its stimuli at all; others are not tested.
+    further
+        What further copies of some layers responded, by layer.
     seed
         Of the permutations of labels.
 
@@ -232,14 +235,18 @@ def measure_against_nulls(
     measured = _measured(measure, network)
     statistic = measured.statistic
     copies = [(shown.before, _statistic(measure, shown, network, rows)) for shown in null]
+    beside = {name: _further(measure, shown) for name, shown in (further or {}).items() if shown}
     permuted = measured.permuted and measured.permuted(seed, measure.permutations)
     p_permuted, permuted_mean = permuted or (None, None)
     testable = responsive & ~np.isnan(statistic)
     p_shuffled, q, shuffled_mean = (np.full(len(statistic), np.nan) for _ in range(3))
     shuffled_count, tested = (np.zeros(len(statistic), np.int64) for _ in range(2))
-    for units in rows.values():
+    for name, units in rows.items():
         pool = np.concatenate(
-            [drawn[units][is_responsive(before[units])] for before, drawn in copies]
+            [
+                *(drawn[units][is_responsive(before[units])] for before, drawn in copies),
+                beside.get(name, np.empty(0)),
+            ]
         )
         pool = pool[~np.isnan(pool)]
         here = testable[units]
@@ -276,6 +283,14 @@ def _statistic(
         return _measured(measure, shown).statistic
     parts = (Shown(shown.stimuli, shown.before[units]) for units in rows.values())
     return np.concatenate([_measured(measure, part).statistic for part in parts])
+
+
+def _further(measure: Measure, copies: Sequence[Shown]) -> Doubles:
+    """Return the statistics of further copies of a layer: of their units that respond."""
+    responsive = np.concatenate([is_responsive(shown.before) for shown in copies])
+    every = Shown(copies[0].stimuli, np.concatenate([shown.before for shown in copies]))
+    drawn: Doubles = _measured(measure, every).statistic[responsive]
+    return drawn
 
 
 def _measured(measure: Measure, shown: Shown) -> Measured:
