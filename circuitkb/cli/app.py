@@ -17,6 +17,7 @@ from circuitkb.cli import (
     mcp,
     move,
     observe,
+    planted,
     prove,
     question,
     release,
@@ -54,3 +55,5 @@ app = program(
 add_commands(annotate.group, annotate)
 add_commands(annotate.group, annotate_shared)
 app.add_typer(annotate.group, rich_help_panel="Fill")
+add_commands(planted.group, planted)
+app.add_typer(planted.group, rich_help_panel="Compare")

@@ -117,20 +117,8 @@ def make_detectors(rng: np.random.Generator, bank: Array, noise: float) -> Detec
     True
     """
     channels = bank.shape[1]
-    mirror = mirrored_filters(bank)
-    maps = _answers_of_filters(bank, _random_images(rng, channels))
-    mean = maps.mean(axis=0)
-    mean = (mean + mirror_kernels(mean, mirror)) / 2
-
-    def flip(kernel: Array) -> Array:
-        return mirror_kernels(kernel, mirror)
-
-    def template(shape: Shape) -> Array:
-        drawn = variants(rng, shape, _VARIANTS, side=FIELD, channels=channels)
-        found: Array = _answers_of_filters(bank, drawn).mean(axis=0) - mean
-        found[mirror < 0] = 0  # Noise filters have no mirror image, so no part in a template.
-        return found
-
+    seen = Templates(rng, bank)
+    template, flip = seen.template, seen.flip
     drafts: list[_Draft] = []
     for shape in chiral_shapes(rng, channels):
         drafts += _quartet((shape, shape.nudged(rng)), template, flip)
@@ -138,27 +126,94 @@ def make_detectors(rng: np.random.Generator, bank: Array, noise: float) -> Detec
         one = template(shape)
         drafts.append(("symmetric", shape, (one + flip(one)) / 2))
     while len(drafts) < DETECTORS:
-        drafts.append(("random", None, rng.normal(size=mean.shape)))
+        drafts.append(("random", None, rng.normal(size=seen.shape)))
 
-    kernel = np.array([draft[2] for draft in drafts])
-    white = rng.normal(size=kernel.shape)
-    share = noise * _before(kernel, maps).std(axis=0) / _before(white, maps).std(axis=0)
-    share[[kind == "random" for kind, _, _ in drafts]] = 0
-    kernel += share[:, None, None, None] * white
-    before = _before(kernel, maps)
-    bias = -before.mean(axis=0) - _THRESHOLD * before.std(axis=0)
-    responses = np.maximum(before + bias, 0)
-    gain = 1 / responses.std(axis=0)
+    clean = np.array([kind == "random" for kind, _, _ in drafts])
+    kernel = seen.noisy(rng, np.array([draft[2] for draft in drafts]), noise, clean)
+    kernel, bias, responses = seen.scaled(kernel)
 
     units = rng.permutation(len(drafts))
     order = units.argsort()
     described = _describe(drafts, units.tolist())
     return DetectorLayer(
         tuple(described[place] for place in order.tolist()),
-        (kernel * gain[:, None, None, None])[order],
-        (bias * gain)[order],
-        (responses * gain)[:, order],
+        kernel[order],
+        bias[order],
+        responses[:, order],
     )
+
+
+class Templates:
+    """What a bank of filters answers to shapes, and to random images.
+
+    Parameters
+    ----------
+    rng
+        Draws random images, and variants of each shape.
+    bank
+        Filters, axes (filter, channel, row, column), as ``filter_bank`` makes them.
+
+    Attributes
+    ----------
+    shape
+        Of a detector's kernel: filters, rows, columns.
+
+    Examples
+    --------
+    >>> from circuitkb.loaders.planted.filters import filter_bank
+    >>> rng = np.random.default_rng(0)
+    >>> seen = Templates(rng, filter_bank(rng, 1))
+    >>> seen.template(Shape("edge", 0, 1)).shape == seen.shape
+    True
+    """
+
+    def __init__(self, rng: np.random.Generator, bank: Array) -> None:
+        self._rng = rng
+        self._bank = bank
+        self._mirror = mirrored_filters(bank)
+        self._maps = _answers_of_filters(bank, _random_images(rng, bank.shape[1]))
+        mean = self._maps.mean(axis=0)
+        self._mean = (mean + mirror_kernels(mean, self._mirror)) / 2
+        self.shape: tuple[int, ...] = mean.shape
+
+    def template(self, shape: Shape) -> Array:
+        """Return what the filters answer on average to variants of a shape, less the usual."""
+        channels = self._bank.shape[1]
+        drawn = variants(self._rng, shape, _VARIANTS, side=FIELD, channels=channels)
+        found: Array = _answers_of_filters(self._bank, drawn).mean(axis=0) - self._mean
+        found[self._mirror < 0] = 0  # Noise filters have no mirror image, so no part in a template.
+        return found
+
+    def flip(self, kernel: Array) -> Array:
+        """Return the kernel that sees the mirrored image."""
+        return mirror_kernels(kernel, self._mirror)
+
+    def spread(self, kernel: Array) -> Array:
+        """Return the standard deviation of what each kernel puts out over random images."""
+        found: Array = _before(kernel, self._maps).std(axis=0)
+        return found
+
+    def noisy(
+        self, rng: np.random.Generator, kernel: Array, noise: float, clean: NDArray[np.bool_]
+    ) -> Array:
+        """Add white noise that puts out ``noise`` times what a kernel does, but to clean ones."""
+        white = rng.normal(size=kernel.shape)
+        share = noise * self.spread(kernel) / self.spread(white)
+        share[clean] = 0
+        added: Array = kernel + share[:, None, None, None] * white
+        return added
+
+    def scaled(self, kernel: Array) -> tuple[Array, Array, Array]:
+        """Return kernels, biases and responses to random images, axes (image, detector).
+
+        A detector answers where it exceeds its mean by a standard deviation; its responses have
+        standard deviation 1.
+        """
+        before = _before(kernel, self._maps)
+        bias = -before.mean(axis=0) - _THRESHOLD * before.std(axis=0)
+        responses = np.maximum(before + bias, 0)
+        gain = 1 / responses.std(axis=0)
+        return kernel * gain[:, None, None, None], bias * gain, responses * gain
 
 
 def _quartet(

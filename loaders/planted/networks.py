@@ -151,22 +151,33 @@ def planted_network(
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
     shuffled = [kinds[place] for place in rng.permutation(len(kinds)).tolist()]
     targets, kernel, bias = make_targets(rng, layer, shuffled, cases=cases, taps=taps, noise=noise)
-    parts = OrderedDict[str, nn.Module]()
-    for name, weight, offset, stride, padding in (
-        (FILTERS, bank, np.zeros(len(bank)), FILTER_STRIDE, _FILTER_PADDING),
-        (DETECTORS, layer.kernel, layer.bias, _DETECTOR_STRIDE, _DETECTOR_PADDING),
-        (TARGETS, kernel, bias, 1, taps // 2),
-    ):
-        parts[f"{name}_convolution"] = _convolution(weight, offset, stride, padding)
-        parts[name] = nn.ReLU()
     settings = {name.replace(" ", "_").replace("-", "_"): n for name, n in counts.items()}
     return Planted(
-        nn.Sequential(parts).eval(),
+        sequence(bank, layer.kernel, layer.bias, kernel, bias),
         layer.detectors,
         targets,
         (channels, size, size),
         {**settings, "cases": cases, "taps": taps, "noise": noise, "seed": seed},
     )
+
+
+def sequence(
+    bank: NDArray[np.float64],
+    detectors: NDArray[np.float64],
+    detectors_bias: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    targets_bias: NDArray[np.float64],
+) -> nn.Module:
+    """Return the network of three layers with these kernels, in evaluation mode."""
+    parts = OrderedDict[str, nn.Module]()
+    for name, weight, offset, stride, padding in (
+        (FILTERS, bank, np.zeros(len(bank)), FILTER_STRIDE, _FILTER_PADDING),
+        (DETECTORS, detectors, detectors_bias, _DETECTOR_STRIDE, _DETECTOR_PADDING),
+        (TARGETS, targets, targets_bias, 1, targets.shape[-1] // 2),
+    ):
+        parts[f"{name}_convolution"] = _convolution(weight, offset, stride, padding)
+        parts[name] = nn.ReLU()
+    return nn.Sequential(parts).eval()
 
 
 def _check(

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from circuitkb.loaders.planted.networks import Planted
 from circuitkb.loaders.sources.extras import require
@@ -48,6 +49,13 @@ def write_onnx(planted: Planted, path: str | Path, *, any_size: bool = True) -> 
     ...     open_source(str(file)).name
     'planted'
     """
+    return write_module(planted.module, path, planted.input_shape, any_size=any_size)
+
+
+def write_module(
+    module: nn.Module, path: str | Path, input_shape: tuple[int, int, int], *, any_size: bool
+) -> Path:
+    """Write the module of a planted network, as :func:`write_onnx` does."""
     onnx = require("onnx", extra="onnx", what="Writing an ONNX file")
     sizes = {2: "rows", 3: "columns"} if any_size else {}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -55,8 +63,8 @@ def write_onnx(planted: Planted, path: str | Path, *, any_size: bool = True) -> 
         # The exporter that torch recommends needs one more package, onnxscript.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            planted.module,
-            (torch.zeros(1, *planted.input_shape),),
+            module,
+            (torch.zeros(1, *input_shape),),
             exported,
             dynamo=False,
             opset_version=17,

@@ -47,8 +47,9 @@ def test_a_documented_command_parses(line: str) -> None:
 def test_every_command_has_help_with_examples_and_a_line_in_the_reference() -> None:
     reference = (ROOT / "docs/cli.md").read_text("utf-8")
     commands = dict(PROGRAM.commands)
-    group = commands.pop("annotate")
-    commands |= {f"annotate {name}": command for name, command in group.commands.items()}
+    for group in ("annotate", "planted"):
+        within = commands.pop(group).commands
+        commands |= {f"{group} {name}": command for name, command in within.items()}
     for name, command in commands.items():
         assert f"`{name}" in reference, name
         assert f"circuitkb {name}" in command.epilog, name
@@ -74,6 +75,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "match",
         "models",
         "observe",
+        "planted",
         "pull",
         "prove",
         "push",

@@ -1,0 +1,1 @@
+"""Networks with planted circuits of several kinds, each kind with decoys, and dials."""

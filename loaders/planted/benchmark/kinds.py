@@ -1,0 +1,372 @@
+"""The kinds of circuits that are planted, and the decoys of each.
+
+A name is that of a motif, where one is searched for. Each function draws circuits and decoys over
+the detectors that it adds; decoys fulfil the criterion that ``naive`` names, and are no circuits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, product
+
+import numpy as np
+
+from circuitkb.loaders.planted.benchmark.parts import TURNS, Parts, Quartet
+from circuitkb.loaders.planted.benchmark.plans import Array, Inputs, Plan, PlantedKind, weights
+from circuitkb.loaders.planted.shapes import Form, Shape
+
+Drawn = tuple[Sequence[Plan], Sequence[Plan]]
+
+_UNITS = 120
+"""Detectors of a network, at least."""
+
+_SHAPES = 24
+"""Quartets of a network."""
+
+_SHAPELESS = 24
+"""Random detectors of a network that has enough others."""
+
+_TRIES = 1_000
+
+
+def _dealt(parts: Parts, quartets: Sequence[Quartet], count: int, each: int) -> list[list[Quartet]]:
+    """Deal hands of quartets, no two in two hands, for as long as there are such hands."""
+    hands: list[list[Quartet]] = []
+    together: set[tuple[int, int]] = set()
+    for _ in range(count):
+        for _ in range(_TRIES):
+            places = sorted(parts.rng.permutation(len(quartets))[:each].tolist())
+            pairs = set(combinations(places, 2))
+            if not pairs & together:
+                break
+        together |= pairs
+        hands.append([quartets[place] for place in parts.rng.permutation(places).tolist()])
+    return hands
+
+
+def _unions(parts: Parts, count: int) -> Drawn:
+    quartets = parts.quartets(_SHAPES)
+    forms: tuple[tuple[Form, int], ...] = (("line", 1), ("line", -1), ("curve", 1), ("curve", -1))
+    symmetric = [
+        parts.symmetric(parts.shape(form, direction, sign))
+        for (form, sign), direction in product(forms, (90, 270))
+        for _ in range(2)
+    ] + [parts.symmetric(parts.shape("edge", direction)) for direction in (90, 270)]
+    parts.fill(_UNITS)
+    hands = [[quartets[place % len(quartets)]] for place in range(count)]
+    planted = [Plan((weights(dict.fromkeys(hand[0], 1.0)),)) for hand in hands]
+    decoys = [
+        Plan((weights(dict.fromkeys(parts.rng.permutation(symmetric)[:4].tolist(), 1.0)),))
+        for _ in range(count)
+    ]
+    return planted, decoys
+
+
+_UNEQUAL = (1.0, 0.8)
+
+
+def _mirrored_targets(parts: Parts, count: int) -> Drawn:
+    # Two pairs that share a quartet would mirror one another too, in part: each has its own.
+    quartets = parts.quartets(2 * count * len(_UNEQUAL), forms=("line", "edge", "curve", "corner"))
+    parts.fill(len(parts.kernels) + _SHAPELESS)
+    plans: list[Plan] = []
+    for place in range(2 * count):
+        hand = quartets[place * len(_UNEQUAL) :][: len(_UNEQUAL)]
+        here = [each.one for each in hand]
+        there = [each.mirror if place < count else each.mirrored_twin for each in hand]
+        plans.append(
+            Plan(tuple(weights(dict(zip(side, _UNEQUAL, strict=True))) for side in (here, there)))
+        )
+    return plans[:count], plans[count:]
+
+
+def _families(parts: Parts, count: int) -> Drawn:
+    del count  # As many as there are forms for.
+    forms: list[tuple[Form, int]] = [
+        ("edge", 1),
+        ("curve", 1),
+        ("curve", -1),
+        ("corner", 1),
+        ("corner", -1),
+        ("texture", 1),
+        ("red-green edge", 1),
+        ("blue-yellow edge", 1),
+    ]
+    shuffled = [forms[place] for place in parts.rng.permutation(len(forms))]
+    planted = [
+        Plan(detectors=parts.orbit(parts.shape(form, 0, sign))) for form, sign in shuffled[:5]
+    ]
+    # Two of three forms at each turn, so that no form has all of them.
+    dealt = [parts.rng.permutation(3)[:2].tolist() for _ in TURNS]
+    for form in range(3):
+        if all(form in pair for pair in dealt):
+            dealt[form] = [other for other in range(3) if other != form]
+    left = [parts.shape(form, 0, sign) for form, sign in shuffled[5:]]
+    decoys = [
+        Plan(detectors=parts.tiling([left[pair[which]] for pair in dealt])) for which in (0, 1)
+    ]
+    parts.fill(_UNITS)
+    return planted, decoys
+
+
+def _cross_inhibition(parts: Parts, count: int) -> Drawn:
+    quartets = parts.quartets(_SHAPES)
+    parts.fill(_UNITS)
+    plans = []
+    for place, (one, other) in enumerate(_dealt(parts, quartets, 2 * count, 2)):
+        inhibiting = one.mirror if place < count else other.one
+        plans.append(Plan((weights({one.one: 1.0, inhibiting: -1.0}),)))
+    return plans[:count], plans[count:]
+
+
+def _scale_unions(parts: Parts, count: int) -> Drawn:
+    triples = []
+    for place in range(max(count, 12)):
+        form: Form = "curve" if place % 2 else "line"
+        small = Shape(form, 0, 5.0 if form == "curve" else 1.2, int(parts.rng.choice((-1, 1))))
+        small = small.facing(parts.rng.uniform(0, 360))
+        large = Shape(form, small.direction, 2.4 * small.size, small.sign)
+        triples.append([parts.single(each) for each in (small, small.nudged(parts.rng), large)])
+    parts.fill(_UNITS)
+    planted, decoys = [], []
+    for place in range(count):
+        small, twin, _ = triples[place % len(triples)]
+        planted.append(Plan((weights({small: 1.0, triples[place % len(triples)][2]: 1.0}),)))
+        decoys.append(Plan((weights({small: 1.0, twin: 1.0}),)))
+    return planted, decoys
+
+
+_ALIGNED = (1.0, 0.7, 0.0, -0.7, -1.0, -0.7, 0.0, 0.7)
+"""Weights of a curve assembly by turn: curves of its direction excite, opposed ones inhibit."""
+
+
+def _curve_assemblies(parts: Parts, count: int) -> Drawn:
+    orbits = [
+        parts.orbit(Shape("curve", 0, radius, sign)) for radius in (6.0, 11.0) for sign in (1, -1)
+    ]
+    parts.fill(_UNITS)
+    places = parts.rng.permutation(len(orbits) * len(TURNS))[:count].tolist()
+    planted, decoys = [], []
+    for place in places:
+        orbit, turn = orbits[place // len(TURNS)], place % len(TURNS)
+        aligned = np.roll(_ALIGNED, turn)
+        planted.append(Plan((_of_orbit(orbit, aligned),)))
+        decoys.append(Plan((_of_orbit(orbit, _without_direction(parts.rng, aligned)),)))
+    return planted, decoys
+
+
+def _of_orbit(orbit: Sequence[int], by_turn: Array) -> Inputs:
+    return weights({unit: w for unit, w in zip(orbit, by_turn.tolist(), strict=True) if w})
+
+
+def _without_direction(rng: np.random.Generator, aligned: Array) -> Array:
+    """Deal the weights among the turns until they point nowhere: an eighth of what they did."""
+    turns = np.exp(2j * np.pi * np.arange(len(TURNS)) / len(TURNS))
+    bound = abs(aligned @ turns) / 8
+    while True:
+        dealt: Array = rng.permutation(aligned)
+        if abs(dealt @ turns) < bound:
+            return dealt
+
+
+_CUES: tuple[Form, ...] = ("texture", "edge", "red-green edge", "blue-yellow edge")
+
+
+def _boundaries(parts: Parts, count: int) -> Drawn:
+    orbits = [parts.orbit(parts.shape(form, 0)) for form in _CUES]
+    parts.fill(_UNITS)
+    planted, decoys = [], []
+    for turn in (parts.rng.permutation(count) % len(TURNS)).tolist():
+        cues = [0, *(1 + parts.rng.permutation(3)[:2]).tolist()]
+        planted.append(Plan((weights({orbits[cue][turn]: 1.0 for cue in cues}),)))
+        apart = (turn + parts.rng.permutation([0, 3, 5])) % len(TURNS)
+        decoys.append(
+            Plan((weights({orbits[c][t]: 1.0 for c, t in zip(cues, apart.tolist(), strict=True)}),))
+        )
+    return planted, decoys
+
+
+_ROW = np.array([0.5, 1.0, 0.5])
+
+
+def _parts_in_places(parts: Parts, count: int) -> Drawn:
+    quartets = parts.quartets(_SHAPES)
+    parts.fill(_UNITS)
+    above, middle, below = (np.outer(row, _ROW) for row in np.eye(3))
+    planted, decoys = [], []
+    for one, other in _dealt(parts, quartets, count, 2):
+        planted.append(Plan(({one.one: above, other.one: below},)))
+        decoys.append(Plan(({one.one: middle, other.one: middle},)))
+    return planted, decoys
+
+
+_SPREAD, _SHARE = 5, 0.6
+"""Targets that a feature is spread over, and its weight relative to what each is for."""
+
+
+def _superpositions(parts: Parts, count: int) -> Drawn:
+    quartets = parts.quartets(_SHAPES)
+    parts.fill(_UNITS)
+    planted, decoys = [], []
+    half = max(1, count // 2)
+    for place, (one, *others) in enumerate(_dealt(parts, quartets, 2 * half, 1 + _SPREAD)):
+        if place < half:
+            feature, mains = one.one, [(each.one, each.twin) for each in others]
+            plans = planted
+        else:  # Copies of one feature: the targets are all for what it is.
+            feature, mains = one.mirror, [(one.mirrored_twin, each.one) for each in others]
+            plans = decoys
+        share = {feature: _SHARE}
+        plans.append(
+            Plan(
+                tuple(
+                    weights({main[0]: 1.0, main[1]: 1.0 if plans is planted else 0.2} | share)
+                    for main in mains
+                ),
+                detectors=(feature,),
+            )
+        )
+    return planted, decoys
+
+
+def _opponencies(parts: Parts, count: int) -> Drawn:
+    pairs, directions = [], []
+    for place in range(max(count, 16)):
+        form: Form = "line" if place % 4 == 3 else "curve"
+        bright = parts.shape(form, parts.rng.uniform(0, 360))
+        dark = Shape(form, bright.direction, bright.size, -1)
+        pairs.append((parts.single(bright), parts.single(dark)))
+        directions.append(bright.direction)
+    parts.fill(_UNITS)
+    planted, decoys = [], []
+    for place in range(count):
+        bright, dark = pairs[place % len(pairs)]
+        signs = (1.0, -1.0) if place % 2 else (-1.0, 1.0)
+        planted.append(Plan((weights({bright: signs[0], dark: signs[1]}),)))
+        apart = abs((np.array(directions) - directions[place % len(pairs)] + 90) % 180 - 90)
+        other = pairs[int(parts.rng.choice(np.argsort(-apart)[:4]))][1]
+        decoys.append(Plan((weights({bright: signs[0], other: signs[1]}),)))
+    return planted, decoys
+
+
+KINDS: dict[str, PlantedKind] = {
+    kind.name: kind
+    for kind in (
+        PlantedKind(
+            name="union",
+            what="a target that a detector, its twin and the mirror images of both excite",
+            decoy="a target that four symmetric detectors excite",
+            naive="the target answers to mirrored images as to plain ones",
+            about="targets",
+            units=1,
+            members="detectors",
+            count=4,
+            plant=_unions,
+        ),
+        PlantedKind(
+            name="mirrored-targets",
+            what="two targets, of which one takes the mirror images of what the other takes",
+            decoy="two targets, of which one takes the mirror images of the other's inputs' twins",
+            naive="one target answers to mirrored images as the other does to plain ones",
+            about="targets",
+            units=2,
+            members="detectors",
+            count=4,
+            plant=_mirrored_targets,
+        ),
+        PlantedKind(
+            name="family",
+            what="eight detectors of one shape, each turned by 45 degrees from the one before",
+            decoy="eight detectors that prefer directions 45 degrees apart, of unlike shapes",
+            naive="preferred directions of the units go all the way round in equal steps",
+            about="detectors",
+            units=8,
+            members=None,
+            count=0,
+            channels=3,
+            plant=_families,
+        ),
+        PlantedKind(
+            name="cross-inhibition",
+            what="a target that a detector excites and the mirror image of that one inhibits",
+            decoy="a target that a detector excites and an unrelated one inhibits",
+            naive="one input excites strongly, one inhibits strongly, and both are asymmetric",
+            about="targets",
+            units=1,
+            members="detectors",
+            count=2,
+            plant=_cross_inhibition,
+        ),
+        PlantedKind(
+            name="scale-union",
+            what="a target that two detectors of one shape excite, one 2.4 times as large",
+            decoy="a target that two detectors of one shape and of one size excite",
+            naive="the two strongest inputs are of one form and face one way",
+            about="targets",
+            units=1,
+            members="detectors",
+            count=2,
+            plant=_scale_unions,
+        ),
+        PlantedKind(
+            name="curve-assembly",
+            what="a target that curves of its direction excite and opposed ones inhibit",
+            decoy="a target with the same weights from the same curves, dealt among directions",
+            naive="the strongest inputs are tuned to the direction of curves, and so is the target",
+            about="targets",
+            units=1,
+            members="detectors",
+            count=6,
+            plant=_curve_assemblies,
+        ),
+        PlantedKind(
+            name="boundary",
+            what="a target that edges of texture and of two other kinds excite, which face one way",
+            decoy="a target that edges of the same three kinds excite, which face three ways",
+            naive="edges of three kinds are the strongest inputs",
+            about="targets",
+            units=1,
+            members="detectors",
+            count=3,
+            channels=3,
+            plant=_boundaries,
+        ),
+        PlantedKind(
+            name="parts-in-places",
+            what="a target that one detector excites from above and another from below",
+            decoy="a target that two detectors excite as much, both from the middle",
+            naive="two unrelated inputs have the most positive mass",
+            about="targets",
+            units=1,
+            members="detectors",
+            count=2,
+            taps=3,
+            size=45,
+            plant=_parts_in_places,
+        ),
+        PlantedKind(
+            name="superposition",
+            what="a detector that five targets carry, each besides another feature of its own",
+            decoy="a detector that five targets carry which are all for that same feature",
+            naive="a detector that is among the strongest inputs of five targets",
+            about="detectors",
+            units=1,
+            members="targets",
+            count=_SPREAD,
+            plant=_superpositions,
+        ),
+        PlantedKind(
+            name="opponency",
+            what="a target that a bright shape excites and the same shape, dark, inhibits; or so "
+            "the other way round",
+            decoy="a target that a bright shape excites and another shape, dark, inhibits; or so "
+            "the other way round",
+            naive="the strongest inputs differ in sign and in polarity",
+            about="targets",
+            units=1,
+            members="detectors",
+            count=2,
+            plant=_opponencies,
+        ),
+    )
+}

@@ -1,0 +1,233 @@
+"""A network of one kind: its module, and the truth about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from circuitkb.loaders.planted.benchmark.dials import Dials
+from circuitkb.loaders.planted.benchmark.kinds import KINDS
+from circuitkb.loaders.planted.benchmark.parts import Parts
+from circuitkb.loaders.planted.benchmark.plans import Array, Inputs, Plan, PlantedKind
+from circuitkb.loaders.planted.networks import DETECTORS, TARGETS, sequence
+
+Without = Literal["", "shuffled", "random"]
+"""What is done to a network so that nothing is planted in it."""
+
+Units = tuple[str, ...]
+
+FILLERS = 12
+"""Targets that take nothing in particular."""
+
+BYSTANDERS = 3
+"""Unrelated inputs of each target, of weight 1."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """A circuit, or a decoy, by its units (``targets:5``): what it is about, and the others."""
+
+    units: Units
+    members: Units
+
+
+@dataclass(frozen=True, eq=False)
+class PlantedNetwork:
+    """A network with circuits of one kind.
+
+    Attributes
+    ----------
+    module
+        In evaluation mode; takes images from -1 to 1 with grey at 0.
+    input_shape
+        Channels, rows and columns of its images.
+    circuits, decoys
+        What is planted, and what only looks like it. Empty where ``without`` says so.
+    """
+
+    kind: PlantedKind
+    dials: Dials
+    seed: int
+    without: Without
+    module: nn.Module
+    input_shape: tuple[int, int, int]
+    circuits: tuple[Described, ...]
+    decoys: tuple[Described, ...]
+
+
+def plant(
+    kind: str, dials: Dials | None = None, *, seed: int = 0, count: int = 12, without: Without = ""
+) -> PlantedNetwork:
+    """Make a network with planted circuits of one kind, and as many decoys.
+
+    Parameters
+    ----------
+    kind
+        One of :data:`~circuitkb.loaders.planted.benchmark.kinds.KINDS`.
+    dials
+        Those at their first levels if not given.
+    seed
+        Same seed, same network.
+    count
+        Circuits. Of families there are five, and two decoys; of superpositions half as many.
+    without
+        ``shuffled`` permutes the weights of each layer, among all of its kernels; ``random`` draws
+        them, normal, with the spread that they have. Nothing is planted in either.
+
+    Examples
+    --------
+    >>> made = plant("cross-inhibition", seed=1, count=3)
+    >>> [len(found) for found in (made.circuits, made.decoys, made.circuits[0].members)]
+    [3, 3, 2]
+    >>> plant("union", count=3, without="shuffled").circuits
+    ()
+    """
+    with one_thread():
+        return _plant(KINDS[kind], dials or Dials(), seed, count, without)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: many small products gain nothing by more, and round otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _plant(
+    asked: PlantedKind, dials: Dials, seed: int, count: int, without: Without
+) -> PlantedNetwork:
+    rng = np.random.default_rng([seed, *asked.name.encode()])
+    parts = Parts(rng, asked.channels)
+    planted, decoys = asked.plant(parts, count)
+    kernels = _detectors(parts, [unit for plan in planted for unit in _held(asked, plan)], dials)
+    targets = _Targets(parts, dials, asked.taps)
+    about = [targets.add(plan) for plan in (*planted, *decoys)]
+    for _ in range(FILLERS):
+        targets.filler()
+    kernel = targets.kernels()
+    if without:
+        kernels, kernel = (_emptied(rng, each, without) for each in (kernels, kernel))
+    kernels, bias, responses = parts.seen.scaled(kernels)
+    places = rng.permutation(len(kernels)), rng.permutation(len(kernel))
+    order = [each.argsort() for each in places]
+    offset = -kernel.sum(axis=(2, 3)) @ responses.mean(axis=0)
+    module = sequence(
+        parts.bank,
+        kernels[order[0]],
+        bias[order[0]],
+        kernel[order[1]][:, order[0]],
+        offset[order[1]],
+    )
+    described = [
+        _described(asked, plan, units, places)
+        for plan, units in zip((*planted, *decoys), about, strict=True)
+    ]
+    if without:
+        described, planted = [], []
+    return PlantedNetwork(
+        asked,
+        dials,
+        seed,
+        without,
+        module,
+        (asked.channels, asked.size, asked.size),
+        tuple(described[: len(planted)]),
+        tuple(described[len(planted) :]),
+    )
+
+
+def _held(kind: PlantedKind, plan: Plan) -> Sequence[int]:
+    """Detectors whose own kernels are what is planted."""
+    return plan.detectors if kind.members is None else ()
+
+
+def _detectors(parts: Parts, planted: Sequence[int], dials: Dials) -> Array:
+    """Turn the dials of detectors: noise of all, the rest of those that are the circuits."""
+    rng = parts.rng
+    kernel = np.array(parts.kernels)
+    for unit in planted:
+        other = parts.kernels[parts.unrelated([unit])]
+        loud = rng.normal(size=other.shape)
+        loud /= parts.seen.spread(loud[None])[0]
+        kernel[unit] += dials.superposition * other + loud / (2 * dials.strength)
+    shapeless = np.ones(len(kernel), bool)
+    shapeless[parts.structured] = False
+    return parts.seen.noisy(rng, kernel, dials.noise, shapeless)
+
+
+class _Targets:
+    """Kernels of targets as they are added."""
+
+    def __init__(self, parts: Parts, dials: Dials, taps: int) -> None:
+        self._parts, self._dials, self._taps = parts, dials, taps
+        self._rng = parts.rng
+        self._made: list[Array] = []
+        self._random = sorted(set(range(len(parts.kernels))) - set(parts.structured))
+
+    def add(self, plan: Plan) -> list[int]:
+        """Add the targets of a plan, and return their numbers."""
+        return [self._add(inputs) for inputs in plan.targets]
+
+    def filler(self) -> None:
+        self._append(np.zeros(self._shape), 1.0)
+
+    def kernels(self) -> Array:
+        """Return all, each of l2 norm 1; axes (target, detector, row, column)."""
+        made = np.array(self._made)
+        found: Array = made / np.sqrt((made**2).sum(axis=(1, 2, 3), keepdims=True))
+        return found
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return len(self._parts.kernels), self._taps, self._taps
+
+    def _add(self, inputs: Inputs) -> int:
+        kernel = np.zeros(self._shape)
+        for unit, values in inputs.items():
+            kernel[unit] = self._dials.strength * values
+        norm = float(np.linalg.norm(kernel))
+        feature = self._parts.unrelated(list(inputs))
+        self._middle(kernel)[feature] += self._dials.superposition * norm
+        self._append(kernel, norm)
+        return len(self._made) - 1
+
+    def _append(self, kernel: Array, norm: float) -> None:
+        loud = self._rng.choice(self._random, BYSTANDERS, replace=False)
+        self._middle(kernel)[loud] += 1
+        white = self._rng.normal(size=kernel.shape) / np.sqrt(kernel.size)
+        self._made.append(kernel + self._dials.noise * norm * white)
+
+    def _middle(self, kernel: Array) -> Array:
+        middle: Array = kernel[:, self._taps // 2, self._taps // 2]
+        return middle
+
+
+def _emptied(rng: np.random.Generator, kernel: Array, without: Without) -> Array:
+    if without == "shuffled":
+        return rng.permutation(kernel.ravel()).reshape(kernel.shape)
+    return rng.normal(kernel.mean(), kernel.std(), size=kernel.shape)
+
+
+def _described(
+    kind: PlantedKind, plan: Plan, targets: Sequence[int], places: tuple[Array, Array]
+) -> Described:
+    inputs = sorted({unit for each in plan.targets for unit in each})
+    layers = {
+        "detectors": _named(DETECTORS, places[0][list(plan.detectors or inputs)]),
+        "targets": _named(TARGETS, places[1][list(targets)]),
+    }
+    return Described(layers[kind.about], layers[kind.members] if kind.members else ())
+
+
+def _named(layer: str, units: Array) -> Units:
+    return tuple(f"{layer}:{unit}" for unit in sorted(units.tolist()))
