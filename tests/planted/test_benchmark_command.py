@@ -79,7 +79,7 @@ def test_a_baseline_takes_decoys_for_circuits(made: Path, magnitude: Path) -> No
         for row in json.loads(run("score", made, magnitude, "--format", "json"))
     }
     for kind in ("union", "boundary"):
-        assert rows[kind, "all"]["decoys_found"] >= 2
+        assert rows[kind, "all"]["decoys_found"] >= 1
         assert rows[kind, "random"]["found"] == 10
 
 

@@ -23,9 +23,6 @@ _UNITS = 120
 _SHAPES = 24
 """Quartets of a network."""
 
-_SHAPELESS = 24
-"""Random detectors of a network that has enough others."""
-
 _TRIES = 1_000
 
 
@@ -68,7 +65,7 @@ _UNEQUAL = (1.0, 0.8)
 def _mirrored_targets(parts: Parts, count: int) -> Drawn:
     # Two pairs that share a quartet would mirror one another too, in part: each has its own.
     quartets = parts.quartets(2 * count * len(_UNEQUAL), forms=("line", "edge", "curve", "corner"))
-    parts.fill(len(parts.kernels) + _SHAPELESS)
+    parts.fill(_UNITS)
     plans: list[Plan] = []
     for place in range(2 * count):
         hand = quartets[place * len(_UNEQUAL) :][: len(_UNEQUAL)]

@@ -23,7 +23,7 @@ Without = Literal["", "shuffled", "random"]
 Units = tuple[str, ...]
 
 FILLERS = 12
-"""Targets that take nothing in particular."""
+"""Targets with weights as planted ones have, from detectors of nothing in particular."""
 
 BYSTANDERS = 3
 """Unrelated inputs of each target, of weight 1."""
@@ -113,7 +113,7 @@ def _plant(
     targets = _Targets(parts, dials, asked.taps)
     about = [targets.add(plan) for plan in (*planted, *decoys)]
     for _ in range(FILLERS):
-        targets.filler()
+        targets.filler(planted[0].targets)
     kernel = targets.kernels()
     if without:
         kernels, kernel = (_emptied(rng, each, without) for each in (kernels, kernel))
@@ -178,8 +178,11 @@ class _Targets:
         """Add the targets of a plan, and return their numbers."""
         return [self._add(inputs) for inputs in plan.targets]
 
-    def filler(self) -> None:
-        self._append(np.zeros(self._shape), 1.0)
+    def filler(self, like: Sequence[Inputs]) -> None:
+        """Add a target with the weights of another, from detectors of nothing in particular."""
+        kernels = list(like[0].values()) if like else []
+        units = self._rng.choice(self._random, len(kernels), replace=False).tolist()
+        self._add(dict(zip(units, kernels, strict=True)))
 
     def kernels(self) -> Array:
         """Return all, each of l2 norm 1; axes (target, detector, row, column)."""
@@ -195,14 +198,15 @@ class _Targets:
         kernel = np.zeros(self._shape)
         for unit, values in inputs.items():
             kernel[unit] = self._dials.strength * values
-        norm = float(np.linalg.norm(kernel))
+        norm = float(np.linalg.norm(kernel)) or 1.0
         feature = self._parts.unrelated(list(inputs))
         self._middle(kernel)[feature] += self._dials.superposition * norm
         self._append(kernel, norm)
         return len(self._made) - 1
 
     def _append(self, kernel: Array, norm: float) -> None:
-        loud = self._rng.choice(self._random, BYSTANDERS, replace=False)
+        free = [unit for unit in self._random if not kernel[unit].any()]
+        loud = self._rng.choice(free, BYSTANDERS, replace=False)
         self._middle(kernel)[loud] += 1
         white = self._rng.normal(size=kernel.shape) / np.sqrt(kernel.size)
         self._made.append(kernel + self._dials.noise * norm * white)

@@ -131,9 +131,9 @@ class Parts:
         """Add a detector of nothing in particular."""
         return self._add([self.rng.normal(size=self.seen.shape)], structured=False)[0]
 
-    def fill(self, count: int) -> None:
-        """Add random ones until there are so many in all."""
-        while len(self.kernels) < count:
+    def fill(self, count: int, shapeless: int = 24) -> None:
+        """Add random ones: at least so many, and until there are ``count`` detectors in all."""
+        for _ in range(max(shapeless, count - len(self.kernels))):
             self.random()
 
     def unrelated(self, to: Sequence[int]) -> int:
