@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -78,15 +78,13 @@ def answer(
         raise SourceError(f"There is no method {method!r}; there are: {known}.")
     if file.exists():
         raise SourceError(f"{file} is there already: name a new file.")
-    can: Callable[[str, Asked], bool]
-    if method == SEARCH:
-        can, one = (lambda kind, _: kind in MOTIFS.names), search_network
-    else:
-        can, one = (lambda _, asked: baselines.answers(asked)), baselines.of(method)
+    searching = method == SEARCH
+    one = search_network if searching else baselines.of(method)
     wanted = [
         kind
         for kind, asked in networks.kinds.items()
-        if (not kinds or kind in kinds) and can(kind, asked)
+        if (not kinds or kind in kinds)
+        and (kind in MOTIFS.names if searching else baselines.answers(asked))
     ]
     own = {name: each for name, each in networks.networks.items() if each.kind in wanted}
     circuits: list[Answer] = []
@@ -94,7 +92,7 @@ def answer(
         tell(f"{name}: {method}", 0.0)
         circuits += one(folder, name, network, networks.kinds[network.kind])
     progress(f"answered {len(own)} networks", 1.0)
-    fdr = FDR if method == SEARCH else None
+    fdr = FDR if searching else None
     found = Answers(method=method, fdr=fdr, searched=tuple(wanted), circuits=tuple(circuits))
     write(file, found)
     return _summary(networks.kinds, own, circuits)

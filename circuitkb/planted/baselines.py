@@ -152,7 +152,7 @@ def _attributions(module: nn.Module, images: torch.Tensor) -> tuple[Strengths, S
     hooks = [source.register_forward_hook(keep(SOURCE)), target.register_forward_hook(keep(TARGET))]
     found, answers = [], []
     try:
-        for batch in images.split(BATCH):
+        for batch in torch.split(images, BATCH):
             module(batch.requires_grad_())
             rows, columns = seen[TARGET].shape[2:]
             centre = seen[TARGET][:, :, rows // 2, columns // 2]

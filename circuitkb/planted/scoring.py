@@ -257,7 +257,7 @@ def _levels(networks: Mapping[str, Planted]) -> dict[str, list[str]]:
     for name, planted in ordered:
         levels.setdefault(planted.level, []).append(name)
     holding = [name for name, planted in ordered if not planted.without]
-    empty = {name: levels.pop(name) for name in ("shuffled", "random") if name in levels}
+    empty = {name: levels.pop(name) for name in sorted({*levels} & {"shuffled", "random"})}
     easy = [name for name in holding if networks[name].easy]
     return {**levels, "easy half": easy, "all": holding, **empty}
 

@@ -127,9 +127,9 @@ def _scale_unions(parts: Parts, count: int) -> Drawn:
     parts.fill(_UNITS)
     planted, decoys = [], []
     for place in range(count):
-        small, twin, _ = triples[place % len(triples)]
-        planted.append(Plan((weights({small: 1.0, triples[place % len(triples)][2]: 1.0}),)))
-        decoys.append(Plan((weights({small: 1.0, twin: 1.0}),)))
+        one, twin, larger = triples[place % len(triples)]
+        planted.append(Plan((weights({one: 1.0, larger: 1.0}),)))
+        decoys.append(Plan((weights({one: 1.0, twin: 1.0}),)))
     return planted, decoys
 
 
@@ -204,7 +204,8 @@ _SPREAD, _SHARE = 5, 0.6
 def _superpositions(parts: Parts, count: int) -> Drawn:
     quartets = parts.quartets(_SHAPES)
     parts.fill(_UNITS)
-    planted, decoys = [], []
+    planted: list[Plan] = []
+    decoys: list[Plan] = []
     half = max(1, count // 2)
     for place, (one, *others) in enumerate(_dealt(parts, quartets, 2 * half, 1 + _SPREAD)):
         if place < half:
@@ -237,12 +238,12 @@ def _opponencies(parts: Parts, count: int) -> Drawn:
     parts.fill(_UNITS)
     planted, decoys = [], []
     for place in range(count):
-        bright, dark = pairs[place % len(pairs)]
+        one, inverse = pairs[place % len(pairs)]
         signs = (1.0, -1.0) if place % 2 else (-1.0, 1.0)
-        planted.append(Plan((weights({bright: signs[0], dark: signs[1]}),)))
+        planted.append(Plan((weights({one: signs[0], inverse: signs[1]}),)))
         apart = abs((np.array(directions) - directions[place % len(pairs)] + 90) % 180 - 90)
         other = pairs[int(parts.rng.choice(np.argsort(-apart)[:4]))][1]
-        decoys.append(Plan((weights({bright: signs[0], other: signs[1]}),)))
+        decoys.append(Plan((weights({one: signs[0], other: signs[1]}),)))
     return planted, decoys
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from circuitkb.loaders.planted.benchmark.dials import Dials
@@ -21,6 +22,8 @@ Without = Literal["", "shuffled", "random"]
 """What is done to a network so that nothing is planted in it."""
 
 Units = tuple[str, ...]
+
+Places = NDArray[np.int64]
 
 FILLERS = 12
 """Targets with weights as planted ones have, from detectors of nothing in particular."""
@@ -223,7 +226,7 @@ def _emptied(rng: np.random.Generator, kernel: Array, without: Without) -> Array
 
 
 def _described(
-    kind: PlantedKind, plan: Plan, targets: Sequence[int], places: tuple[Array, Array]
+    kind: PlantedKind, plan: Plan, targets: Sequence[int], places: tuple[Places, Places]
 ) -> Described:
     inputs = sorted({unit for each in plan.targets for unit in each})
     layers = {
@@ -233,5 +236,5 @@ def _described(
     return Described(layers[kind.about], layers[kind.members] if kind.members else ())
 
 
-def _named(layer: str, units: Array) -> Units:
+def _named(layer: str, units: Places) -> Units:
     return tuple(f"{layer}:{unit}" for unit in sorted(units.tolist()))
