@@ -226,6 +226,28 @@ class _Hed:
         )
 
 
+class _GameOfLife:
+    """A network that is made by code: its rule is known, and what its units look for."""
+
+    name = "game_of_life"
+    architecture = "Conway's Game of Life, written by hand"
+
+    def open(self) -> BuiltNetwork:
+        require("torch", extra="torch", what=self.name)
+        from circuitkb.loaders.game_of_life.network import SIZE, GameOfLife
+
+        return BuiltNetwork(
+            module=GameOfLife().eval(),
+            input_shape=(1, SIZE, SIZE),
+            name=self.name,
+            architecture=self.architecture,
+            tag="written by hand",
+            license="Apache-2.0",
+            attribution="the circuitkb authors; the rule is John Conway's",
+            pixels=PixelRange((0.0,), (1.0,), known=True),
+        )
+
+
 def _file_of(folder: Path, file: str, name: str) -> Path:
     path = folder / file
     if not path.is_file():
@@ -305,6 +327,7 @@ _NETWORKS: tuple[ZooNetwork, ...] = (
     *(_Mtcnn(code, size) for code, size in (("PNet", 12), ("RNet", 24), ("ONet", 48))),
     _NUDENET,
     _Hed(),
+    _GameOfLife(),
 )
 
 ZOO: Mapping[str, ZooNetwork] = {network.name: network for network in _NETWORKS}
