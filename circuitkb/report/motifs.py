@@ -29,9 +29,9 @@ from circuitkb.results.harmless_text import for_markdown
 CLEAREST = 10
 """Pairs of cases that are shown."""
 
+_HITS = "_hits_mean"
 _CONTROLS = ("permuted", "matched", "shuffled")
-_GROUP_CONTROLS = ("exchanged", "dealt", "angles")
-"""Of motifs whose circuits are groups of units."""
+"""Of pairs at targets; motifs whose circuits are groups of units have others besides."""
 
 
 def reported_motifs(record: Record) -> list[Motif]:
@@ -92,10 +92,11 @@ def summary_rows(record: Record) -> Iterator[tuple[str, str, str, str]]:
                 if (step.summary["of"], step.summary["by"]) != (motif.of.name, way.by):
                     continue
                 figures = step.summary["null"]
+                ends = [name.removesuffix(_HITS) for name in figures if name.endswith(_HITS)]
+                order = {control: place for place, control in enumerate(_CONTROLS)}
                 chance = [
-                    f"{mean(figures[name])} {control}"
-                    for control in (*_CONTROLS, *_GROUP_CONTROLS)
-                    if (name := f"{control}_hits_mean") in figures
+                    f"{mean(figures[control + _HITS])} {control}"
+                    for control in sorted(ends, key=lambda end: order.get(end, len(order)))
                 ]
                 found = f"{count(figures.get('hits', 0))} ({count(step.summary['circuits'])})"
                 # What is found is called by the shape only where the shape was tested.
