@@ -217,7 +217,9 @@ def _in_words(kind: str, found: Several, missing: int) -> list[InSeveral]:
                 found=count,
                 joined=found.joined[size],
                 null_mean=max((one.null_mean for one in counts), default=None),
-                null_max=max((one.exchanged_max for one in counts), default=None),
+                null_max=max(
+                    (max(one.exchanged_max, one.shuffled or 0) for one in counts), default=None
+                ),
                 p=max((one.p for one in counts), default=None),
                 q=max((one.q for one in counts), default=None),
                 unmatched=missing,
