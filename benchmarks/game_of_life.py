@@ -37,7 +37,7 @@ def matter(k: int, rng: np.random.Generator, draws: int = 3000) -> float:
 
 
 def windowed(cells: Cells, radius: int, k: int) -> Cells:
-    """Return each square after k steps, as a window of a radius tells; outside of it all is dead."""
+    """Return each square after k steps, as a window tells; outside of it all is dead."""
     if radius >= k:
         return after(cells, k, torus=True)
     side = 2 * radius + 1

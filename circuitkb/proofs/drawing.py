@@ -47,11 +47,13 @@ def draw(prover: Prover, subject: Subject, proof: Proof, file: Path) -> None:
     bound, _ = prover.plan(subject, proof.when, proof.then, box)
     cone = prover.encode(subject, bound, box).cone
     every, _ = cone.values(unpacked(witness))
+    named = {cone.find(place) for place in bound.watched}
     given = [
         Given(
             f"{part.layer}:{unit}",
             float(every[number]),
             float(cone.weights[number] * every[number]),
+            number in named,
         )
         for part in cone.parts
         for number, unit in zip(range(part.start, part.stop), part.units.tolist(), strict=True)

@@ -27,7 +27,7 @@ from tests.proofs.made_up import MODEL, UNOBSERVED, random_network, smallest, wi
 TARGET = FeatureId(MODEL, "4", 0)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 10_000), st.booleans(), st.floats(-0.5, 0.5), st.sampled_from([1, -1]))
 def test_bounds_descents_and_the_solver_decide_as_enumeration_does(
     seed: int, cut: bool, off: float, sign: int

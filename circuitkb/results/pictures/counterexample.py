@@ -20,11 +20,15 @@ KINDS = (".png", ".svg", ".pdf")
 
 
 class Given(NamedTuple):
-    """What one input gives the target: its name, its value there, and weight times value."""
+    """What one input gives the target: its name, its value there, and weight times value.
+
+    ``named`` says whether the statement names it.
+    """
 
     name: str
     value: float
     gives: float
+    named: bool
 
 
 def draw_counterexample(
@@ -68,7 +72,7 @@ def draw_counterexample(
         place.set_xticks([])
         place.set_yticks([])
     if given:
-        largest = sorted(given, key=lambda one: -abs(one.gives))[:SHOWN]
+        largest = sorted(given, key=lambda one: (not one.named, -abs(one.gives)))[:SHOWN]
         rest = sum(one.gives for one in given) - sum(one.gives for one in largest)
         bars = [(f"{one.name} = {one.value:.3g}", one.gives) for one in largest]
         bars += [(f"{len(given) - len(largest)} others", rest), ("bias", bias)]
