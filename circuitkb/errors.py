@@ -14,6 +14,7 @@
     │   ├── PublishedDataError   a folder of published circuits that breaks its format
     │   └── AnnotationFileError  a file of annotations that cannot be read at all
     ├── AnnotationError          annotations that are refused, each with its line and reason
+    ├── ClaimError               claims that are refused, each with its line and reason
     ├── WorkerError              a worker that died twice, or a cluster that is not there
     ├── ServingError             pages that cannot be served there
     │   └── AccessError          a form that no page of this server sent
@@ -49,6 +50,7 @@ from circuitkb.schema.errors import (
     CapabilityError,
     CheckpointError,
     CircuitKBError,
+    ClaimError,
     CypherError,
     IdError,
     MissingExtraError,
@@ -88,6 +90,7 @@ __all__ = [
     "CapabilityError",
     "CheckpointError",
     "CircuitKBError",
+    "ClaimError",
     "CypherError",
     "IdError",
     "MissingExtraError",

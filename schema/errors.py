@@ -70,6 +70,10 @@ class AnnotationError(CircuitKBError):
         self.report = report
 
 
+class ClaimError(CircuitKBError):
+    """Claims that are refused, or cannot be read; nothing was written."""
+
+
 class WorkerError(CircuitKBError):
     """A worker that died twice over the same work, or a cluster that is not there."""
 

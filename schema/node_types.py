@@ -293,10 +293,33 @@ BUILT_IN: tuple[NodeType, ...] = (
         "Claim",
         "A statement that can fail.",
         (
-            identity("stable id"),
+            identity("the id it brings, or the hash of what it states"),
             given("text", "string", "the statement", required=True),
-            given("status", "string", "open, supported or refuted"),
+            given(
+                "aspect",
+                "string",
+                "causality, sufficiency, minimality, generality, purity or invariance",
+                indexed=True,
+            ),
+            given("subject", "string", "the model, feature or circuit that it is about"),
+            given("said_of", "string", "network that its source speaks of, if it is another one"),
+            given("test", "string", "the test that its prediction names", indexed=True),
+            given(
+                "standing",
+                "string",
+                "supported, refuted, undecided or untested, as of its last test; of one with parts "
+                "the weakest of theirs",
+                indexed=True,
+            ),
+            given("refuted_by", "string", "what would refute it"),
+            given("source", "string", "article, section and year"),
             given("created", "string", "date, ISO 8601"),
+            given("license", "string", "SPDX expression or NOASSERTION"),
+            given(
+                "state", "string", "live, or contested: its id stands for two different statements"
+            ),
+            given("parts", "strings", "ids of the claims that it breaks down into, here or not"),
+            given("records", "strings", "the records with this id, as JSON"),
         ),
     ),
     NodeType(

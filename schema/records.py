@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from circuitkb.schema.claims import SCHEMA, claim_id
 from circuitkb.schema.ids import annotation_id, canonical_json, content_hash
 
 STATES = ("pending", "live", "superseded", "retracted", "contested")
@@ -25,6 +26,9 @@ HASHED = "ckb:"
 
 FREE = "free"
 """Vocabulary of a label that names none, in the id of the ``Label`` node."""
+
+RECORDED = ("Annotation", "Claim")
+"""Labels of nodes that hold the records under their id."""
 
 Record = dict[str, Any]
 """An annotation as its JSON schema describes it, or the properties of a node or relation."""
@@ -81,7 +85,8 @@ def core_of(record: Mapping[str, Any]) -> str:
 
     Two records under one id with different cores contest it: nobody can tell who meant it.
     """
-    return annotation_id({key: value for key, value in record.items() if key != "id"})
+    without = {key: value for key, value in record.items() if key != "id"}
+    return claim_id(without) if record.get("schema") == SCHEMA else annotation_id(without)
 
 
 def date_order(created: str) -> tuple[datetime, str]:

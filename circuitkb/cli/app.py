@@ -8,6 +8,7 @@ from circuitkb.cli import (
     atlas,
     browse,
     check,
+    claim,
     compare,
     demonstrate,
     discover,
@@ -57,3 +58,5 @@ add_commands(annotate.group, annotate_shared)
 app.add_typer(annotate.group, rich_help_panel="Fill")
 add_commands(planted.group, planted)
 app.add_typer(planted.group, rich_help_panel="Compare")
+add_commands(claim.group, claim)
+app.add_typer(claim.group, rich_help_panel="Try")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from circuitkb.annotations.verbs import Annotating
+from circuitkb.claims.verbs import Claiming
 from circuitkb.kb.find import Finding
 from circuitkb.kb.listing import Listing
 from circuitkb.kb.load import Loading
@@ -41,6 +42,7 @@ class KnowledgeBase(
     Matching,
     Listing,
     Annotating,
+    Claiming,
     Moving,
 ):
     """Features, weights, circuits and what is said of them, in one store.

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from circuitkb.schema.definition import relation_type
 from circuitkb.schema.errors import SchemaError
 from circuitkb.schema.pictures import model_of
-from circuitkb.schema.records import kept
+from circuitkb.schema.records import RECORDED, kept
 from circuitkb.schema.tables import GraphRows, Relations, node_schema, relation_schema
 from circuitkb.stores.arrays.array_files import ArrayKind
 from circuitkb.stores.arrays.formats import FORMATS, beside
@@ -118,7 +118,8 @@ def _compare_nodes(
         twice = next(item["values"] for item in counts if item["counts"] > 1)
         raise SchemaError(f"The id {twice!r} stands twice among the {label} nodes to write.")
     columns = _given(table)
-    if label == "Annotation":
+    recorded = label in RECORDED and "state" in columns
+    if recorded:
         columns = list(dict.fromkeys([*columns, "state", "records"]))
     if label == "Model":
         columns = list(dict.fromkeys([*columns, "computation"]))
@@ -131,7 +132,7 @@ def _compare_nodes(
         before = stored[row["id"]]
         if label == "Model" and not check_same(row["id"], Identity.of(before), Identity.of(row)):
             unsure.add(row["id"])
-        _update(label, before, kept(before, row) if label == "Annotation" else row, changes)
+        _update(label, before, kept(before, row) if recorded else row, changes)
     new = table.filter(pc.invert(old))
     if new.num_rows:
         changes.nodes[label] = new

@@ -73,7 +73,7 @@ def problems_of(record: object) -> list[str]:
     if not _validator().is_valid(record):
         return _schema_problems(record)
     # What no text may have is escaped where Python shows it, so most records take one look.
-    found = list(_text_problems(record, ())) if "\\" in repr(record) else []
+    found = list(text_problems(record, ())) if "\\" in repr(record) else []
     if not found:
         found = _sense_problems(record)
     return found[:_MOST_SAID]
@@ -85,7 +85,7 @@ def _schema_problems(record: dict[str, Any]) -> list[str]:
         path = list(error.instance_path)
         if path[:1] == ["target"]:
             continue
-        found[_in_words(path, error)] = None
+        found[in_words(path, error)] = None
     for problem in _target_problems(record.get("target")):
         found[problem] = None
     return list(found)[:_MOST_SAID] or ["it does not follow the schema of annotations"]
@@ -101,10 +101,10 @@ def _target_problems(target: object) -> Iterator[str]:
         yield f"target.type: {_quoted(target.get('type'))} is none of {', '.join(_TARGETS)}"
     else:
         for error in _validator(f"{target['type']}Target").iter_errors(target):
-            yield _in_words(["target", *error.instance_path], error)
+            yield in_words(["target", *error.instance_path], error)
 
 
-def _in_words(path: list[Any], error: Any) -> str:
+def in_words(path: list[Any], error: Any) -> str:
     """Return one fault in words: where, what stands there, what should."""
     place = _place(path)
     value, message = error.instance, error.message
@@ -150,7 +150,8 @@ def _last_name(path: list[Any]) -> str:
     return "circuit" if path[:1] == ["target"] and name == "id" else name
 
 
-def _text_problems(value: Any, path: tuple[Any, ...]) -> Iterator[str]:
+def text_problems(value: Any, path: tuple[Any, ...]) -> Iterator[str]:
+    """Give what no text may have, wherever it stands in a record."""
     if isinstance(value, str):
         if _ANY_BAD.search(value):
             yield from _character_problems(value, path)
@@ -158,10 +159,10 @@ def _text_problems(value: Any, path: tuple[Any, ...]) -> Iterator[str]:
         for key, part in value.items():
             if _ANY_BAD.search(key):
                 yield f"{_place(path)}: a name in it has characters that no text has"
-            yield from _text_problems(part, (*path, key))
+            yield from text_problems(part, (*path, key))
     elif isinstance(value, list):
         for index, part in enumerate(value):
-            yield from _text_problems(part, (*path, index))
+            yield from text_problems(part, (*path, index))
 
 
 def _character_problems(text: str, path: tuple[Any, ...]) -> Iterator[str]:

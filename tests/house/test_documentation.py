@@ -47,7 +47,7 @@ def test_a_documented_command_parses(line: str) -> None:
 def test_every_command_has_help_with_examples_and_a_line_in_the_reference() -> None:
     reference = (ROOT / "docs/cli.md").read_text("utf-8")
     commands = dict(PROGRAM.commands)
-    for group in ("annotate", "planted"):
+    for group in ("annotate", "claim", "planted"):
         within = commands.pop(group).commands
         commands |= {f"{group} {name}": command for name, command in within.items()}
     for name, command in commands.items():
@@ -62,6 +62,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "atlas",
         "check",
         "circuits",
+        "claim",
         "composites",
         "demo",
         "edges",

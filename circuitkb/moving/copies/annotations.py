@@ -1,4 +1,4 @@
-"""Annotations in a copy: where both stores know one, what is said in either is kept.
+"""Annotations and claims in a copy: where both stores know one, what is said in either is kept.
 
 So a copy may arrive as more than it was: retracted in the target, or with another record under its
 id. That is no difference.
@@ -13,32 +13,37 @@ import pyarrow as pa
 
 from circuitkb.moving.copies.digests import Found, Kind
 from circuitkb.moving.copies.snapshot import Snapshot
-from circuitkb.schema.records import STATES, date_order, together
+from circuitkb.schema.records import RECORDED, STATES, date_order, together
 from circuitkb.stores.base import Store
-
-ANNOTATION = Kind("Annotation")
 
 _PAGE = 5_000
 
 _HELD = """\
-UNWIND $ids AS id MATCH (a:Annotation {id: id})
+UNWIND $ids AS id MATCH (a:{label} {{id: id}})
 RETURN a.id AS id, a.state AS state, a.records AS records"""
 
 
-def accept_annotations(snapshot: Snapshot, held: Mapping[Kind, Found], target: Store) -> None:
-    """Count annotations as arrived of which the target holds every record, and no earlier state."""
-    found, digest = held[ANNOTATION], snapshot.digests[ANNOTATION]
+def accept_records(snapshot: Snapshot, held: Mapping[Kind, Found], target: Store) -> None:
+    """Count as arrived that of which the target holds every record, and no earlier state."""
+    for label in RECORDED:
+        kind = Kind(label)
+        if kind in held:
+            _accept(snapshot, kind, held[kind], target)
+
+
+def _accept(snapshot: Snapshot, kind: Kind, found: Found, target: Store) -> None:
+    digest = snapshot.digests[kind]
     differ = found.present & ~found.same
     if not differ.any():
         return
-    for table in snapshot.nodes("Annotation", ["id", "state", "records"], None):
+    for table in snapshot.nodes(kind.name, ["id", "state", "records"], None):
         rows = table.filter(pa.array(differ[digest.find(table)]))
         for start in range(0, rows.num_rows, _PAGE):
             page = rows.slice(start, _PAGE)
             there = {
                 id: (state, records)
                 for id, state, records in target.read(
-                    _HELD, {"ids": page["id"].to_pylist()}, limit=None
+                    _HELD.format(label=kind.name), {"ids": page["id"].to_pylist()}, limit=None
                 ).rows
             }
             arrived = [
@@ -49,9 +54,9 @@ def accept_annotations(snapshot: Snapshot, held: Mapping[Kind, Found], target: S
 
 
 def _arrived(
-    state: str, records: list[str] | None, there_state: str | None, there: list[str] | None
+    state: str | None, records: list[str] | None, there_state: str | None, there: list[str] | None
 ) -> bool:
-    if not records or not there or there_state is None:
+    if not records or not there or state is None or there_state is None:
         return False
     if STATES.index(there_state) < STATES.index(state):
         return False

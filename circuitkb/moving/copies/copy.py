@@ -18,7 +18,7 @@ from time import perf_counter
 import numpy as np
 
 from circuitkb.annotations.resolving import resolve
-from circuitkb.moving.copies.annotations import accept_annotations
+from circuitkb.moving.copies.annotations import accept_records
 from circuitkb.moving.copies.digests import Digest, Found, Kind, Marks, compared, tables_of
 from circuitkb.moving.copies.report import CopiedKind, CopyReport
 from circuitkb.moving.copies.snapshot import Snapshot
@@ -206,7 +206,7 @@ def _held(
 ) -> dict[Kind, Found]:
     """Return what the target holds of the rows that were read from the source."""
     found = _compared(target, models, snapshot.digests, progress)
-    accept_annotations(snapshot, found, target)
+    accept_records(snapshot, found, target)
     return found
 
 

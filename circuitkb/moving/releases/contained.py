@@ -12,6 +12,7 @@ import pyarrow as pa
 from circuitkb.observation.photographs.kept import not_to_publish
 from circuitkb.results.harmless_text import without_folder
 from circuitkb.schema.errors import ReleaseError
+from circuitkb.schema.records import RECORDED
 from circuitkb.schema.tables import GraphRows
 
 UNLICENSED = "NOASSERTION"
@@ -58,16 +59,17 @@ class Contained:
             if "Import" in nodes:
                 days = (str(day)[:10] for day in nodes["Import"]["created"].to_pylist() if day)
                 self.changed = max([self.changed, *days])
-            if "Annotation" in nodes:
-                table = nodes["Annotation"]
+            for label in nodes.keys() & set(RECORDED):
+                table = nodes[label]
                 given = [license or UNLICENSED for license in table["license"].to_pylist()]
                 if UNLICENSED in given and not with_unlicensed:
                     which = table["id"][given.index(UNLICENSED)]
                     raise ReleaseError(
-                        f"Annotations have no licence, {which} for one, and a release is made to "
+                        f"{label}s have no licence, {which} for one, and a release is made to "
                         "be published. Ask their authors, or say --with-unlicensed."
                     )
-                self.annotations.update(given)
+                if label == "Annotation":
+                    self.annotations.update(given)
             for batch in piece.pictures.values():
                 if not with_unlicensed and (said := not_to_publish(batch)):
                     raise ReleaseError(said)

@@ -1,0 +1,1 @@
+"""Statements about networks that can fail: read, kept, tested, compared and shared."""

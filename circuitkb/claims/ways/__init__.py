@@ -1,0 +1,1 @@
+"""The tests that a claim's prediction may name, one module a kind."""

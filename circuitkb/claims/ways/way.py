@@ -1,0 +1,105 @@
+"""What a test is asked, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from circuitkb.schema.errors import CircuitKBError
+from circuitkb.schema.progress import Progress, silent
+from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from circuitkb.patterns.pattern_query import PatternQuery
+    from circuitkb.queries.patterns.pattern import Pattern
+    from circuitkb.results.trial_report import TrialReport
+
+DRAWS = 999
+"""Draws from a null that costs little."""
+
+
+class NotTestableError(CircuitKBError):
+    """A claim that cannot be tested here, and why: it stays untested."""
+
+
+class Bench(Protocol):
+    """What tests need of a knowledge base."""
+
+    @property
+    def store(self) -> Store:
+        """Where everything is."""
+
+    def trial(
+        self,
+        about: str,
+        edit: str | None = None,
+        *,
+        read: str | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> TrialReport:
+        """Predict, edit, run, compare, keep."""
+
+    def pattern(self, pattern: str | Pattern) -> PatternQuery:
+        """Return the matches of a pattern."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prediction, and where it is to be tested.
+
+    Attributes
+    ----------
+    kb
+        The knowledge base.
+    model, subject
+        Name of the model; what the claim is about: it, or a feature or circuit of it.
+    prediction
+        As the claim has it.
+    """
+
+    kb: Bench
+    model: str
+    subject: str
+    prediction: Mapping[str, Any]
+    progress: Progress = silent
+
+    @property
+    def store(self) -> Store:
+        """Where everything is."""
+        return self.kb.store
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a test measured.
+
+    Attributes
+    ----------
+    value
+        The value that is predicted.
+    again
+        The same on other halves, or with other seeds: what stability is judged by.
+    null
+        Draws of the same from chance, or from what was not claimed.
+    p
+        Where draws are not kept: share of the null that meets the prediction as well.
+    null_mean, null_count
+        Mean of the null and number of draws, where they are not kept.
+    what, control, stability
+        What was measured, the null, and what ``again`` is; in words.
+    detail
+        Further figures, as JSON can hold them.
+    """
+
+    value: float
+    again: tuple[float, ...]
+    what: str
+    control: str
+    stability: str
+    null: tuple[float, ...] = ()
+    p: float | None = None
+    null_mean: float | None = None
+    null_count: int | None = None
+    detail: Mapping[str, Any] | None = None
