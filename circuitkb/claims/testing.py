@@ -21,6 +21,9 @@ from circuitkb.stores.base import Store
 if TYPE_CHECKING:
     from circuitkb.trials.trial import Trial
 
+LOST = 5.0
+"""Seconds of work that a kill may lose: trials are written when so many went by."""
+
 SAME = 1e-6
 """How far a repeated value may be from the first, relative to its size."""
 
@@ -104,6 +107,8 @@ def try_claims(
     stored = StoredClaims.of(kb.store)
     chosen = _chosen(stored, ids, model)
     tested: list[ClaimTested] = []
+    kept: list[Trial] = []
+    written = perf_counter()
     due = [id for id in chosen if again or all or stored.current(stored.claim(id)) is None]
     for number, id in enumerate(due):
         share = within(progress, number / len(due), (number + 1) / len(due), f"{id}: {{}}")
@@ -113,7 +118,12 @@ def try_claims(
             continue
         tested.append(one)
         if one.trial is not None and not again:
-            kb.store.write(claim_trial_rows([one.trial]))  # a kill loses at most one
+            kept.append(one.trial)
+        if kept and perf_counter() - written > LOST:
+            kb.store.write(claim_trial_rows(kept))
+            kept, written = [], perf_counter()
+    if kept:
+        kb.store.write(claim_trial_rows(kept))
     after = StoredClaims.of(kb.store)
     if not again:
         _keep_standings(kb.store, after)
