@@ -97,11 +97,15 @@ def decide(prediction: Mapping[str, Any], tolerance: float, run: Run) -> Decisio
     p = run.p
     if p is None and run.null:
         p = (1 + sum(meets(one) for one in run.null)) / (1 + len(run.null))
+    if run.left_open:
+        return Decision("undecided", run.left_open, p, low, high)
     every = (run.value, *run.again)
     if all(fails(value) for value in every):
         by = missed(prediction, run.value)
         return Decision("failed", f"misses the prediction by {by:.3g}", p, low, high)
     if all(meets(value) for value in every):
+        if run.exact:
+            return Decision("held", "proved", p, low, high)
         if p is None:
             return Decision("undecided", "there is no control", p, low, high)
         if p > LEVEL:

@@ -26,6 +26,7 @@ import yaml
 
 from circuitkb.claims.reading import CLAIMS, STANDINGS, TRIALS
 from circuitkb.claims.stored import StoredClaim, StoredClaims
+from circuitkb.claims.ways.way import Bench
 from circuitkb.results.harmless_text import without_folder
 from circuitkb.schema.errors import ClaimError
 from circuitkb.schema.ids import canonical_json
@@ -78,6 +79,31 @@ def export_claims(
     with whole_file(output, overwrite=False) as file:
         file.write_text(text, encoding="utf-8", newline="\n")
     return "", len(chosen)
+
+
+def export_statement(kb: Bench, ids: Sequence[str], output: Path | None) -> None:
+    """Write what a claim predicts to be proved as VNN-LIB 2.0, with its network as ONNX.
+
+    Raises
+    ------
+    ClaimError
+        It is not one claim that predicts a proof, or no folder is named.
+    """
+    if len(ids) != 1 or output is None:
+        raise ClaimError(
+            "VNN-LIB holds one statement: name one claim, and a new folder with --output."
+        )
+    prediction = StoredClaims.of(kb.store).claim(ids[0]).record.get("prediction", {})
+    if prediction.get("test") != "proof":
+        raise ClaimError(f"{ids[0]} predicts no proof: VNN-LIB has nothing to say of it.")
+    kb.export_proof(
+        prediction["tried"],
+        output,
+        prediction.get("when"),
+        prediction["then"],
+        box=prediction.get("box", "range"),
+        within=prediction.get("within", ()),
+    )
 
 
 def _with_parts(stored: StoredClaims, ids: Sequence[str]) -> list[StoredClaim]:

@@ -146,16 +146,19 @@ class Claims:
         Parameters
         ----------
         format
-            ``jsonl``, ``yaml``, or ``bundle``: a zip with their trials and what it takes to repeat
-            them.
+            ``jsonl``, ``yaml``, ``bundle``: a zip with their trials and what it takes to repeat
+            them; or ``vnnlib``: a folder with the statement of one that predicts a proof.
 
         Raises
         ------
         ClaimError
             No such claim or format, or the file is there.
         """
-        from circuitkb.claims.exporting import export_claims
+        from circuitkb.claims.exporting import export_claims, export_statement
 
+        if format == "vnnlib":
+            export_statement(self._kb, ids, None if output is None else Path(output))
+            return ""
         return export_claims(self._kb.store, ids, format, None if output is None else Path(output))[
             0
         ]

@@ -40,6 +40,7 @@ class FileFormat(StrEnum):
     jsonl = "jsonl"
     yaml = "yaml"
     bundle = "bundle"
+    vnnlib = "vnnlib"
 
 
 Ids = Annotated[
@@ -223,12 +224,13 @@ def export(
         typer.Option(
             "--format",
             help="jsonl or yaml: the claims alone; bundle: a zip with their trials, and what it "
-            "takes to repeat them.",
+            "takes to repeat them; vnnlib: a folder with the statement of a claim that predicts a "
+            "proof, and its network as ONNX, for other solvers.",
         ),
     ] = FileFormat.jsonl,
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="A new file; without it: standard output."),
+        typer.Option("--output", metavar="PATH", help="A new file; without it: standard output."),
     ] = None,
     kb: Store = None,
 ) -> None:

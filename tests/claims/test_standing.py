@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 
 from circuitkb.claims.deciding import decide
 from circuitkb.claims.standing import ClaimState, standings
-from circuitkb.claims.ways.way import Run
+from circuitkb.claims.ways.registry import WAYS
+from circuitkb.claims.ways.way import Asked, Run
 from circuitkb.schema.claims import STANDINGS
 
 OUTCOMES = {"held": "supported", "failed": "refuted", "undecided": "undecided", None: "untested"}
@@ -18,7 +23,7 @@ def run(value: float, *again: float, null: float = 0.0) -> Run:
     return Run(value, again, "value", "chance", "halves", null=(null,) * 99)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(OUTCOME, min_size=1, max_size=8), st.randoms())
 def test_a_whole_stands_as_its_weakest_part_in_whatever_order(
     outcomes: list[str | None], random: object
@@ -80,3 +85,35 @@ def test_one_repetition_that_disagrees_or_a_control_that_does_as_well_is_enough(
     assert decide({"about": 1.0}, 0.1, run(1.2, 1.3)).outcome == "failed"
     no_control = Run(0.6, (0.6,), "value", "none", "halves")
     assert decide(at_least, 0.1, no_control).why == "there is no control"
+
+
+class Prover:
+    """Stands for a knowledge base whose proofs end as they are told."""
+
+    def __init__(self, outcome: str) -> None:
+        self.outcome = outcome
+        self.asked: dict[str, Any] = {}
+
+    def prove(self, about: str, when: str | None, then: str, **settings: Any) -> Any:
+        self.asked = {"about": about, "when": when, "then": then, **settings}
+        made = SimpleNamespace(outcome=self.outcome, id="proof-1", by="bounds")
+        return SimpleNamespace(proof=made)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "stands"),
+    [
+        ("proved", "held"),
+        ("refuted", "failed"),
+        ("undecided", "undecided"),
+        ("vacuous", "undecided"),
+    ],
+)
+def test_a_proof_needs_no_control_and_what_it_leaves_open_is_undecided(
+    outcome: str, stands: str
+) -> None:
+    kb = Prover(outcome)
+    said = {"test": "proof", "tried": "net/b:0", "then": "target > 0", "at_least": 1}
+    found = WAYS["proof"].run(Asked(kb, "net", "net", said))  # type: ignore[arg-type]
+    assert decide(said, 0.1, found).outcome == stands
+    assert (kb.asked["about"], kb.asked["box"]) == ("net/b:0", "range")

@@ -62,6 +62,7 @@ WAYS: Mapping[str, Way] = {
         Way("explained", "explained", ("observe", "find")),
         Way("analogues", "analogues", ("observe", "match")),
         Way("pattern", "pattern"),
+        Way("proof", "proof", ("observe",)),
         Way("trial", "edit_trial", ("observe",)),
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,8 +11,11 @@ from circuitkb.schema.progress import Progress, silent
 from circuitkb.stores.base import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from circuitkb.patterns.pattern_query import PatternQuery
     from circuitkb.queries.patterns.pattern import Pattern
+    from circuitkb.results.proof_report import ProofReport
     from circuitkb.results.trial_report import TrialReport
 
 DRAWS = 999
@@ -40,6 +43,31 @@ class Bench(Protocol):
         progress: Progress = silent,
     ) -> TrialReport:
         """Predict, edit, run, compare, keep."""
+
+    def prove(
+        self,
+        about: str,
+        when: str | None = None,
+        then: str = "",
+        *,
+        box: str = "range",
+        within: Sequence[str] = (),
+        seconds: float = 60.0,
+        progress: Progress = silent,
+    ) -> ProofReport:
+        """Prove a statement over a box of inputs, or refute it, and keep that."""
+
+    def export_proof(
+        self,
+        about: str,
+        folder: Path,
+        when: str | None = None,
+        then: str = "",
+        *,
+        box: str = "range",
+        within: Sequence[str] = (),
+    ) -> list[Path]:
+        """Write a statement as VNN-LIB 2.0, and what it is about as ONNX."""
 
     def pattern(self, pattern: str | Pattern) -> PatternQuery:
         """Return the matches of a pattern."""
@@ -91,6 +119,10 @@ class Run:
         What was measured, the null, and what ``again`` is; in words.
     detail
         Further figures, as JSON can hold them.
+    exact
+        Whether the value needs no control: it was proved.
+    left_open
+        Why it was not decided; empty where it was.
     """
 
     value: float
@@ -103,3 +135,5 @@ class Run:
     null_mean: float | None = None
     null_count: int | None = None
     detail: Mapping[str, Any] | None = None
+    exact: bool = False
+    left_open: str = ""
