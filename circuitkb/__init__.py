@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from circuitkb.schema.errors import (
         AnnotationError,
         CircuitKBError,
+        ClaimError,
         IdError,
         MissingExtraError,
         ModelConflictError,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnnotationError",
     "CircuitKBError",
+    "ClaimError",
     "FeatureId",
     "IdError",
     "KnowledgeBase",

@@ -24,6 +24,7 @@ def test_the_public_names_are_these() -> None:
     assert circuitkb.__all__ == [
         "AnnotationError",
         "CircuitKBError",
+        "ClaimError",
         "FeatureId",
         "IdError",
         "KnowledgeBase",
