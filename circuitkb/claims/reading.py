@@ -184,7 +184,7 @@ def _value(node: yaml.Node) -> Any:
     return read_json(json.dumps(value, allow_nan=False))
 
 
-class _Constructor(yaml.SafeLoader):
+class _Constructor(yaml.SafeLoader):  # type: ignore[misc]
     """Makes plain values: no dates, no key twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -192,7 +192,8 @@ class _Constructor(yaml.SafeLoader):
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             raise JsonError(f"the key {twice!r} stands twice in one object")
-        return super().construct_mapping(node, deep=True)
+        found: dict[Any, Any] = super().construct_mapping(node, deep=True)
+        return found
 
 
 _Constructor.add_constructor(

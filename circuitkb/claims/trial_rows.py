@@ -144,8 +144,8 @@ def carried_rows(trials: Sequence[Mapping[str, Any]], lines: Sequence[Line]) -> 
         try:
             settings = json.loads(row["detail"])["settings"]
             claim = said[settings["claim"]]
-            right = prediction_hash(claim["prediction"], claim["tolerance"])
-            right = right == row["prediction_hash"] and _id(row, settings) == row["id"]
+            predicted = prediction_hash(claim["prediction"], claim["tolerance"])
+            right = predicted == row["prediction_hash"] and _id(row, settings) == row["id"]
         except (KeyError, TypeError, ValueError):
             right = False
         if not right:

@@ -58,6 +58,7 @@ def run(asked: Asked) -> Run:
         picked = rng.random((DRAWS, len(values))).argpartition(len(own) - 1, axis=1)[:, : len(own)]
         null = values[picked].mean(axis=1)
         control = f"as many of {len(others)} other kernels, {DRAWS} times"
+    again: tuple[list[Floats], ...]
     if len(own) >= _FEWEST:
         again, stability = (own[::2], own[1::2]), "every second edge"
     else:

@@ -27,7 +27,8 @@ def check(store: Store, model: str, prediction: Mapping[str, Any]) -> None:
 
 def _within(model: str, text: str) -> Pattern:
     every = Pattern(text)
-    return Pattern(text, unordered=True, **{name: feature(model=model) for name in every.names})
+    features: dict[str, Any] = {name: feature(model=model) for name in every.names}
+    return Pattern(text, unordered=True, **features)
 
 
 def run(asked: Asked) -> Run:
