@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from circuitkb.schema.errors import CircuitKBError
+from circuitkb.schema.errors import ClaimError
 from circuitkb.schema.progress import Progress, silent
 from circuitkb.stores.base import Store
 
@@ -22,7 +22,7 @@ DRAWS = 999
 """Draws from a null that costs little."""
 
 
-class NotTestableError(CircuitKBError):
+class NotTestableError(ClaimError):
     """A claim that cannot be tested here, and why: it stays untested."""
 
 
