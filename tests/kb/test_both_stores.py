@@ -166,6 +166,11 @@ ACROSS = (
 """Questions about measured networks, of which published circuits know nothing."""
 
 
+def has_rows(question: Question) -> bool:
+    """Whether published circuits, searched for unions, have something to answer with."""
+    return question.motif in (None, "union") and question.name != "features-in-several-models"
+
+
 @pytest.mark.parametrize(
     "question",
     [question for question in questions() if question.name not in ACROSS],
@@ -182,7 +187,7 @@ def test_every_question_has_one_answer(published: Twins, question: Question) -> 
         return asked.understood, asked.cypher, result.columns, rows, result.notes
 
     rows = published.same(ask)[3]
-    assert rows
+    assert bool(rows) == has_rows(question)
 
 
 @pytest.mark.long
