@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuitkb.kb.observe import refuse_without_weights, stored_model
-from circuitkb.kb.on_trial import circuit_on_trial, details_of_edits, with_cases
+from circuitkb.kb.on_trial import circuit_on_trial, details_of_edits, target_of, with_cases
 from circuitkb.kb.predicting import effects_of
 from circuitkb.kb.trying import Network
 from circuitkb.queries.lists.conditions import Mention
@@ -63,7 +63,7 @@ def line_of(store: Store, about: str, edit: str, read: str | None) -> Line:
     """
     circuit = circuit_on_trial(store, about)
     if circuit is not None:
-        target = FeatureId.parse(circuit["target"])
+        target = FeatureId.parse(target_of(circuit))
         return Line(target, with_cases(edit, circuit), read, circuit["id"])
     known_names.check(store, [Mention("feature", about)])
     return Line(FeatureId.parse(about), edit, read)

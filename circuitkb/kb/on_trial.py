@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from circuitkb.motifs.registry import MOTIFS
 from circuitkb.schema.errors import IdError, NotFoundError, TrialError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.stores.base import Store
+
+if TYPE_CHECKING:
+    from circuitkb.motifs.motif import Motif
+    from circuitkb.trials.trial import OnTrial
 
 
 def circuit_on_trial(store: Store, id: str) -> dict[str, Any] | None:
@@ -21,7 +26,8 @@ def circuit_on_trial(store: Store, id: str) -> dict[str, Any] | None:
         return None
     rows = store.read(
         "MATCH (c:Circuit {id: $id}) "
-        "RETURN c.id AS id, c.of AS of, COLLECT { MATCH (f:Feature)-[m:MEMBER_OF]->(c) "
+        "RETURN c.id AS id, c.of AS of, c.model AS model, c.motif AS motif, "
+        "COLLECT { MATCH (f:Feature)-[m:MEMBER_OF]->(c) "
         "RETURN {feature: f.id, role: m.role, side: m.side} AS member ORDER BY m.side, f.id } "
         "AS members",
         {"id": id},
@@ -29,17 +35,57 @@ def circuit_on_trial(store: Store, id: str) -> dict[str, Any] | None:
     if not rows:
         raise NotFoundError(f"There is no circuit {id!r} here: circuitkb circuits lists them.")
     found = rows[0]
+    motif = next((each for each in MOTIFS if found["motif"] in each.kinds), None)
     cases = [one["feature"] for one in found["members"] if one["side"] is not None]
-    targets = [one["feature"] for one in found["members"] if one["side"] is None]
-    if len(targets) != 1:
-        raise TrialError(f"{id} has {len(targets)} targets: try one of its features.")
     return {
         "id": id,
         "of": (found["of"] or [""])[0],
-        "target": targets[0],
+        "model": found["model"],
+        "members": [(one["feature"], one["role"], one["side"]) for one in found["members"]],
+        "targets": [one["feature"] for one in found["members"] if one["side"] is None],
         "cases": cases,
-        "search": next(one["role"] for one in found["members"] if one["side"] is None),
+        "motif": motif,
     }
+
+
+def target_of(circuit: Mapping[str, Any]) -> str:
+    """Return the one target of a circuit, whose inputs are edited.
+
+    Raises
+    ------
+    TrialError
+        It has none, or several.
+    """
+    targets = circuit["targets"]
+    if len(targets) != 1:
+        raise TrialError(
+            f"{circuit['id']} has more than one target: try one of its features, as in: circuitkb "
+            f"trial {circuit['members'][0][0]} 'ablate'"
+        )
+    target: str = targets[0]
+    return target
+
+
+def own_engine(circuit: Mapping[str, Any]) -> tuple[str, OnTrial]:
+    """Return what runs a circuit's own trial, and the circuit as that takes it.
+
+    Raises
+    ------
+    TrialError
+        Its motif has none, or it names no edges that could be taken away.
+    """
+    from circuitkb.trials.trial import on_trial
+
+    motif: Motif | None = circuit["motif"]
+    engine = next((way.trial for way in motif.searches if way.trial), None) if motif else None
+    found = on_trial(motif, circuit["id"], circuit["members"]) if motif and engine else None
+    if engine is None or found is None:
+        about = circuit["id"] if len(circuit["targets"]) == 1 else circuit["members"][0][0]
+        raise TrialError(
+            f"{circuit['id']} has no trial of its own: say what to change, as in: circuitkb trial "
+            f"{about} 'ablate'"
+        )
+    return engine, found
 
 
 def own_trial(store: Store, circuit: Mapping[str, Any]) -> str | None:
@@ -47,7 +93,7 @@ def own_trial(store: Store, circuit: Mapping[str, Any]) -> str | None:
     rows = store.read(
         "MATCH (t:Trial)-[:ABOUT]->(c:Circuit {id: $id}) WHERE t.kind = $kind "
         "RETURN t.id AS id ORDER BY t.created DESC, id LIMIT 1",
-        {"id": circuit["id"], "kind": circuit["search"]},
+        {"id": circuit["id"], "kind": circuit["motif"].name if circuit["motif"] else ""},
     ).rows
     return rows[0][0] if rows else None
 

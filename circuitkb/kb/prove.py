@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.observe import refuse_without_weights, stored_model
-from circuitkb.kb.on_trial import circuit_on_trial
+from circuitkb.kb.on_trial import circuit_on_trial, target_of
 from circuitkb.kb.reopening import reopen
 from circuitkb.kb.writing import Writing
 from circuitkb.results.proof_report import ProofReport
@@ -278,7 +278,7 @@ class Proving(Writing):
             known_names.check(self.store, [Mention("feature", str(about))])
             return Subject(FeatureId.parse(str(about)))
         cases = tuple(FeatureId.parse(case) for case in circuit["cases"])
-        return Subject(FeatureId.parse(circuit["target"]), cases, circuit["id"])
+        return Subject(FeatureId.parse(target_of(circuit)), cases, circuit["id"])
 
     def _prover(
         self,

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.editable_model import EditableModel, Line, line_of
-from circuitkb.kb.on_trial import circuit_on_trial, own_trial, whole_circuit
+from circuitkb.kb.on_trial import circuit_on_trial, own_engine, own_trial, whole_circuit
 from circuitkb.kb.trying import try_circuits
 from circuitkb.kb.writing import Writing
-from circuitkb.motifs.registry import motif_named
 from circuitkb.results.trial_report import TrialReport
 from circuitkb.schema.errors import NotFoundError, TrialError
 from circuitkb.schema.ids import FeatureId
@@ -87,8 +86,10 @@ class Trying(Writing):
             The model was not observed, or has no weights.
         """
         circuit = circuit_on_trial(self.store, str(about))
-        target = FeatureId.parse(circuit["target"] if circuit else str(about))
-        editable = self._editable(target.model, source, architecture, module, images)
+        if circuit and edit is None:
+            own_engine(circuit)  # one that has no trial is refused before anything is opened
+        model = circuit["model"] if circuit else FeatureId.parse(str(about)).model
+        editable = self._editable(model, source, architecture, module, images)
         if edit is None:
             if images is not None:
                 raise TrialError("A circuit's own trial is run on the battery: name an edit.")
@@ -189,24 +190,15 @@ class Trying(Writing):
         *,
         write: bool = True,
     ) -> TrialReport:
-        from circuitkb.trials.trial import CircuitOnTrial
-
-        motif = motif_named(circuit["search"])
-        engine = next((way.trial for way in motif.searches if way.trial), None)
-        if engine is None or len(circuit["cases"]) != 2:
-            raise TrialError(
-                f"{circuit['id']} has no trial of its own: say what to change, as in: circuitkb "
-                f"trial {circuit['id']} 'ablate'"
-            )
-        one, other = circuit["cases"]
+        engine, tried = own_engine(circuit)
         trials = try_circuits(
             engine,
-            [CircuitOnTrial(circuit["id"], circuit["target"], (one, other))],
+            [tried],
             editable.network,
             self.store.kernels(editable.model),
             editable.responses,
             progress,
-            kind=motif.name,
+            kind=circuit["motif"].name,
             of=circuit["of"],
             seed=seed,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from circuitkb.schema.errors import ObservationError, SourceError, TrialError
 from circuitkb.schema.progress import Progress, within
@@ -13,11 +13,11 @@ from circuitkb.schema.progress import Progress, within
 if TYPE_CHECKING:
     from torch import nn
 
-    from circuitkb.motifs.findings import Findings, SearchFindings
+    from circuitkb.motifs.findings import SearchFindings
     from circuitkb.schema.kernels import Connection
     from circuitkb.schema.responses import Responses
     from circuitkb.schema.tables import GraphRows
-    from circuitkb.trials.trial import CircuitOnTrial, Trial
+    from circuitkb.trials.trial import OnTrial, Trial
 
 OPENED = 0.2
 """Share of the trials that opening the network takes, for progress."""
@@ -69,12 +69,15 @@ def try_findings(
         return Tried()
     if findings.motif.trial is None:
         return Tried(untried=f"{findings.motif.name} by {findings.motif.by} has no trial")
+    circuits = _found(findings)
+    if not circuits:
+        return Tried(untried="no circuit names edges that could be taken away")
     if network.model["weights"] == "published" or responses is None:
         return Tried(untried="the network itself is not here to be run")
     try:
         found = try_circuits(
             findings.motif.trial,
-            _found(cast("Findings", findings)),
+            circuits,
             network,
             connections,
             responses,
@@ -88,21 +91,17 @@ def try_findings(
     return Tried(tuple(found))
 
 
-def _found(findings: Findings) -> list[CircuitOnTrial]:
-    from circuitkb.motifs.rows import circuit_ids
-    from circuitkb.trials.trial import CircuitOnTrial
+def _found(findings: SearchFindings) -> list[OnTrial]:
+    """Return what a search found as its trial takes it; what lacks what is tried is left out."""
+    from circuitkb.trials.trial import on_trial
 
-    ids = iter(circuit_ids(findings))
-    return [
-        CircuitOnTrial(next(ids), target.target, (one.feature, other.feature))
-        for target in findings.found
-        for one, other in (circuit.cases for circuit in target.circuits)
-    ]
+    found = [on_trial(findings.motif, id, own) for id, own in findings.members()]
+    return [one for one in found if one is not None]
 
 
 def try_circuits(
     engine: str,
-    circuits: Sequence[CircuitOnTrial],
+    circuits: Sequence[OnTrial],
     network: Network,
     connections: Sequence[Connection],
     responses: Responses,

@@ -21,4 +21,5 @@ CROSS_INHIBITION = PairMotif(
     ),
     invariance=Between(high=0.5),
     question="cross-inhibition",
+    trial="circuitkb.trials.inhibited_targets:try_circuits",
 )

@@ -99,7 +99,10 @@ class Family(Motif):
                     "for each turn by 45, 90, ... 315 degrees the best unit of the layer answers "
                     "as the turned one at a correlation above 0.7",
                 ),
-                untested=("how the members are wired, and what they do: no trial yet",),
+                untested=(
+                    "how the members are wired, and what they do: no edge is named that a trial "
+                    "could take away",
+                ),
                 null_method="the same in units of the layer in the network with shuffled weights",
                 explained="Tested are the units that a quarter turn changes; hits are those that "
                 "fulfil both criteria, found those beyond the shuffled units of their layer (false "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from circuitkb.motifs.motif import Pairs
-from circuitkb.schema.ids import content_hash
+from circuitkb.schema.ids import circuit_id, content_hash
 
 if TYPE_CHECKING:
     from circuitkb.motifs.by_responses.asymmetry import Asymmetry
@@ -278,6 +278,10 @@ class SearchFindings(ABC):
     def found(self) -> Sequence[Any]:
         """What passed."""
 
+    @abstractmethod
+    def members(self) -> Iterator[tuple[str, list[tuple[str, str, int | None]]]]:
+        """Yield the id of each circuit that passed, and its members: feature, role, side."""
+
     @property
     @abstractmethod
     def circuits(self) -> int:
@@ -347,6 +351,22 @@ class Findings(SearchFindings):
     def found(self) -> tuple[FoundTarget, ...]:
         """Targets with a pair that passed."""
         return tuple(target for target in self.targets if target.circuits)
+
+    def members(self) -> Iterator[tuple[str, list[tuple[str, str, int | None]]]]:
+        """Yield the id of each circuit that passed, and its members: feature, role, side."""
+        for target in self.found:
+            for circuit in target.circuits:
+                yield self.members_of(target, circuit)
+
+    def members_of(
+        self, target: FoundTarget, circuit: FoundCircuit
+    ) -> tuple[str, list[tuple[str, str, int | None]]]:
+        """Return the id of one circuit, and its members: its cases and its target."""
+        found: list[tuple[str, str, int | None]] = [
+            (case.feature, case.role, case.side) for case in circuit.cases
+        ]
+        found.append((target.target, self.motif.target, None))
+        return circuit_id(self.motif.name, self.model, found), found
 
     @property
     def around(self) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from circuitkb.motifs.findings import SearchFindings
+from circuitkb.schema.ids import circuit_id
 
 LayerCounts = Mapping[str, Mapping[str, float]]
 """For each layer its counts, and what chance gives there, by name."""
@@ -78,6 +79,12 @@ class GroupFindings(SearchFindings):
     def found(self) -> tuple[FoundGroup, ...]:
         """The circuits that passed."""
         return self.groups
+
+    def members(self) -> Iterator[tuple[str, list[tuple[str, str, int | None]]]]:
+        """Yield the id of each circuit that passed, and its members: feature, role, side."""
+        for group in self.groups:
+            found = [(one.feature, one.role, one.side) for one in group.members]
+            yield circuit_id(self.motif.name, self.model, found), found
 
     @property
     def circuits(self) -> int:

@@ -9,7 +9,7 @@ from circuitkb.motifs.group_findings import FoundGroup, GroupFindings
 from circuitkb.motifs.groups import Groups
 from circuitkb.motifs.log import import_id
 from circuitkb.motifs.rows import Earlier, KnownCircuit
-from circuitkb.schema.ids import canonical_json, circuit_id, content_hash
+from circuitkb.schema.ids import canonical_json, content_hash
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
 Row = dict[str, Any]
@@ -43,8 +43,7 @@ def group_rows(
     evidence: list[Row] = []
     members: list[Row] = []
     about: dict[str, list[Row]] = {"Feature": [], "Circuit": []}
-    for group in findings.groups:
-        key = _id(findings, group)
+    for group, (key, _) in zip(findings.groups, findings.members(), strict=True):
         row = _evidence(findings, group, key, known_circuits)
         circuits.append(_circuit(findings, group, key, (earlier or {}).get(key, Earlier())))
         evidence.append(row)
@@ -84,11 +83,6 @@ def group_rows(
 
 def _relations(name: str, source: str, target: str, rows: list[Row]) -> Relations:
     return Relations(name, source, target, relation_table(name, rows_of(rows)))
-
-
-def _id(findings: GroupFindings, group: FoundGroup) -> str:
-    members = [(member.feature, member.role, member.side) for member in group.members]
-    return circuit_id(findings.motif.name, findings.model, members)
 
 
 def _circuit(findings: GroupFindings, group: FoundGroup, key: str, before: Earlier) -> Row:

@@ -138,6 +138,7 @@ class MirroredTargets(Motif):
 def _by_responses(shared: dict[str, Any]) -> MirroredWiring:
     return MirroredWiring(
         **shared,
+        trial="circuitkb.trials.mirrored_pairs:try_circuits",
         evidence="mirrored-wiring",
         method="mirrored responses with mirrored wiring",
         intro="By responses: two units of one layer, tested over all edges from inputs that have a "
@@ -149,7 +150,7 @@ def _by_responses(shared: dict[str, Any]) -> MirroredWiring:
             "the weights of U from them (kernel times spread) correlate with the weights of V "
             "from their partners, mirrored",
         ),
-        untested=("what the two do for the network: no trial yet",),
+        untested=("what the two do for the network",),
         null_method="the larger p of two: V (and U) exchanged for units of the layer that are not "
         "its mirror image; partners of the inputs permuted",
         explained="Pairs fulfil the criteria on responses, and have wiring to compare; hits are "
@@ -175,7 +176,7 @@ def _by_kernels(shared: dict[str, Any]) -> MirroredKernels:
         untested=(
             "U and V answer to mirrored stimuli",
             "the inputs of matched kernels are mirror images, or their own",
-            "what the two do for the network: no trial yet",
+            "what the two do for the network: found by kernels alone they have no trial",
         ),
         null_method="the larger p of two: kernels dealt from the strongest of all units of the "
         "layer (of the model where it has few); the same kernels shifted around their grid, turned "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuitkb.motifs.findings import Findings, FoundCircuit, FoundTarget, RelatedPair
 from circuitkb.motifs.log import import_id
-from circuitkb.schema.ids import canonical_json, circuit_id, content_hash
+from circuitkb.schema.ids import canonical_json, content_hash
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def found_rows(
         evidence.append(row)
         about["Feature"] += _about(row["id"], findings, target)
         for circuit in target.circuits:
-            key = _circuit_id(findings, target, circuit)
+            key, _ = findings.members_of(target, circuit)
             circuits.setdefault(key, _circuit(key, findings, target, circuit, (earlier or {})))
             for member in _members(key, findings, target, circuit):
                 members.setdefault((member["source"], key), member)
@@ -118,15 +118,6 @@ def found_rows(
     )
 
 
-def circuit_ids(findings: Findings) -> list[str]:
-    """Return the ids of the circuits found."""
-    return [
-        _circuit_id(findings, target, circuit)
-        for target in findings.found
-        for circuit in target.circuits
-    ]
-
-
 def _relations(name: str, source: str, target: str, rows: list[Row]) -> Relations:
     return Relations(name, source, target, relation_table(name, rows_of(rows)))
 
@@ -142,14 +133,6 @@ def _readings(
         for circuit in known
         if held <= circuit.members
     }
-
-
-def _circuit_id(findings: Findings, target: FoundTarget, circuit: FoundCircuit) -> str:
-    motif = findings.motif
-    members: list[tuple[str, str, int | None]] = [
-        (case.feature, case.role, case.side) for case in circuit.cases
-    ]
-    return circuit_id(motif.name, findings.model, [*members, (target.target, motif.target, None)])
 
 
 def _circuit(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from circuitkb.schema.ids import canonical_json, content_hash
 from circuitkb.schema.provenance import now, tool
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
+
+if TYPE_CHECKING:
+    from circuitkb.motifs.motif import Motif
 
 Outcome = Literal["held", "failed", "undecided"]
 
@@ -31,6 +34,50 @@ class CircuitOnTrial:
     circuit: str
     target: str
     cases: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class TargetsOnTrial:
+    """A circuit of two targets to be tried: its id, theirs, and those of the inputs of each."""
+
+    circuit: str
+    targets: tuple[str, str]
+    inputs: tuple[tuple[str, ...], tuple[str, ...]]
+
+
+OnTrial = CircuitOnTrial | TargetsOnTrial
+
+Members = Sequence[tuple[str, str, int | None]]
+"""Of a circuit: the id of each feature, its role, and its side if it has one."""
+
+
+def on_trial(motif: Motif, circuit: str, members: Members) -> OnTrial | None:
+    """Return a circuit of a motif as its trial takes it; None where it lacks what is tried.
+
+    Cases stand by role where the roles of the motif differ, else by side.
+
+    Examples
+    --------
+    >>> from circuitkb.motifs.cross_inhibition import CROSS_INHIBITION
+    >>> members = [("m/a:0", "inhibiting", 1), ("m/a:1", "exciting", 2), ("m/b:0", "target", None)]
+    >>> on_trial(CROSS_INHIBITION, "c", members)
+    CircuitOnTrial(circuit='c', target='m/b:0', cases=('m/a:1', 'm/a:0'))
+    """
+    roles = [role.name for role in motif.roles]
+    ordered = sorted(members, key=lambda one: one[2] or 0)
+    targets = [one for one in ordered if one[1] == motif.target]
+    rest = [one for one in ordered if one[1] != motif.target]
+    if len(targets) == 1 and len(rest) == 2 and all(one[1] in roles for one in rest):
+        first, second = sorted(rest, key=lambda one: roles.index(one[1]))
+        return CircuitOnTrial(circuit, targets[0][0], (first[0], second[0]))
+    if len(targets) == 2:
+        first, second = targets
+        one, other = (
+            tuple(feature for feature, _, of in rest if of == side) for _, _, side in targets
+        )
+        if one and other:
+            return TargetsOnTrial(circuit, (first[0], second[0]), (one, other))
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

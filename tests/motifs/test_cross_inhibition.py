@@ -1,4 +1,4 @@
-"""Cross-inhibition: planted ones are found in their roles; the motif says it has no trial (5 s)."""
+"""Cross-inhibition: planted ones are found in their roles (5 s)."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_a_report_has_the_counts_of_each_layer_beside_their_null(store: Store) -
     own = section(text, heading)
     assert "| `a` | 90 | 28 | 28 | 4 | 0 | 90 |" in text
     assert "| `b` | 6 | 4 | 4 |" in own
-    assert "no trial yet" in own
+    assert "what the two do for the network" in own
     assert "circuitkb find mirrored-targets --model m --by responses --seed 0" in text
 
 
@@ -148,3 +148,12 @@ def test_the_search_made_again_writes_the_same_circuits(store: Store) -> None:
     assert found.circuits == len(before) == len(PLANTED)
     assert "4 circuits found in 1 layer" in found.message
     assert {row["circuit"] for row in kb.ask("mirrored-targets").result.to_dicts()} == before
+
+
+def test_a_circuit_without_edges_has_no_trial_and_says_what_can_be_tried(store: Store) -> None:
+    kb = ckb.KnowledgeBase(store)
+    family = kb.circuits(motif="family", limit=1).run().to_dicts()[0]["circuit"]
+    with pytest.raises(ckb.errors.TrialError, match=r"has no trial of its own: .*trial turned/"):
+        kb.trial(family)
+    with pytest.raises(ckb.errors.TrialError, match="has more than one target: try one of"):
+        kb.trial(family, "ablate")

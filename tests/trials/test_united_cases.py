@@ -15,9 +15,12 @@ from typer.testing import CliRunner
 
 import circuitkb as ckb
 from circuitkb.cli.app import app
-from circuitkb.loaders.planted.networks import Planted
+from circuitkb.kb.observe import stored_model
+from circuitkb.kb.trying import Network, try_circuits
+from circuitkb.loaders.planted.networks import DETECTORS, TARGETS, Planted
 from circuitkb.results.composites_report import CompositesReport
 from circuitkb.results.reports import ModelFound
+from circuitkb.schema.progress import silent
 from circuitkb.trials.on_composites import (
     ANSWERS,
     DISSOCIATION,
@@ -26,6 +29,7 @@ from circuitkb.trials.on_composites import (
     STRONGLY,
     TRIAL,
 )
+from circuitkb.trials.trial import CircuitOnTrial
 from tests.observation.stimuli.made_pictures import shapes
 from tests.trials.planted import MODEL, Tried, observed, tried
 
@@ -156,3 +160,44 @@ def test_planted_unions_hold_on_cut_outs_and_chance_does_not(
     printed = CliRunner().invoke(app, ["composites", MODEL, "--format", "json", "--kb", kb.address])
     assert printed.exit_code == 0
     assert json.loads(printed.stdout) == list(report.rows) == kb.composites().to_dicts()
+
+
+def test_the_network_without_an_exciting_and_an_inhibiting_edge_gives_what_kernels_say(
+    planted: Both,
+) -> None:
+    _, kb = planted
+    responses, kernels = kb.responses(MODEL), kb.store.kernels(MODEL)
+    assert responses is not None
+    layers = [name for name, _ in responses.layers]
+    (target,) = (name for name in layers if name.startswith(TARGETS))
+    (source,) = (name for name in layers if name.startswith(DETECTORS))
+    (joined,) = (c for c in kernels if (c.source, c.target) == (source, target))
+    weights = np.asarray(joined.kernel)[0].sum(axis=(2, 3))
+    circuits = [
+        CircuitOnTrial(
+            f"c{unit}",
+            f"{MODEL}/{target}:{unit}",
+            (
+                f"{MODEL}/{source}:{weights[unit].argmax()}",
+                f"{MODEL}/{source}:{weights[unit].argmin()}",
+            ),
+        )
+        for unit in range(6)
+    ]
+    trials = try_circuits(
+        "circuitkb.trials.inhibited_targets:try_circuits",
+        circuits,
+        Network(stored_model(kb.store, MODEL)),
+        kernels,
+        responses,
+        silent,
+        kind="cross-inhibition",
+        of="mirror left-right",
+        seed=0,
+    )
+    assert [trial.circuit for trial in trials] == [one.circuit for one in circuits]
+    for trial in trials:
+        assert trial.predicted == pytest.approx(trial.measured, abs=0.05)
+        assert set(trial.detail["parts"]) == {"dissociation", "sufficiency", "release"}
+        assert trial.decides
+        assert trial.null_count == 20

@@ -36,7 +36,7 @@
 // q = "share of such findings in the model that chance explains"
 // stability = "share of deletions of a tenth of the stimuli in which the responses stay mirrored"
 // by = "what was searched: responses to stimuli, or kernels alone"
-// trial = "how its trial ended; empty: this motif has no trial yet"
+// trial = "how its trial ended; empty: it was not tried"
 MATCH (c:Circuit {motif: 'mirrored-targets', origin: 'found'})<-[:SUPPORTS]-(e:Evidence {of: $of})
 WHERE size($models) = 0 OR c.model IN $models
 MATCH (a:Feature)-[:MEMBER_OF {role: 'target', side: 1}]->(c)
