@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from circuitkb.claims.ways.way import Asked, NotTestableError, Run
-from circuitkb.kb.on_trial import circuit_on_trial
+from circuitkb.kb.on_trial import circuit_on_trial, target_of
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.progress import within
@@ -21,7 +21,7 @@ from circuitkb.stores.base import Store
 def check(store: Store, model: str, prediction: Mapping[str, Any]) -> None:
     """Refuse an edit of what is in another model, or nowhere."""
     circuit = circuit_on_trial(store, prediction["tried"])
-    target = FeatureId.parse(circuit["target"] if circuit else prediction["tried"])
+    target = FeatureId.parse(target_of(circuit) if circuit else prediction["tried"])
     if target.model != model:
         raise QueryError(f"tried: {prediction['about']} is not of {model}")
 

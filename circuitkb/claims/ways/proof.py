@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from circuitkb.claims.ways.way import Asked, Run
-from circuitkb.kb.on_trial import circuit_on_trial
+from circuitkb.kb.on_trial import circuit_on_trial, target_of
 from circuitkb.proofs.box import Box
 from circuitkb.proofs.statement import WHEN, Statement
 from circuitkb.schema.errors import QueryError
@@ -26,7 +26,7 @@ _VALUES = {"proved": 1.0, "refuted": 0.0}
 def check(store: Store, model: str, prediction: Mapping[str, Any]) -> None:
     """Refuse what is of another model or nowhere, and a statement that cannot be read."""
     circuit = circuit_on_trial(store, prediction["tried"])
-    target = FeatureId.parse(circuit["target"] if circuit else prediction["tried"])
+    target = FeatureId.parse(target_of(circuit) if circuit else prediction["tried"])
     if target.model != model:
         raise QueryError(f"tried: {prediction['tried']} is not of {model}")
     Box.parse(prediction.get("box", "range"), prediction.get("within", ()))
