@@ -94,13 +94,24 @@ def sums_on(maps: Tensor, kernels: Tensor, geometry: Geometry, size: tuple[int, 
     >>> sums_on(maps, torch.ones(1, 1, 2), Geometry(1, 2, offset=(0, -1)), (2, 2)).tolist()
     [[[0.0, 1.0], [2.0, 5.0]]]
     """
+    found = functional.conv2d(
+        fitted(maps, geometry, size)[None],
+        kernels[:, None],
+        stride=geometry.stride,
+        groups=len(maps),
+    )
+    return found[0]
+
+
+def fitted(maps: Tensor, geometry: Geometry, size: tuple[int, int]) -> Tensor:
+    """Return maps padded with zeros, or cut, to what kernels read for a target's map of a size.
+
+    The last two axes of ``maps`` are row and column.
+    """
     sides: list[int] = []
     for axis in (1, 0):
         before = -geometry.offset[axis]
-        needed = geometry.stride[axis] * (size[axis] - 1) + kernels.shape[1 + axis]
-        sides += [before, needed - before - maps.shape[1 + axis]]
-    padded = functional.pad(maps, sides)  # negative sides cut off
-    found = functional.conv2d(
-        padded[None], kernels[:, None], stride=geometry.stride, groups=len(maps)
-    )
-    return found[0]
+        kernel = geometry.columns if axis else geometry.rows
+        needed = geometry.stride[axis] * (size[axis] - 1) + kernel
+        sides += [before, needed - before - maps.shape[axis - 2]]
+    return functional.pad(maps, sides) if any(sides) else maps  # negative sides cut off

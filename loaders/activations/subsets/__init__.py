@@ -1,0 +1,1 @@
+"""A network run with some of its edges alone: all others give what they give on average."""
