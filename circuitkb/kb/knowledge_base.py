@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from circuitkb.annotations.verbs import Annotating
 from circuitkb.claims.verbs import Claiming
+from circuitkb.kb.cover import Covering
 from circuitkb.kb.find import Finding
 from circuitkb.kb.listing import Listing
 from circuitkb.kb.load import Loading
@@ -39,6 +40,7 @@ class KnowledgeBase(
     Finding,
     TryingMany,
     Proving,
+    Covering,
     Matching,
     Listing,
     Annotating,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
 from circuitkb.observation.measures.measure import measures
+from circuitkb.report.coverage import coverage_section, measured_again
 from circuitkb.report.markdown import NOTHING, code, commands, count, mean, paragraph, table
 from circuitkb.report.matches import matches_section
 from circuitkb.report.measures import BY_LAYER, by_layer_section, measure_section
@@ -61,6 +62,7 @@ def report(store: Store, models: Sequence[str] | None = None) -> str:
                 ),
             ]
         )
+    lines += coverage_section(record)
     lines += unexplained_section(record)
     lines += _front(record)
     lines += _summary(record)
@@ -147,7 +149,7 @@ def _repeat_section(record: Record) -> list[str]:
         "In this order, with the variable `CIRCUITKB` set to the knowledge base. Values of black "
         "and white that were given to an observation (section 1) are to be given again."
     )
-    lines += commands([*_typed(record), _report_command(record)])
+    lines += commands([*_typed(record), *measured_again(record), _report_command(record)])
     _, others = repeated(record)
     if others:
         lines += paragraph("The other mirrors, in Python, with `kb = circuitkb.open(STORE)`:")

@@ -64,6 +64,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "circuits",
         "claim",
         "composites",
+        "coverage",
         "demo",
         "edges",
         "export",

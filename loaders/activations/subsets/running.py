@@ -158,10 +158,13 @@ class SubNetwork:
                 kernels.setdefault(one.target, []).append(own)
         return Prepared(int(found.sum()), kernels, units, live)
 
-    @torch.no_grad()
     def outputs(self, chosen: Chosen, which: Indices, progress: Progress = silent) -> Floats:
         """Run some images; return the pre-activations of the last layer, axes (image, output)."""
-        prepared = self.prepare(chosen)
+        return self.run(self.prepare(chosen), which, progress)
+
+    @torch.no_grad()
+    def run(self, prepared: Prepared, which: Indices, progress: Progress = silent) -> Floats:
+        """Do as :meth:`outputs`, with edges made ready."""
         found = []
         for start, batch, count in self.real.batches(which):
             progress("Running chosen edges", start / len(which))

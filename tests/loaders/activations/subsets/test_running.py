@@ -1,4 +1,4 @@
-"""A network run with some of its edges: all are the network, none its means, some are what they say.
+"""A network run with some of its edges: all are the network, none its means.
 
 The reference for some edges adds up kernels place by place in NumPy. Costs about 5 s.
 """
@@ -159,12 +159,12 @@ def test_what_is_missed_is_the_variance_that_chosen_edges_do_not_give() -> None:
     total, (all_, nothing, some) = sub.missed([every, none, half], np.arange(IMAGES))
     assert all(all_[name] < 1e-9 * total[name] for name in total)
     assert nothing == total
-    assert all(0.01 < some[name] / total[name] for name in total)
+    assert all(some[name] / total[name] > 0.01 for name in total)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_edge_is_worth_what_a_small_part_of_it_changes(name: str) -> None:
-    _, composition, images, sub = made(name)
+    _, composition, _, sub = made(name)
     goals = np.zeros((IMAGES, 5), np.float32)
     goals[:, 0], goals[:, 3] = 1, -1
     found = attribute(sub, goals, np.arange(IMAGES), sub.edges.none())
