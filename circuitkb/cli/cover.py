@@ -1,4 +1,4 @@
-"""``circuitkb coverage``."""
+"""``circuitkb coverage`` and ``circuitkb reimplement``."""
 
 from __future__ import annotations
 
@@ -132,3 +132,58 @@ def coverage(
             print_rows(table, wide=wide)
 
     print_result(found.to_result(), format_, wide=wide, records=[found.to_dict()], as_table=tables)
+
+
+@command(
+    "Try",
+    "circuitkb reimplement efficientnet_lite0 --edges 64 --images photographs --output small.onnx",
+    "circuitkb reimplement mine --circuits all --labels all --output understood.onnx",
+)
+def reimplement(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model with its weights.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            metavar="FILE.onnx",
+            help="The new file; a .json beside it says where each weight is from.",
+            rich_help_panel="Output",
+        ),
+    ],
+    circuits: Circuits = None,
+    labels: Labels = None,
+    edges: Edges = None,
+    images: Images = None,
+    count: Count = None,
+    seed: Seed = 0,
+    source: Source = None,
+    architecture: Architecture = None,
+    format_: Shape = Format.table,
+    wide: Wide = False,
+    kb: Store = None,
+) -> None:
+    """Write what is explained of a network as a network of its own, and say what it is worth.
+
+    The ONNX file holds the explained edges that lie on a path from the input to the output; for all
+    others a constant, what they give on average. onnxruntime runs it, and it is compared with the
+    whole network, beside as many random edges.
+    """
+    import circuitkb as ckb
+
+    check_format(format_)
+    say_what_runs(source, architecture)
+    with ckb.open(kb, create=False) as base, progress() as tell:
+        found = base.reimplement(
+            model,
+            output,
+            circuits=circuits or (),
+            labels=labels or (),
+            edges=edges,
+            images=images,
+            count=count,
+            seed=seed,
+            source=source,
+            architecture=architecture,
+            progress=tell,
+        )
+    print_result(found.to_result(), format_, wide=wide, records=[found.to_dict()])

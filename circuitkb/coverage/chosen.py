@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from circuitkb.loaders.activations.subsets.edges import Chosen, Edges
 from circuitkb.schema.errors import NotFoundError, TrialError
-from circuitkb.schema.ids import FeatureId
 from circuitkb.stores.base import Store
 
 ALL, HELD = "all", "held"
@@ -190,20 +189,3 @@ def _by_unit(groups: Mapping[str, Units]) -> dict[tuple[str, int], list[str]]:
             for unit in own.tolist():
                 found[layer, unit].append(name)
     return dict(found)
-
-
-def feature(model: str, unit: tuple[str, int]) -> str:
-    """Return the id of a unit."""
-    return str(FeatureId(model, unit[0], unit[1]))
-
-
-def chunks(edges: Edges, chosen: Chosen) -> Iterator[tuple[str, str, Sequence[tuple[int, int]]]]:
-    """Give, for each connection, the units of its chosen edges: (source, target)."""
-    for one, mask in edges.masks(chosen):
-        groups, out, into = np.nonzero(mask)
-        pairs = zip(
-            one.source_units[groups, into].tolist(),
-            one.target_units[groups, out].tolist(),
-            strict=True,
-        )
-        yield one.source, one.target, list(pairs)

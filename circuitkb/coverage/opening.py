@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from circuitkb.kb.reopening import reopen
 from circuitkb.loaders.activations.subsets.running import SubNetwork
 from circuitkb.loaders.receptive_fields.views import whole_view
 from circuitkb.schema.errors import ObservationError
+from circuitkb.schema.kernels import Floats
 from circuitkb.schema.progress import Progress
 from circuitkb.stores.base import Store
 
@@ -67,7 +69,10 @@ class Opening:
         """
         learn, _ = halves(self.shown.count)
         progress("reading images", 0.0)
-        held = self.shown.give(np.arange(self.shown.count))
-        return SubNetwork(
-            self.opened, self._view, self._kernels, held.__getitem__, learn, progress=progress
-        )
+        give = self.held.__getitem__
+        return SubNetwork(self.opened, self._view, self._kernels, give, learn, progress=progress)
+
+    @cached_property
+    def held(self) -> Floats:
+        """All images, as the network reads them."""
+        return self.shown.give(np.arange(self.shown.count))

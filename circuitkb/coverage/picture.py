@@ -22,7 +22,7 @@ _COLOURS = {
 }
 
 
-def check_file(file: Path) -> None:
+def check_file(file: Path, ending: str = ".png") -> None:
     """Refuse a file that cannot be written, before anything is measured.
 
     Raises
@@ -30,13 +30,8 @@ def check_file(file: Path) -> None:
     TrialError
         It is there, its folder is not, or it has another ending.
     """
-    if file.suffix.lower() != ".png":
-        raise TrialError(f"{file}: pictures are written as PNG, so name it .png.")
-    check_new(file)
-
-
-def check_new(file: Path) -> None:
-    """Refuse a file that is there, or whose folder is not."""
+    if file.suffix.lower() != ending:
+        raise TrialError(f"{file}: name it {ending}, as that is what is written.")
     if file.exists():
         raise TrialError(f"{file} is there already: give another name.")
     if not file.absolute().parent.is_dir():

@@ -82,6 +82,7 @@ def test_the_commands_are_those_of_the_design_so_far() -> None:
         "prove",
         "push",
         "query",
+        "reimplement",
         "release",
         "report",
         "schema",

@@ -98,7 +98,7 @@ def attribute(
         own.weight.requires_grad_()
         into[one.target].append(own)
     live = {name: np.ones(count, np.bool_) for name, count in counts.items()}
-    prepared = Prepared(sub.edges.count, into, every(counts), live)
+    prepared = Prepared(sub.edges.all(), sub.edges.count, into, every(counts), live)
     watching = _Watching(sub, chosen, np.random.default_rng(seed))
     for start, batch, count in sub.real.batches(which):
         progress("Attributing", start / len(which))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from circuitkb.loaders.activations.editing.steps import Steps
 from circuitkb.loaders.activations.functional import Values
+from circuitkb.loaders.activations.subsets.edges import Chosen
 from circuitkb.loaders.activations.subsets.kernels import ChosenKernels, Source
 from circuitkb.loaders.activations.subsets.layers import Layer
 from circuitkb.loaders.activations.subsets.live import Units
@@ -20,8 +21,10 @@ class Prepared:
 
     Attributes
     ----------
-    edges
+    chosen
         Those on a path from the input to the output.
+    edges
+        How many these are.
     kernels
         Of these, by target layer.
     units
@@ -30,6 +33,7 @@ class Prepared:
         Of each layer those that are reached.
     """
 
+    chosen: Chosen
     edges: int
     kernels: Mapping[str, Sequence[ChosenKernels]]
     units: Mapping[str, Tensor]

@@ -156,7 +156,7 @@ class SubNetwork:
             own = ChosenKernels.of(one, mask, units, parts.counts)
             if own is not None:
                 kernels.setdefault(one.target, []).append(own)
-        return Prepared(int(found.sum()), kernels, units, live)
+        return Prepared(found, int(found.sum()), kernels, units, live)
 
     def outputs(self, chosen: Chosen, which: Indices, progress: Progress = silent) -> Floats:
         """Run some images; return the pre-activations of the last layer, axes (image, output)."""
