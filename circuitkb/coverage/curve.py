@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from circuitkb.schema.errors import TrialError
 from circuitkb.schema.kernels import Floats
 
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -77,6 +78,11 @@ class Whole:
     outputs, nothing
         Axes (image, output), before a softmax.
 
+    Raises
+    ------
+    TrialError
+        The network's answers lead no more than its mean's do.
+
     Examples
     --------
     >>> outputs = np.array([[4, 0], [0, 4]], np.float32)
@@ -89,16 +95,26 @@ class Whole:
     outputs: Floats
     nothing: Floats
 
+    def __post_init__(self) -> None:
+        if not self.gap > 0:
+            raise TrialError(
+                "The network answers these images no better than its mean does: there is no answer "
+                "whose parts could be looked for. Show other images."
+            )
+
     @property
     def lead(self) -> float:
         """Mean lead of the network's own answers."""
         return self._score(self.outputs)
 
+    @property
+    def gap(self) -> float:
+        """By how much that is above what nothing gives."""
+        return self.lead - self._score(self.nothing)
+
     def compare(self, outputs: Floats, edges: int, joined: int) -> Agreement:
         """Return how the outputs of parts of the network agree with its own."""
-        least = self._score(self.nothing)
-        gap = self.lead - least
-        faithful = (self._score(outputs) - least) / gap if gap else float("nan")
+        faithful = (self._score(outputs) - self._score(self.nothing)) / self.gap
         own, theirs = _logs(self.outputs), _logs(outputs)
         kl = float((np.exp(own) * (own - theirs)).sum(axis=1).mean())
         top1 = float((outputs.argmax(axis=1) == self.outputs.argmax(axis=1)).mean())

@@ -46,12 +46,13 @@ class Edges:
     @cached_property
     def _starts(self) -> list[int]:
         sizes = [int(np.prod(one.kernel.shape[:3])) for one in self.connections]
-        return np.cumsum([0, *sizes]).tolist()
+        found: list[int] = np.cumsum([0, *sizes]).tolist()
+        return found
 
     @property
     def pairs(self) -> int:
         """Number of pairs of units, edges or not."""
-        return int(self._starts[-1])
+        return self._starts[-1]
 
     @cached_property
     def l1(self) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -95,7 +96,9 @@ class ChosenKernels:
         if groups == 1 and at_place == (1, 1, (1, 1), (0, 0)):
             weight = weight.reshape(out, into)
             if chosen is not None and torch.count_nonzero(weight) < SPARSE * weight.numel():
-                weight = weight.to_sparse_csr()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # that such tensors are new in PyTorch
+                    weight = weight.to_sparse_csr()
         else:
             weight = weight.reshape(groups * out, into, rows, columns)
         return cls(
