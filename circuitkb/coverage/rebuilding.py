@@ -212,9 +212,12 @@ def _origins(
                 "layer": layer.name,
                 "computed": [str(node.target) for node in layer.chain],
                 "units": units,
-                "constant": constant_name(layer.name),
+                "constant": rebuilt.stored_as(constant_name(layer.name)),
                 "kernels": [
-                    {"initializer": kernel_name(layer.name, number), "from": list(one.source)}
+                    {
+                        "initializer": rebuilt.stored_as(kernel_name(layer.name, number)),
+                        "from": list(one.source),
+                    }
                     for number, one in enumerate(kernels)
                 ],
             }

@@ -103,6 +103,11 @@ class Rebuilt(nn.Module):
             constant = middle
         self.register_buffer(constant_name(layer.name), constant.transpose(0, 1).clone())
 
+    def stored_as(self, name: str) -> str:
+        """Return the name that a file has a tensor under: equal ones are stored once."""
+        held = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        return next(other for other, value in held.items() if torch.equal(value, held[name]))
+
     def forward(self, image: Tensor) -> Tensor:
         """Return what the last layer's units get before a softmax, axes (image, output)."""
         parts = self._parts
