@@ -83,7 +83,7 @@ def images(
             order=tuple(settings.get("order", ())),
         )
     channels = network.example.shape[1]
-    size = {"rows": view.rows, "columns": view.columns, "centre": view.centre}
+    rows, columns, centre = view.rows, view.columns, view.centre
     if folder is not None:
         found = Pictures.of_folder(folder)
         if len(found) < FEWEST:
@@ -95,7 +95,9 @@ def images(
             found.name,
             len(seen),
             notes,
-            lambda which: pixels.apply(seen.images(which, **size)),
+            lambda which: pixels.apply(
+                seen.images(which, rows=rows, columns=columns, centre=centre)
+            ),
         )
     stimuli = battery(channels=channels, extent=min(view.rows, view.columns))
     count = min(most, len(stimuli))
@@ -108,5 +110,7 @@ def images(
         f"{stimuli.name}: {count} of its {len(stimuli):,} stimuli, drawn by seed {seed}",
         count,
         (note,),
-        lambda which: pixels.apply(stimuli.images(drawn[which], **size)),
+        lambda which: pixels.apply(
+            stimuli.images(drawn[which], rows=rows, columns=columns, centre=centre)
+        ),
     )

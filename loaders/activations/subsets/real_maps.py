@@ -43,14 +43,6 @@ class Maps(NamedTuple):
     after: dict[Source, Tensor]
 
 
-class Images(NamedTuple):
-    """A whole batch, of which the first ``count`` images count; where it starts among all."""
-
-    start: int
-    batch: Tensor
-    count: int
-
-
 class RealMaps:
     """Runs a network as it is, and reads all of its maps.
 
@@ -70,8 +62,11 @@ class RealMaps:
         self._shown = shown
         self.fixed = fixed_values(steps.network)
 
-    def batches(self, which: Indices) -> Iterator[Images]:
-        """Give some images in batches; the last image fills the last batch."""
+    def batches(self, which: Indices) -> Iterator[tuple[int, Tensor, int]]:
+        """Give where each batch starts, its images, and how many of them count.
+
+        The last image fills the last batch.
+        """
         size = self._steps.batch
         for start in range(0, len(which), size):
             some = which[start : start + size]
@@ -79,7 +74,7 @@ class RealMaps:
             if len(some) < size:
                 images = torch.cat([images, images[-1:].expand(size - len(some), -1, -1, -1)])
             batch = images.contiguous(memory_format=torch.channels_last)
-            yield Images(start, batch, len(some))
+            yield start, batch, len(some)
 
     def read(self, batch: Tensor, shapes: Shapes | None = None) -> Maps:
         """Run a batch.

@@ -86,7 +86,7 @@ class Rebuilt(nn.Module):
         parts, units = self._parts, self.prepared.units[layer.name]
         constant = parts.means.before[layer.name][units][:, None]
         for number, one in enumerate(self.prepared.kernels.get(layer.name, ())):
-            if one.targets is not None and len(one.targets.unique()) < len(one.targets):
+            if one.targets is not None and len({*one.targets.tolist()}) < len(one.targets):
                 raise TrialError(
                     f"A unit of {layer.name} stands in several groups of a connection."
                 )
