@@ -96,7 +96,7 @@ class Whole:
     nothing: Floats
 
     def __post_init__(self) -> None:
-        if not self.gap > 0:
+        if not self.gap > 1e-6 * float(np.abs(self.outputs).max()):
             raise TrialError(
                 "The network answers these images no better than its mean does: there is no answer "
                 "whose parts could be looked for. Show other images."

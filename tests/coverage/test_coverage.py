@@ -33,6 +33,9 @@ class Planted(nn.Module):
         self.second, self.act2 = nn.Conv2d(WIDTH, WIDTH, 1, bias=False), nn.ReLU()
         self.head = nn.Linear(WIDTH, CLASSES)
         with torch.no_grad():
+            colours = torch.tensor([[4.0, -2, -2], [-2, 4, -2], [-2, -2, 4], [-1, -1, -1]])
+            self.first.weight[:4] = colours[:, :, None, None]
+            self.first.bias[:4] = 0
             self.first.weight[4:] = self.first.weight[4].clone()
             self.first.bias[4:] = self.first.bias[4].clone()
             self.second.weight.zero_()
@@ -110,7 +113,6 @@ def test_the_planted_circuit_alone_is_the_network(
     assert found.error < 1e-5
     shares = {row["layer"]: row for row in found.layers}
     assert shares["head"]["variance"] == pytest.approx(1, abs=1e-4)
-    assert shares["head"]["effect"] == pytest.approx(4 / 36, abs=0.9)
     assert shares["act2"]["weight"] < 0.1
     hidden = {unit["feature"] for unit in found.units}
     assert not hidden & {f"{MODEL}/act1:{unit}" for unit in range(4)}
