@@ -80,7 +80,7 @@ def of(method: str) -> Callable[[Path, str, Network, Asked], list[Answer]]:
     strengths = BASELINES[method]
 
     def answer(folder: Path, name: str, network: Network, asked: Asked) -> list[Answer]:
-        module, images = _opened(folder, network)
+        module, images = opened(folder, network)
         return strongest(strengths(module, images), name, asked)
 
     return answer
@@ -114,7 +114,7 @@ def strongest(strengths: Strengths, network: str, asked: Asked) -> list[Answer]:
     ]
 
 
-def _opened(folder: Path, network: Network) -> tuple[nn.Module, torch.Tensor]:
+def opened(folder: Path, network: Network) -> tuple[nn.Module, torch.Tensor]:
     """Open a network, and draw the battery for it."""
     import numpy as np
     import torch
@@ -143,7 +143,10 @@ def _attributions(module: nn.Module, images: torch.Tensor) -> tuple[Strengths, S
     import numpy as np
     import torch
 
-    source, target = (module.get_submodule(name) for name in (SOURCE, TARGET))
+    from circuitkb.loaders.sources.stepwise import seen_path
+
+    shown = {seen_path(module, name): part for name, part in module.named_children()}
+    source, target = shown[SOURCE], shown[TARGET]
     seen: dict[str, torch.Tensor] = {}
 
     def keep(name: str) -> Callable[..., None]:

@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from circuitkb.cli.app import app
+from circuitkb.planted import baselines
+from circuitkb.planted.files import read_networks
+from tests.loaders.planted.planted_files import PlantedFile
 
 RUNNER = CliRunner()
 SMALL = ("--noise", "0.1", "--strength", "4", "--superposition", "0", "--count", "10")
@@ -81,6 +85,25 @@ def test_a_baseline_takes_decoys_for_circuits(made: Path, magnitude: Path) -> No
     for kind in ("union", "boundary"):
         assert rows[kind, "all"]["decoys_found"] >= 1
         assert rows[kind, "random"]["found"] == 10
+
+
+def test_attributions_are_weight_times_activation_where_the_target_answers(made: Path) -> None:
+    """With one layer of 1x1 kernels both follow from weights and responses, by onnxruntime."""
+    networks = read_networks(made)
+    network = next(each for each in networks.networks.values() if each.kind == "boundary")
+    module, images = baselines.opened(made, network)
+    images = images[::10]
+    file = PlantedFile(made / network.file)
+    detectors, targets = file.responses(images.numpy())
+    acting = detectors[:, None, :] * file.weights[None, :, :, 0, 0] * (targets > 0)[:, :, None]
+    np.testing.assert_allclose(
+        baselines.gradient_activation(module, images), abs(acting.mean(axis=0)), atol=1e-4
+    )
+    unit = int(targets.mean(axis=0).argmax())
+    best = np.argsort(-targets[:, unit], kind="stable")[: round(0.05 * len(images))]
+    np.testing.assert_allclose(
+        baselines.cross_layer(module, images)[unit], abs(acting[best, unit]).mean(axis=0), atol=1e-4
+    )
 
 
 def test_a_table_says_shares_with_their_intervals(made: Path, magnitude: Path) -> None:
