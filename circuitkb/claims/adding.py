@@ -51,7 +51,7 @@ class AddReport:
         row |= {"waiting": sum(self.waiting.values()), "trials": self.trials}
         notes = [f"{id}: its id stands for two different statements" for id in self.contested]
         notes += [
-            f"{count} on {model}, which is not here: circuitkb load {model}"
+            f"{count} on {model}, which is not here: they wait for it"
             for model, count in sorted(self.waiting.items())
         ]
         return Result.of_records([row], notes=tuple(notes))
