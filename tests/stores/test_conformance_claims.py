@@ -40,6 +40,7 @@ def told(store: Store) -> tuple[Counter[Any], Counter[Any]]:
     return Counter(found["nodes"]), Counter(found["relations"])
 
 
+@pytest.mark.long_on_a_server
 def test_any_order_and_any_repetition_give_the_same_graph(
     open_again: Callable[..., Store], store: Store
 ) -> None:
@@ -57,6 +58,7 @@ def test_any_order_and_any_repetition_give_the_same_graph(
     assert told(other) == expected
 
 
+@pytest.mark.long_on_a_server
 def test_a_refused_claim_leaves_the_store_as_it_was(store: Store) -> None:
     store.write(world())
     before = told(store)
