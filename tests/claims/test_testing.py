@@ -1,5 +1,6 @@
-"""Claims tested, remembered, exported and repeated by an outsider. Costs about ten seconds of a processor,
-what ``tests/long.txt`` lists left out.
+"""Claims tested, remembered, exported and repeated by an outsider.
+
+Costs about ten seconds of a processor, what ``tests/long.txt`` lists left out.
 
 The embedded store; ``tests/stores/test_conformance_claims.py`` holds both kinds to the same.
 """
