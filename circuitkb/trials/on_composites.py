@@ -23,7 +23,6 @@ from circuitkb.observation.stimuli.composites import Composites
 from circuitkb.schema.kernels import Connection, Floats
 from circuitkb.schema.progress import Progress, parts, silent
 from circuitkb.trials.dissociation import RANK, Plan, Suspect, Verdict, plans, usual_of
-from circuitkb.trials.false_discovery import q_values
 from circuitkb.trials.showing import Shown
 from circuitkb.trials.united_cases import larger_q, outcome_of, run_plans
 
@@ -337,8 +336,10 @@ def try_on(
     It is the trial of :mod:`circuitkb.trials.dissociation`, with composites in the place of the
     battery: without a case's edge the target must lose what it answers to that case's ten best
     composites, and not what it answers to the other's, more than without other inputs of
-    neighbouring rank or equal l1 (*dissociation*); *trial held* asks for its other parts, too. A
-    decoy has the same target and two inputs of neighbouring rank in the place of the cases.
+    neighbouring rank or equal l1 (*dissociation*: p is 5% or less; with 20 controls it is 1/21 at
+    least, so no q over many circuits could be, and decoys tell what chance gives). *Trial held*
+    asks for its other parts, and for q over all circuits, too. A decoy has the same target and two
+    inputs of neighbouring rank in the place of the cases.
 
     Parameters
     ----------
@@ -391,10 +392,8 @@ def _held(verdicts: Sequence[Verdict]) -> list[tuple[bool, bool]]:
     """Return for each trial whether its dissociation holds, and whether all of it does."""
     if not verdicts:
         return []
-    first = [each.parts["dissociation"] for each in verdicts]
-    alone = q_values([1.0 if part.p is None else part.p for part in first])
-    whole = [outcome_of(each, q) for each, q in zip(verdicts, larger_q(verdicts), strict=True)]
+    ended = zip(verdicts, larger_q(verdicts), strict=True)
     return [
-        (each.decidable and part.passed and q <= RATE, outcome == "held")
-        for each, part, q, outcome in zip(verdicts, first, alone.tolist(), whole, strict=True)
+        (each.decidable and each.parts["dissociation"].passed, outcome_of(each, q) == "held")
+        for each, q in ended
     ]
