@@ -103,8 +103,7 @@ BUILT_IN_RELATIONS: tuple[RelationType, ...] = (
             (source, target)
             for source in ("Evidence", "Trial", "Proof")
             for target in ("Feature", "Circuit", "Claim", "Model")
-        )
-        + tuple(("Claim", target) for target in ("Feature", "Circuit", "Model")),
+        ),
         (given("role", "string", "part in the measurement: source, target, ..."),),
         key=("role",),
     ),

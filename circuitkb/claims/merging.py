@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from circuitkb.claims.naming import about_of
 from circuitkb.schema.records import Record, body_of, core_of, date_order, texts_of, together
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 from circuitkb.stores.stored_graph import StoredGraph
@@ -73,7 +72,7 @@ class ClaimMerge:
         parts = {id: tuple(row["parts"] or ()) for id, row in stored.items()}
         parts |= {row["id"]: tuple(row["parts"]) for row in nodes}
         tables = {"Claim": node_table("Claim", rows_of(nodes))} if nodes else {}
-        relations = [*_part_of(parts, set(given)), *_about(graph, nodes)]
+        relations = list(_part_of(parts, set(given)))
         return GraphRows(
             nodes={**tables, **self._further.nodes},
             relations=[*relations, *self._further.relations],
@@ -126,18 +125,3 @@ def _part_of(parts: Mapping[str, Sequence[str]], touched: set[str]) -> Iterable[
     ]
     if pairs:
         yield Relations("PART_OF", "Claim", "Claim", relation_table("PART_OF", rows_of(pairs)))
-
-
-def _about(graph: StoredGraph, nodes: Iterable[Mapping[str, Any]]) -> Iterable[Relations]:
-    """Join claims to what they are about, as far as it is here."""
-    wanted: dict[str, list[dict[str, Any]]] = {"Model": [], "Circuit": [], "Feature": []}
-    for node in nodes:
-        for text in node["records"]:
-            for label, id, role in about_of(json.loads(text)):
-                wanted[label].append({"source": node["id"], "target": id, "role": role})
-    for label, rows in wanted.items():
-        ids = list(dict.fromkeys(row["target"] for row in rows))
-        here = {row["id"] for row in graph.nodes(label, ids, ["id"])} if ids else set()
-        some = list({tuple(row.items()): row for row in rows if row["target"] in here}.values())
-        if some:
-            yield Relations("ABOUT", "Claim", label, relation_table("ABOUT", rows_of(some)))

@@ -1,4 +1,4 @@
-"""What a claim speaks of: its model, and the features and circuits that it names."""
+"""What a claim speaks of: the features that it names."""
 
 from __future__ import annotations
 
@@ -22,29 +22,6 @@ def is_feature(text: str) -> bool:
     except IdError:
         return False
     return True
-
-
-def about_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Give label, id and role of everything that a claim may be about.
-
-    A subject that is no feature is a model or a circuit: only a store knows which.
-
-    Examples
-    --------
-    >>> list(about_of({"subject": "net/a:3"}))
-    [('Feature', 'net/a:3', 'subject'), ('Model', 'net', 'network')]
-    """
-    subject = record.get("subject")
-    if subject is not None:
-        if is_feature(subject):
-            yield "Feature", subject, "subject"
-            yield "Model", FeatureId.parse(subject).model, "network"
-        else:
-            yield "Model", subject, "subject"
-            yield "Circuit", subject, "subject"
-    other = record.get("prediction", {}).get("with")
-    if other is not None:
-        yield "Model", other, "network"
 
 
 def units_of(prediction: Mapping[str, Any]) -> Iterator[str]:
