@@ -11,7 +11,7 @@ from circuitkb.proofs.bounds import Condition
 from circuitkb.proofs.box import Ranges
 from circuitkb.proofs.cone import Cone, Place
 from circuitkb.proofs.decide import Question
-from circuitkb.proofs.statement import BEST, Comparison, Level, Statement, Term
+from circuitkb.proofs.statement import BEST, Comparison, Level, Sign, Statement, Term
 from circuitkb.proofs.wiring import Values, Wiring
 from circuitkb.schema.errors import IdError, ProofError
 from circuitkb.schema.ids import FeatureId
@@ -278,8 +278,8 @@ class Names:
         )
 
 
-def _closed(sign: str) -> str:  # type: ignore[return]
-    return sign[0] + "="
+def _closed(sign: Sign) -> Sign:
+    return ">=" if sign[0] == ">" else "<="
 
 
 def broken_by(bound: Bound, observed: Observed, model: str) -> list[int]:

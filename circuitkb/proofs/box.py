@@ -193,8 +193,8 @@ class Bounds:
             least, most, mean = (one[part.units] for one in ranges.of(part.layer))
             low[here], high[here] = (mean, mean) if box.kind == "mean" else (least, most)
             if box.kind == "mean":
-                mine = [n - part.start for n in named if part.start <= n < part.stop]
-                low[here][mine], high[here][mine] = least[mine], most[mine]
+                own = [n - part.start for n in named if part.start <= n < part.stop]
+                low[here][own], high[here][own] = least[own], most[own]
         mine = np.zeros(cone.size, bool)
         mine[list(named)] = True
         for limits in box.within:

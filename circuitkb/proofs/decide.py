@@ -133,7 +133,7 @@ def overall(answers: Sequence[Answer]) -> Outcome:
     outcomes = {one.outcome for one in answers}
     for outcome in ("refuted", "undecided", "proved"):
         if outcome in outcomes:
-            return outcome  # type: ignore[return-value]
+            return outcome
     return "vacuous"
 
 

@@ -33,9 +33,9 @@ def draw(prover: Prover, subject: Subject, proof: Proof, file: Path) -> None:
     target = proof.value if proof.measured is None else proof.measured
     assert target is not None, "a counterexample has a target"
     if "stimulus" in witness:
-        image = prover.stimulus(str(witness["stimulus"]))
+        shown = prover.stimulus(str(witness["stimulus"]))
         title += f"\nover {proof.box}: the stimulus {witness['stimulus']} gives {target:.3g}"
-        draw_counterexample(file, title, [], 0.0, target, image)
+        draw_counterexample(file, title, [], 0.0, target, shown)
         return
     title += f"\nover {proof.box}: the target is {target:.4g}"
     if "shape" in witness:

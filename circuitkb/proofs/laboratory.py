@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from circuitkb.loaders.activations.placed import PlacedNetwork
     from circuitkb.loaders.composition.network import Network
+    from circuitkb.loaders.receptive_fields.views import View
     from circuitkb.trials.showing import Shown
 
 STEPS = 40
@@ -166,12 +167,12 @@ class _Scene:
     places: dict[Place, Place]
 
     @classmethod
-    def of(cls, view: object, bound: Bound, wiring: Wiring) -> _Scene:
+    def of(cls, view: View, bound: Bound, wiring: Wiring) -> _Scene:
         from circuitkb.loaders.activations.editing.maps import position
         from circuitkb.loaders.activations.placed import PlacedNetwork
         from circuitkb.loaders.composition.compose import find_sites
 
-        placed = PlacedNetwork(view, find_sites(view.network))  # type: ignore[attr-defined]
+        placed = PlacedNetwork(view, find_sites(view.network))
         layer, unit, *_ = bound.target
         at = placed.view.places[layer]
         index = at.index if at.before is None else at.before
@@ -191,7 +192,7 @@ class _Scene:
         return cls(placed, (layer, unit, *own), places)
 
     @property
-    def view(self):  # type: ignore[no-untyped-def]
+    def view(self) -> View:
         return self.placed.view
 
     @property

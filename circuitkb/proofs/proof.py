@@ -146,7 +146,7 @@ class Proof:
                 asked=detail["asked"],
                 witness=detail["witness"],
                 parts=tuple(detail["parts"]),
-                pixels=tuple(map(tuple, detail["pixels"])),
+                pixels=(tuple(detail["pixels"][0]), tuple(detail["pixels"][1])),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ProofError(f"The proof {row['id']} that is kept is damaged.") from error

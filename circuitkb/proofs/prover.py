@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from circuitkb.observation.kept import battery_of
 from circuitkb.proofs.binding import Bound, Names, Observed, Subject, broken_by
 from circuitkb.proofs.box import Bounds, Box
 from circuitkb.proofs.cone import Cone, cone_of
-from circuitkb.proofs.decide import Answer, decide, overall
+from circuitkb.proofs.decide import Answer, Outcome, decide, overall
 from circuitkb.proofs.laboratory import Laboratory
 from circuitkb.proofs.proof import Proof, packed, unpacked
 from circuitkb.proofs.solver import version
@@ -183,8 +184,9 @@ class Prover:
         )
         if outcome != "refuted" or deciding.values is None:
             return proof
-        proof = replace(proof, witness=packed(deciding.values))
-        return self._run(proof, lambda lab: lab.run(cone, deciding.values, encoded.bound))
+        values = deciding.values
+        proof = replace(proof, witness=packed(values))
+        return self._run(proof, lambda lab: lab.run(cone, values, encoded.bound))
 
     def _run(self, proof: Proof, run: Callable[[Laboratory], Any]) -> Proof:
         """Run a counterexample on the network; one that the network does not give is none."""
@@ -220,7 +222,7 @@ class Prover:
                 value=value,
                 witness={"stimulus": responses.stimuli[number]},
             )
-            found = self._run(found, lambda lab, n=number: lab.stimulus(n, bound))
+            found = self._run(found, partial(Laboratory.stimulus, number=number, bound=bound))
             if found.outcome == "refuted":
                 return found
         return None
@@ -334,7 +336,7 @@ class Prover:
         holds = any(all(one.holds(every) for one in all_of) for all_of in question.any_of)
         off = bound.sign * (target - bound.level)
         breaks = off <= 0 if bound.strict else off < 0
-        outcome = "refuted" if inside and holds and breaks else "undecided"
+        outcome: Outcome = "refuted" if inside and holds and breaks else "undecided"
         found = replace(kept, outcome=outcome, by="the counterexample that was kept", value=target)
         return self._run(found, lambda lab: lab.run(encoded.cone, values, bound))
 

@@ -58,7 +58,7 @@ def solve(
     weights: Values,
     most: float,
     conditions: Sequence[Condition],
-    whole: Values,
+    whole: Any,
     seconds: float,
     enough: float,
 ) -> Solved:
@@ -157,7 +157,7 @@ class _Program:
         self._kink(y, z, low, high, part.low, part.high)
 
     def _kink(
-        self, y: Values, z: Values, low: Values, high: Values, floor: float, ceiling: float
+        self, y: Any, z: Any, low: Values, high: Values, floor: float, ceiling: float
     ) -> None:
         """Add ``y = clip(z)``: a binary number says whether z is above a kink."""
         none, infinite = np.zeros(len(y)), np.full(len(y), np.inf)

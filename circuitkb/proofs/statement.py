@@ -177,7 +177,7 @@ def _parsed(text: str) -> list[tuple[Comparison, ...]]:
 
     example = "write it as in: case 1 >= best or layer:3 > 0.5 and layer:4 < 20%"
     try:
-        tree = _parser().parse(text)
+        tree: Any = _parser().parse(text)
     except UnexpectedInput as error:
         if isinstance(error, UnexpectedToken) and error.token.type == "$END":
             raise ProofError(f"{text!r} ends too early; {example}") from error
