@@ -6,15 +6,17 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from circuitkb.proofs.wiring import LayerShape, Values, Wiring
 from circuitkb.schema.errors import ProofError
 from circuitkb.schema.kernels import Connection
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Indices = NDArray[np.int64]
 
@@ -330,6 +332,8 @@ def _matrix(
     read: dict[str, tuple[Indices, _Read | None]],
     start: dict[str, int],
 ) -> sparse.csr_matrix:
+    from scipy import sparse
+
     at = [
         start[source] + np.searchsorted(read[source][0], entries)
         if len(entries)

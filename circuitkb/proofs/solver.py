@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import sparse
 
 from circuitkb.loaders.sources.extras import require
 from circuitkb.proofs.bounds import Condition, Intervals
 from circuitkb.proofs.cone import Cone, Made, Part
 from circuitkb.proofs.wiring import Values
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 MOST_KINKS = 20_000
 """Places on either side of a kink that a program may have: each takes one binary number or two."""
@@ -105,6 +107,8 @@ class _Program:
 
     def _row(self, entries: Sequence[tuple[Any, Any]], low: Values, high: Values) -> None:
         """Add rows, one for each place: pairs of columns and weights, added up."""
+        from scipy import sparse
+
         count = len(low)
         each = np.arange(count)
         rows = np.tile(each, len(entries))
@@ -120,9 +124,13 @@ class _Program:
 
     def at_least(self, weights: Values, level: float) -> None:
         """Add that an affine function is at least so much."""
+        from scipy import sparse
+
         self._keep(sparse.csr_matrix(weights[None]), np.array([level]), np.array([np.inf]))
 
     def _add(self, part: Part, made: Made, known: Intervals) -> None:
+        from scipy import sparse
+
         here = slice(part.start, part.stop)
         before_low, before_high = known.before_low[here], known.before_high[here]
         own = np.arange(part.start, part.stop)
@@ -177,6 +185,8 @@ class _Program:
 
     def run(self, objective: Values, whole: Any, seconds: float, enough: float) -> Solved:
         """Run the solver."""
+        from scipy import sparse
+
         highspy = solver()
         model = highspy.Highs()
         for name, value in {
