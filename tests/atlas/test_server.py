@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 import circuitkb as ckb
 from circuitkb.atlas.links import address
 from circuitkb.atlas.server import build
+from circuitkb.results.pictures.layer_shares import SHARES
 from tests.atlas.conftest import HEAD, HOSTILE, KEPT
 
 PAGE = address(HEAD)
@@ -183,7 +184,7 @@ def test_a_model_has_its_layers_in_a_row(browser: TestClient, kb: ckb.KnowledgeB
     svg = browser.get("/node/inceptionv1.svg").text
     count = kb.query("MATCH (f:Feature {model: 'inceptionv1'}) RETURN count(f) AS n").rows[0][0]
     assert f"of {count:,}" in svg
-    assert svg.count("<g>") % 4 == 0
+    assert svg.count("<g>") % len(SHARES) == 0
 
 
 @pytest.mark.parametrize(
