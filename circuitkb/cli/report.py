@@ -14,6 +14,7 @@ from circuitkb.cli.output import say
 @command(
     "Ask",
     "circuitkb report --output findings.md",
+    "circuitkb report --output findings.md --pictures motifs",
     "circuitkb report --model efficientnet_lite0 --model efficientnet_lite1",
 )
 def report(
@@ -31,6 +32,15 @@ def report(
             help="Write it into this file; without it, to standard output.",
         ),
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            metavar="DIR",
+            file_okay=False,
+            help="Draw one circuit of each motif found into this folder, for the report.",
+        ),
+    ] = None,
     kb: Store = None,
 ) -> None:
     """Write down what was found, with all controls, what failed them, and how to repeat it.
@@ -41,7 +51,14 @@ def report(
     import circuitkb as ckb
 
     with ckb.open(kb, create=False) as base:
-        text = base.report(model or None)
+        try:
+            text = base.report(
+                model or None, pictures=pictures, beside=output.parent if output else "."
+            )
+        except OSError as error:
+            raise typer.BadParameter(
+                f"{pictures} cannot be written: {error.strerror}", param_hint="--pictures"
+            ) from None
     if output is None:
         typer.echo(text, nl=False)
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from circuitkb.annotations.verbs import Annotating
@@ -172,11 +174,22 @@ class KnowledgeBase(
 
         return hypotheses(self.store, circuit, ablation=ablation, seed=seed)
 
-    def report(self, models: Sequence[str] | None = None) -> str:
-        """Return what was found in all models, or in some, with all controls, in Markdown."""
+    def report(
+        self,
+        models: Sequence[str] | None = None,
+        *,
+        pictures: str | os.PathLike[str] | None = None,
+        beside: str | os.PathLike[str] = ".",
+    ) -> str:
+        """Return what was found in all models, or in some, with all controls, in Markdown.
+
+        With ``pictures``, a folder, one circuit of each motif found is drawn there as
+        ``MOTIF.svg``, and shown by the report, which is to lie in the folder ``beside``.
+        """
         from circuitkb.report.report import report
 
-        return report(self.store, models)
+        folder = None if pictures is None else Path(pictures)
+        return report(self.store, models, pictures=folder, beside=Path(beside))
 
     def responses(self, model: str) -> Responses | None:
         """Return what the units of a model answered to the battery, memory-mapped.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 
+from circuitkb.motifs.motif import Motif
 from circuitkb.observation.measures.measure import measures
 from circuitkb.report.coverage import coverage_section, measured_again
 from circuitkb.report.markdown import NOTHING, code, commands, count, mean, paragraph, table
@@ -19,6 +21,7 @@ from circuitkb.report.motifs import (
     unknown_motifs,
 )
 from circuitkb.report.observed import observed_section
+from circuitkb.report.pictures import picture_of
 from circuitkb.report.record import Record, Step
 from circuitkb.report.unexplained import unexplained_section
 from circuitkb.results.harmless_text import for_markdown
@@ -43,7 +46,13 @@ LIMITS = """\
   a thing faces in a photograph is not known."""
 
 
-def report(store: Store, models: Sequence[str] | None = None) -> str:
+def report(
+    store: Store,
+    models: Sequence[str] | None = None,
+    *,
+    pictures: Path | None = None,
+    beside: Path | None = None,
+) -> str:
     """Return a report in Markdown; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.report`."""
     record = Record.read(store, models)
     lines = ["# What was found", ""]
@@ -66,11 +75,18 @@ def report(store: Store, models: Sequence[str] | None = None) -> str:
     lines += unexplained_section(record)
     lines += _front(record)
     lines += _summary(record)
+    motifs = reported_motifs(record)
+
+    def drawn(motif: Motif) -> list[str]:
+        if pictures is None:
+            return []
+        return picture_of(store, motif, list(record.models), pictures, beside or Path())
+
     sections = [
         ("What was observed", observed_section(record)),  # others name it as section 1
         *((measure.words.title, measure_section(record, measure)) for measure in measures()),
         (BY_LAYER, by_layer_section(record, measures())),
-        *((motif.title, motif_section(record, motif)) for motif in reported_motifs(record)),
+        *((motif.title, [*drawn(motif), *motif_section(record, motif)]) for motif in motifs),
         ("Universality", matches_section(record)),
         ("What this cannot tell", [LIMITS, ""]),
         ("How to repeat it", _repeat_section(record)),

@@ -247,3 +247,18 @@ def test_the_command_refuses_a_model_that_is_not_there_and_a_file_that_cannot_be
     nowhere = RUNNER.invoke(app, ["report", "--kb", bare.address, "--output", str(file)])
     assert nowhere.exit_code == 2
     assert not file.exists()
+
+
+def test_one_circuit_of_a_motif_is_drawn_beside_the_report(tmp_path: Path) -> None:
+    with ckb.open(tmp_path / "kb.ckb") as kb:
+        kb.load("published:inceptionv1")
+        kb.find("union")
+        shown = kb.report(pictures=tmp_path / "docs" / "motifs", beside=tmp_path / "docs")
+        again = kb.report(pictures=tmp_path / "docs" / "motifs", beside=tmp_path / "docs")
+    drawn = (tmp_path / "docs" / "motifs" / "union.svg").read_text("utf-8")
+    (found,) = (line for line in shown.splitlines() if line.startswith("!["))
+    assert found.endswith("](motifs/union.svg)")
+    assert found.startswith("![union-")
+    assert "inceptionv1/mixed4b:418" in drawn
+    assert again == shown
+    assert [path.name for path in (tmp_path / "docs" / "motifs").iterdir()] == ["union.svg"]
