@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from circuitkb.kb.observe import refuse_without_weights, stored_model
 from circuitkb.kb.writing import Writing
 from circuitkb.schema.progress import Progress, silent, within
-from circuitkb.schema.provenance import now
 from circuitkb.stores import known_names
 
 if TYPE_CHECKING:
@@ -84,6 +83,7 @@ class Covering(Writing):
         from circuitkb.coverage.coverage import Coverage, plain
         from circuitkb.coverage.hidden import hidden_directions, hidden_units, known_units
         from circuitkb.coverage.measuring import measure
+        from circuitkb.schema.provenance import now
 
         start = perf_counter()
         asked = Asked(tuple(circuits), tuple(labels), edges)

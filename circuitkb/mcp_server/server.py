@@ -58,7 +58,7 @@ _MOST_LISTED = MOST_CHARACTERS * 2 // 5  # characters of JSON that goes out twic
 _MOST_TEXT = MOST_CHARACTERS * 3 // 4  # ... once, escaped
 _MOST_SAID = 2_000
 _LONGEST_NAME = 200
-_SENTENCES = 2  # of each question, so that the whole catalogue fits into a reply
+_SENTENCES = 1  # of each question, so that the whole catalogue fits into a reply
 
 Rows = Annotated[int, Field(ge=1, le=MOST_ROWS, description="rows to return at most")]
 Values = Annotated[dict[str, Any] | None, Field(description="values of parameters, by name")]
@@ -232,9 +232,11 @@ def about(question: Question) -> dict[str, Any]:
     return {
         "name": question.name,
         "asks": question.title,
-        "sentences": list(question.sentences[:_SENTENCES]),
+        "sentences": [said for said in question.sentences if said != question.example][:_SENTENCES],
         "parameters": {
-            p.name: {"type": p.type, "help": p.help, "required": p.required, "default": p.default}
+            p.name: {"type": p.type, "help": p.help}
+            | ({"required": True} if p.required else {})
+            | ({"default": p.default} if p.default else {})
             for p in question.parameters.values()
         },
         "columns": list(question.columns),

@@ -15,7 +15,7 @@ from circuitkb.loaders.sources.opening import open_network, parse_source
 from circuitkb.loaders.sources.zoo import ZOO
 from circuitkb.schema.errors import CheckpointError, MissingExtraError
 
-INSTALLED_BY_HAND = [name for name in ZOO if not name.startswith("efficientnet")]
+INSTALLED_BY_HAND = [name for name in ZOO if not name.startswith(("efficientnet", "game_of_life"))]
 
 
 class FirstPixel(nn.Module):
