@@ -205,7 +205,7 @@ def _times(record: Record) -> Iterable[Sequence[str]]:
         for step in record.matched if kind == "match" else record.of(kind):
             of = step.summary["models"] if kind == "match" else [step.model]
             yield (
-                f"{kind}, {step.summary['of']}" if kind == "find" else kind,
+                f"{kind} {step.source}, {step.summary['of']}" if kind == "find" else kind,
                 " and ".join(map(code, of)),
                 f"{step.seconds:.1f}",
                 step.date,

@@ -134,7 +134,8 @@ class Searched:
     @cached_property
     def related(self) -> Mapping[Pair, float]:
         """Of each distinct pair of cases: q against shuffled networks."""
-        relation = mirror(self.step.summary["of"].removeprefix("mirror "))
+        of = self.step.summary["of"]
+        relation = self.motif.of if of == self.motif.of.name else mirror(of.removeprefix("mirror "))
         rows = self.record.ask(
             "MATCH (a:Feature {model: $model})-[r:TRANSFORMS_TO]->(b:Feature) WHERE a.id < b.id "
             "AND r.`group` = $group AND r.parameter = $parameter "

@@ -93,7 +93,7 @@ def branches(connections: Sequence[Connection], layers: Sequence[str]) -> list[t
     --------
     >>> units = np.zeros((1, 1), np.int32)
     >>> kernel = np.ones((1, 1, 1, 1, 1), np.float32)
-    >>> ends = ["ab", "ac", "bd", "cd", "ad"]
+    >>> ends = ["ab", "ac", "bd", "cd"]
     >>> given = [Connection(e, e[0], e[1], "direct", units, units, kernel) for e in ends]
     >>> branches(given, ["a", "b", "c", "d"])
     [('b', 'c')]

@@ -101,4 +101,4 @@ def cells(levels: Mapping[str, Sequence[float]]) -> Iterator[Cell]:
     yield Cell(first, "easiest", easy=True)
     for name, some in levels.items():
         for place, level in enumerate(some[1:], start=1):
-            yield Cell(replace(first, **{name: level}), name, easy=2 * place <= len(some))
+            yield Cell(replace(first, **{name: level}), name, easy=2 * place < len(some))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import typer
 
-from circuitkb.cli.observe import _level
+from circuitkb.cli.observe import _numbers
 from circuitkb.errors import ObservationError
 from circuitkb.loaders.sources.pixels import PixelRange
 
@@ -50,8 +50,8 @@ def test_what_makes_no_image_is_refused_by_name(black: Any, white: Any, said: st
 
 
 def test_the_command_line_takes_one_number_or_several_between_commas() -> None:
-    assert _level("-2.5", "--black") == (-2.5,)
-    assert _level("0, 1e1,-3", "--black") == (0.0, 10.0, -3.0)
+    assert _numbers("-2.5", "--black") == (-2.5,)
+    assert _numbers("0, 1e1,-3", "--black") == (0.0, 10.0, -3.0)
     for wrong in ("", "1,,2", "0;1;2", "red", "1,2,"):
         with pytest.raises(typer.BadParameter, match="no number, nor several with commas"):
-            _level(wrong, "--black")
+            _numbers(wrong, "--black")
