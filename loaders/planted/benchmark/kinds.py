@@ -23,6 +23,9 @@ _UNITS = 120
 _SHAPES = 24
 """Quartets of a network."""
 
+_MANY = 160
+"""Detectors where circuits have many inputs."""
+
 _TRIES = 1_000
 
 
@@ -166,64 +169,81 @@ def _without_direction(rng: np.random.Generator, aligned: Array) -> Array:
             return dealt
 
 
-_CUES: tuple[Form, ...] = ("texture", "edge", "red-green edge", "blue-yellow edge")
+_ALONG = {-1: 0.7, 0: 1.0, 1: 0.7}
+"""Weights of either cue of a boundary by turn from its direction."""
+
+_BRIGHT = 1.5
+"""Weights of edges relative to those of textures, which tell less of the direction of an edge."""
 
 
 def _boundaries(parts: Parts, count: int) -> Drawn:
-    orbits = [parts.orbit(parts.shape(form, 0)) for form in _CUES]
-    parts.fill(_UNITS)
-    planted, decoys = [], []
-    for turn in (parts.rng.permutation(count) % len(TURNS)).tolist():
-        cues = [0, *(1 + parts.rng.permutation(3)[:2]).tolist()]
-        planted.append(Plan((weights({orbits[cue][turn]: 1.0 for cue in cues}),)))
-        apart = (turn + parts.rng.permutation([0, 3, 5])) % len(TURNS)
-        decoys.append(
-            Plan((weights({orbits[c][t]: 1.0 for c, t in zip(cues, apart.tolist(), strict=True)}),))
-        )
+    borders, edges = (parts.orbit(parts.shape(form, 0)) for form in ("texture", "edge"))
+    parts.quartets(_SHAPES // 4, forms=("line", "curve"))
+    # Whether inputs add up shows against all others, of which most are not tuned to either.
+    parts.fill(2 * _UNITS)
+    planted: list[Plan] = []
+    decoys: list[Plan] = []
+    for place in parts.rng.permutation(count).tolist():
+        for plans, aside in ((planted, 0), (decoys, 2)):
+            inputs = {borders[(place + at) % len(TURNS)]: w for at, w in _ALONG.items()}
+            inputs |= {
+                edges[(place + aside + at) % len(TURNS)]: _BRIGHT * w for at, w in _ALONG.items()
+            }
+            plans.append(Plan((weights(inputs),)))
     return planted, decoys
 
 
 _ROW = np.array([0.5, 1.0, 0.5])
 
+_PARTS = 8
+"""Of a whole; half of them on either side."""
+
 
 def _parts_in_places(parts: Parts, count: int) -> Drawn:
     quartets = parts.quartets(_SHAPES)
-    parts.fill(_UNITS)
-    above, middle, below = (np.outer(row, _ROW) for row in np.eye(3))
-    planted, decoys = [], []
-    for one, other in _dealt(parts, quartets, count, 2):
-        planted.append(Plan(({one.one: above, other.one: below},)))
-        decoys.append(Plan(({one.one: middle, other.one: middle},)))
+    parts.fill(_MANY)
+    above, below = (np.outer(row, _ROW) for row in np.eye(3)[[0, 2]])
+    sides = (above, below, above.T, below.T)
+    planted: list[Plan] = []
+    decoys: list[Plan] = []
+    for place in range(2 * count):
+        units = [each.one for each in _hand(parts, quartets, _PARTS)]
+        lies = (sides[:2], sides[2:])[place % 2] if place < count else sides
+        plan = Plan(({unit: lies[at % len(lies)] for at, unit in enumerate(units)},))
+        (planted if place < count else decoys).append(plan)
     return planted, decoys
 
 
-_SPREAD, _SHARE = 5, 0.6
+def _hand(parts: Parts, quartets: Sequence[Quartet], each: int) -> list[Quartet]:
+    return [quartets[place] for place in parts.rng.permutation(len(quartets))[:each].tolist()]
+
+
+_SPREAD, _SHARE = 18, 1.2
 """Targets that a feature is spread over, and its weight relative to what each is for."""
 
 
 def _superpositions(parts: Parts, count: int) -> Drawn:
-    quartets = parts.quartets(_SHAPES)
-    parts.fill(_UNITS)
+    third = max(1, count // 3)
+    # Their detectors answer to one kind of stimuli, edges of colour; what targets are for is grey.
+    features = parts.quartets(2 * third, forms=("blue-yellow edge",))
+    # Each of these serves few targets, so that it is no feature of many.
+    mains = parts.quartets(_SHAPES)
+    # Nor are the inputs that every target has besides.
+    parts.fill(0, shapeless=100)
     planted: list[Plan] = []
     decoys: list[Plan] = []
-    half = max(1, count // 2)
-    for place, (one, *others) in enumerate(_dealt(parts, quartets, 2 * half, 1 + _SPREAD)):
-        if place < half:
-            feature, mains = one.one, [(each.one, each.twin) for each in others]
-            plans = planted
-        else:  # Copies of one feature: the targets are all for what it is.
-            feature, mains = one.mirror, [(one.mirrored_twin, each.one) for each in others]
-            plans = decoys
-        share = {feature: _SHARE}
-        plans.append(
-            Plan(
-                tuple(
-                    weights({main[0]: 1.0, main[1]: 1.0 if plans is planted else 0.2} | share)
-                    for main in mains
-                ),
-                detectors=(feature,),
-            )
-        )
+    deck: list[Quartet] = []
+    for place, feature in enumerate(features):
+        spread: list[Inputs] = []
+        while place < third and len(spread) < _SPREAD:
+            deck = deck or _hand(parts, mains, len(mains))
+            main = deck.pop()
+            own = main.one if len(spread) % 2 else main.mirror
+            spread.append(weights({own: 1.0, feature.one: _SHARE}))
+        # Copies of one feature: the targets are all for what it is.
+        copy = weights({feature.twin: 1.0, feature.one: _SHARE})
+        plan = Plan(tuple(spread or [copy] * (_SPREAD // 2)), detectors=(feature.one,))
+        (planted if place < third else decoys).append(plan)
     return planted, decoys
 
 
@@ -319,38 +339,42 @@ KINDS: dict[str, PlantedKind] = {
         ),
         PlantedKind(
             name="boundary",
-            what="a target that edges of texture and of two other kinds excite, which face one way",
-            decoy="a target that edges of the same three kinds excite, which face three ways",
-            naive="edges of three kinds are the strongest inputs",
+            what="a target that borders of texture and edges of brightness excite, which face one "
+            "way",
+            decoy="a target that borders of texture and edges of brightness excite, which face "
+            "ways at right angles",
+            naive="borders of texture and edges are the strongest inputs, and the target is tuned "
+            "to the direction of both",
             about="targets",
             units=1,
             members="detectors",
-            count=3,
-            channels=3,
+            count=6,
             plant=_boundaries,
         ),
         PlantedKind(
             name="parts-in-places",
-            what="a target that one detector excites from above and another from below",
-            decoy="a target that two detectors excite as much, both from the middle",
-            naive="two unrelated inputs have the most positive mass",
+            what="a target that four detectors excite from above and four from below; or from the "
+            "left and from the right",
+            decoy="a target that eight detectors excite, two from each of the four sides",
+            naive="the inputs of most positive mass lie aside, opposite to each other",
             about="targets",
             units=1,
             members="detectors",
-            count=2,
+            count=_PARTS,
             taps=3,
             size=45,
             plant=_parts_in_places,
         ),
         PlantedKind(
             name="superposition",
-            what="a detector that five targets carry, each besides another feature of its own",
-            decoy="a detector that five targets carry which are all for that same feature",
-            naive="a detector that is among the strongest inputs of five targets",
+            what="a detector that eighteen targets carry, each besides another feature of its own",
+            decoy="a detector that nine targets carry which are all for that same feature",
+            naive="a detector that is among the strongest inputs of nine targets",
             about="detectors",
             units=1,
             members="targets",
             count=_SPREAD,
+            channels=3,
             plant=_superpositions,
         ),
         PlantedKind(

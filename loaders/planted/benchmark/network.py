@@ -78,7 +78,7 @@ def plant(
     seed
         Same seed, same network.
     count
-        Circuits. Of families there are five, and two decoys; of superpositions half as many.
+        Circuits. Of families there are five, and two decoys; of superpositions a third as many.
     without
         ``shuffled`` permutes the weights of each layer, among all of its kernels; ``random`` draws
         them, normal, with the spread that they have. Nothing is planted in either.
@@ -184,6 +184,8 @@ class _Targets:
     def filler(self, like: Sequence[Inputs]) -> None:
         """Add a target with the weights of another, from detectors of nothing in particular."""
         kernels = list(like[0].values()) if like else []
+        if self._taps > 1:  # Where places make the circuit, they are drawn.
+            kernels = [np.rot90(each, int(self._rng.integers(4))) for each in kernels]
         units = self._rng.choice(self._random, len(kernels), replace=False).tolist()
         self._add(dict(zip(units, kernels, strict=True)))
 
