@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -115,3 +116,20 @@ class Connection:
         }
         # Left out where there is none, so that such kernels have the header they always had.
         return header | ({"margin": self.margin} if any(self.margin) else {})
+
+
+def by_target(connections: Iterable[Connection]) -> dict[str, list[Connection]]:
+    """Return the connections into each layer, in the order in which layers and connections come.
+
+    Examples
+    --------
+    >>> units = np.zeros((1, 1), np.int32)
+    >>> kernel = np.ones((1, 1, 1, 1, 1), np.float32)
+    >>> every = [Connection(e, e[0], e[1], "direct", units, units, kernel) for e in ("ac", "bc")]
+    >>> {target: [one.source for one in into] for target, into in by_target(every).items()}
+    {'c': ['a', 'b']}
+    """
+    found: dict[str, list[Connection]] = {}
+    for one in connections:
+        found.setdefault(one.target, []).append(one)
+    return found

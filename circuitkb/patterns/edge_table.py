@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from circuitkb.loaders.composition.ranking import RankedEdges, rank_inputs
 from circuitkb.loaders.composition.summaries import kernel_statistics
-from circuitkb.schema.kernels import Connection
+from circuitkb.schema.kernels import Connection, by_target
 
 STATISTICS = (
     "sum",
@@ -174,12 +174,9 @@ def edge_table(
     >>> found.table.select(["source", "target", "rank", "sum", "path"]).to_pylist()[1]
     {'source': 1, 'target': 2, 'rank': 2, 'sum': -1.0, 'path': 'direct'}
     """
-    by_target: dict[str, list[Connection]] = {}
-    for connection in connections:
-        by_target.setdefault(connection.target, []).append(connection)
     wanted = [name for name in COLUMNS if name in set(columns) - {"rank", "l1"}]
     tables, edges = [], 0
-    for target, into in by_target.items():
+    for target, into in by_target(connections).items():
         found = rank_inputs(into, max_rank)
         edges += int(found.totals["inputs"].sum())
         sources = np.empty(len(found.rank), np.int32)

@@ -16,7 +16,7 @@ from circuitkb.motifs.group_findings import GroupFindings, Member
 from circuitkb.motifs.tested_layers import Described, LayerTest, Statistic, findings_of
 from circuitkb.motifs.weight_banding import BandedLayer
 from circuitkb.schema.ids import FeatureId
-from circuitkb.schema.kernels import Connection
+from circuitkb.schema.kernels import Connection, by_target
 from circuitkb.schema.progress import Progress, silent
 
 NO_EXTENT = "their kernels have a single row or column"
@@ -54,9 +54,7 @@ def find_in_model(
     started = time.perf_counter()
     seed = motif.seed if seed is None else seed
     rng = np.random.default_rng(seed)
-    into: dict[str, list[Connection]] = {}
-    for one in connections:
-        into.setdefault(one.target, []).append(one)
+    into = by_target(connections)
     reasons = {NO_EXTENT: 0, FEW: 0}
     tests = []
     for place, (layer, every) in enumerate(into.items()):

@@ -29,7 +29,7 @@ from circuitkb.motifs.by_responses.input_masses import (
 )
 from circuitkb.motifs.motif import Sign
 from circuitkb.motifs.pairs import PairMotif
-from circuitkb.schema.kernels import Connection, Floats
+from circuitkb.schema.kernels import Connection, Floats, by_target
 from circuitkb.schema.progress import Progress, silent
 
 NEVER = "never answered to the battery"
@@ -333,13 +333,11 @@ def search(
     """Search all edges of a model for a motif, without controls; each kernel is read once."""
     finder = PairFinder(motif, responses)
     invariant = motif.invariance(responses.invariance)
-    by_target: dict[str, list[Connection]] = {}
-    for connection in connections:
-        by_target.setdefault(connection.target, []).append(connection)
+    layered = by_target(connections)
     layers, hits, tested = [], [], 0
     not_tested: Counter[str] = Counter()
-    for place, (target, into) in enumerate(by_target.items()):
-        progress(f"searching {target}", place / len(by_target))
+    for place, (target, into) in enumerate(layered.items()):
+        progress(f"searching {target}", place / len(layered))
         units = np.unique(np.concatenate([c.target_units.ravel() for c in into]))
         if target not in responses.layers:
             not_tested[UNSEEN] += len(units)

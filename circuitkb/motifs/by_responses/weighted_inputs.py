@@ -20,7 +20,7 @@ from circuitkb.motifs.by_responses.input_masses import (
 )
 from circuitkb.motifs.by_responses.search import FEW, UNSEEN, WEAKLY
 from circuitkb.motifs.motif import SIGNS
-from circuitkb.schema.kernels import Connection, Floats
+from circuitkb.schema.kernels import Connection, Floats, by_target
 from circuitkb.schema.progress import Progress
 from circuitkb.schema.responses import Responses
 
@@ -43,9 +43,7 @@ class WeightedInputs:
     def __init__(self, connections: Sequence[Connection], coupled: CoupledResponses) -> None:
         self.coupled = coupled
         self.not_tested: Counter[str] = Counter()
-        self.into: dict[str, list[Connection]] = {}
-        for one in connections:
-            self.into.setdefault(one.target, []).append(one)
+        self.into = by_target(connections)
 
     def layers(self, said: str, progress: Progress) -> Iterator[InputMasses]:
         """Yield the masses of either sign into each layer, of its units with inputs enough."""
