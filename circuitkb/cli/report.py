@@ -14,7 +14,7 @@ from circuitkb.cli.output import say
 @command(
     "Ask",
     "circuitkb report --output findings.md",
-    "circuitkb report --output findings.md --pictures motifs",
+    "circuitkb report --output findings.md --pictures motifs --by-network networks",
     "circuitkb report --model efficientnet_lite0 --model efficientnet_lite1",
 )
 def report(
@@ -41,6 +41,15 @@ def report(
             help="Draw one circuit of each motif found into this folder, for the report.",
         ),
     ] = None,
+    by_network: Annotated[
+        Path | None,
+        typer.Option(
+            "--by-network",
+            metavar="DIR",
+            file_okay=False,
+            help="Put what is said of one model alone into this folder, a page for each.",
+        ),
+    ] = None,
     kb: Store = None,
 ) -> None:
     """Write down what was found, with all controls, what failed them, and how to repeat it.
@@ -53,11 +62,16 @@ def report(
     with ckb.open(kb, create=False) as base:
         try:
             text = base.report(
-                model or None, pictures=pictures, beside=output.parent if output else "."
+                model or None,
+                pictures=pictures,
+                by_network=by_network,
+                beside=output.parent if output else ".",
             )
         except OSError as error:
+            # Of a picture or page the parts of the folder that were to be made do not matter.
             raise typer.BadParameter(
-                f"{pictures} cannot be written: {error.strerror}", param_hint="--pictures"
+                f"{error.filename} cannot be written: {error.strerror}",
+                param_hint="--pictures, --by-network",
             ) from None
     if output is None:
         typer.echo(text, nl=False)

@@ -179,17 +179,24 @@ class KnowledgeBase(
         models: Sequence[str] | None = None,
         *,
         pictures: str | os.PathLike[str] | None = None,
+        by_network: str | os.PathLike[str] | None = None,
         beside: str | os.PathLike[str] = ".",
     ) -> str:
         """Return what was found in all models, or in some, with all controls, in Markdown.
 
         With ``pictures``, a folder, one circuit of each motif found is drawn there as
-        ``MOTIF.svg``, and shown by the report, which is to lie in the folder ``beside``.
+        ``MOTIF.svg``, and shown by the report, which is to lie in the folder ``beside``. With
+        ``by_network``, a folder, the tables of single models go there, as ``MODEL.md``.
         """
         from circuitkb.report.report import report
 
-        folder = None if pictures is None else Path(pictures)
-        return report(self.store, models, pictures=folder, beside=Path(beside))
+        return report(
+            self.store,
+            models,
+            pictures=None if pictures is None else Path(pictures),
+            by_network=None if by_network is None else Path(by_network),
+            beside=Path(beside),
+        )
 
     def responses(self, model: str) -> Responses | None:
         """Return what the units of a model answered to the battery, memory-mapped.

@@ -46,11 +46,6 @@ class SummedCues(Groups):
     draws: int = 20
     named: int = 3
 
-    @property
-    def plural(self) -> str:
-        """Its name, of several."""
-        return "boundaries"
-
     def settings(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them."""
         return {

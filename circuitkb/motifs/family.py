@@ -74,11 +74,6 @@ class Family(Motif):
     seed: int = 0
 
     @property
-    def plural(self) -> str:
-        """Its name, of several."""
-        return "families"
-
-    @property
     def searches(self) -> tuple[Pairs, ...]:
         """By responses."""
         return (

@@ -116,11 +116,6 @@ class MirroredTargets(Motif):
     seed: int = 0
 
     @property
-    def plural(self) -> str:
-        """Its name, of several."""
-        return "mirrored targets"
-
-    @property
     def searches(self) -> tuple[Pairs, ...]:
         """By responses, which relate the units and their inputs; else by kernels."""
         shared: dict[str, Any] = {

@@ -177,7 +177,9 @@ class Motif:
     @property
     def plural(self) -> str:
         """Its name, of several."""
-        return f"{self.name}s"
+        if self.name.endswith("s"):
+            return self.name.replace("-", " ")
+        return f"{self.name[:-1]}ies" if self.name.endswith("y") else f"{self.name}s"
 
     @property
     def analogous(self) -> str:

@@ -9,17 +9,7 @@ from circuitkb.motifs.motif import Between, Role
 from circuitkb.motifs.pairs import PairMotif
 from circuitkb.motifs.transforms import ContrastInversion
 
-
-class Opponency(PairMotif):
-    """The motif; as a pair of inputs at a target, with its own words."""
-
-    @property
-    def plural(self) -> str:
-        """Its name, of several."""
-        return "opponencies"
-
-
-OPPONENCY = Opponency(
+OPPONENCY = PairMotif(
     name="opponency",
     summary="a unit that one unit excites and the one for the inverted contrast or colour inhibits",
     title="Opponency of contrast and colour",

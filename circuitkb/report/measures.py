@@ -169,9 +169,8 @@ def by_layer_section(record: Record, measures: Sequence[Measure]) -> list[str]:
         )
     if not lines:
         return paragraph("Nothing was measured.")
-    return lines + paragraph(
-        "Criteria that failed, so that nothing measures by them, are in `docs/observation.md`."
-    )
+    failed = "Criteria that failed, so that nothing measures by them, are in `docs/observation.md`."
+    return paragraph(failed) + lines
 
 
 def _totals(

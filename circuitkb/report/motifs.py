@@ -103,7 +103,7 @@ def summary_rows(record: Record) -> Iterator[tuple[str, str, str, str]]:
                 label = f"{{axis}} {way.shape.otherwise.replace('-', ' ')}" if way.shape else ""
                 label = label if way.by == "responses" and label else way.label
                 what = f"{way.words(label)}: hits (found)"
-                yield code(step.model), what, found, ", ".join(chance) or NOTHING
+                yield step.model, what, found, ", ".join(chance) or NOTHING
                 yield from _tested_further(way, step)
 
 
@@ -117,14 +117,14 @@ def _tested_further(way: Pairs, step: Step) -> Iterator[tuple[str, str, str, str
         drawn = share(figures[f"permuted_{key}_mean"], figures["permuted_hits_mean"])
         real = share(figures[key], figures["hits"])
         yield (
-            code(step.model),
+            step.model,
             f"... found with the shape of a {way.name} ({name})",
             f"{count(shapes.get(name, 0))} of {total}",
             f"{drawn} of hits with permuted weights (real {real})",
         )
     if step.summary.get("tried"):
         yield (
-            code(step.model),
+            step.model,
             "... found whose trial held",
             f"**{count(step.summary['held'])} of {count(step.summary['tried'])}**",
             "beside other inputs as controls",
@@ -166,8 +166,8 @@ def pair_lines(record: Record, motif: Motif, way: Pairs, steps: Sequence[Step]) 
     lines += [line for one in found for line in _failures(one)]
     lines += _shapes(found)
     lines += trials_of(found)
-    lines += [line for one in found for line in _pairs(one)]
     lines += _as_mirrors(found)
+    lines += [line for one in found for line in _pairs(one)]
     return lines + [line for one in found for line in _one_model(one)]
 
 

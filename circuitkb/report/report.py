@@ -9,20 +9,21 @@ from pathlib import Path
 
 from circuitkb.motifs.motif import Motif
 from circuitkb.observation.measures.measure import measures
+from circuitkb.report.by_network import Section, split, write_pages
 from circuitkb.report.coverage import coverage_section, measured_again
-from circuitkb.report.markdown import NOTHING, code, commands, count, mean, paragraph, table
+from circuitkb.report.markdown import NOTHING, code, commands, count, paragraph, table
 from circuitkb.report.matches import matches_section
 from circuitkb.report.measures import BY_LAYER, by_layer_section, measure_section
 from circuitkb.report.motifs import (
     motif_section,
     repeated,
     reported_motifs,
-    summary_rows,
     unknown_motifs,
 )
 from circuitkb.report.observed import observed_section
 from circuitkb.report.pictures import picture_of
 from circuitkb.report.record import Record, Step
+from circuitkb.report.summary import summary
 from circuitkb.report.unexplained import unexplained_section
 from circuitkb.results.harmless_text import for_markdown
 from circuitkb.stores.base import Store
@@ -51,6 +52,7 @@ def report(
     models: Sequence[str] | None = None,
     *,
     pictures: Path | None = None,
+    by_network: Path | None = None,
     beside: Path | None = None,
 ) -> str:
     """Return a report in Markdown; see :meth:`circuitkb.kb.knowledge_base.KnowledgeBase.report`."""
@@ -74,7 +76,7 @@ def report(
     lines += coverage_section(record)
     lines += unexplained_section(record)
     lines += _front(record)
-    lines += _summary(record)
+    lines += summary(record)
     motifs = reported_motifs(record)
 
     def drawn(motif: Motif) -> list[str]:
@@ -82,7 +84,7 @@ def report(
             return []
         return picture_of(store, motif, list(record.models), pictures, beside or Path())
 
-    sections = [
+    sections: list[Section] = [
         ("What was observed", observed_section(record)),  # others name it as section 1
         *((measure.words.title, measure_section(record, measure)) for measure in measures()),
         (BY_LAYER, by_layer_section(record, measures())),
@@ -91,6 +93,9 @@ def report(
         ("What this cannot tell", [LIMITS, ""]),
         ("How to repeat it", _repeat_section(record)),
     ]
+    if by_network is not None:
+        sections, pages = split(sections, list(record.models))
+        lines += write_pages(pages, by_network, beside or Path())
     for number, (title, section) in enumerate(sections, 1):
         lines += [f"## {number}. {title}", "", *section]
     return _text(lines)
@@ -134,30 +139,6 @@ def _seed(step: Step) -> int | None:
     settings = step.summary.get("settings", {})
     seed: int | None = step.summary.get("seed", settings.get("seed"))
     return seed
-
-
-def _summary(record: Record) -> list[str]:
-    """Return the figures that a reader looks for first, each beside what chance gives."""
-    rows = []
-    for model, step in record.observed.items():
-        for measure in measures():
-            if measure.counted in step.summary:
-                shuffled = count(step.summary[f"{measure.counted}_shuffled"])
-                passed = count(step.summary[measure.counted])
-                found = f"{shuffled} in a shuffled copy"
-                rows.append((code(model), measure.words.passed, passed, found))
-    rows += summary_rows(record)
-    for step in record.matched:
-        for item in step.summary["compared"]:
-            rows.append(
-                (
-                    " and ".join(map(code, step.summary["models"])),
-                    f"analogous {item['what']}",
-                    count(item["found"]),
-                    f"{mean(item['null_mean'])} by the null",
-                )
-            )
-    return table(("model", "what", "found", "by chance"), rows) if rows else []
 
 
 def _repeat_section(record: Record) -> list[str]:

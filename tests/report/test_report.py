@@ -7,6 +7,7 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
@@ -437,3 +438,38 @@ def test_circuits_of_an_earlier_search_are_not_counted_as_those_of_the_last(
     after = section(kb.report(), "## 3. Unions of mirrored cases")
     assert figures(tables(after)[0]) == before
     assert "1 circuit of earlier searches" in " ".join(after.split())
+
+
+def test_pages_of_networks_take_what_is_said_of_one_alone_and_nothing_is_lost(
+    kb: ckb.KnowledgeBase, text: str, tmp_path: Path
+) -> None:
+    short = kb.report(by_network=tmp_path / "networks", beside=tmp_path)
+    pages = {model: (tmp_path / "networks" / f"{model}.md").read_text() for model in MODELS}
+
+    assert "](networks/first.md)" in short
+    assert "### `first` by layer" not in short
+    assert tables(section(pages["first"], "### `first` by layer")) == tables(
+        section(text, "### `first` by layer")
+    )
+    assert "`second` by layer" not in pages["first"]
+    told = set("\n".join((short, *pages.values())).splitlines())
+    assert set(text.splitlines()) <= told
+
+
+def test_of_many_networks_the_figures_stand_in_columns(
+    kb: ckb.KnowledgeBase, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("circuitkb.report.summary.LISTED", 1)
+    *_, listed = tables(text[: text.index("## 1.")])
+    *_, wide, features, added = tables((many := kb.report())[: many.index("## 1.")])
+
+    cells = {
+        (row[0], model): cell
+        for row in wide[1:]
+        for model, cell in zip(MODELS, row[1:], strict=True)
+    }
+    alone = [row for row in listed[1:] if row[0] in MODELS]
+    assert {(what, model): f"{found}<br>{chance}" for model, what, found, chance in alone} == cells
+    (matched,) = (row for row in listed[1:] if row[1] == "analogous features")
+    assert features[1] == ["first", f"{matched[2]} ({matched[3].removesuffix(' by the null')})"]
+    assert [added[1][0], added[1][2]] == ["features", matched[2]]

@@ -247,6 +247,10 @@ def test_the_command_refuses_a_model_that_is_not_there_and_a_file_that_cannot_be
     nowhere = RUNNER.invoke(app, ["report", "--kb", bare.address, "--output", str(file)])
     assert nowhere.exit_code == 2
     assert not file.exists()
+    (tmp_path / "taken").write_text("mine")
+    pages = ["--by-network", str(tmp_path / "taken")]
+    assert RUNNER.invoke(app, ["report", "--kb", bare.address, *pages]).exit_code == 2
+    assert (tmp_path / "taken").read_text() == "mine"
 
 
 def test_one_circuit_of_a_motif_is_drawn_beside_the_report(tmp_path: Path) -> None:
