@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         kinds = kinds_of_store(item)
         if any(kind.is_a_server for kind in kinds):
             item.add_marker("server")
-            if is_one_more(item) and not item.get_closest_marker("writes"):
+            if is_one_more(item):
                 item.add_marker("long")
         if any(kind.only_writes for kind in kinds) and not item.get_closest_marker("writes"):
             item.add_marker("long")
@@ -78,7 +78,11 @@ def kinds_of_store(item: pytest.Item) -> list[Factory]:
 
 def is_one_more(item: pytest.Item) -> bool:
     """Tell whether the same is asked of a server for enough other graphs or cases."""
-    if item.get_closest_marker("long_on_a_server") or QUESTIONS in item.path.parents:
+    if item.get_closest_marker("long_on_a_server"):
+        return True
+    if item.get_closest_marker("writes"):
+        return False
+    if QUESTIONS in item.path.parents:
         return True
     callspec = getattr(item, "callspec", None)
     indices: dict[str, int] = callspec.indices if callspec is not None else {}

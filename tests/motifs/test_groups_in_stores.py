@@ -30,6 +30,8 @@ from tests.stores.factories import FACTORIES
 
 KINDS = [factory for factory in FACTORIES if not factory.only_writes]
 
+pytestmark = pytest.mark.long_on_a_server
+
 
 def observed(model: str, kernels: list[Connection], responses: Responses) -> GraphRows:
     """Return an observed model of these layers as a store takes it."""

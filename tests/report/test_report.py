@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -21,7 +21,15 @@ from circuitkb.cli.app import app
 from circuitkb.loaders.planted.networks import planted_network
 from circuitkb.loaders.planted.onnx_files import write_onnx
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
-from tests.report.report_reading import ask, figures, section, summary, tables
+from tests.report.report_reading import (
+    ask,
+    figures,
+    passing,
+    section,
+    summary,
+    tables,
+    units,
+)
 
 MODELS = ("first", "second")
 
@@ -45,31 +53,6 @@ def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
 @pytest.fixture(scope="module")
 def text(kb: ckb.KnowledgeBase) -> str:
     return kb.report()
-
-
-def passing(p: Sequence[float], rate: float = 0.05) -> set[int]:
-    """Places of those that Benjamini and Hochberg's procedure lets pass, by its definition."""
-    order = sorted(range(len(p)), key=lambda place: p[place])
-    last = max(
-        (rank for rank, place in enumerate(order, 1) if p[place] <= rate * rank / len(p)),
-        default=0,
-    )
-    return set(order[:last])
-
-
-def units(kb: ckb.KnowledgeBase, model: str) -> dict[str, list[dict[str, Any]]]:
-    """What the evidence of each unit that answers says, by layer."""
-    found = defaultdict(list)
-    for row in ask(
-        kb,
-        "MATCH (e:Evidence)-[:ABOUT]->(f:Feature)-[:IN_LAYER]->(y:Layer) "
-        "WHERE e.kind = 'orientation-tuning' AND y.model = $model RETURN y.name AS layer, "
-        "e.q AS q, e.detail AS detail, f.orientation_selectivity AS selectivity "
-        "ORDER BY y.position, f.unit",
-        model=model,
-    ):
-        found[row["layer"]].append(row | json.loads(row["detail"]) | row)
-    return found
 
 
 def test_models_stand_with_their_fingerprints_and_everything_that_was_drawn_with_its_seed(

@@ -101,6 +101,7 @@ def test_kernels_responses_and_pictures_do_not_touch_one_another(store: Store) -
     assert store.responses("net") is not None
 
 
+@pytest.mark.long_on_a_server
 def test_an_export_brings_the_pictures_of_the_chosen_models(store: Store, open_again: OPEN) -> None:
     others = shown(pictures("net2/dogs", 5))
     store.write(together(model("net", "net2"), shown(pictures(), pictures("net/cats")), others))

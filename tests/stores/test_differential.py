@@ -21,7 +21,7 @@ SEED = 10
 SLICES = {"embedded": [(9, 3), (20, 1)], "neo4j": [(9, 3)]}
 """Graphs, and how many in a row get the same questions: a new one costs Neo4j most of its time."""
 
-SHORT = {"embedded": (6, 40), "neo4j": (3, 8)}
+SHORT = {"embedded": (3, 20), "neo4j": (3, 8)}
 """Graphs of the check that takes minutes, and questions for each."""
 
 # How a store writes changes nothing in how it reads.

@@ -6,6 +6,8 @@ import json
 from itertools import combinations
 from typing import Any
 
+import pytest
+
 from circuitkb.kb.several import in_several_networks
 from circuitkb.queries.questions.catalogue import find
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
@@ -64,6 +66,7 @@ def test_sets_are_counted_beside_their_nulls_and_written(store: Store) -> None:
     }
 
 
+@pytest.mark.long_on_a_server
 def test_again_changes_nothing_and_three_that_are_named_have_evidence_of_their_own(
     store: Store,
 ) -> None:
