@@ -9,6 +9,7 @@ The schema's own endpoints say how; no kind is named here.
   where what it leads to does.
 - An unowned label that never speaks of anything owned itself is *referred to*: an annotator, a
   label, a claim. It belongs where what refers to it does.
+- A node whose ``subject`` names a model, or a feature or circuit of it, belongs to that model.
 - Any other relation (``SUPERSEDES``) ties both its ends together.
 - A relation belongs where both its ends do.
 """
@@ -24,6 +25,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from circuitkb.schema.definition import NODES, RELATIONS
+from circuitkb.schema.errors import IdError
+from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.tables import Relations
 from circuitkb.stores.stored_graph import model_property
 
@@ -64,6 +67,11 @@ _SPEAK = frozenset(
 )
 _SPEAKERS = frozenset(
     source for _, source, target in ALL_ENDS if source not in OWNED and target in OWNED
+)
+_WITH_SUBJECT = tuple(
+    node.label
+    for node in NODES
+    if node.label not in OWNED and any(p.name == "subject" for p in node.properties)
 )
 
 
@@ -118,7 +126,7 @@ def belonging(tables: Tables, models: Sequence[str]) -> Iterator[Part]:
 
 def _unowned(tables: Tables, models: Sequence[str]) -> Mapping[str, pa.Array]:
     """Return the ids of the unowned nodes that belong to the models, by label."""
-    start: dict[str, list[pa.Array]] = {}
+    start: dict[str, list[pa.Array]] = _by_subject(tables, models)
     tied: dict[Ends, pa.Table] = {}
     for ends in ALL_ENDS:
         name, source, target = ends
@@ -132,6 +140,34 @@ def _unowned(tables: Tables, models: Sequence[str]) -> Mapping[str, pa.Array]:
                 label, end = (source, "source") if unowned[0] else (target, "target")
                 start.setdefault(label, []).extend(pc.unique(table[end]) for table in found)
     return _reached(start, tied)
+
+
+def _by_subject(tables: Tables, models: Sequence[str]) -> dict[str, list[pa.Array]]:
+    """Return the ids of the unowned nodes whose subject is of the models, by label."""
+    found: dict[str, list[pa.Array]] = {}
+    named = {*models}
+    circuits: set[str] | None = None
+    for label in _WITH_SUBJECT:
+        for table in tables.nodes(label, ["id", "subject"], models):
+            subjects = table["subject"].to_pylist()
+            if circuits is None and any(subjects):
+                own = tables.nodes("Circuit", ["id"], models)
+                circuits = {id for part in own for id in part["id"].to_pylist()}
+            of = [
+                subject is not None
+                and (subject in named or subject in (circuits or ()) or _model(subject) in named)
+                for subject in subjects
+            ]
+            if any(of):
+                found.setdefault(label, []).extend(table["id"].filter(pa.array(of)).chunks)
+    return found
+
+
+def _model(subject: str) -> str | None:
+    try:
+        return FeatureId.parse(subject).model
+    except IdError:
+        return None
 
 
 def _reached(

@@ -81,6 +81,13 @@ class World:
             for record in self.nodes[label]
             if (record["id"] if label == "Model" else record.get("model")) in models
         }
+        owned = frozenset(kept)
+        for record in self.nodes["Claim"]:
+            subject = record.get("subject")
+            if subject and (
+                subject.partition("/")[0] in models or ("Circuit", subject) in owned
+            ):
+                kept.add(("Claim", record["id"]))
         while True:
             more = set()
             for name, source, target, record in self.every_relation():
@@ -170,6 +177,8 @@ def _values(rng: random.Random, properties: Sequence[Property]) -> Record:
 def _value(rng: random.Random, item: Property) -> Any:
     if item.name == "model":
         return rng.choice(MODELS)
+    if item.name == "subject":
+        return rng.choice([*MODELS, "lite0/mixed:3", "Circuit0 é", "Circuit1 é", "nobody", ""])
     if item.name == "parameter":  # a key: zero and minus zero would be one relation
         return rng.choice([0.0, 90.0])
     if item.type == "string":
