@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from circuitkb.claims.carried_proofs import carried_proofs
 from circuitkb.claims.checking import problems_of
 from circuitkb.claims.merging import ClaimMerge
 from circuitkb.claims.naming import is_feature, units_of
 from circuitkb.claims.reading import ClaimFile, Line
+from circuitkb.claims.stored import StoredClaims
+from circuitkb.claims.testing import keep_standings
 from circuitkb.claims.trial_rows import carried_rows
 from circuitkb.claims.ways.registry import WAYS
 from circuitkb.results.result import Result
@@ -17,6 +20,7 @@ from circuitkb.schema.definition import did_you_mean
 from circuitkb.schema.errors import CircuitKBError, ClaimError
 from circuitkb.schema.ids import FeatureId
 from circuitkb.schema.records import Record
+from circuitkb.schema.tables import GraphRows
 from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 
@@ -34,9 +38,9 @@ class AddReport:
     contested
         Ids that now stand for two different statements.
     waiting
-        Claims on each model that is not here.
-    trials
-        Trials that came along.
+        Claims on each model or circuit that is not here.
+    trials, proofs
+        Trials and proofs that came along.
     """
 
     new: int
@@ -44,11 +48,13 @@ class AddReport:
     contested: tuple[str, ...]
     waiting: Mapping[str, int]
     trials: int = 0
+    proofs: int = 0
 
     def to_result(self) -> Result:
         """Return one row of counts."""
         row = {"new": self.new, "known": self.known, "contested": len(self.contested)}
         row |= {"waiting": sum(self.waiting.values()), "trials": self.trials}
+        row |= {"proofs": self.proofs}
         notes = [f"{id}: its id stands for two different statements" for id in self.contested]
         notes += [
             f"{count} on {model}, which is not here: they wait for it"
@@ -63,7 +69,7 @@ def add_claims(store: Store, files: Sequence[ClaimFile], *, wait: bool = False) 
     Parameters
     ----------
     wait
-        Whether claims on models that are not here are kept until these come.
+        Whether claims on models or circuits that are not here are kept until these come.
 
     Raises
     ------
@@ -88,10 +94,18 @@ def add_claims(store: Store, files: Sequence[ClaimFile], *, wait: bool = False) 
     if refused:
         _refuse(refused, len(checked))
     trials = [trial for file in files for trial in file.trials]
-    merge = ClaimMerge([line.record for line in lines], carried_rows(trials, lines))
+    proofs = [proof for file in files for proof in file.proofs]
+    tried = carried_rows(trials, lines)
+    proved = carried_proofs(store, proofs, trials, lines)
+    further = GraphRows(
+        nodes={**tried.nodes, **proved.nodes}, relations=[*tried.relations, *proved.relations]
+    )
+    merge = ClaimMerge([line.record for line in lines], further)
     store.merge(merge)
+    if trials:
+        keep_standings(store, StoredClaims.of(store))
     counts = merge.counts
-    return AddReport(counts.new, counts.known, counts.contested, waiting, len(trials))
+    return AddReport(counts.new, counts.known, counts.contested, waiting, len(trials), len(proofs))
 
 
 def _refuse(refused: Sequence[tuple[Line, str]], of: int) -> None:
@@ -147,8 +161,13 @@ class _Known:
                     name,
                 )
                 return
+        tried = prediction.get("tried", subject)
+        if not is_feature(tried) and tried not in (*self._circuits, *self._models):
+            near = did_you_mean(tried, self._circuits) if self._circuits else ""
+            yield f"no circuit {tried!r} is here: find it{near and f' ({near[1:]})'}", tried
+            return
         features = [f"{model}/{unit}" for unit in units_of(prediction)]
-        yield from ((text, None) for text in self._missing([subject, *features]))
+        yield from ((text, None) for text in self._missing([subject, tried, *features]))
         if prediction:
             try:
                 WAYS[prediction["test"]].check(self._store, model, prediction)

@@ -105,7 +105,8 @@ def decide(prediction: Mapping[str, Any], tolerance: float, run: Run) -> Decisio
         return Decision("failed", f"misses the prediction by {by:.3g}", p, low, high)
     if all(meets(value) for value in every):
         if run.exact:
-            return Decision("held", "proved", p, low, high)
+            why = "proved" if run.value else "refuted by a counterexample, as predicted"
+            return Decision("held", why, p, low, high)
         if p is None:
             return Decision("undecided", "there is no control", p, low, high)
         if p > LEVEL:

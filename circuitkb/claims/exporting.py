@@ -4,6 +4,7 @@ A bundle is a zip::
 
     claims.jsonl     the claims, one a line
     trials.jsonl     their trials, as rows of the graph
+    proofs.jsonl     the proofs and counterexamples that trials name, as rows of the graph
     standings.jsonl  how they stood, and why
     models.json      the networks: where from, fingerprints, and the commands that prepare them
     README.md        how to take it in, and to repeat it
@@ -24,7 +25,15 @@ from typing import Any
 
 import yaml
 
-from circuitkb.claims.reading import CLAIMS, STANDINGS, TRIALS
+from circuitkb.claims.carried_proofs import proofs_of
+from circuitkb.claims.reading import (
+    CLAIMS,
+    MOST_BYTES,
+    MOST_OF_PROOFS,
+    PROOFS,
+    STANDINGS,
+    TRIALS,
+)
 from circuitkb.claims.stored import StoredClaim, StoredClaims
 from circuitkb.claims.ways.way import Bench
 from circuitkb.results.harmless_text import without_folder
@@ -129,6 +138,7 @@ def _write_bundle(
 ) -> None:
     models = sorted({claim.model for claim in claims if claim.model} | _others(claims))
     trials = [dict(trial) for claim in claims for trial in claim.trials]
+    proofs = proofs_of(store, trials)
     standings = [
         {"claim": claim.id, "text": claim.node["text"], **vars(stored.standings[claim.id])}
         for claim in claims
@@ -139,9 +149,14 @@ def _write_bundle(
             f"{canonical_json(trial)}\n" for trial in sorted(trials, key=lambda one: one["id"])
         ),
         STANDINGS: "".join(f"{canonical_json(one)}\n" for one in standings),
+        PROOFS: "".join(f"{canonical_json(proof)}\n" for proof in proofs),
         "models.json": json.dumps(list(_models(store, models)), indent=2) + "\n",
-        "README.md": _README.format(claims=len(claims), trials=len(trials)),
+        "README.md": _README.format(claims=len(claims), trials=len(trials), proofs=len(proofs)),
     }
+    for name, text in texts.items():
+        most = MOST_OF_PROOFS if name == PROOFS else MOST_BYTES
+        if len(text.encode()) > most:
+            raise ClaimError(f"{name} would be larger than {most >> 20} MiB: name fewer claims.")
     sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
     texts["SHA256SUMS"] = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
     with zipfile.ZipFile(file, "w") as bundle:
@@ -189,11 +204,12 @@ def _command(done: Mapping[str, Any]) -> str | None:
 
 _README = """# Claims about neural networks, and their trials
 
-{claims} claims and {trials} trials, written by circuitkb. To take them into a knowledge base, and
-to repeat the trials there:
+{claims} claims, {trials} trials and {proofs} proofs, written by circuitkb. To take them into a
+knowledge base, and to repeat the trials there, or one proof (`circuitkb list Proof` has them):
 
     circuitkb claim add BUNDLE.zip
     circuitkb claim test --again
+    circuitkb prove --again PROOF
 
 `models.json` says which networks they are about, where those come from, and which commands prepare
 them; `sha256sum -c SHA256SUMS` holds the files against their hashes. A trial counts only where the

@@ -22,12 +22,18 @@ from circuitkb.schema.errors import ClaimError
 from circuitkb.schema.provenance import now
 
 CLAIMS, TRIALS, STANDINGS = "claims.jsonl", "trials.jsonl", "standings.jsonl"
+PROOFS = "proofs.jsonl"
 """Files of a bundle."""
 
 MOST_BYTES = 16 * 2**20
 """Size of a file of claims at most, unpacked."""
 
+MOST_OF_PROOFS = 64 * 2**20
+"""The same of proofs, whose counterexamples are numbers."""
+
 _SHIPPED = "articles.yaml"
+
+_LIMITS = dict.fromkeys((CLAIMS, TRIALS, STANDINGS), MOST_BYTES) | {PROOFS: MOST_OF_PROOFS}
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,15 @@ class ClaimFile:
     ----------
     claims
         Each with its line.
-    trials, standings
-        Rows of trials, and how the claims stood there; of a bundle.
+    trials, standings, proofs
+        Rows of trials, how the claims stood there, and rows of the proofs that trials name; of a
+        bundle.
     """
 
     claims: tuple[Line, ...]
     trials: tuple[dict[str, Any], ...] = ()
     standings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    proofs: tuple[dict[str, Any], ...] = ()
 
 
 def read_claims(path: Path, author: str) -> ClaimFile:
@@ -105,9 +113,9 @@ def _text(path: Path) -> str:
     return _decoded(str(path), data)
 
 
-def _decoded(name: str, data: bytes) -> str:
-    if len(data) > MOST_BYTES:
-        raise ClaimError(f"{name} is larger than {MOST_BYTES >> 20} MiB: split it.")
+def _decoded(name: str, data: bytes, most: int = MOST_BYTES) -> str:
+    if len(data) > most:
+        raise ClaimError(f"{name} is larger than {most >> 20} MiB: split it.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -205,24 +213,28 @@ def _bundle(path: Path, author: str) -> ClaimFile:
     try:
         with zipfile.ZipFile(path) as bundle:
             texts = {
-                name: _decoded(f"{path}/{name}", _unpacked(bundle, name))
-                for name in (CLAIMS, TRIALS, STANDINGS)
+                name: _decoded(f"{path}/{name}", _unpacked(bundle, name, most), most)
+                for name, most in _LIMITS.items()
+                if name != PROOFS or PROOFS in bundle.namelist()
             }
     except (OSError, zipfile.BadZipFile, KeyError, RuntimeError):
         raise ClaimError(
             f"{path} is no bundle of claims: circuitkb claim export --format bundle writes one."
         ) from None
-    trials, standings = (list(_json_lines(n, texts[n])) for n in (TRIALS, STANDINGS))
-    for line in (*trials, *standings):
+    trials, standings, proofs = (
+        list(_json_lines(name, texts.get(name, ""))) for name in (TRIALS, STANDINGS, PROOFS)
+    )
+    for line in (*trials, *standings, *proofs):
         if not isinstance(line.record, dict):
             raise ClaimError(f"{path}/{line.place}: {line.problem or 'an object is expected'}.")
     return ClaimFile(
         tuple(_completed(_json_lines(f"{path}/{CLAIMS}", texts[CLAIMS]), author)),
         tuple(line.record for line in trials),
         {str(line.record.get("claim")): line.record for line in standings},
+        tuple(line.record for line in proofs),
     )
 
 
-def _unpacked(bundle: zipfile.ZipFile, name: str) -> bytes:
+def _unpacked(bundle: zipfile.ZipFile, name: str, most: int) -> bytes:
     with bundle.open(name) as stream:
-        return stream.read(MOST_BYTES + 1)
+        return stream.read(most + 1)

@@ -126,7 +126,7 @@ def try_claims(
         kb.store.write(claim_trial_rows(kept))
     after = StoredClaims.of(kb.store)
     if not again:
-        _keep_standings(kb.store, after)
+        keep_standings(kb.store, after)
     progress("tested", 1.0)
     why_not = {one.claim: one.why_not for one in tested if one.why_not}
     standings = {
@@ -163,7 +163,9 @@ def _tested(
     if again and first is None:
         return ClaimTested(claim.id, None, "it was not tested under these conditions")
     started = perf_counter()
-    asked = Asked(kb, prepared.model, claim.record["subject"], prepared.prediction, progress)
+    asked = Asked(
+        kb, prepared.model, claim.record["subject"], prepared.prediction, progress, not again
+    )
     try:
         run = WAYS[prepared.method].run(asked)
     except CircuitKBError as error:
@@ -173,7 +175,7 @@ def _tested(
     return ClaimTested(claim.id, trial, before=before)
 
 
-def _keep_standings(store: Store, stored: StoredClaims) -> None:
+def keep_standings(store: Store, stored: StoredClaims) -> None:
     """Write how claims stand on their nodes, where that changed, for queries in Cypher."""
     rows = list(_changed(stored))
     if rows:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from circuitkb.claims.carried_proofs import speaking
 from circuitkb.claims.deciding import decide, null_of
 from circuitkb.claims.reading import Line
 from circuitkb.claims.ways.way import Run
@@ -101,10 +102,20 @@ def tried(prepared: Prepared, run: Run, seconds: float) -> Trial:
 
 
 def claim_trial_rows(trials: Iterable[Trial]) -> GraphRows:
-    """Return trials as rows: ABOUT their claim and their model, SUPPORTS or REFUTES the claim."""
+    """Return trials as rows: ABOUT their claim and their model, SUPPORTS or REFUTES the claim.
+
+    So are the proofs that they name, which are there already.
+    """
     trials = list(trials)
     ends = [(one.id, str(one.settings["claim"]), one.model, one.outcome) for one in trials]
-    return GraphRows(nodes=trial_rows(trials).nodes, relations=_relations(ends))
+    proofs = [
+        (str(one.detail["proof"]), str(one.settings["claim"]), one.outcome)
+        for one in trials
+        if "proof" in one.detail
+    ]
+    return GraphRows(
+        nodes=trial_rows(trials).nodes, relations=[*_relations(ends), *speaking(proofs)]
+    )
 
 
 def _relations(ends: Sequence[tuple[str, str, str | None, str]]) -> list[Relations]:

@@ -57,6 +57,7 @@ class Proving(Writing):
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
+        keep: bool = True,
         progress: Progress = silent,
     ) -> ProofReport:
         """Prove a statement over a box of inputs, or refute it; keep what came of it.
@@ -87,6 +88,8 @@ class Proving(Writing):
             Of the beginnings of descents.
         source, architecture, module
             Where the network is, as for :meth:`observe`, if not where it was loaded from.
+        keep
+            Whether to write what came of it.
         progress
             Called with what is being done and how far it is.
 
@@ -131,14 +134,14 @@ class Proving(Writing):
                 failed.append((name, str(error).splitlines()[0]))
                 continue
             done.append(proof)
-            kept.append(proof)
+            kept += [proof] if keep else []
             if len(kept) == WRITTEN:
                 self._keep(kept)
                 kept = []
         if kept:
             self._keep(kept)
         progress("Deciding", 1.0)
-        return ProofReport(tuple(done), tuple(failed), time.perf_counter() - started)
+        return ProofReport(tuple(done), tuple(failed), time.perf_counter() - started, written=keep)
 
     def prove_again(
         self,

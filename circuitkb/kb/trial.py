@@ -44,6 +44,7 @@ class Trying(Writing):
         source: str | os.PathLike[str] | None = None,
         architecture: str | None = None,
         module: nn.Module | None = None,
+        keep: bool = True,
         progress: Progress = silent,
     ) -> TrialReport:
         """Predict what an edit of the network changes, run the edited network, compare; keep that.
@@ -73,6 +74,8 @@ class Trying(Writing):
             changed is one convolution or linear map.
         source, architecture, module
             Where the network is, as for :meth:`observe`, if not where it was loaded from.
+        keep
+            Whether to write what came of it.
         progress
             Called with what is being done and how far it is.
 
@@ -102,7 +105,7 @@ class Trying(Writing):
                 return self.try_again(
                     done, source=source, architecture=architecture, module=module, progress=progress
                 )
-            return self._own_trial(circuit, editable, seed, progress)
+            return self._own_trial(circuit, editable, seed, progress, write=keep)
         return self._edited(
             editable,
             line_of(self.store, str(about), edit, None if read is None else str(read)),
@@ -110,6 +113,7 @@ class Trying(Writing):
             controls=controls,
             search=search,
             progress=progress,
+            write=keep,
             save=None if save is None else Path(save),
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 from circuitkb.proofs.binding import Bound
 from circuitkb.proofs.cone import Cone, Place
 from circuitkb.proofs.wiring import LayerShape, Values, Wiring
+from circuitkb.schema.errors import ProofError
 from circuitkb.schema.kernels import Floats
 from circuitkb.schema.responses import Responses
 
@@ -113,6 +114,26 @@ class Laboratory:
         image = torch.from_numpy(self._shown.images(scene.view, np.array([number])))
         with torch.no_grad():
             return scene.run(image, bound)
+
+    def image(self, image: Floats, bound: Bound) -> Ran:
+        """Show the network an image that was found: values from 0 to 1, axes as :attr:`FoundImage`.
+
+        Raises
+        ------
+        ProofError
+            It is of another size than the network is shown here.
+        """
+        import torch
+
+        from circuitkb.loaders.activations.functional import as_read
+
+        scene = self._scene(bound)
+        shown = self._shown.drawn(scene.view, np.array([0])).shape[1:]
+        if image.shape != shown:
+            raise ProofError(f"The image has axes {image.shape}, and {shown} are shown here.")
+        with torch.no_grad():
+            read = as_read(self._shown.pixels)(torch.from_numpy(image[None].astype(np.float32)))
+            return scene.run(read, bound)
 
     def picture(self, number: int, bound: Bound) -> Floats:
         """Return a stimulus as it is shown: values from 0 to 1, axes (channel, row, column)."""

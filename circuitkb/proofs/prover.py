@@ -15,7 +15,7 @@ from circuitkb.proofs.binding import Bound, Names, Observed, Subject, broken_by
 from circuitkb.proofs.box import Bounds, Box
 from circuitkb.proofs.cone import Cone, cone_of
 from circuitkb.proofs.decide import Answer, Outcome, decide, overall
-from circuitkb.proofs.laboratory import Laboratory
+from circuitkb.proofs.laboratory import LEVELS, Laboratory
 from circuitkb.proofs.proof import Proof, packed, unpacked
 from circuitkb.proofs.solver import version
 from circuitkb.proofs.statement import Statement, Term
@@ -243,7 +243,7 @@ class Prover:
             return replace(plan, note=f"{plan.note} The network was not run: {error}")
         if found is None:
             return plan
-        coarse = np.round(found.image * 255).reshape(-1).astype(np.float64)
+        coarse = np.round(found.image * LEVELS).reshape(-1).astype(np.float64)
         shape = list(found.image.shape)
         return replace(
             plan,
@@ -320,7 +320,9 @@ class Prover:
         if plan.id != kept.id:
             raise ProofError(f"{kept.id} was decided on other weights: decide it anew.")
         plan = replace(plan, allowed=kept.allowed, seed=kept.seed, asked=kept.asked)
-        if kept.witness is None or "values" not in kept.witness or "shape" in kept.witness:
+        if kept.witness is not None and "shape" in kept.witness:
+            return self._image_again(bound, kept)
+        if kept.witness is None or "values" not in kept.witness:
             return self.prove(
                 subject, kept.when, kept.then, box, seconds=kept.allowed, seed=kept.seed
             )
@@ -339,6 +341,18 @@ class Prover:
         outcome: Outcome = "refuted" if inside and holds and breaks else "undecided"
         found = replace(kept, outcome=outcome, by="the counterexample that was kept", value=target)
         return self._run(found, lambda lab: lab.run(encoded.cone, values, bound))
+
+    def _image_again(self, bound: Bound, kept: Proof) -> Proof:
+        """Show the network the image that was kept; without the network nothing is decided."""
+        assert kept.witness is not None, "it was refuted"
+        numbers = unpacked(kept.witness)
+        shape = kept.witness["shape"]
+        if not isinstance(shape, list) or len(shape) != 3 or np.prod(shape) != len(numbers):
+            raise ProofError(f"The image of {kept.id} that was kept is damaged.")
+        image = (numbers.astype(np.float32) / np.float32(LEVELS)).reshape(shape)
+        found = replace(kept, by="the image that was kept", measured=None)
+        ran = self._run(found, lambda lab: lab.image(image, bound))
+        return ran if ran.measured is not None else replace(ran, outcome="undecided")
 
 
 def _as_read(images: Any, observed: Observed, order: Sequence[int]) -> Values:

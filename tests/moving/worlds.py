@@ -84,9 +84,7 @@ class World:
         owned = frozenset(kept)
         for record in self.nodes["Claim"]:
             subject = record.get("subject")
-            if subject and (
-                subject.partition("/")[0] in models or ("Circuit", subject) in owned
-            ):
+            if subject and (subject.partition("/")[0] in models or ("Circuit", subject) in owned):
                 kept.add(("Claim", record["id"]))
         while True:
             more = set()

@@ -6,12 +6,16 @@ Costs about half a minute of a processor, most of it to load and observe the net
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import circuitkb as ckb
 from circuitkb.loaders.planted.networks import DETECTORS, TARGETS, Planted
+from circuitkb.proofs.proof import packed, proof_rows
+from circuitkb.proofs.prover import Prover
+from circuitkb.schema.errors import ProofError
 from tests.trials.planted import MODEL, observed
 
 
@@ -79,3 +83,26 @@ def test_a_counterexample_is_given_by_the_network_kept_and_looked_at_again(base:
         {"id": proof.id},
     ).to_dicts()
     assert {"role": "target", "id": base.target} in about
+
+
+def test_an_image_that_breaks_a_statement_is_kept_and_shown_again(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As of a network that is too large to be encoded, and that no stimulus refutes.
+    with monkeypatch.context() as patch:
+        patch.setattr(Prover, "encode", _too_large)
+        patch.setattr(Prover, "_by_stimuli", lambda *_: None)
+        proof = base.kb.prove(base.target, base.when, "target > 5", box="pixels").proof
+    assert (proof.outcome, proof.by) == ("refuted", "search")
+    again = base.kb.prove_again(proof.id)
+    assert (again.same, again.proof.by) == (True, "the image that was kept")
+    assert again.proof.measured == pytest.approx(proof.measured, abs=1e-5)
+    # Another image breaks nothing: a grey one does not fulfil what must hold.
+    assert proof.witness is not None
+    grey = packed(np.full(proof.witness["count"], 128.0)) or {}
+    base.kb.store.write(proof_rows([replace(proof, witness={**proof.witness, **grey})]))
+    assert base.kb.prove_again(proof.id).same is False
+
+
+def _too_large(*_: object) -> None:
+    raise ProofError("It takes more weights than are encoded.")

@@ -11,8 +11,12 @@ import pytest
 import circuitkb as ckb
 from circuitkb.claims.adding import add_claims
 from circuitkb.claims.reading import ClaimFile, Line
+from circuitkb.claims.trial_rows import Prepared, tried
+from circuitkb.claims.ways.way import Run
 from circuitkb.errors import ClaimError
 from circuitkb.moving.copies.copy import copy
+from circuitkb.proofs.proof import Proof
+from circuitkb.schema.ids import content_hash
 from circuitkb.stores.base import Store
 from tests.claims.worlds import claim, net, whole, world
 from tests.stores.contents import content
@@ -25,8 +29,8 @@ RECORDS = [
     claim("b", prediction=net(3, 1, at_least=0.5)),
     claim("c"),
     claim("c", statement="It is otherwise."),  # contested
+    whole("all", "ab", "c"),  # before its parts
     whole("ab", "a", "b"),
-    whole("all", "ab", "c"),
 ]
 
 
@@ -53,7 +57,7 @@ def test_any_order_and_any_repetition_give_the_same_graph(
     other = open_again("two")
     other.ensure_schema()
     other.write(world())
-    for record in (*RECORDS[1:5][::-1], RECORDS[0], *RECORDS[5:]):  # parts before wholes
+    for record in (*RECORDS[1:5][::-1], RECORDS[0], *RECORDS[:4:-1]):  # parts before wholes
         add(other, [record])
     assert told(other) == expected
 
@@ -92,3 +96,69 @@ def test_standings_are_alike_and_travel_with_a_copy(
     theirs = ckb.KnowledgeBase(other).claims.list()
     there = dict(zip(theirs["claim"], theirs["standing"], strict=True))
     assert there == found | {"a": "undecided"}  # what either said is kept: they contest it
+
+
+def carried(outcome: str = "proved") -> ClaimFile:
+    """What a bundle of one claim holds whose proof was found elsewhere, on the same weights."""
+    proof = Proof(
+        model="net",
+        fingerprint=f"{0:064x}",
+        target="net/b:0",
+        cases=(),
+        circuit=None,
+        when="a:0 >= 1",
+        then="target > 0",
+        asked="a:0 >= 1 => target > 0",
+        box="range",
+        outcome=outcome,  # type: ignore[arg-type]
+        by="bounds",
+        level=0.0,
+    )
+    said = claim(
+        "d",
+        prediction={
+            "test": "proof",
+            "tried": "net/b:0",
+            "when": "a:0 >= 1",
+            "then": "target > 0",
+            "at_least": 1,
+        },
+    )
+    weights = {"weights": {"net": proof.fingerprint}, "settings": content_hash([])[:16]}
+    prepared = Prepared("d", "net", said["prediction"], 0.1, weights, "proof", "1")
+    run = Run(1.0, (), "proved", "none", "exact", exact=True, detail={"proof": proof.id})
+    return ClaimFile(
+        (Line("test", 1, said),), (tried(prepared, run, 0.1).row(),), proofs=(proof.row(),)
+    )
+
+
+def test_a_bundles_proof_speaks_for_its_claim_and_is_about_its_feature(store: Store) -> None:
+    store.write(world())
+    before = told(store)
+    with pytest.raises(ClaimError, match="is not what its claim predicts"):
+        add_claims(store, [carried("refuted")])
+    assert told(store) == before
+    bundle = carried()
+    assert add_claims(store, [bundle]).proofs == 1
+    rows = store.read(
+        "MATCH (p:Proof)-[r]->(n) RETURN type(r) AS r, n.id AS id ORDER BY r, id"
+    ).rows
+    assert list(rows) == [("ABOUT", "d"), ("ABOUT", "net/b:0"), ("SUPPORTS", "d")]
+    assert ckb.KnowledgeBase(store).claims.show("d")["standing"] == "supported"
+    after = told(store)
+    add_claims(store, [bundle])
+    assert told(store) == after
+
+
+def test_a_claim_that_nobody_tested_travels_with_the_model_it_is_about(
+    open_again: Callable[..., Store], store: Store
+) -> None:
+    store.write(world())
+    store.write(world(model="other"))
+    own = [claim("a"), claim("f", subject="net/a:1"), whole("both", "a", "o")]
+    add(store, [*own, claim("o", subject="other")])
+    there = open_again("two")
+    there.ensure_schema()
+    copy(store, there, ["net"])
+    rows = there.read("MATCH (c:Claim) RETURN c.id AS id ORDER BY id").rows
+    assert list(rows) == [("a",), ("both",), ("f",)]

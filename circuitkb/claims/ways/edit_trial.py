@@ -35,6 +35,7 @@ def run(asked: Asked) -> Run:
             edit,
             read=asked.prediction.get("read"),
             seed=seed,
+            keep=asked.keep,
             progress=within(asked.progress, seed / 2, (seed + 1) / 2),
         ).trial
         for seed in (0, 1)

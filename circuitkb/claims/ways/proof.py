@@ -13,8 +13,10 @@ from circuitkb.claims.ways.way import Asked, Run
 from circuitkb.kb.on_trial import circuit_on_trial, target_of
 from circuitkb.proofs.box import Box
 from circuitkb.proofs.statement import WHEN, Statement
+from circuitkb.queries.lists.conditions import Mention
 from circuitkb.schema.errors import QueryError
 from circuitkb.schema.ids import FeatureId
+from circuitkb.stores import known_names
 from circuitkb.stores.base import Store
 
 SECONDS = 60.0
@@ -30,7 +32,10 @@ def check(store: Store, model: str, prediction: Mapping[str, Any]) -> None:
     if target.model != model:
         raise QueryError(f"tried: {prediction['tried']} is not of {model}")
     Box.parse(prediction.get("box", "range"), prediction.get("within", ()))
-    Statement.parse(prediction.get("when", WHEN), prediction["then"], 2)
+    said = Statement.parse(prediction.get("when", WHEN), prediction["then"], 2)
+    names = {term.name for all_of in said.when for one in all_of for term in one.terms}
+    features = (name.removeprefix(f"{model}/") for name in sorted(names) if ":" in name)
+    known_names.check(store, [Mention("feature", f"{model}/{name}") for name in features])
 
 
 def run(asked: Asked) -> Run:
@@ -43,6 +48,7 @@ def run(asked: Asked) -> Run:
         box=prediction.get("box", "range"),
         within=prediction.get("within", ()),
         seconds=prediction.get("seconds", SECONDS),
+        keep=asked.keep,
         progress=asked.progress,
     )
     proof = report.proof

@@ -40,6 +40,7 @@ class Bench(Protocol):
         *,
         read: str | None = None,
         seed: int = 0,
+        keep: bool = True,
         progress: Progress = silent,
     ) -> TrialReport:
         """Predict, edit, run, compare, keep."""
@@ -53,6 +54,7 @@ class Bench(Protocol):
         box: str = "range",
         within: Sequence[str] = (),
         seconds: float = 60.0,
+        keep: bool = True,
         progress: Progress = silent,
     ) -> ProofReport:
         """Prove a statement over a box of inputs, or refute it, and keep that."""
@@ -85,6 +87,8 @@ class Asked:
         Name of the model; what the claim is about: it, or a feature or circuit of it.
     prediction
         As the claim has it.
+    keep
+        Whether what is tried or proved on the way is kept; not where a test is repeated.
     """
 
     kb: Bench
@@ -92,6 +96,7 @@ class Asked:
     subject: str
     prediction: Mapping[str, Any]
     progress: Progress = silent
+    keep: bool = True
 
     @property
     def store(self) -> Store:
