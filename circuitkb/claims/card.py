@@ -58,6 +58,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
             f"{trial.get('stability', '')}: {again}"
         )
         yield f"    {trial['measure']}; control: {trial.get('null_method', 'none')}"
+        if "proof" in trial:
+            yield f"    {trial['proof']}"
 
 
 def _short(value: Any) -> str:

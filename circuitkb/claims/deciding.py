@@ -101,8 +101,10 @@ def decide(prediction: Mapping[str, Any], tolerance: float, run: Run) -> Decisio
         return Decision("undecided", run.left_open, p, low, high)
     every = (run.value, *run.again)
     if all(fails(value) for value in every):
-        by = missed(prediction, run.value)
-        return Decision("failed", f"misses the prediction by {by:.3g}", p, low, high)
+        why = f"misses the prediction by {missed(prediction, run.value):.3g}"
+        if run.exact:
+            why = "it is proved" if run.value else "a counterexample refutes it"
+        return Decision("failed", why, p, low, high)
     if all(meets(value) for value in every):
         if run.exact:
             why = "proved" if run.value else "refuted by a counterexample, as predicted"

@@ -97,7 +97,9 @@ def shown(store: Store, id: str) -> dict[str, Any]:
 def _trial(trial: Mapping[str, Any], *, counted: bool) -> dict[str, Any]:
     detail = json.loads(trial["detail"])
     said = {name: trial[name] for name in _OF_TRIAL if trial.get(name) is not None}
-    further = {name: detail[name] for name in ("why", "again", "stability") if name in detail}
+    further = {
+        name: detail[name] for name in ("why", "again", "stability", "proof") if name in detail
+    }
     return {
         **said,
         **further,

@@ -6,6 +6,8 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from circuitkb.kb.observe import refuse_without_weights, stored_model
@@ -189,6 +191,8 @@ class Proving(Writing):
     ) -> list[Path]:
         """Write a statement as VNN-LIB 2.0, and what it is about as ONNX, for any solver.
 
+        Where it was refuted here, ``variables.json`` has the counterexample.
+
         Parameters
         ----------
         folder
@@ -212,6 +216,8 @@ class Proving(Writing):
         prover = self._prover(subject.target.model, given, architecture, module)
         chosen = Box.parse(box, within)
         bound, plan = prover.plan(subject, when or WHEN, then, chosen)
+        with suppress(NotFoundError):
+            plan = replace(plan, witness=self._kept_proof(plan.id).witness)
         return write_vnnlib(prover.encode(subject, bound, chosen), plan, Path(folder))
 
     def draw_proof(self, proof: Proof | str, file: str | os.PathLike[str]) -> None:

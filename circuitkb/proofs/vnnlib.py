@@ -18,7 +18,7 @@ from circuitkb.loaders.sources.extras import require
 from circuitkb.moving.files.folder import whole_folder
 from circuitkb.proofs.bounds import Condition
 from circuitkb.proofs.cone import Cone, Indices
-from circuitkb.proofs.proof import Proof
+from circuitkb.proofs.proof import Proof, unpacked
 from circuitkb.schema.errors import ProofError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def write_vnnlib(encoded: Encoded, plan: Proof, folder: Path) -> list[Path]:
 
     Parameters
     ----------
+    plan
+        The statement; where it was refuted, with its counterexample, which goes along as numbers.
     folder
         New, or empty.
 
@@ -78,6 +80,8 @@ def write_vnnlib(encoded: Encoded, plan: Proof, folder: Path) -> list[Path]:
         "circuit": plan.circuit,
         "inputs": names,
     }
+    if plan.witness is not None and plan.witness.get("count") == cone.size:
+        about["counterexample"] = unpacked(plan.witness)[cone.in_box].tolist()
     files = {
         "network.onnx": model.SerializeToString(),
         "statement.vnnlib": statement(encoded, plan).encode(),

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
+import vnnlib
 
 import circuitkb as ckb
 from circuitkb.errors import ClaimError
@@ -128,6 +132,32 @@ def test_an_outsider_takes_a_proof_in_and_repeats_it(
         assert outcomes(theirs) == outcomes(tested)
         assert theirs.claims.show("all")["standing"] == "supported"
         repeated(theirs, ["above-1.20"])
+
+
+def test_vnnlib_is_read_by_its_own_package_and_onnxruntime_finds_the_counterexample(
+    tested: ckb.KnowledgeBase, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    tested.claims.export("above-1.20", format="vnnlib", output=folder)
+    query = vnnlib.parse_query_file(str(folder / "statement.vnnlib"))
+    (network,) = query.networks
+    assert [one.onnx_name.strip('"') for one in network.hidden] == ["layer_0"]
+    about = json.loads((folder / "variables.json").read_text())
+    found = np.array([about["counterexample"]], np.float32)
+    session = onnxruntime.InferenceSession(folder / "network.onnx")
+    ((target,),) = session.run(None, {"X": found})[0]
+    assert target <= 1.2
+    # By hand: the upper two of the four pixels together, and half of the lower two.
+    text = (folder / "statement.vnnlib").read_text()
+    limits = re.findall(r"\(assert \((>=|<=) X\[0,(\d)\] (\S+?)\)\)", text)
+    assert len(limits) == 8
+    for sign, place, limit in limits:
+        over = found[0, int(place)] - float(limit)
+        assert (over if sign == ">=" else -over) >= 0
+    rows = [int(name.partition("@")[2].partition(",")[0]) for name in about["inputs"]]
+    upper = sum(v for v, row in zip(found[0], rows, strict=True) if row == min(rows))
+    assert upper >= 1
+    assert target == pytest.approx(upper + max(found[0].sum() - upper, 0) / 2, abs=1e-5)
 
 
 def test_ten_at_random_are_repeated_from_a_bundle_alone(
