@@ -30,6 +30,10 @@ def main() -> None:
 
     if arguments and arguments[0] in _HOMES:
         run(program(import_module(f"circuitkb.cli.{_HOMES[arguments[0]]}")))
+    elif arguments and arguments[0] == "annotate":
+        from circuitkb.cli.annotating import alone
+
+        run(alone())
     else:
         from circuitkb.cli.app import app
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from circuitkb.cli import (
-    annotate,
-    annotate_shared,
+    annotating,
     atlas,
     browse,
     check,
@@ -55,9 +54,7 @@ app = program(
     check,
     vocabulary,
 )
-add_commands(annotate.group, annotate)
-add_commands(annotate.group, annotate_shared)
-app.add_typer(annotate.group, rich_help_panel="Fill")
+annotating.add_to(app)
 add_commands(planted.group, planted)
 app.add_typer(planted.group, rich_help_panel="Compare")
 add_commands(claim.group, claim)

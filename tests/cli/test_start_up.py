@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from circuitkb.cli import _HOMES, _store_among
+from circuitkb.cli.annotating import alone
 from circuitkb.cli.app import app as whole
 from circuitkb.cli.program import program
 from circuitkb.kb.preparing import prepare
@@ -112,6 +113,22 @@ def test_a_question_imports_no_other_command(kb: Path) -> None:
     assert not {"circuitkb.cli.app", "circuitkb.cli.browse", "circuitkb.cli.load"} & set(
         out.split()
     )
+
+
+def test_a_label_imports_no_other_command_and_not_arrows_own_queries(kb: Path) -> None:  # 1.3 s
+    label = ["annotate", "add", "net/a:2", "curve", "--author", "ada", "--kb", str(kb)]
+    script = "import sys; from circuitkb.cli import main; sys.argv[0] = 'circuitkb'\ntry: main()\n"
+    script += "finally: print('imported:', *sys.modules)"
+    out, _ = run(script, *label)
+    imported = set(out.rpartition("imported:")[2].split())
+    assert "circuitkb.cli.annotate" in imported
+    assert not {"circuitkb.cli.app", "circuitkb.cli.prove", "pyarrow.acero"} & imported
+
+
+@pytest.mark.parametrize("words", [("-h",), ("add", "-h"), ("add", "--no-such-option"), ("ad",)])
+def test_annotate_says_alone_what_it_says_among_all(words: tuple[str, ...]) -> None:
+    said = [CliRunner().invoke(app, ["annotate", *words]).output for app in (alone(), whole)]
+    assert said[0] == said[1] != ""
 
 
 def test_a_label_imports_neither_pandas_nor_torch(kb: Path) -> None:
