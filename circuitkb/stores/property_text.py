@@ -27,23 +27,25 @@ def property_text(table: pa.Table) -> str:
     >>> property_text(pa.table({"a": [1, 2], "b": [None, 2.0], "c": [True, None]}))
     '[{"a":1,"c":true},{"a":2,"b":2.0}]'
     """
-    pieces = [
-        _members(name, column.combine_chunks())
+    columns = [
+        (f",{json.dumps(name)}:", column.combine_chunks())
         for name, column in zip(table.column_names, table.columns, strict=True)
         if column.null_count < len(column)
     ]
-    if not pieces:
+    if not columns:
         return "[" + ",".join(["{}"] * table.num_rows) + "]"
+    pieces: list[Any] = []
+    for name, column in columns:
+        if column.null_count:  # name and value are both there or both not
+            pieces.append(pc.binary_join_element_wise(name, _values(column), ""))
+        else:
+            pieces += [name if pieces else name[1:], _values(column)]
     rows = pc.binary_join_element_wise(*pieces, "", null_handling="replace", null_replacement="")
-    rows = pc.utf8_slice_codeunits(rows, 1)  # each member has a comma before it
+    if columns[0][1].null_count:
+        rows = pc.utf8_slice_codeunits(rows, 1)  # each member has a comma before it
     whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
     joined: str = pc.binary_join(whole, "},{")[0].as_py()
     return "[{" + joined + "}]"
-
-
-def _members(name: str, column: pa.Array) -> pa.Array:
-    """Return `,"name":value` for each value, null where it is null."""
-    return pc.binary_join_element_wise(f",{json.dumps(name)}:", _values(column), "")
 
 
 def _values(column: pa.Array) -> pa.Array:
@@ -75,8 +77,11 @@ def _lists(column: pa.Array) -> pa.Array:
 
 
 def _numbers(column: pa.Array) -> pa.Array:
-    whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _MOST_WHOLE))
     text: Any = column.cast(pa.string())
+    whole = pc.equal(pc.floor(column), column)  # so are the infinite ones
+    if not pc.any(whole).as_py():
+        return text
+    whole = pc.and_(whole, pc.less(pc.abs(column), _MOST_WHOLE))
     if pc.any(whole).as_py():
         integers = pc.if_else(whole, column, 0.0).cast(pa.int64()).cast(pa.string())
         text = pc.if_else(whole, pc.binary_join_element_wise(integers, ".0", ""), text)
