@@ -33,7 +33,12 @@ _AS_THEY_ARE = frozenset(
         "avg_pool2d.default",
         "cat.default",
         "conv2d.default",
+        "elu.default",
+        "gelu.default",
+        "hardsigmoid.default",
+        "hardswish.default",
         "hardtanh.default",
+        "leaky_relu.default",
         "linear.default",
         "max_pool2d.default",
         "mean.dim",
@@ -47,10 +52,16 @@ _AS_THEY_ARE = frozenset(
 
 _IN_PLACE = {
     "aten.add_.Tensor": "add.Tensor",
+    "aten.elu_.default": "elu.default",
+    "aten.hardsigmoid_.default": "hardsigmoid.default",
+    "aten.hardswish_.default": "hardswish.default",
     "aten.hardtanh_.default": "hardtanh.default",
+    "aten.leaky_relu_.default": "leaky_relu.default",
     "aten.relu_.default": "relu.default",
     "aten.silu_.default": "silu.default",
 }
+
+_DROPPING = frozenset(("aten.dropout.default", "aten.dropout_.default"))
 
 _LOOKING = (Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.data_ptr)
 """Ways to a tensor's values that are no operation."""
@@ -212,7 +223,7 @@ class _Notes:
         elif name in _RESHAPING and isinstance(first, Tensor) and self._lies_plain(first):
             found = called(*args, **keywords)
             self._reshape(name, first, args, found)
-        elif name == "aten.dropout.default" and args[2] is False:
+        elif name in _DROPPING and args[2] is False:
             found = called(*args, **keywords)
             if found is not first:
                 raise _UnknownError

@@ -27,10 +27,23 @@ class _Everything(nn.Module):
         self.c = nn.Conv2d(8, 3, 1, bias=False)
         self.Last = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(12, 5), nn.ReLU6(True))
         self.calls = nn.ReLU(inplace=True)
+        self.more = nn.Sequential(
+            nn.ELU(),
+            nn.ELU(inplace=True),
+            nn.GELU(),
+            nn.Hardsigmoid(),
+            nn.Hardsigmoid(inplace=True),
+            nn.Hardswish(),
+            nn.Hardswish(inplace=True),
+            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(inplace=True),
+            nn.Dropout(inplace=True),
+        )
 
     def forward(self, Image: Tensor) -> Tensor:
         value = self.b(self.a(Image))
         gated = functional.silu(value) * torch.sigmoid(value)
+        value = self.more(value)
         value = self.c(torch.cat([gated, functional.relu(value)], 1))
         value += Image
         value = self.calls(value) + 1
