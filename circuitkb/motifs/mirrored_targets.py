@@ -35,6 +35,7 @@ class MirroredWiring(Groups):
     """
 
     by: ClassVar[Basis] = "responses"
+    version: ClassVar[str] = "2"
     engine: ClassVar[str] = "circuitkb.motifs.by_responses.mirrored_wiring:find_in_model"
     score: ClassVar[str] = (
         "correlation of one target's answers to transformed stimuli ({of}) with the other's"

@@ -134,7 +134,7 @@ def joined(
     Examples
     --------
     >>> asked = Asked(
-    ...     what="", about="t", units=1, members="d", member_count=2, circuits=1
+    ...     what="", about="t", units=1, members=("d",), member_count=2, circuits=1
     ... )
     >>> found = joined("n", asked, [(["d:1", "d:2", "t:5"], 0.02), (["d:3", "t:5"], 0.01)])
     >>> [(each.units, each.members, each.q) for each in found]
@@ -145,7 +145,7 @@ def joined(
     for members, q in circuits:
         units = tuple(sorted(each for each in members if each.rpartition(":")[0] == asked.about))
         if units:
-            found[units] |= {each for each in members if each.rpartition(":")[0] == asked.members}
+            found[units] |= {each for each in members if each.rpartition(":")[0] in asked.members}
             if q is not None:
                 least[units] = min(q, least.get(units, 1.0))
     for units, others in found.items():

@@ -72,7 +72,7 @@ BASELINES: dict[str, Callable[[nn.Module, torch.Tensor], Strengths]] = {
 
 def answers(asked: Asked) -> bool:
     """Tell whether edges answer what is asked: circuits about one unit, with other members."""
-    return asked.units == 1 and asked.members is not None
+    return asked.units == 1 and bool(asked.members)
 
 
 def of(method: str) -> Callable[[Path, str, Network, Asked], list[Answer]]:

@@ -32,14 +32,14 @@ class Asked(_Model):
     """What is asked of a kind of circuit.
 
     ``units`` of the layer ``about`` are what a circuit is about; its other members are of the
-    layer ``members``, usually ``member_count`` of them. A network of this kind has ``circuits``,
+    layers ``members``, usually ``member_count`` of them. A network of this kind has ``circuits``,
     or none.
     """
 
     what: str
     about: str
     units: int
-    members: str | None
+    members: tuple[str, ...]
     member_count: int
     circuits: int
 
@@ -228,7 +228,7 @@ def check_answers(answers: Answers, networks: Networks, path: Path) -> None:
         asked = networks.kinds[network.kind]
         if answers.searched is not None and network.kind not in answers.searched:
             raise SourceError(f"{at}: {network.kind!r} is not among the kinds searched.")
-        _check_units(answer.units, asked.about, network, at)
+        _check_units(answer.units, (asked.about,), network, at)
         _check_units(answer.members, asked.members, network, at)
         key = answer.network, frozenset(answer.units), frozenset(answer.members)
         if key in seen:
@@ -236,15 +236,15 @@ def check_answers(answers: Answers, networks: Networks, path: Path) -> None:
         seen.add(key)
 
 
-def _check_units(units: Sequence[str], layer: str | None, network: Network, at: str) -> None:
+def _check_units(units: Sequence[str], layers: Sequence[str], network: Network, at: str) -> None:
     if len(set(units)) < len(units):
         raise SourceError(f"{at}: a unit is named twice.")
     for unit in units:
         name, _, number = unit.rpartition(":")
         if int(number) >= network.layers.get(name, 0):
             raise SourceError(f"{at}: {unit} is not there; layers are {_sizes(network)}.")
-        if name != layer:
-            asked = f"units of {layer}" if layer else "no members"
+        if name not in layers:
+            asked = f"units of {' and '.join(layers)}" if layers else "no members"
             raise SourceError(f"{at}: {unit}, where a {network.kind} has {asked} there.")
 
 

@@ -11,7 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from circuitkb.loaders.planted.filters import SIDE, mirror_kernels, mirrored_filters
+from circuitkb.loaders.planted.filters import (
+    SIDE,
+    inverted_filters,
+    mirror_kernels,
+    mirrored_filters,
+)
 from circuitkb.loaders.planted.shapes import (
     Shape,
     any_shape,
@@ -170,7 +175,7 @@ class Templates:
     def __init__(self, rng: np.random.Generator, bank: Array) -> None:
         self._rng = rng
         self._bank = bank
-        self._mirror = mirrored_filters(bank)
+        self._mirror, self._inverse = mirrored_filters(bank), inverted_filters(bank)
         self._maps = _answers_of_filters(bank, _random_images(rng, bank.shape[1]))
         mean = self._maps.mean(axis=0)
         self._mean = (mean + mirror_kernels(mean, self._mirror)) / 2
@@ -188,10 +193,27 @@ class Templates:
         """Return the kernel that sees the mirrored image."""
         return mirror_kernels(kernel, self._mirror)
 
+    def inverse(self, kernel: Array) -> Array:
+        """Return the kernel that sees the image with inverted contrast."""
+        turned: Array = np.where((self._inverse < 0)[:, None, None], 0, kernel[self._inverse])
+        return turned
+
     def spread(self, kernel: Array) -> Array:
         """Return the standard deviation of what each kernel puts out over random images."""
         found: Array = _before(kernel, self._maps).std(axis=0)
         return found
+
+    def correlation(self, one: Array, other: Array) -> float:
+        """Return the correlation of what two kernels put out over random images."""
+        put_out = _before(np.array([one, other]), self._maps)
+        return float(np.corrcoef(put_out.T)[0, 1])
+
+    def peak(self, kernel: Array, shape: Shape) -> float:
+        """Return what a detector answers to a shape as it is drawn, in its own spreads."""
+        drawn = draw(shape, side=FIELD, channels=self._bank.shape[1])
+        scaled, bias, _ = self.scaled(kernel[None])
+        before = _before(scaled, _answers_of_filters(self._bank, drawn[None])) + bias
+        return float(before[0, 0])
 
     def noisy(
         self, rng: np.random.Generator, kernel: Array, noise: float, clean: NDArray[np.bool_]

@@ -75,8 +75,24 @@ def mirrored_filters(bank: Array) -> NDArray[np.intp]:
     >>> bool(np.allclose(bank[mirror[2]], bank[2, :, :, ::-1])), mirror[-1].item()
     (True, -1)
     """
-    flat = bank.reshape(len(bank), -1)
-    likeness = bank[..., ::-1].reshape(len(bank), -1) @ flat.T
+    return _same(bank[..., ::-1], bank)
+
+
+def inverted_filters(bank: Array) -> NDArray[np.intp]:
+    """Return for each filter the number of the one that sees inverted contrast; -1 without one.
+
+    Examples
+    --------
+    >>> bank = filter_bank(np.random.default_rng(0), 1)
+    >>> inverse = inverted_filters(bank)
+    >>> bool(np.allclose(bank[inverse[2]], -bank[2])), inverse[-1].item()
+    (True, -1)
+    """
+    return _same(-bank, bank)
+
+
+def _same(wanted: Array, bank: Array) -> NDArray[np.intp]:
+    likeness = wanted.reshape(len(bank), -1) @ bank.reshape(len(bank), -1).T
     best = likeness.argmax(axis=1)
     return np.where(likeness.max(axis=1) > 1 - 1e-9, best, -1)
 

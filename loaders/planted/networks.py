@@ -27,7 +27,7 @@ from circuitkb.loaders.planted.filters import filter_bank
 from circuitkb.loaders.planted.targets import PlantedTarget, TargetKind, make_targets
 from circuitkb.schema.errors import SourceError
 
-FILTERS, DETECTORS, TARGETS = "filters", "detectors", "targets"
+FILTERS, DETECTORS, BLOCK, TARGETS = "filters", "detectors", "block", "targets"
 """Names of the layers, in the network and in its ONNX file."""
 
 _FILTER_PADDING = 3
@@ -169,6 +169,74 @@ def sequence(
     targets_bias: NDArray[np.float64],
 ) -> nn.Module:
     """Return the network of three layers with these kernels, in evaluation mode."""
+    return nn.Sequential(_parts(bank, detectors, detectors_bias, targets, targets_bias)).eval()
+
+
+class _Sum(nn.Module):
+    """Adds two maps; a module, so that the operation has a name of its own."""
+
+    def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return one + other
+
+
+class ResidualNetwork(nn.Module):
+    """Detectors come to the targets along a stream, to which a block of two layers adds.
+
+    Parameters
+    ----------
+    bank, detectors, detectors_bias, targets, targets_bias
+        As in :func:`sequence`; ``targets`` from the block's units.
+    block, block_bias
+        From detectors to units of the block, axes (unit, detector).
+    stream
+        From detectors to targets, axes (target, detector, row, column).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> bank, one = filter_bank(rng, 1), np.ones((2, 2, 1, 1))
+    >>> detectors, zeros = rng.normal(size=(2, len(bank), 7, 7)), np.zeros(2)
+    >>> made = ResidualNetwork(bank, detectors, zeros, one, zeros, one[..., 0, 0], zeros, one)
+    >>> tuple(made(torch.zeros(1, 1, 27, 27)).shape)
+    (1, 2, 1, 1)
+    """
+
+    def __init__(
+        self,
+        bank: NDArray[np.float64],
+        detectors: NDArray[np.float64],
+        detectors_bias: NDArray[np.float64],
+        targets: NDArray[np.float64],
+        targets_bias: NDArray[np.float64],
+        block: NDArray[np.float64],
+        block_bias: NDArray[np.float64],
+        stream: NDArray[np.float64],
+    ) -> None:
+        super().__init__()
+        for name, part in _parts(bank, detectors, detectors_bias, targets, targets_bias).items():
+            self.add_module(name, part)
+        self.block_convolution = _convolution(block[:, :, None, None], block_bias, 1, 0)
+        self.block = nn.ReLU()
+        self.stream_convolution = _convolution(stream, None, 1, stream.shape[-1] // 2)
+        self.sum = _Sum()
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the map of targets."""
+        known = self.get_submodule
+        filters = known(FILTERS)(known(f"{FILTERS}_convolution")(image))
+        stream = known(DETECTORS)(known(f"{DETECTORS}_convolution")(filters))
+        added = known(f"{TARGETS}_convolution")(self.block(self.block_convolution(stream)))
+        found: torch.Tensor = known(TARGETS)(self.sum(self.stream_convolution(stream), added))
+        return found
+
+
+def _parts(
+    bank: NDArray[np.float64],
+    detectors: NDArray[np.float64],
+    detectors_bias: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    targets_bias: NDArray[np.float64],
+) -> OrderedDict[str, nn.Module]:
     parts = OrderedDict[str, nn.Module]()
     for name, weight, offset, stride, padding in (
         (FILTERS, bank, np.zeros(len(bank)), FILTER_STRIDE, _FILTER_PADDING),
@@ -177,7 +245,7 @@ def sequence(
     ):
         parts[f"{name}_convolution"] = _convolution(weight, offset, stride, padding)
         parts[name] = nn.ReLU()
-    return nn.Sequential(parts).eval()
+    return parts
 
 
 def _check(
@@ -199,12 +267,15 @@ def _check(
 
 
 def _convolution(
-    weight: NDArray[np.float64], bias: NDArray[np.float64], stride: int, padding: int
+    weight: NDArray[np.float64], bias: NDArray[np.float64] | None, stride: int, padding: int
 ) -> nn.Module:
     outputs, inputs, side, _ = weight.shape
     with torch.random.fork_rng(devices=[]):
-        convolution = nn.Conv2d(inputs, outputs, side, stride=stride, padding=padding)
-    convolution.load_state_dict(
-        {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}
-    )
+        convolution = nn.Conv2d(
+            inputs, outputs, side, stride=stride, padding=padding, bias=bias is not None
+        )
+    given = {"weight": torch.from_numpy(weight)}
+    if bias is not None:
+        given["bias"] = torch.from_numpy(bias)
+    convolution.load_state_dict(given)
     return convolution

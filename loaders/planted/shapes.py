@@ -11,7 +11,22 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-Form = Literal["line", "edge", "curve", "corner", "red-green edge", "blue-yellow edge", "texture"]
+Form = Literal[
+    "line",
+    "edge",
+    "curve",
+    "corner",
+    "red-green edge",
+    "blue-yellow edge",
+    "texture",
+    "stripes",
+    "steps",
+]
+
+_HALF_TURNS = ("line", "stripes")
+"""Forms that half a turn does not change."""
+
+_WAVES = ("stripes", "steps")
 
 _COLOURS = {"red-green edge": (0.8, -0.8, 0.0), "blue-yellow edge": (-0.8, -0.8, 0.8)}
 _SOFT = 1.5
@@ -28,12 +43,13 @@ class Shape:
         ``line`` (straight, across ``direction``), ``edge`` (from dark to light), ``curve`` (an
         arc through the centre, bent around a point in ``direction``), ``corner`` (a wedge that
         opens towards it), ``red-green edge`` and ``blue-yellow edge``, ``texture`` (fine stripes
-        on that side alone).
+        on that side alone), ``stripes`` (a wave across ``direction``, light in the centre) and
+        ``steps`` (the same, rising in the centre), both fading at the distance of one wavelength.
     direction
-        Degrees from 0 to 360 (lines: 180), 0 to the right, 90 up; kept to thousandths.
+        Degrees from 0 to 360 (lines, stripes: 180), 0 to the right, 90 up; kept to thousandths.
     size
-        In pixels: width of a line, radius of a curve, wavelength of a texture; degrees that a
-        corner opens.
+        In pixels: width of a line, radius of a curve, wavelength of a texture and of waves; degrees
+        that a corner opens.
     sign
         1 for light on dark, -1 for dark on light.
     """
@@ -51,9 +67,8 @@ class Shape:
         >>> Shape("edge", 0, 1).facing(-40).direction
         320.0
         """
-        return replace(
-            self, direction=round(direction, 3) % (180.0 if self.form == "line" else 360.0)
-        )
+        whole = 180.0 if self.form in _HALF_TURNS else 360.0
+        return replace(self, direction=round(direction, 3) % whole)
 
     @property
     def mirrored(self) -> Shape:
@@ -129,6 +144,10 @@ def draw(
             wave, _ = _turned(right, up, stripes[0])
             wave = np.sin(2 * np.pi * wave / shape.size + np.deg2rad(stripes[1]))
             image = wave * (1 + np.tanh(across / _SOFT)) / 2
+        case "stripes" | "steps":
+            phase = 2 * np.pi * across / shape.size
+            wave = np.cos(phase) if shape.form == "stripes" else np.sin(phase)
+            image = wave * np.exp(-0.5 * (right**2 + up**2) / shape.size**2)
         case _:
             image = np.tanh(across / _SOFT)
     painted: Array = shape.sign * image * np.array(colour)[:channels, None, None]
@@ -145,8 +164,8 @@ def variants(
 ) -> Array:
     """Draw a shape many times, a little shifted, turned and grown each time.
 
-    Shifts are normal with 1.5 pixels, turns with 5 degrees, sizes with 8%; stripes of a texture
-    are in any direction.
+    Shifts are normal with 1.5 pixels (of waves with a twentieth of a wavelength), turns with 5
+    degrees, sizes with 8%; stripes of a texture are in any direction.
 
     Returns
     -------
@@ -158,6 +177,7 @@ def variants(
     >>> variants(np.random.default_rng(0), Shape("line", 45, 2), 4, side=9, channels=1).shape
     (4, 1, 9, 9)
     """
+    far = shape.size / 20 if shape.form in _WAVES else 1.5
     return np.array(
         [
             draw(
@@ -168,7 +188,7 @@ def variants(
                 ),
                 side=side,
                 channels=channels,
-                shift=(rng.normal(0, 1.5), rng.normal(0, 1.5)),
+                shift=(rng.normal(0, far), rng.normal(0, far)),
                 stripes=(rng.uniform(0, 360), rng.uniform(0, 360)),
             )
             for _ in range(count)

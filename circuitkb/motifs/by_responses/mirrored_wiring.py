@@ -75,13 +75,14 @@ def find_in_model(
     )
     coupled = CoupledResponses.of(responses.after, responses.rows, first, second)
     shuffled = CoupledResponses.of(responses.shuffled_after, responses.rows, first, second)
-    partner = partners(coupled, motif)
+    mirrored = {name: related(coupled, motif, name) for name in coupled.layers}
+    partner = partners(coupled, mirrored.values())
     layers, too_few = [], 0
     for place, name in enumerate(coupled.layers):
         progress(f"{model}: comparing units and their wiring", 0.9 * place / len(coupled.layers))
-        pairs = related(coupled, motif, name)
+        pairs = mirrored[name]
         into = usable([one for one in connections if one.target == name], coupled)
-        wiring = Wiring.of(into, coupled, partner, name, motif) if len(pairs.one) else None
+        wiring = Wiring.of(into, coupled, mirrored, partner, name, motif) if len(pairs.one) else None
         told = pairs if wiring is None else pairs.where(wiring.told)
         too_few += len(pairs.one) - (0 if wiring is None else len(told.one))
         if wiring is not None and len(told.one):
@@ -255,29 +256,27 @@ def _groups(
 def _members(
     wiring: Wiring, coupled: CoupledResponses, motif: MirroredWiring, model: str, one: int, two: int
 ) -> tuple[tuple[Member, ...], list[tuple[str, str]]]:
-    """Return both targets and the inputs that excite them most, the one as the other mirrored."""
+    """Return both targets, and of all mirrored inputs those that excite them most, the one each."""
 
     def feature(row: int) -> str:
         return str(FeatureId(model, *coupled.unit_of(row)))
 
-    place = {int(row): index for index, row in enumerate(wiring.rows)}
-    column = {int(row): index for index, row in enumerate(wiring.sources)}
+    gain = [wiring.gain[np.searchsorted(wiring.rows, row)] for row in (one, two)]
     sides = [feature(one), feature(two)]
     members = [Member(name, motif.target, side) for side, name in enumerate(sides, start=1)]
-    images = [column.get(int(row), -1) for row in wiring.images]
-    there = np.array(images) >= 0
-    both = np.minimum(wiring.gain[place[one]], wiring.gain[place[two]][images])
+    both = np.minimum(*(own[end] for own, end in zip(gain, wiring.ends, strict=True)))
     edges: list[tuple[str, str]] = []
     used = {one, two}
-    for index in np.argsort(-np.where(there, both, 0), kind="stable").tolist():
-        ends = int(wiring.sources[index]), int(wiring.images[index])
-        if len(edges) >= 2 * motif.named or not there[index] or both[index] <= 0:
+    for pair in np.argsort(-both, kind="stable").tolist():
+        if len(edges) >= 2 * motif.named or both[pair] <= 0:
             break
-        if used.isdisjoint(ends):
-            used.update(ends)
-            for side, (row, target) in enumerate(zip(ends, (one, two), strict=True), start=1):
-                gain = wiring.gain[place[target], column[row]] / coupled.spread[row]
-                members.append(Member(feature(row), INPUT, side, float(gain)))
+        places = wiring.ends[:, pair].tolist()
+        rows = [int(wiring.sources[place]) for place in places]
+        if used.isdisjoint(rows):
+            used.update(rows)
+            for side, (place, row) in enumerate(zip(places, rows, strict=True), start=1):
+                weight = float(gain[side - 1][place] / coupled.spread[row])
+                members.append(Member(feature(row), INPUT, side, weight))
                 edges.append((feature(row), sides[side - 1]))
     return tuple(members), edges
 

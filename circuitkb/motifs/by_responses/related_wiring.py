@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,12 @@ class Related(NamedTuple):
     corr_image: Floats
     corr: Floats
 
+    @property
+    def both_ways(self) -> Rows:
+        """Rows of the pairs, and of the same pairs the other way round; axes (end, pair)."""
+        ends = np.stack([self.one, self.other])
+        return np.concatenate([ends, ends[::-1]], axis=1)
+
     def where(self, held: NDArray[np.bool_]) -> Related:
         """Return the pairs of which both rows are held."""
         chosen = held[self.one] & held[self.other]
@@ -37,18 +43,15 @@ def related(coupled: CoupledResponses, motif: MirroredWiring, layer: str) -> Rel
     return Related(rows[one], rows[other], corr_image[one, other], corr[one, other])
 
 
-def partners(coupled: CoupledResponses, motif: MirroredWiring) -> Rows:
+def partners(coupled: CoupledResponses, mirrored: Iterable[Related]) -> Rows:
     """Return for each unit the row of its best mirrored partner in its layer, -1 without one."""
     found = np.full(len(coupled.measurable), -1, np.intp)
-    for name in coupled.layers:
-        rows = coupled.measurable_rows(name)
-        if len(rows) > 1:
-            corr_image, corr = coupled.compare(rows, rows)
-            corr_image[~motif.corr(corr)] = -np.inf
-            np.fill_diagonal(corr_image, -np.inf)
-            best = corr_image.argmax(axis=1)
-            some = motif.corr_image(corr_image[np.arange(len(rows)), best])
-            found[rows[some]] = rows[best[some]]
+    for pairs in mirrored:
+        one, other = pairs.both_ways
+        score = np.tile(pairs.corr_image, 2)
+        best = np.lexsort((other, -score, one))
+        rows, first = np.unique(one[best], return_index=True)
+        found[rows] = other[best[first]]
     return found
 
 
@@ -62,7 +65,10 @@ class Wiring(NamedTuple):
     told
         For each row of the model whether it is one of them with inputs enough.
     sources, images
-        Rows of the inputs, and of their partners.
+        Rows of the inputs, and of their best partners.
+    ends
+        Places among ``sources`` of all inputs that mirror one another, both ways round; axes
+        (end, pair). Where a layer has copies of a feature, inputs have several partners.
     own, mirrored
         Of each unit, axes (unit, input, place), standardised: its weights from the inputs, and
         from their partners, mirrored.
@@ -74,6 +80,7 @@ class Wiring(NamedTuple):
     told: NDArray[np.bool_]
     sources: Rows
     images: Rows
+    ends: Rows
     own: Floats
     mirrored: Floats
     gain: Floats
@@ -83,17 +90,16 @@ class Wiring(NamedTuple):
         cls,
         into: Sequence[Connection],
         coupled: CoupledResponses,
+        mirrored: Mapping[str, Related],
         partner: Rows,
         layer: str,
         motif: MirroredWiring,
     ) -> Wiring | None:
         """Read the kernels into a layer; None where no input has a partner."""
         rows = coupled.measurable_rows(layer)
+        layers = list(dict.fromkeys(connection.source for connection in into))
         sources = np.concatenate(
-            [
-                np.empty(0, np.intp),
-                *(coupled.measurable_rows(name) for name in dict.fromkeys(c.source for c in into)),
-            ]
+            [np.empty(0, np.intp), *(coupled.measurable_rows(name) for name in layers)]
         )
         sources = sources[partner[sources] >= 0]
         if not len(sources):
@@ -122,6 +128,7 @@ class Wiring(NamedTuple):
             told,
             sources,
             partner[sources],
+            place[np.concatenate([mirrored[name].both_ways for name in layers], axis=1)],
             _standardised(own[:, ends[0]]),
             _standardised(image[:, ends[1]]),
             gain,

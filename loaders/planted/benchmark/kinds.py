@@ -13,6 +13,7 @@ import numpy as np
 
 from circuitkb.loaders.planted.benchmark.parts import TURNS, Parts, Quartet
 from circuitkb.loaders.planted.benchmark.plans import Array, Inputs, Plan, PlantedKind, weights
+from circuitkb.loaders.planted.benchmark.streams import scale_unions
 from circuitkb.loaders.planted.shapes import Form, Shape
 
 Drawn = tuple[Sequence[Plan], Sequence[Plan]]
@@ -64,19 +65,27 @@ def _unions(parts: Parts, count: int) -> Drawn:
 
 _UNEQUAL = (1.0, 0.8)
 
+_ALIKE = (0.05, 0.25)
+"""Correlation between both inputs of a decoy's target: a mixture is about as near to either."""
+
 
 def _mirrored_targets(parts: Parts, count: int) -> Drawn:
-    # Two pairs that share a quartet would mirror one another too, in part: each has its own.
-    quartets = parts.quartets(2 * count * len(_UNEQUAL), forms=("line", "edge", "curve", "corner"))
-    parts.fill(_UNITS)
+    forms: tuple[Form, ...] = ("line", "edge", "curve", "corner")
     plans: list[Plan] = []
     for place in range(2 * count):
-        hand = quartets[place * len(_UNEQUAL) :][: len(_UNEQUAL)]
-        here = [each.one for each in hand]
-        there = [each.mirror if place < count else each.mirrored_twin for each in hand]
+        # Two pairs that share a quartet would mirror one another too, in part: each has its own.
+        first = parts.quartet(parts.asymmetric(forms[place % 4]))
+        if place < count:
+            second = parts.quartet(parts.asymmetric(forms[(place + 1) % 4]))
+            there = first.mirror, second.mirror
+        else:  # Either answers to both mirrored shapes, and is the mirror image of neither.
+            second = parts.quartet(parts.alike(first.one, forms, _ALIKE))
+            there = parts.mixture((first[2], second[2])), parts.mixture((first[3], second[3]))
+        here = first.one, second.one
         plans.append(
             Plan(tuple(weights(dict(zip(side, _UNEQUAL, strict=True))) for side in (here, there)))
         )
+    parts.fill(_UNITS)
     return plans[:count], plans[count:]
 
 
@@ -96,14 +105,12 @@ def _families(parts: Parts, count: int) -> Drawn:
     planted = [
         Plan(detectors=parts.orbit(parts.shape(form, 0, sign))) for form, sign in shuffled[:5]
     ]
-    # Two of three forms at each turn, so that no form has all of them.
-    dealt = [parts.rng.permutation(3)[:2].tolist() for _ in TURNS]
-    for form in range(3):
-        if all(form in pair for pair in dealt):
-            dealt[form] = [other for other in range(3) if other != form]
-    left = [parts.shape(form, 0, sign) for form, sign in shuffled[5:]]
+    # No form goes further than half round: the next turn of a unit is nearly what it is.
+    first, *others = (parts.shape(form, 0, sign) for form, sign in shuffled[5:])
+    half, begun = len(TURNS) // 2, int(parts.rng.integers(len(TURNS)))
     decoys = [
-        Plan(detectors=parts.tiling([left[pair[which]] for pair in dealt])) for which in (0, 1)
+        Plan(detectors=parts.tiling(np.roll([first] * half + [other] * half, begun).tolist()))
+        for other in others
     ]
     parts.fill(_UNITS)
     return planted, decoys
@@ -117,23 +124,6 @@ def _cross_inhibition(parts: Parts, count: int) -> Drawn:
         inhibiting = one.mirror if place < count else other.one
         plans.append(Plan((weights({one.one: 1.0, inhibiting: -1.0}),)))
     return plans[:count], plans[count:]
-
-
-def _scale_unions(parts: Parts, count: int) -> Drawn:
-    triples = []
-    for place in range(max(count, 12)):
-        form: Form = "curve" if place % 2 else "line"
-        small = Shape(form, 0, 5.0 if form == "curve" else 1.2, int(parts.rng.choice((-1, 1))))
-        small = small.facing(parts.rng.uniform(0, 360))
-        large = Shape(form, small.direction, 2.4 * small.size, small.sign)
-        triples.append([parts.single(each) for each in (small, small.nudged(parts.rng), large)])
-    parts.fill(_UNITS)
-    planted, decoys = [], []
-    for place in range(count):
-        one, twin, larger = triples[place % len(triples)]
-        planted.append(Plan((weights({one: 1.0, larger: 1.0}),)))
-        decoys.append(Plan((weights({one: 1.0, twin: 1.0}),)))
-    return planted, decoys
 
 
 _ALIGNED = (1.0, 0.7, 0.0, -0.7, -1.0, -0.7, 0.0, 0.7)
@@ -252,8 +242,8 @@ def _opponencies(parts: Parts, count: int) -> Drawn:
     for place in range(max(count, 16)):
         form: Form = "line" if place % 4 == 3 else "curve"
         bright = parts.shape(form, parts.rng.uniform(0, 360))
-        dark = Shape(form, bright.direction, bright.size, -1)
-        pairs.append((parts.single(bright), parts.single(dark)))
+        one = parts.single(bright)
+        pairs.append((one, parts.inverse(one)))
         directions.append(bright.direction)
     parts.fill(_UNITS)
     planted, decoys = [], []
@@ -277,7 +267,7 @@ KINDS: dict[str, PlantedKind] = {
             naive="the target answers to mirrored images as to plain ones",
             about="targets",
             units=1,
-            members="detectors",
+            members=("detectors",),
             count=4,
             plant=_unions,
         ),
@@ -288,7 +278,7 @@ KINDS: dict[str, PlantedKind] = {
             naive="one target answers to mirrored images as the other does to plain ones",
             about="targets",
             units=2,
-            members="detectors",
+            members=("detectors",),
             count=4,
             plant=_mirrored_targets,
         ),
@@ -299,7 +289,7 @@ KINDS: dict[str, PlantedKind] = {
             naive="preferred directions of the units go all the way round in equal steps",
             about="detectors",
             units=8,
-            members=None,
+            members=(),
             count=0,
             channels=3,
             plant=_families,
@@ -311,20 +301,24 @@ KINDS: dict[str, PlantedKind] = {
             naive="one input excites strongly, one inhibits strongly, and both are asymmetric",
             about="targets",
             units=1,
-            members="detectors",
+            members=("detectors",),
             count=2,
             plant=_cross_inhibition,
         ),
         PlantedKind(
             name="scale-union",
-            what="a target that two detectors of one shape excite, one 2.4 times as large",
-            decoy="a target that two detectors of one shape and of one size excite",
-            naive="the two strongest inputs are of one form and face one way",
+            what="a target to which a residual stream brings waves and a block adds the same at "
+            "two to four times the wavelength",
+            decoy="a target to which a residual stream brings waves and a block adds the same at "
+            "the same wavelength",
+            naive="what the stream brings most and what the block adds most is of one form and "
+            "faces one way",
             about="targets",
             units=1,
-            members="detectors",
+            members=("detectors", "block"),
             count=2,
-            plant=_scale_unions,
+            plant=scale_unions,
+            fillers=36,
         ),
         PlantedKind(
             name="curve-assembly",
@@ -333,7 +327,7 @@ KINDS: dict[str, PlantedKind] = {
             naive="the strongest inputs are tuned to the direction of curves, and so is the target",
             about="targets",
             units=1,
-            members="detectors",
+            members=("detectors",),
             count=6,
             plant=_curve_assemblies,
         ),
@@ -347,7 +341,7 @@ KINDS: dict[str, PlantedKind] = {
             "to the direction of both",
             about="targets",
             units=1,
-            members="detectors",
+            members=("detectors",),
             count=6,
             plant=_boundaries,
         ),
@@ -359,7 +353,7 @@ KINDS: dict[str, PlantedKind] = {
             naive="the inputs of most positive mass lie aside, opposite to each other",
             about="targets",
             units=1,
-            members="detectors",
+            members=("detectors",),
             count=_PARTS,
             taps=3,
             size=45,
@@ -372,7 +366,7 @@ KINDS: dict[str, PlantedKind] = {
             naive="a detector that is among the strongest inputs of nine targets",
             about="detectors",
             units=1,
-            members="targets",
+            members=("targets",),
             count=_SPREAD,
             channels=3,
             plant=_superpositions,
@@ -386,7 +380,7 @@ KINDS: dict[str, PlantedKind] = {
             naive="the strongest inputs differ in sign and in polarity",
             about="targets",
             units=1,
-            members="detectors",
+            members=("detectors",),
             count=2,
             plant=_opponencies,
         ),

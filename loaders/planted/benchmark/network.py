@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from circuitkb.loaders.planted.benchmark.assembly import (
+    Layer,
+    Places,
+    Without,
+    assembled,
+    block_over,
+    emptied,
+)
 from circuitkb.loaders.planted.benchmark.dials import Dials
 from circuitkb.loaders.planted.benchmark.kinds import KINDS
 from circuitkb.loaders.planted.benchmark.parts import Parts
 from circuitkb.loaders.planted.benchmark.plans import Array, Inputs, Plan, PlantedKind
-from circuitkb.loaders.planted.networks import DETECTORS, TARGETS, sequence
-
-Without = Literal["", "shuffled", "random"]
-"""What is done to a network so that nothing is planted in it."""
+from circuitkb.loaders.planted.networks import TARGETS
 
 Units = tuple[str, ...]
-
-Places = NDArray[np.int64]
-
-FILLERS = 12
-"""Targets with weights as planted ones have, from detectors of nothing in particular."""
 
 BYSTANDERS = 3
 """Unrelated inputs of each target, of weight 1."""
@@ -115,22 +113,15 @@ def _plant(
     kernels = _detectors(parts, [unit for plan in planted for unit in _held(asked, plan)], dials)
     targets = _Targets(parts, dials, asked.taps)
     about = [targets.add(plan) for plan in (*planted, *decoys)]
-    for _ in range(FILLERS):
+    for _ in range(asked.fillers):
         targets.filler(planted[0].targets)
     kernel = targets.kernels()
-    if without:
-        kernels, kernel = (_emptied(rng, each, without) for each in (kernels, kernel))
-    kernels, bias, responses = parts.seen.scaled(kernels)
-    places = rng.permutation(len(kernels)), rng.permutation(len(kernel))
-    order = [each.argsort() for each in places]
-    offset = -kernel.sum(axis=(2, 3)) @ responses.mean(axis=0)
-    module = sequence(
-        parts.bank,
-        kernels[order[0]],
-        bias[order[0]],
-        kernel[order[1]][:, order[0]],
-        offset[order[1]],
-    )
+    kernels, kernel = (emptied(rng, each, without) for each in (kernels, kernel))
+    detectors = Layer(*parts.seen.scaled(kernels))
+    block = block_over(parts, dials.noise, detectors, without)
+    permuted = [rng.permutation(len(each)) for each in (kernels, kernel, block.kernel)]
+    places = Places(permuted[0], permuted[2], permuted[1])
+    module = assembled(parts, detectors, block, kernel, places)
     described = [
         _described(asked, plan, units, places)
         for plan, units in zip((*planted, *decoys), about, strict=True)
@@ -151,7 +142,7 @@ def _plant(
 
 def _held(kind: PlantedKind, plan: Plan) -> Sequence[int]:
     """Detectors whose own kernels are what is planted."""
-    return plan.detectors if kind.members is None else ()
+    return () if kind.members else plan.detectors
 
 
 def _detectors(parts: Parts, planted: Sequence[int], dials: Dials) -> Array:
@@ -175,7 +166,7 @@ class _Targets:
         self._parts, self._dials, self._taps = parts, dials, taps
         self._rng = parts.rng
         self._made: list[Array] = []
-        self._random = sorted(set(range(len(parts.kernels))) - set(parts.structured))
+        self._random = parts.shapeless
 
     def add(self, plan: Plan) -> list[int]:
         """Add the targets of a plan, and return their numbers."""
@@ -186,7 +177,12 @@ class _Targets:
         kernels = list(like[0].values()) if like else []
         if self._taps > 1:  # Where places make the circuit, they are drawn.
             kernels = [np.rot90(each, int(self._rng.integers(4))) for each in kernels]
-        units = self._rng.choice(self._random, len(kernels), replace=False).tolist()
+        last = len(self._parts.kernels)
+        units: list[int] = []
+        for stream in (True, False):
+            wanted = sum((unit < last) == stream for unit in like[0]) if like else 0
+            free = [unit for unit in self._random if (unit < last) == stream]
+            units += self._rng.choice(free, wanted, replace=False).tolist() if wanted else []
         self._add(dict(zip(units, kernels, strict=True)))
 
     def kernels(self) -> Array:
@@ -197,7 +193,8 @@ class _Targets:
 
     @property
     def _shape(self) -> tuple[int, int, int]:
-        return len(self._parts.kernels), self._taps, self._taps
+        columns = len(self._parts.kernels) + len(self._parts.block)
+        return columns, self._taps, self._taps
 
     def _add(self, inputs: Inputs) -> int:
         kernel = np.zeros(self._shape)
@@ -221,22 +218,11 @@ class _Targets:
         return middle
 
 
-def _emptied(rng: np.random.Generator, kernel: Array, without: Without) -> Array:
-    if without == "shuffled":
-        return rng.permutation(kernel.ravel()).reshape(kernel.shape)
-    return rng.normal(kernel.mean(), kernel.std(), size=kernel.shape)
-
-
-def _described(
-    kind: PlantedKind, plan: Plan, targets: Sequence[int], places: tuple[Places, Places]
-) -> Described:
+def _described(kind: PlantedKind, plan: Plan, targets: Sequence[int], places: Places) -> Described:
     inputs = sorted({unit for each in plan.targets for unit in each})
-    layers = {
-        "detectors": _named(DETECTORS, places[0][list(plan.detectors or inputs)]),
-        "targets": _named(TARGETS, places[1][list(targets)]),
+    named = {
+        "detectors": tuple(places.named(plan.detectors or inputs)),
+        "targets": tuple(f"{TARGETS}:{unit}" for unit in sorted(places.targets[list(targets)])),
     }
-    return Described(layers[kind.about], layers[kind.members] if kind.members else ())
-
-
-def _named(layer: str, units: Places) -> Units:
-    return tuple(f"{layer}:{unit}" for unit in sorted(units.tolist()))
+    others = "targets" if kind.about == "detectors" else "detectors"
+    return Described(named[kind.about], named[others] if kind.members else ())

@@ -21,6 +21,9 @@ TURNS = tuple(22.5 + 45 * turn for turn in range(8))
 _OPPOSED = 0.75
 _OPPOSITE = 0.5
 
+_TAKEN = 8
+"""Detectors that a unit of a block takes which is of nothing in particular."""
+
 _SIZES: dict[Form, tuple[float, float]] = {
     "line": (1.5, 3),
     "edge": (1, 1),
@@ -59,6 +62,9 @@ class Parts:
         Of each detector, those that its shape is related to, itself among them.
     structured
         Those that have a shape.
+    block
+        Units of a block, each by the detectors that it takes: weights. They count on from the
+        detectors, and are added after them.
 
     Examples
     --------
@@ -77,6 +83,14 @@ class Parts:
         self.kernels: list[Array] = []
         self.kin: list[frozenset[int]] = []
         self.structured: list[int] = []
+        self.block: list[dict[int, float]] = []
+
+    @property
+    def shapeless(self) -> list[int]:
+        """Detectors, and units of the block, of nothing in particular."""
+        last = len(self.kernels)
+        block = [last + place for place, taken in enumerate(self.block) if len(taken) > 1]
+        return sorted({*range(last)} - {*self.structured}) + block
 
     def shape(self, form: Form, direction: float, sign: int = 1) -> Shape:
         """Draw a shape of a form: its size."""
@@ -84,27 +98,40 @@ class Parts:
 
     def quartet(self, shape: Shape) -> Quartet:
         """Add a shape, its twin and their mirror images, each inhibited by its mirror image."""
-        flip = self.seen.flip
-        found = [self.seen.template(each) for each in (shape, shape.nudged(self.rng))]
-        here = [each - _OPPOSED * flip(each) for each in found]
-        return Quartet(*self._add([*here, *map(flip, here)], related=True))
+        here = [self._opposed(each) for each in (shape, shape.nudged(self.rng))]
+        return Quartet(*self._add([*here, *map(self.seen.flip, here)], related=True))
 
     def quartets(
         self, count: int, forms: Sequence[Form] = ("line", "edge", "curve")
     ) -> list[Quartet]:
         """Add so many of drawn shapes, which differ from their mirror images."""
-        made = []
-        for place in range(count):
-            form = forms[place % len(forms)]
-            sign = 1 if form == "texture" else int(self.rng.choice((-1, 1)))
-            lean = self.rng.uniform(30, 60) if form == "line" else self.rng.uniform(-50, 50)
-            made.append(self.quartet(self.shape(form, lean, sign)))
-        return made
+        drawn = (self.asymmetric(forms[place % len(forms)]) for place in range(count))
+        return [self.quartet(each) for each in drawn]
+
+    def asymmetric(self, form: Form) -> Shape:
+        """Draw a shape of a form that differs from its mirror image."""
+        sign = 1 if form == "texture" else int(self.rng.choice((-1, 1)))
+        lean = self.rng.uniform(30, 60) if form == "line" else self.rng.uniform(-50, 50)
+        return self.shape(form, lean, sign)
+
+    def alike(self, to: int, forms: Sequence[Form], between: tuple[float, float]) -> Shape:
+        """Draw an asymmetric shape that is as much like a detector over random images."""
+        while True:
+            shape = self.asymmetric(forms[int(self.rng.integers(len(forms)))])
+            low, high = between
+            if low < self.seen.correlation(self.kernels[to], self._opposed(shape)) < high:
+                return shape
 
     def symmetric(self, shape: Shape) -> int:
         """Add a detector that is its own mirror image."""
         found = self.seen.template(shape)
         return self._add([found + self.seen.flip(found)])[0]
+
+    def mixture(self, units: Sequence[int]) -> int:
+        """Add one that answers to what each of these does, and is as near to any of them."""
+        (made,) = self._add([np.sum([self.kernels[unit] for unit in units], axis=0)])
+        self.kin[made] = frozenset({made}).union(*(self.kin[unit] for unit in units))
+        return made
 
     def orbit(self, shape: Shape) -> tuple[int, ...]:
         """Add a shape at all eight :data:`TURNS`, each inhibited by the opposite one."""
@@ -127,6 +154,33 @@ class Parts:
         kernel = self.seen.template(shape) - _OPPOSITE * self.seen.template(opposite)
         return self._add([kernel])[0]
 
+    def inverse(self, unit: int) -> int:
+        """Add the detector of a shape in dark that another one sees in bright, or the reverse."""
+        return self._add([self.seen.inverse(self.kernels[unit])])[0]
+
+    def waves(self, shapes: Sequence[tuple[Shape, float]]) -> int:
+        """Add a detector of one or more shapes, with weights, that inverted contrast inhibits."""
+        kernel = np.zeros(self.seen.shape)
+        for shape, weight in shapes:
+            found = self.seen.template(shape)
+            found = found - _OPPOSITE * self.seen.inverse(found)
+            kernel += weight * found / self.seen.spread(found[None])[0]
+        return self._add([kernel])[0]
+
+    def added_by_block(self, detector: int) -> int:
+        """Add a unit of the block that takes one detector."""
+        self.block.append({detector: 1.0})
+        self.kin.append(self.kin[detector])
+        return len(self.kernels) + len(self.block) - 1
+
+    def fill_block(self, count: int) -> None:
+        """Add units to the block that take some detectors of nothing in particular."""
+        free = sorted({*range(len(self.kernels))} - {*self.structured})
+        while len(self.block) < count:
+            taken = self.rng.choice(free, _TAKEN, replace=False).tolist()
+            self.block.append(dict(zip(taken, self.rng.normal(size=_TAKEN).tolist(), strict=True)))
+            self.kin.append(frozenset())
+
     def random(self) -> int:
         """Add a detector of nothing in particular."""
         return self._add([self.rng.normal(size=self.seen.shape)], structured=False)[0]
@@ -140,6 +194,11 @@ class Parts:
         """Draw a detector with a shape that none of these is related to."""
         kin = frozenset[int]().union(*(self.kin[each] for each in to))
         return int(self.rng.choice([each for each in self.structured if each not in kin]))
+
+    def _opposed(self, shape: Shape) -> Array:
+        """Return the kernel of a shape that its mirror image inhibits."""
+        found = self.seen.template(shape)
+        return found - _OPPOSED * self.seen.flip(found)
 
     def _add(
         self, kernels: Sequence[Array], *, related: bool = False, structured: bool = True

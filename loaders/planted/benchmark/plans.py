@@ -13,10 +13,10 @@ from circuitkb.loaders.planted.benchmark.parts import Parts
 
 Array = NDArray[np.float64]
 
-Layer = Literal["detectors", "targets"]
+Layer = Literal["detectors", "block", "targets"]
 
 Inputs = Mapping[int, Array]
-"""Kernels of one target, axes (row, column), by its detectors."""
+"""Kernels of one target, axes (row, column), by its detectors; units of a block count on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,6 @@ class Plan:
         What each of its targets takes.
     detectors
         Where the circuit is about detectors: which.
-    shared
-        Detectors that the targets carry besides what each is for; noise and strength go by the
-        others.
     """
 
     targets: tuple[Inputs, ...] = ()
@@ -57,7 +54,7 @@ class PlantedKind:
     units
         How many these are in a circuit.
     members
-        The layer of the other units of a circuit, if it has any.
+        The layers of the other units of a circuit, if it has any.
     count
         Those that a method which must be told is told.
     taps
@@ -66,6 +63,8 @@ class PlantedKind:
         Of the images.
     plant
         Draws so many circuits, and so many decoys.
+    fillers
+        Targets of nothing in particular, with weights as a circuit has.
     """
 
     name: str
@@ -74,12 +73,13 @@ class PlantedKind:
     naive: str
     about: Layer
     units: int
-    members: Layer | None
+    members: tuple[Layer, ...]
     count: int
     plant: Callable[[Parts, int], tuple[Sequence[Plan], Sequence[Plan]]]
     taps: int = 1
     channels: int = 1
     size: int = 27
+    fillers: int = 12
 
 
 def weights(inputs: Mapping[int, float]) -> Inputs:

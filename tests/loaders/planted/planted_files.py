@@ -41,15 +41,19 @@ SIZES: dict[Form, tuple[float, ...]] = {
 
 
 class PlantedFile:
-    """Weights and responses of the network in a file."""
+    """Weights and responses of the network in a file; units of a block count on from detectors."""
 
     def __init__(self, path: Path) -> None:
         model = onnx.load(path)
         arrays = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
-        self.weights = arrays["targets_convolution.weight"].astype(float)
+        names = [f"{name}_convolution.weight" for name in ("stream", "targets")]
+        parts = [arrays[name].astype(float) for name in names if name in arrays]
+        self.weights = np.concatenate(parts, axis=1)
+        self.last = parts[0].shape[1]
+        self._inputs = []
         for node in model.graph.node:
-            if node.name == "detectors":
-                self._detectors = node.output[0]
+            if node.name in ("detectors", "block"):
+                self._inputs.append(node.output[0])
                 model.graph.output.append(onnx.ValueInfoProto(name=node.output[0]))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # more would wait for one another, and spin
@@ -65,19 +69,27 @@ class PlantedFile:
 
     def responses(self, images: NDArray[np.float32]) -> tuple[Array, Array]:
         """Return responses at the centre, axes (image, unit), of detectors and of targets."""
-        names = [self._detectors, self._session.get_outputs()[0].name]
+        names = [self._session.get_outputs()[0].name, *self._inputs]
         maps = self._session.run(names, {self._name: np.ascontiguousarray(images)})
         found = [each[:, :, each.shape[2] // 2, each.shape[3] // 2] for each in maps]
-        return found[0].astype(float), found[1].astype(float)
+        return np.concatenate(found[1:], axis=1).astype(float), found[0].astype(float)
+
+    def columns(self, units: Sequence[str]) -> list[int]:
+        """Return the places of inputs of the targets among all."""
+        return [
+            int(number) + (self.last if layer == "block" else 0)
+            for layer, number in (unit.split(":") for unit in units)
+        ]
 
     @property
     def strongest(self) -> NDArray[np.intp]:
         """Inputs of each target, the one of most weight first."""
         return np.argsort(-abs(self.weights).sum(axis=(2, 3)), axis=1)
 
-    def best(self, detector: int) -> Shape:
-        """Return the shape that a detector answers to most."""
-        return self.drawn[int(self.detectors[:, detector].argmax())]
+    def best(self, detector: int, forms: Sequence[Form] = ()) -> Shape:
+        """Return the shape, of these forms or of any, that a detector answers to most."""
+        held = [not forms or each.form in forms for each in self.drawn]
+        return self.drawn[int(np.where(held, self.detectors[:, detector], -1).argmax())]
 
 
 @cache
@@ -93,6 +105,17 @@ def shapes(channels: int, side: int) -> tuple[list[Shape], NDArray[np.float32]]:
     ]
     images = [draw(each, side=side, channels=channels) for each in made]
     return made, np.array(images, np.float32)
+
+
+def waves(side: int) -> tuple[list[Shape], NDArray[np.float32]]:
+    """Return waves of three sizes in all directions, and their images."""
+    made = [
+        Shape(form, 0, size, sign).facing(float(direction))
+        for form, sign, whole in (("steps", 1, 360), ("stripes", 1, 180), ("stripes", -1, 180))
+        for size in (4.0, 8.0, 16.0)
+        for direction in range(0, whole, 15)
+    ]
+    return made, np.array([draw(each, side=side, channels=1) for each in made], np.float32)
 
 
 def numbers(units: Sequence[str]) -> list[int]:

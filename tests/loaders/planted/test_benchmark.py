@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from circuitkb.loaders.planted.benchmark.dials import Dials
 from circuitkb.loaders.planted.benchmark.kinds import KINDS
 from circuitkb.loaders.planted.benchmark.network import Described, PlantedNetwork, plant
 from circuitkb.loaders.planted.onnx_files import write_module
+from circuitkb.loaders.planted.shapes import Shape
 from circuitkb.schema.errors import SourceError
-from tests.loaders.planted.planted_files import PlantedFile, corr, numbers, turn
+from tests.loaders.planted.planted_files import PlantedFile, corr, numbers, turn, waves
 
 Criterion = Callable[[PlantedFile, Described], bool]
 
@@ -69,14 +71,22 @@ def inhibits_the_mirror_image(file: PlantedFile, found: Described) -> bool:
     return mirrors(file, *numbers(found.members))
 
 
+def best_waves(file: PlantedFile, found: Described) -> list[Shape]:
+    shown, images = waves(file.side)
+    inputs, _ = file.responses(images)
+    return [shown[int(inputs[:, unit].argmax())] for unit in file.columns(found.members)]
+
+
 def alike_and_one_way(file: PlantedFile, found: Described) -> bool:
-    one, other = numbers(found.members)
-    return corr(file.detectors[:, one], file.detectors[:, other]) > 0.3
+    one, other = best_waves(file, found)
+    whole = 180 if one.form == "stripes" else 360
+    apart = abs((one.direction - other.direction + whole / 2) % whole - whole / 2)
+    return (one.form, one.sign) == (other.form, other.sign) and apart <= 15
 
 
 def of_two_sizes(file: PlantedFile, found: Described) -> bool:
-    one, other = (file.best(unit).size for unit in numbers(found.members))
-    return max(one, other) > 2 * min(one, other)
+    small, added = (each.size for each in best_waves(file, found))
+    return small == 4 and added >= 8
 
 
 def tuned(file: PlantedFile, found: Described) -> bool:
@@ -143,7 +153,7 @@ def beside_others(file: PlantedFile, found: Described) -> bool:
 
 def of_both_polarities(file: PlantedFile, found: Described) -> bool:
     weights = file.weights[numbers(found.units)[0], numbers(found.members), 0, 0]
-    signs = {file.best(unit).sign for unit in numbers(found.members)}
+    signs = {file.best(unit, ("line", "curve")).sign for unit in numbers(found.members)}
     return weights.max() > 0 > weights.min() and len(signs) == 2
 
 
@@ -198,12 +208,12 @@ def test_planted_inputs_have_the_largest_weights(
     network: tuple[PlantedNetwork, PlantedFile],
 ) -> None:
     made, file = network
-    if made.kind.members != "detectors":
+    if "detectors" not in made.kind.members:
         return
     for found in (*made.circuits, *made.decoys):
         each = len(found.members) // made.kind.units
         named = {int(one) for unit in numbers(found.units) for one in file.strongest[unit, :each]}
-        assert named == set(numbers(found.members))
+        assert named == set(file.columns(found.members))
 
 
 def test_what_is_planted_and_what_is_a_decoy_share_no_circuit(
@@ -266,5 +276,13 @@ def test_an_exported_network_reads_as_it_was_made(tmp_path: Path) -> None:
     file = PlantedFile(
         write_module(made.module, tmp_path / "a.onnx", made.input_shape, any_size=False)
     )
-    weight = made.module.get_parameter("targets_convolution.weight").detach().numpy()
-    np.testing.assert_array_equal(file.weights, weight)
+    weights = [
+        made.module.get_parameter(f"{name}_convolution.weight").detach().numpy()
+        for name in ("stream", "targets")
+    ]
+    np.testing.assert_array_equal(file.weights, np.concatenate(weights, axis=1))
+    drawn = torch.from_numpy(file.images[::7])
+    with torch.no_grad():
+        maps = made.module(drawn).numpy()
+    centre = maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]
+    np.testing.assert_allclose(file.targets[::7], centre, atol=1e-4)
