@@ -7,7 +7,7 @@ is defined.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     from torch import nn
 
     Strengths = NDArray[np.float64]
-    """Axes (target, detector)."""
+    """Axes (target, input): detectors, then units of a block where there is one."""
 
-SOURCE, TARGET = "detectors", "targets"
+TARGET = "targets"
+INTO = {
+    "detectors": ("stream_convolution", "targets_convolution"),
+    "block": ("targets_convolution",),
+}
+"""What targets take their inputs by; of two, the one that is there."""
+
 BATCH = 128
 
 CONCEPT = 0.05
@@ -32,8 +38,14 @@ CONCEPT = 0.05
 def magnitude(module: nn.Module, images: torch.Tensor) -> Strengths:
     """Return the absolute weights, summed over the kernel."""
     del images
-    weight = _weight(module)
-    found: Strengths = weight.abs().sum(dim=(2, 3)).double().numpy()
+    import numpy as np
+
+    shown = _shown(module)
+    names = [
+        next(name for name in INTO[layer] if name in shown) for layer in INTO if layer in shown
+    ]
+    parts = [shown[name].get_parameter("weight").detach().abs().sum(dim=(2, 3)) for name in names]
+    found: Strengths = np.concatenate([part.double().numpy() for part in parts], axis=1)
     return found
 
 
@@ -81,25 +93,32 @@ def of(method: str) -> Callable[[Path, str, Network, Asked], list[Answer]]:
 
     def answer(folder: Path, name: str, network: Network, asked: Asked) -> list[Answer]:
         module, images = opened(folder, network)
-        return strongest(strengths(module, images), name, asked)
+        return strongest(strengths(module, images), name, asked, network.layers)
 
     return answer
 
 
-def strongest(strengths: Strengths, network: str, asked: Asked) -> list[Answer]:
+def strongest(
+    strengths: Strengths, network: str, asked: Asked, sizes: Mapping[str, int]
+) -> list[Answer]:
     """Answer with the units whose strongest edges are the strongest, and these edges.
+
+    ``sizes`` are those of the layers.
 
     Examples
     --------
     >>> import numpy as np
     >>> asked = Asked(
-    ...     what="", about="targets", units=1, members="detectors", member_count=2, circuits=1
+    ...     what="", about="targets", units=1, members=("detectors", "block"), member_count=2,
+    ...     circuits=1,
     ... )
-    >>> strongest(np.array([[1.0, 5, 2], [4, 0, 4]]), "n", asked)[0].members
-    ('detectors:0', 'detectors:2')
+    >>> strengths, sizes = np.array([[1.0, 5, 2], [4, 0, 4]]), {"detectors": 2, "block": 1}
+    >>> strongest(strengths, "n", asked, sizes)[0].members
+    ('detectors:0', 'block:0')
     """
     import numpy as np
 
+    named = [f"{layer}:{unit}" for layer in asked.members for unit in range(sizes[layer])]
     own = strengths if asked.about == TARGET else strengths.T
     edges = np.argsort(-own, axis=1, kind="stable")[:, : asked.member_count]
     total = np.take_along_axis(own, edges, axis=1).sum(axis=1)
@@ -108,7 +127,7 @@ def strongest(strengths: Strengths, network: str, asked: Asked) -> list[Answer]:
         Answer(
             network=network,
             units=(f"{asked.about}:{unit}",),
-            members=tuple(f"{asked.members}:{edge}" for edge in sorted(edges[unit].tolist())),
+            members=tuple(named[edge] for edge in sorted(edges[unit].tolist())),
         )
         for unit in units.tolist()
     ]
@@ -129,43 +148,52 @@ def opened(folder: Path, network: Network) -> tuple[nn.Module, torch.Tensor]:
     return open_network(str(folder / network.file)).module.eval(), torch.from_numpy(scaled)
 
 
-def _weight(module: nn.Module) -> torch.Tensor:
-    """Return the kernels from detectors to targets: those of the last layer with weights."""
-    return [value.detach() for value in module.parameters() if value.dim() == 4][-1]
+def _shown(module: nn.Module) -> dict[str, nn.Module]:
+    """Return the parts of a network by the names that they have in its file."""
+    from circuitkb.loaders.sources.stepwise import seen_path
+
+    return {seen_path(module, name): part for name, part in module.named_children()}
 
 
 def _attributions(module: nn.Module, images: torch.Tensor) -> tuple[Strengths, Strengths]:
     """Return activation times gradient of the targets at the centre, and their answers.
 
-    Axes (image, target, detector) and (image, target). Summed over the detectors' map: activations
-    are not negative, and a kernel has one sign where only its middle is planted.
+    Axes (image, target, input) and (image, target). The gradient is that along the edge alone, not
+    by way of a block. Summed over the input's map: activations are not negative, and a kernel has
+    one sign where only its middle is planted.
     """
     import numpy as np
     import torch
 
-    from circuitkb.loaders.sources.stepwise import seen_path
-
-    shown = {seen_path(module, name): part for name, part in module.named_children()}
-    source, target = shown[SOURCE], shown[TARGET]
+    shown = _shown(module)
+    sources = [layer for layer in INTO if layer in shown]
     seen: dict[str, torch.Tensor] = {}
 
     def keep(name: str) -> Callable[..., None]:
         return lambda _module, _inputs, output: seen.update({name: output})
 
-    hooks = [source.register_forward_hook(keep(SOURCE)), target.register_forward_hook(keep(TARGET))]
+    hooks = [shown[name].register_forward_hook(keep(name)) for name in (*sources, TARGET)]
+    if "block" in shown:
+        # What the block reads is no edge to a target.
+        apart = shown["block_convolution"].register_forward_pre_hook(
+            lambda _module, inputs: tuple(each.detach() for each in inputs)
+        )
+        hooks.append(apart)
     found, answers = [], []
     try:
         for batch in torch.split(images, BATCH):
             module(batch.requires_grad_())
             rows, columns = seen[TARGET].shape[2:]
             centre = seen[TARGET][:, :, rows // 2, columns // 2]
-            acting = [
-                (seen[SOURCE] * torch.autograd.grad(unit.sum(), seen[SOURCE], retain_graph=True)[0])
-                for unit in centre.unbind(dim=1)
-            ]
-            found.append(
-                torch.stack([each.sum(dim=(2, 3)) for each in acting], dim=1).detach().numpy()
-            )
+            maps = [seen[name] for name in sources]
+            acting = []
+            for unit in centre.unbind(dim=1):
+                slopes = torch.autograd.grad(unit.sum(), maps, retain_graph=True)
+                each = [
+                    (one * slope).sum(dim=(2, 3)) for one, slope in zip(maps, slopes, strict=True)
+                ]
+                acting.append(torch.cat(each, dim=1))
+            found.append(torch.stack(acting, dim=1).detach().numpy())
             answers.append(centre.detach().numpy())
     finally:
         for hook in hooks:

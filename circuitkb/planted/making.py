@@ -24,8 +24,9 @@ from circuitkb.schema.errors import SourceError
 from circuitkb.schema.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from circuitkb.loaders.planted.benchmark.assembly import Without
     from circuitkb.loaders.planted.benchmark.dials import Cell
-    from circuitkb.loaders.planted.benchmark.network import PlantedNetwork, Without
+    from circuitkb.loaders.planted.benchmark.network import PlantedNetwork
 
 MOST = 40
 """Circuits of a network at most."""

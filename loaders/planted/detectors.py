@@ -206,14 +206,14 @@ class Templates:
     def correlation(self, one: Array, other: Array) -> float:
         """Return the correlation of what two kernels put out over random images."""
         put_out = _before(np.array([one, other]), self._maps)
-        return float(np.corrcoef(put_out.T)[0, 1])
+        return float(np.asarray(np.corrcoef(put_out.T))[0, 1])
 
     def peak(self, kernel: Array, shape: Shape) -> float:
         """Return what a detector answers to a shape as it is drawn, in its own spreads."""
         drawn = draw(shape, side=FIELD, channels=self._bank.shape[1])
         scaled, bias, _ = self.scaled(kernel[None])
         before = _before(scaled, _answers_of_filters(self._bank, drawn[None])) + bias
-        return float(before[0, 0])
+        return float(before.ravel()[0])
 
     def noisy(
         self, rng: np.random.Generator, kernel: Array, noise: float, clean: NDArray[np.bool_]

@@ -198,7 +198,7 @@ class ResidualNetwork(nn.Module):
     >>> detectors, zeros = rng.normal(size=(2, len(bank), 7, 7)), np.zeros(2)
     >>> made = ResidualNetwork(bank, detectors, zeros, one, zeros, one[..., 0, 0], zeros, one)
     >>> tuple(made(torch.zeros(1, 1, 27, 27)).shape)
-    (1, 2, 1, 1)
+    (1, 2, 3, 3)
     """
 
     def __init__(
@@ -213,10 +213,13 @@ class ResidualNetwork(nn.Module):
         stream: NDArray[np.float64],
     ) -> None:
         super().__init__()
-        for name, part in _parts(bank, detectors, detectors_bias, targets, targets_bias).items():
+        parts = list(_parts(bank, detectors, detectors_bias, targets, targets_bias).items())
+        for name, part in parts[:4]:
             self.add_module(name, part)
         self.block_convolution = _convolution(block[:, :, None, None], block_bias, 1, 0)
         self.block = nn.ReLU()
+        for name, part in parts[4:]:
+            self.add_module(name, part)
         self.stream_convolution = _convolution(stream, None, 1, stream.shape[-1] // 2)
         self.sum = _Sum()
 

@@ -11,8 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from circuitkb.cli.app import app
+from circuitkb.loaders.planted.benchmark.network import plant
+from circuitkb.loaders.planted.onnx_files import write_module
 from circuitkb.planted import baselines
-from circuitkb.planted.files import read_networks
+from circuitkb.planted.files import Network
 from tests.loaders.planted.planted_files import PlantedFile
 
 RUNNER = CliRunner()
@@ -87,15 +89,24 @@ def test_a_baseline_takes_decoys_for_circuits(made: Path, magnitude: Path) -> No
         assert rows[kind, "random"]["found"] == 10
 
 
-def test_attributions_are_weight_times_activation_where_the_target_answers(made: Path) -> None:
+@pytest.mark.parametrize("kind", ["boundary", "scale-union"])
+def test_attributions_are_weight_times_activation_where_the_target_answers(
+    kind: str, tmp_path: Path
+) -> None:
     """With one layer of 1x1 kernels both follow from weights and responses, by onnxruntime."""
-    networks = read_networks(made)
-    network = next(each for each in networks.networks.values() if each.kind == "boundary")
-    module, images = baselines.opened(made, network)
+    planted = plant(kind, count=1)
+    file = write_module(planted.module, tmp_path / "a.onnx", planted.input_shape, any_size=False)
+    network = Network(
+        file="a.onnx", sha256="", kind=kind, layers={}, input_shape=planted.input_shape
+    )
+    module, images = baselines.opened(tmp_path, network)
     images = images[::10]
-    file = PlantedFile(made / network.file)
-    detectors, targets = file.responses(images.numpy())
-    acting = detectors[:, None, :] * file.weights[None, :, :, 0, 0] * (targets > 0)[:, :, None]
+    read = PlantedFile(file)
+    inputs, targets = read.responses(images.numpy())
+    acting = inputs[:, None, :] * read.weights[None, :, :, 0, 0] * (targets > 0)[:, :, None]
+    np.testing.assert_allclose(
+        baselines.magnitude(module, images), abs(read.weights[:, :, 0, 0]), atol=1e-6
+    )
     np.testing.assert_allclose(
         baselines.gradient_activation(module, images), abs(acting.mean(axis=0)), atol=1e-4
     )

@@ -27,7 +27,9 @@ from circuitkb.planted.files import (
 from circuitkb.planted.intervals import f1_of, share_of
 from circuitkb.schema.errors import SourceError
 
-ASKED = Asked(what="w", about="targets", units=1, members="detectors", member_count=2, circuits=2)
+ASKED = Asked(
+    what="w", about="targets", units=1, members=("detectors",), member_count=2, circuits=2
+)
 
 
 def planted(level: str = "easiest", *, easy: bool = True, circuits: int = 2) -> Planted:

@@ -82,7 +82,8 @@ def find_in_model(
         progress(f"{model}: comparing units and their wiring", 0.9 * place / len(coupled.layers))
         pairs = mirrored[name]
         into = usable([one for one in connections if one.target == name], coupled)
-        wiring = Wiring.of(into, coupled, mirrored, partner, name, motif) if len(pairs.one) else None
+        some = len(pairs.one) > 0
+        wiring = Wiring.of(into, coupled, mirrored, partner, name, motif) if some else None
         told = pairs if wiring is None else pairs.where(wiring.told)
         too_few += len(pairs.one) - (0 if wiring is None else len(told.one))
         if wiring is not None and len(told.one):

@@ -65,7 +65,7 @@ def _unions(parts: Parts, count: int) -> Drawn:
 
 _UNEQUAL = (1.0, 0.8)
 
-_ALIKE = (0.05, 0.25)
+_ALIKE = (0.0, 0.2)
 """Correlation between both inputs of a decoy's target: a mixture is about as near to either."""
 
 
@@ -108,10 +108,11 @@ def _families(parts: Parts, count: int) -> Drawn:
     # No form goes further than half round: the next turn of a unit is nearly what it is.
     first, *others = (parts.shape(form, 0, sign) for form, sign in shuffled[5:])
     half, begun = len(TURNS) // 2, int(parts.rng.integers(len(TURNS)))
-    decoys = [
-        Plan(detectors=parts.tiling(np.roll([first] * half + [other] * half, begun).tolist()))
-        for other in others
-    ]
+    decoys: list[Plan] = []
+    for other in others:
+        round_about = [first] * half + [other] * half
+        turned = round_about[-begun:] + round_about[:-begun]
+        decoys.append(Plan(detectors=parts.tiling(turned)))
     parts.fill(_UNITS)
     return planted, decoys
 

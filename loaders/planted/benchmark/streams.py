@@ -26,7 +26,7 @@ _APART = 30
 
 
 def scale_unions(parts: Parts, count: int) -> tuple[Sequence[Plan], Sequence[Plan]]:
-    """Draw waves of two sizes that meet in a target, three times as many, and decoys of one size."""
+    """Draw waves of two sizes that meet in a target, thrice as many, and decoys of one size."""
     pairs: list[tuple[int, int, float]] = []
     for place, shape in enumerate(_features(parts, (_TIMES + 1) * count)):
         small = parts.waves([(shape, 1.0)])

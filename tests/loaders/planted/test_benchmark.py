@@ -204,26 +204,17 @@ def test_circuits_and_decoys_fulfil_the_naive_criterion_and_circuits_alone_the_o
     assert told["true", "decoys"] == 0
 
 
-def test_planted_inputs_have_the_largest_weights(
+def test_planted_inputs_have_the_largest_weights_and_no_unit_is_planted_twice(
     network: tuple[PlantedNetwork, PlantedFile],
 ) -> None:
     made, file = network
-    if "detectors" not in made.kind.members:
-        return
-    for found in (*made.circuits, *made.decoys):
+    every = (*made.circuits, *made.decoys)
+    assert len({each.units for each in every}) == len(every)
+    assert all(len(each.units) == made.kind.units for each in every)
+    for found in every if "detectors" in made.kind.members else ():
         each = len(found.members) // made.kind.units
         named = {int(one) for unit in numbers(found.units) for one in file.strongest[unit, :each]}
         assert named == set(file.columns(found.members))
-
-
-def test_what_is_planted_and_what_is_a_decoy_share_no_circuit(
-    network: tuple[PlantedNetwork, PlantedFile],
-) -> None:
-    made, _ = network
-    assert made.kind.name in CRITERIA
-    units = [each.units for each in (*made.circuits, *made.decoys)]
-    assert len(set(units)) == len(units)
-    assert all(len(each) == made.kind.units for each in units)
 
 
 def test_the_same_seed_makes_the_same_network_and_another_does_not() -> None:

@@ -22,8 +22,11 @@ PLANTED, DECOYS = ((0, 1), (10, 11), (20, 21), (30, 31)), ((40, 41), (50, 51))
 WAY = MIRRORED_TARGETS.searches[0]
 
 
-def planted(seed: int, *, pairs: Any = PLANTED, decoys: Any = DECOYS) -> Any:
-    """Units whose responses are their weighted sums; of decoys the second has other weights."""
+def planted(seed: int, *, pairs: Any = PLANTED, decoys: Any = DECOYS, copies: bool = False) -> Any:
+    """Units whose responses are their weighted sums; of decoys the second has other weights.
+
+    With copies each source is there twice; no target takes the second much.
+    """
     rng = np.random.default_rng(seed)
     half = rng.normal(size=(SOURCES // 2, len(IMAGE))).clip(0) ** 2
     sources = np.stack([half, half[:, IMAGE]], axis=1).reshape(SOURCES, -1)
@@ -34,10 +37,14 @@ def planted(seed: int, *, pairs: Any = PLANTED, decoys: Any = DECOYS) -> Any:
     targets = (weights @ sources).clip(0)
     for _, other in decoys:
         weights[other] = rng.normal(size=SOURCES)
+    if copies:
+        noise = 0.1 * sources.std() * rng.normal(size=(2, *sources.shape))
+        sources = (sources + noise).clip(0).reshape(2 * SOURCES, -1)
+        weights = np.concatenate([weights, 0.05 * rng.normal(size=weights.shape)], axis=1)
     after = np.concatenate([sources, targets]).astype(np.float32)
     null = rng.normal(size=after.shape).astype(np.float32)
     stimuli = tuple(item.id for item in SHOWN.stimuli)
-    layers = (("a", SOURCES), ("b", TARGETS))
+    layers = (("a", len(sources)), ("b", TARGETS))
     responses = Responses(SHOWN.name, stimuli, layers, after, after, null, null, {})
     return [dense(weights)], responses
 
@@ -87,6 +94,31 @@ def test_each_target_comes_with_its_own_side_of_the_strongest_mirrored_inputs(
         assert [unit ^ 1 for unit in units[1]] == units[2]
         assert len(units[1]) == WAY.named  # type: ignore[attr-defined]
         assert all(one.weight is not None and one.weight > 0 for one in inputs)
+
+
+def test_of_copies_those_are_named_that_the_targets_take() -> None:
+    (connection,), responses = given = planted(3, copies=True)
+    weights, after = connection.kernel[0, :, :, 0, 0].astype(float), responses.after.astype(float)
+    changed = np.flatnonzero(np.arange(len(IMAGE)) != IMAGE)
+    own = after[: 2 * SOURCES]
+    both = np.corrcoef(np.concatenate([own[:, IMAGE][:, changed], own[:, changed]]))
+    image, same = both[: 2 * SOURCES, 2 * SOURCES :], both[2 * SOURCES :, 2 * SOURCES :]
+    spread = own[:, changed].std(axis=1)
+    ends = np.argwhere((image > 0.8) & (same < 0.5))
+    partner = np.where(same < 0.5, image, -1).argmax(axis=1)
+    assert (partner[:SOURCES] >= SOURCES).any(), "the best partner of some is a copy"
+    findings = found(given)
+    assert findings.circuits == len(PLANTED)
+    for group in findings.groups:
+        one, other = (int(m.feature.split(":")[1]) for m in group.members[:2])
+        named = [int(m.feature.split(":")[1]) for m in group.members[2:]]
+        less = np.minimum(
+            (weights[one] * spread)[ends[:, 0]], (weights[other] * spread)[ends[:, 1]]
+        )
+        first = ends[less.argmax()].tolist()
+        left = less * ~np.isin(ends, first).any(axis=1)
+        assert named == [*first, *ends[left.argmax()].tolist()]
+        assert max(named) < SOURCES
 
 
 def test_the_statistic_and_its_p_are_those_of_plain_loops(
