@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -203,10 +203,13 @@ class Templates:
         found: Array = _before(kernel, self._maps).std(axis=0)
         return found
 
-    def correlation(self, one: Array, other: Array) -> float:
-        """Return the correlation of what two kernels put out over random images."""
-        put_out = _before(np.array([one, other]), self._maps)
-        return float(np.asarray(np.corrcoef(put_out.T))[0, 1])
+    def correlations(self, kernel: Array, others: Sequence[Array]) -> Array:
+        """Return the correlation of what a kernel puts out over random images with each other's."""
+        put_out = _before(np.array([kernel, *others]), self._maps)
+        put_out = put_out - put_out.mean(axis=0)
+        put_out /= np.linalg.norm(put_out, axis=0)
+        found: Array = put_out[:, 0] @ put_out[:, 1:]
+        return found
 
     def peak(self, kernel: Array, shape: Shape) -> float:
         """Return what a detector answers to a shape as it is drawn, in its own spreads."""

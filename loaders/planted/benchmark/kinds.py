@@ -113,7 +113,8 @@ def _families(parts: Parts, count: int) -> Drawn:
         round_about = [first] * half + [other] * half
         turned = round_about[-begun:] + round_about[:-begun]
         decoys.append(Plan(detectors=parts.tiling(turned)))
-    parts.fill(_UNITS)
+    # A random detector that answers like a member would be one.
+    parts.fill(_UNITS, unlike=[unit for plan in planted for unit in plan.detectors])
     return planted, decoys
 
 
@@ -275,7 +276,7 @@ KINDS: dict[str, PlantedKind] = {
         PlantedKind(
             name="mirrored-targets",
             what="two targets, of which one takes the mirror images of what the other takes",
-            decoy="two targets, of which one takes the mirror images of the other's inputs' twins",
+            decoy="two targets, of which one takes mixtures of what mirrors the inputs of the other",
             naive="one target answers to mirrored images as the other does to plain ones",
             about="targets",
             units=2,
@@ -286,7 +287,7 @@ KINDS: dict[str, PlantedKind] = {
         PlantedKind(
             name="family",
             what="eight detectors of one shape, each turned by 45 degrees from the one before",
-            decoy="eight detectors that prefer directions 45 degrees apart, of unlike shapes",
+            decoy="eight detectors that prefer directions 45 degrees apart, of two shapes",
             naive="preferred directions of the units go all the way round in equal steps",
             about="detectors",
             units=8,

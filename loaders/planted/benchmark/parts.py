@@ -21,6 +21,9 @@ TURNS = tuple(22.5 + 45 * turn for turn in range(8))
 _OPPOSED = 0.75
 _OPPOSITE = 0.5
 
+_UNLIKE = 0.4
+"""Correlation over random images below which two detectors are not alike."""
+
 _TAKEN = 8
 """Detectors that a unit of a block takes which is of nothing in particular."""
 
@@ -119,7 +122,8 @@ class Parts:
         while True:
             shape = self.asymmetric(forms[int(self.rng.integers(len(forms)))])
             low, high = between
-            if low < self.seen.correlation(self.kernels[to], self._opposed(shape)) < high:
+            (found,) = self.seen.correlations(self.kernels[to], [self._opposed(shape)]).tolist()
+            if low < found < high:
                 return shape
 
     def symmetric(self, shape: Shape) -> int:
@@ -181,14 +185,18 @@ class Parts:
             self.block.append(dict(zip(taken, self.rng.normal(size=_TAKEN).tolist(), strict=True)))
             self.kin.append(frozenset())
 
-    def random(self) -> int:
-        """Add a detector of nothing in particular."""
-        return self._add([self.rng.normal(size=self.seen.shape)], structured=False)[0]
+    def random(self, unlike: Sequence[int] = ()) -> int:
+        """Add a detector of nothing in particular, and like none of some others."""
+        while True:
+            kernel = self.rng.normal(size=self.seen.shape)
+            others = [self.kernels[unit] for unit in unlike]
+            if not others or self.seen.correlations(kernel, others).max() < _UNLIKE:
+                return self._add([kernel], structured=False)[0]
 
-    def fill(self, count: int, shapeless: int = 24) -> None:
+    def fill(self, count: int, shapeless: int = 24, unlike: Sequence[int] = ()) -> None:
         """Add random ones: at least so many, and until there are ``count`` detectors in all."""
         for _ in range(max(shapeless, count - len(self.kernels))):
-            self.random()
+            self.random(unlike)
 
     def unrelated(self, to: Sequence[int]) -> int:
         """Draw a detector with a shape that none of these is related to."""
