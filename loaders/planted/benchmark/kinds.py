@@ -276,7 +276,7 @@ KINDS: dict[str, PlantedKind] = {
         PlantedKind(
             name="mirrored-targets",
             what="two targets, of which one takes the mirror images of what the other takes",
-            decoy="two targets, of which one takes mixtures of what mirrors the inputs of the other",
+            decoy="two targets, of which one takes mixtures of the other's mirrored inputs",
             naive="one target answers to mirrored images as the other does to plain ones",
             about="targets",
             units=2,
