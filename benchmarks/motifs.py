@@ -15,12 +15,14 @@ import resource
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import EntryPoint
 
 import numpy as np
 
 import circuitkb as ckb
 from circuitkb.errors import CircuitKBError
+from circuitkb.motifs.by_responses import find
 from circuitkb.motifs.by_responses.assembled_curves import KINDS
 from circuitkb.motifs.by_responses.stream_scales import Sizes, _measured, _Parts, _streams
 from circuitkb.motifs.by_responses.summed_tuning import (
@@ -52,6 +54,8 @@ def main() -> None:
     parser.add_argument("--draws", type=int, help="of each null, to time the searches themselves")
     parser.add_argument("--closer", action="store_true")
     given = parser.parse_args()
+    if given.draws:  # those of pairs, with copies kept, too
+        find.pair_counts = partial(find.pair_counts, draws=given.draws)
     store = ckb.open(given.store).store
     models = given.models or [row[0] for row in store.read("MATCH (m:Model) RETURN m.id").rows]
     if given.closer:

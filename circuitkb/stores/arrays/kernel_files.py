@@ -67,6 +67,7 @@ class KernelFile(Sequence[Connection]):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = ArrayFile(path, _HEADER, remedy=f"{AGAIN['kernels']} the model again")
+        self._made: dict[int, Connection] = {}  # searches go through them thousands of times
 
     def __reduce__(self) -> tuple[type[KernelFile], tuple[Path]]:
         return KernelFile, (self._path,)  # another process maps the file itself
@@ -88,9 +89,11 @@ class KernelFile(Sequence[Connection]):
         return self._connection(index % len(self))
 
     def _connection(self, index: int) -> Connection:
+        if index in self._made:
+            return self._made[index]
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
             for name, value in self._file.header[index].items()
         }
         fields |= {part: self._file.array(f"{index}.{part}") for part in _PARTS}
-        return Connection(**fields)
+        return self._made.setdefault(index, Connection(**fields))
