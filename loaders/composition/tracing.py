@@ -1,8 +1,7 @@
 """A network as a graph of functional operations, with the module that each one came from.
 
 The tracer is ``torch.export``; in-place operations become functional ones and composite ones
-(batch norm, layer norm, linear, GELU, attention) stay whole, since composition reads them. Of a
-network of a few plain operations :mod:`.recording` gives the same graph at once.
+(batch norm, layer norm, linear, GELU, attention) stay whole, since composition reads them.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
-from circuitkb.loaders.composition.recording import Recording, recorded
 from circuitkb.loaders.sources.quiet import quiet
 from circuitkb.loaders.sources.stepwise import seen_path
 from circuitkb.schema.errors import TraceError
@@ -140,10 +138,6 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
     ['aten.conv2d.default', 'aten.relu.default']
     """
     _check_names(module)
-    with quiet():
-        plain = recorded(module, example)
-    if plain is not None:
-        return _traced(module, example, plain)
     calls: list[tuple[str, str]] = []
     hooks = [
         part.register_forward_pre_hook(
@@ -181,17 +175,11 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
             output = [n for n in node.args[0] if isinstance(n, Node) and n.name in returned]
     if image is None or not output:
         raise TraceError("The network does not compute its output from its input image.")
-    return _traced(module, example, Recording(exported.graph, constants, image, tuple(output)))
-
-
-def _traced(module: nn.Module, example: Tensor, found: Recording) -> TracedNetwork:
     see = partial(seen_path, module)
     leaves = frozenset(
         see(path) for path, part in module.named_modules() if not any(part.children())
     )
-    return TracedNetwork(
-        found.graph, found.constants, found.image, found.outputs, example, leaves, see
-    )
+    return TracedNetwork(exported.graph, constants, image, tuple(output), example, leaves, see)
 
 
 def copied(network: TracedNetwork) -> TracedNetwork:
