@@ -233,7 +233,7 @@ def _is_set(table: pa.Table) -> bool:
     """Whether no row stands twice. Arrow's own grouping takes .05 s to import: too long for few."""
     if table.num_rows <= _FEW:
         columns = [column.to_pylist() for column in table.columns]
-        return len(set(zip(*columns, strict=True))) == table.num_rows
+        return len(set(zip(*columns, strict=True))) == len(table)
     return bool(table.group_by(table.column_names).aggregate([]).num_rows == table.num_rows)
 
 
