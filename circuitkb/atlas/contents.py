@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from circuitkb import __version__
+from circuitkb.atlas.claims import claims_of
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from circuitkb.schema.errors import NotFoundError
 
@@ -35,6 +36,10 @@ _STATES = (
     "MATCH (n:Circuit) RETURN n.id AS id, n.trial AS trial ORDER BY id",
     "MATCH (n:Trial) RETURN n.id AS id ORDER BY id",
     "MATCH (n:Annotation) RETURN n.id AS id, n.state AS state ORDER BY id",
+    "MATCH (n:Claim) RETURN n.id AS id, n.state AS state, n.standing AS standing, "
+    "size(n.records) AS records ORDER BY id",
+    "MATCH (n:Proof) RETURN n.id AS id, n.outcome AS outcome ORDER BY id",
+    "MATCH (n:Evidence {kind: 'coverage'}) RETURN n.id AS id ORDER BY id",
 )
 
 STRONGEST = 10
@@ -50,7 +55,7 @@ class Contents:
     Attributes
     ----------
     models, nodes
-        Ids of models; and of models, layers, circuits and features.
+        Ids of models; and of models, layers, circuits, claims and features.
     features
         Those of them that are features.
     state
@@ -92,14 +97,19 @@ def contents(kb: KnowledgeBase, models: Sequence[str] | None, *, inputs: bool) -
         among = {"features": features, "rank": STRONGEST}
         features += [row["id"] for row in kb.query(_INPUTS, among, limit=None)]
     features = list(dict.fromkeys(features))
-    nodes = [*(id for ids in found.values() for id in ids), *features]
+    claims = claims_of(kb, given["models"])
+    nodes = [*(id for ids in found.values() for id in ids), *claims, *features]
     return Contents(tuple(found["Model"]), tuple(nodes), tuple(features), _state(kb, nodes))
 
 
-def unlicensed(kb: KnowledgeBase) -> int:
-    """Count the annotations whose author gave no licence."""
-    text = "MATCH (a:Annotation {license: $license}) RETURN count(a) AS annotations"
-    return int(kb.query(text, {"license": UNLICENSED}).rows[0][0])
+def unlicensed(kb: KnowledgeBase) -> str:
+    """Return how many annotations and claims have no licence of their author; empty if none."""
+    text = "MATCH (a:{} {{license: $license}}) RETURN count(a) AS count"
+    counts = {
+        label: int(kb.query(text.format(label), {"license": UNLICENSED}).rows[0][0])
+        for label in ("Annotation", "Claim")
+    }
+    return " and ".join(f"{n:,} {label.lower()}s" for label, n in counts.items() if n)
 
 
 def _state(kb: KnowledgeBase, nodes: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from statistics import fmean
 from typing import Any
 
+from circuitkb.atlas.covered import covered
 from circuitkb.atlas.given import ROWS, SECONDS
 from circuitkb.atlas.page import Page, Table
 from circuitkb.kb.knowledge_base import KnowledgeBase
@@ -91,6 +92,8 @@ def coverage(kb: KnowledgeBase, kept: MutableMapping[str, list[Told]] | None = N
     layers = [row for one in found for row in _layers(one)]
     if layers:
         tables.append(Table("Layer by layer, the best explained first", _sorted(layers)))
+    measured, galleries = covered(kb)
+    tables += measured
     for title, text, note in (
         ("Answered the battery, and has neither a label nor a circuit", _OPEN, ""),
         ("What the graph leaves out of the weights", _LEFT_OUT, _KEPT),
@@ -100,7 +103,11 @@ def coverage(kb: KnowledgeBase, kept: MutableMapping[str, list[Told]] | None = N
         if result.rows:
             tables.append(Table(title, result, note))
     return Page(
-        "What is not explained", "coverage", LEAD if found else (NOTHING,), tables=tuple(tables)
+        "What is not explained",
+        "coverage",
+        LEAD if found else (NOTHING,),
+        galleries=galleries,
+        tables=tuple(tables),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from circuitkb.atlas.asking import questions
+from circuitkb.atlas.claims import claims
 from circuitkb.atlas.contents import contents, unlicensed
 from circuitkb.atlas.coverage import coverage
 from circuitkb.atlas.data import LISTS, cited, data_of
@@ -24,6 +25,9 @@ from circuitkb.moving.releases.citation import CITATION
 from circuitkb.results.text import to_json
 from circuitkb.schema.errors import ServingError
 from circuitkb.schema.progress import Progress, silent
+
+MOST_CLAIMS = 100_000
+"""Claims that the page of all of them lists."""
 
 MARK = "atlas.json"
 """Names the folder as one of ours, and says whether it is whole."""
@@ -78,11 +82,11 @@ def write_atlas(
         There is no such model.
     """
     _ours(folder)
-    count = 0 if with_unlicensed else unlicensed(kb)
-    if count:
+    found = "" if with_unlicensed else unlicensed(kb)
+    if found:
         raise ServingError(
-            f"{count:,} annotations have no licence, and an atlas is made to be published. Ask "
-            "their authors, or say --with-unlicensed."
+            f"{found} have no licence, and an atlas is made to be published. Ask their authors, or "
+            "say --with-unlicensed."
         )
     progress("Choosing pages", 0.0)
     chosen = contents(kb, models, inputs=inputs)
@@ -94,6 +98,7 @@ def write_atlas(
         ("index", pages.home),
         ("about", pages.about),
         ("coverage", lambda: coverage(kb)),
+        ("claims", lambda: claims(kb, {}, most=MOST_CLAIMS)),
         ("questions", lambda: questions(kb)),
         ("circuits", lambda: pages.circuits_of(models)),
         ("features", lambda: pages.features_of(chosen.features)),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from circuitkb.atlas import photographs, stimuli, visualizations
+from circuitkb.atlas import covered, photographs, proofs, stimuli, visualizations
 from circuitkb.stores.base import Store
 
 _KINDS: Mapping[str, Callable[[Store, str], bytes]] = {
     stimuli.STIMULUS: lambda store, address: stimuli.png(address),
     visualizations.VISUALIZATION: visualizations.png,
     photographs.PHOTOGRAPH: photographs.png,
+    proofs.COUNTEREXAMPLE: proofs.png,
+    covered.CURVE: covered.png,
 }
 """By the first part of the address, what gives the PNG there, or raises NotFoundError."""
 

@@ -64,12 +64,15 @@ class Gallery:
         What a reader must know about them.
     large
         Whether they are shown twice as large, each pixel of theirs with its edges.
+    whole
+        Whether they are shown as large as they are: diagrams, not images.
     """
 
     title: str
     images: tuple[Image, ...]
     note: str = ""
     large: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ from typing import Any
 from circuitkb import __version__
 from circuitkb.atlas import side_by_side
 from circuitkb.atlas.asking import ask
+from circuitkb.atlas.claims import claim
 from circuitkb.atlas.given import MOST_ROWS, PICTURES, ROWS, SECONDS, known, limit_of
 from circuitkb.atlas.links import address
 from circuitkb.atlas.nearby import around
 from circuitkb.atlas.page import Field, Gallery, Page, Table
 from circuitkb.atlas.photographs import best_photographs
 from circuitkb.atlas.projection import Layout
+from circuitkb.atlas.proofs import proofs
 from circuitkb.atlas.stimuli import best
 from circuitkb.atlas.views import viewed
 from circuitkb.atlas.visualizations import searched
@@ -143,6 +145,7 @@ class Pages:
             The query asks for more of what such a page has not.
         """
         card, draw = self.kb.show(id), Thumbnails(self.kb.store)
+        proved, broken = proofs(self.kb, card.kind, card.id)
         page = Page(
             title=card.id,
             address=address(card.id),
@@ -150,9 +153,11 @@ class Pages:
             labelled=card.id if card.kind == "feature" else "",
             facts=card.facts,
             figures=card.figures,
-            galleries=self._galleries(card, self._responses(card)),
-            tables=tuple(_table(card, section, draw) for section in card.sections),
+            galleries=(*self._galleries(card, self._responses(card)), *broken),
+            tables=(*(_table(card, section, draw) for section in card.sections), *proved),
         )
+        if card.kind == "claim":
+            page = claim(self.kb, card.id, page.address)
         given = {name: value for name, value in query.items() if name != NAME}
         model = card.id if card.kind == "model" else str(card.facts.get("model") or "")
         return on_weights(self.kb, around(self.kb, page, card, given), model, query)

@@ -21,7 +21,7 @@ from circuitkb.results.text import show
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")
 
-_NODES = frozenset({"circuit", "trial", "model", "published_as", "evidence", "node", "id"})
+_NODES = frozenset({"circuit", "trial", "model", "published_as", "evidence", "node", "id", "proof"})
 """Columns whose values are ids of nodes that are no features."""
 
 _TEXTS = frozenset({"label", "labels", "text", "name", "claim", "detail", "note", "question"})
@@ -32,6 +32,7 @@ _LONGEST = 400
 
 _SECTIONS = (
     ("coverage", "Unexplained"),
+    ("claims", "Claims"),
     ("features", "Features"),
     ("circuits", "Circuits"),
     ("trials", "Trials"),

@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from circuitkb.atlas import asking, labelling
+from circuitkb.atlas.claims import claims
 from circuitkb.atlas.coverage import coverage
 from circuitkb.atlas.feature_map import feature_map, javascript
 from circuitkb.atlas.images import is_image, png
@@ -180,6 +181,7 @@ def _page(pages: Pages, address: str, query: Mapping[str, str]) -> Page:
         "search": lambda: pages.search(query),
         labelling.QUEUE: lambda: labelling.queue(pages.kb, query),
         "coverage": lambda: coverage(pages.kb, pages.told),
+        "claims": lambda: claims(pages.kb, query),
         "compare": lambda: pages.compare(query),
         "pattern": lambda: pattern(pages.kb, query),
     }

@@ -12,7 +12,7 @@ from circuitkb.results.pictures.provenance import Provenance
 from circuitkb.results.result import Result
 from circuitkb.stores.base import Store
 
-_ABOUT_ALL = ("index", "about", "coverage")
+_ABOUT_ALL = ("index", "about", "coverage", "claims")
 
 _PLACES = ("source", "architecture")
 """Names of what may say where a file lay."""

@@ -26,6 +26,21 @@ def card(found: Mapping[str, Any]) -> str:
     return for_terminal("\n".join(_lines(found)))
 
 
+def predicted(prediction: Mapping[str, Any]) -> str:
+    """Return a prediction in words.
+
+    Examples
+    --------
+    >>> predicted({"test": "explained", "motif": "union", "at_least": 0.5})
+    'explained at least 0.5; motif union'
+    """
+    rest = dict(prediction)
+    bound = next(name for name in ("at_least", "at_most", "about") if name in rest)
+    value, test = rest.pop(bound), rest.pop("test")
+    settings = ", ".join(f"{name} {_short(given)}" for name, given in rest.items())
+    return f"{test} {bound.replace('_', ' ')} {value:g}; {settings}"
+
+
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['claim']}: {found['statement']}"
     yield f"  {found['standing']}: {found['why']}"
@@ -34,12 +49,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         said = f" (its source speaks of {found['said_of']})" if "said_of" in found else ""
         yield f"  subject: {found['subject']}{said}"
     if "prediction" in found:
-        prediction = dict(found["prediction"])
-        bound = next(name for name in ("at_least", "at_most", "about") if name in prediction)
-        value = prediction.pop(bound)
-        test = prediction.pop("test")
-        settings = ", ".join(f"{name} {_short(given)}" for name, given in prediction.items())
-        yield f"  predicts: {test} {bound.replace('_', ' ')} {value:g}; {settings}"
+        yield f"  predicts: {predicted(found['prediction'])}"
         yield f"  tolerance: {found['tolerance']:g}"
     yield f"  refuted by: {found['refuted_by']}"
     source = found["source"]

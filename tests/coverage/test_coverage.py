@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 import circuitkb as ckb
 from circuitkb.coverage.curve import SHARES, Whole, areas
+from circuitkb.loaders.activations.subsets.edges import Edges
 from circuitkb.schema.errors import NotFoundError, ObservationError, TrialError
+from circuitkb.schema.kernels import Connection
 
 MODEL = "planted"
 WIDTH, CLASSES = 12, 4
@@ -189,3 +191,16 @@ def test_faithfulness_is_the_share_of_the_lead() -> None:
     found = whole.compare(parts, 3, 2)
     assert found.faithfulness == pytest.approx((2 - 0.5) / (5 - 0.5))
     assert found.top1 == 0.5
+
+
+def test_orders_are_those_of_a_stable_sort_and_equal_scores_keep_their_order() -> None:
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(2, 20, 30, 1, 1)).astype(np.float32)
+    kernel[random.random(kernel.shape) < 0.2] = 0
+    units = [np.tile(np.arange(count, dtype=np.int32), (2, 1)) for count in (30, 20)]
+    edges = Edges([Connection("c", "a", "b", "direct", units[1], units[0], kernel)])
+    scores = np.float32(random.integers(0, 9, edges.pairs)) / 7
+    there = np.flatnonzero(edges.l1)
+    for one in (scores, edges.l1):
+        expected = there[np.argsort(-one[there], kind="stable")]
+        assert edges.by(one).tolist() == expected.tolist()

@@ -17,6 +17,9 @@ Chosen = NDArray[np.bool_]
 Order = NDArray[np.int32]
 """Numbers of edges, the first to be kept first."""
 
+_HALF = 2**32 - 1
+"""The lower half of 64 bits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Edges:
@@ -92,9 +95,25 @@ class Edges:
         return found
 
     def by(self, scores: Floats) -> Order:
-        """Return the edges, the largest score first."""
-        there = np.flatnonzero(self.l1).astype(np.int32)
-        return there[np.argsort(-scores[there], kind="stable")]
+        """Return the edges, the largest score first; of equal ones the first. None is negative.
+
+        Examples
+        --------
+        >>> units, kernel = np.array([[0, 1]], np.int32), np.ones((1, 2, 2, 1, 1), np.float32)
+        >>> edges = Edges([Connection("c0", "a", "b", "direct", units, units, kernel)])
+        >>> edges.by(np.array([0, 2, 1, 2], np.float32)).tolist()
+        [1, 3, 2, 0]
+        """
+        there = np.flatnonzero(self.l1).astype(np.uint64)
+        # The bits of floats that are not negative are in the order of the floats. A third of the
+        # time of a stable argsort.
+        bits = scores[there].astype(np.float32, copy=False).view(np.uint32)
+        keys: NDArray[np.uint64] = (~bits).astype(np.uint64)
+        keys <<= np.uint64(32)
+        keys |= there
+        keys.sort()
+        keys &= np.uint64(_HALF)
+        return keys.astype(np.int32)
 
     def strongest(self) -> Order:
         """Return the edges, the largest l1 first."""

@@ -76,13 +76,17 @@ class RealMaps:
             batch = images.contiguous(memory_format=torch.channels_last)
             yield start, batch, len(some)
 
-    def read(self, batch: Tensor, shapes: Shapes | None = None) -> Maps:
+    def read(
+        self, batch: Tensor, shapes: Shapes | None = None, *, output: str | None = None
+    ) -> Maps:
         """Run a batch.
 
         Parameters
         ----------
         shapes
             Takes the shapes of all nodes' values.
+        output
+            The one layer whose pre-activation is read, and nothing else; all if None.
         """
         steps, network = self._steps, self._steps.network
         found = Maps({}, {})
@@ -96,7 +100,12 @@ class RealMaps:
             # At once: a later operation may overwrite it.
             for name, site in steps.sites.items():
                 if steps.before[name] == step and site.before is not None:
-                    found.before[name] = _copied(value, site)
+                    if output in (None, name):
+                        found.before[name] = _copied(value, site)
+                    if name == output:
+                        return found
+                if output is not None:
+                    continue
                 if steps.after[name] == step:
                     for key in (key for key in self._sources if key[0] == name):
                         found.after[key] = after_pooling(_copied(value, site), key[1])

@@ -176,7 +176,8 @@ class SubNetwork:
         """Return what the network itself gives, axes (image, output)."""
         found = []
         for _, batch, count in self.real.batches(which):
-            maps = self.real.read(batch).before[self.parts.output.name]
+            name = self.parts.output.name
+            maps = self.real.read(batch, output=name).before[name]
             found.append(maps.transpose(0, 1)[:count].flatten(1).numpy())
         return np.concatenate(found)
 
