@@ -14,6 +14,7 @@ from circuitkb.loaders.activations.subsets.attribution import Attributed, attrib
 from circuitkb.loaders.activations.subsets.edges import Chosen, Edges, Order
 from circuitkb.loaders.activations.subsets.running import SubNetwork
 from circuitkb.schema.errors import TrialError
+from circuitkb.schema.kernels import Floats
 from circuitkb.schema.progress import Progress, parts, silent, within
 
 DRAWS = 3
@@ -170,7 +171,7 @@ def measure(
         GRADIENT: edges.by(found.edges),
         RANDOM: edges.random(seed),
     }
-    runner = _Runner(sub, whole, test)
+    runner = Runner(sub, whole, test)
     given: Agreement | None = None
     equals: dict[str, Agreement] = {}
     draws: list[Agreement] = []
@@ -214,22 +215,37 @@ def measure(
     )
 
 
-class _Runner:
-    """Runs choices of edges and compares them with the whole."""
+class Runner:
+    """Runs choices of edges and compares them with the whole.
+
+    Two choices that differ only in what lies on no path are one: the network runs once.
+
+    Parameters
+    ----------
+    sub, which
+        The network, and the images.
+    whole
+        What it answers.
+    """
 
     def __init__(self, sub: SubNetwork, whole: Whole, which: Indices) -> None:
         self._sub = sub
         self._whole = whole
         self._which = which
+        self._known: dict[bytes, Floats] = {}
 
-    def run(self, chosen: Chosen, progress: Progress) -> Agreement:
+    def run(self, chosen: Chosen, progress: Progress = silent) -> Agreement:
+        """Return how a choice agrees with the whole; :attr:`last` has what it answers."""
         prepared = self._sub.prepare(chosen)
-        self.last = self._sub.run(prepared, self._which, progress)
+        joined = sha256(np.packbits(prepared.chosen).tobytes()).digest()
+        if joined not in self._known:
+            self._known[joined] = self._sub.run(prepared, self._which, progress)
+        self.last = self._known[joined]
         return self._whole.compare(self.last, int(chosen.sum()), prepared.edges)
 
 
 def _curve(
-    runner: _Runner, edges: Edges, order: Order, everything: Agreement, progress: Progress
+    runner: Runner, edges: Edges, order: Order, everything: Agreement, progress: Progress
 ) -> Curve:
     tell = parts(progress, len(SHARES) - 1)
     points = [

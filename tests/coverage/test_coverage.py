@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 
 import circuitkb as ckb
 from circuitkb.coverage.curve import SHARES, Whole, areas
+from circuitkb.coverage.measuring import Runner
 from circuitkb.loaders.activations.subsets.edges import Edges
 from circuitkb.schema.errors import NotFoundError, ObservationError, TrialError
 from circuitkb.schema.kernels import Connection
@@ -204,3 +207,27 @@ def test_orders_are_those_of_a_stable_sort_and_equal_scores_keep_their_order() -
     for one in (scores, edges.l1):
         expected = there[np.argsort(-one[there], kind="stable")]
         assert edges.by(one).tolist() == expected.tolist()
+
+
+def test_choices_that_differ_only_in_what_leads_nowhere_are_run_once() -> None:
+    class Fake:
+        runs = 0
+
+        def prepare(self, chosen: Any) -> Any:
+            joined = chosen.copy()
+            joined[3] = False  # leads nowhere
+            return SimpleNamespace(chosen=joined, edges=int(joined.sum()))
+
+        def run(self, prepared: Any, which: Any, progress: Any) -> Any:
+            self.runs += 1
+            return np.outer([2, 4], prepared.chosen[:2]).astype(np.float32)
+
+    outputs = np.array([[5, 1], [0, 2]], np.float32)
+    sub, whole = Fake(), Whole(outputs, np.zeros_like(outputs))
+    runner = Runner(sub, whole, np.arange(2))  # type: ignore[arg-type]
+    choices = np.array([[1, 0, 1, 0], [1, 0, 1, 1], [0, 1, 1, 1]], bool)
+    found = [runner.run(one) for one in choices]
+    assert sub.runs == 2
+    assert [(one.edges, one.joined) for one in found] == [(2, 2), (3, 2), (3, 2)]
+    assert found[0].faithfulness == found[1].faithfulness != found[2].faithfulness
+    assert runner.last.tolist() == [[0, 2], [0, 4]]
