@@ -73,7 +73,8 @@ def add(
         ),
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Keep claims on models that are not here yet.")
+        bool,
+        typer.Option("--wait", help="Keep claims on models and circuits that are not here yet."),
     ] = False,
     author: Annotated[
         str | None,
