@@ -118,7 +118,7 @@ def models(
     _PANEL,
     "circuitkb features --label curve",
     "circuitkb features --model inceptionv1 --layer mixed4b --limit 20",
-    "circuitkb features --model efficientnet_lite0 --format csv > features.csv",
+    "circuitkb features --model inceptionv1 --layer mixed4b --format csv > features.csv",
 )
 def features(
     model: Model = None,
@@ -148,7 +148,7 @@ def features(
     _PANEL,
     "circuitkb edges --target inceptionv1/mixed4b:418",
     "circuitkb edges --source inceptionv1/mixed4a:308 --sign negative",
-    "circuitkb edges --model efficientnet_lite0 --max-rank 3 --format arrow > edges.arrow",
+    "circuitkb edges --target inceptionv1/mixed4b:418 --max-rank 3 --format arrow > edges.arrow",
 )
 def edges(
     model: Model = None,

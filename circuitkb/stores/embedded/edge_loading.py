@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from circuitkb.schema.tables import Relations
 from circuitkb.stores.one_ahead import one_ahead
@@ -38,31 +40,63 @@ def load_relations(
     """
 
     send = shortcut(batch, "new_edges")
-
-    def ends(item: Relations) -> tuple[list[str], list[str]]:
-        source, target = records[item.source_label], records[item.target_label]
-        starts, goals = item.table["source"].to_pylist(), item.table["target"].to_pylist()
-        return [source[i] for i in starts], [target[i] for i in goals]
-
-    def rows(item: Relations) -> tuple[list[str], str, list[str], list[Rows]]:
-        starts, goals = ends(item)
-        return starts, item.name, goals, property_rows(_properties(item))
-
-    def text(item: Relations) -> str:
-        starts, goals = ends(item)
-        head = json.dumps({"type": item.name, "src": starts, "dst": goals})
-        return f'{head[:-1]}, "props": {property_text(_properties(item))}}}'
-
+    numbers = {label: _Numbers(known) for label, known in records.items()}
+    pieces = (piece for item in relations for piece in _pieces(item, numbers))
     if send is None:
-        for made in one_ahead(map(rows, _pieces(relations))):
+        for made in one_ahead(map(_rows, pieces)):
             batch.new_edges(*made)
     else:
-        for written in one_ahead(map(text, _pieces(relations))):
+        for written in one_ahead(map(_text, pieces)):
             send(written)
 
 
-def _properties(item: Relations) -> pa.Table:
-    return item.table.drop_columns(["source", "target"])
+class _Numbers:
+    """The engine's numbers of nodes, to look up many at once."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._ids = pa.array(list(known), pa.string())
+        self._numbers = pa.array(list(known.values()), pa.string())
+
+    def of(self, ids: pa.ChunkedArray) -> pa.Array:
+        """Return the number of each id."""
+        places = pc.index_in(ids.combine_chunks(), value_set=self._ids)
+        if places.null_count:
+            raise KeyError(ids.filter(places.is_null())[0].as_py())
+        return self._numbers.take(places)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some relations of a kind: the numbers of their ends, and their properties."""
+
+    name: str
+    starts: pa.Array
+    goals: pa.Array
+    properties: pa.Table
+
+
+def _pieces(item: Relations, numbers: Mapping[str, _Numbers]) -> Iterator[_Piece]:
+    starts = numbers[item.source_label].of(item.table["source"])
+    goals = numbers[item.target_label].of(item.table["target"])
+    properties = item.table.drop_columns(["source", "target"])
+    for start in range(0, item.table.num_rows, RELATIONS_AT_ONCE):
+        parts = (whole.slice(start, RELATIONS_AT_ONCE) for whole in (starts, goals, properties))
+        yield _Piece(item.name, *parts)
+
+
+def _rows(piece: _Piece) -> tuple[list[str], str, list[str], list[Rows]]:
+    rows = property_rows(piece.properties)
+    return piece.starts.to_pylist(), piece.name, piece.goals.to_pylist(), rows
+
+
+def _text(piece: _Piece) -> str:
+    starts, goals = (
+        '"' + '","'.join(each.to_pylist()) + '"' for each in (piece.starts, piece.goals)
+    )
+    return (
+        f'{{"type": {json.dumps(piece.name)}, "src": [{starts}], "dst": [{goals}], '
+        f'"props": {property_text(piece.properties)}}}'
+    )
 
 
 def shortcut(batch: Any, verb: str) -> Callable[[str], dict[str, Any]] | None:
@@ -81,10 +115,3 @@ def shortcut(batch: Any, verb: str) -> Callable[[str], dict[str, Any]] | None:
         return reply
 
     return send
-
-
-def _pieces(relations: Iterable[Relations]) -> Iterator[Relations]:
-    for item in relations:
-        for start in range(0, item.table.num_rows, RELATIONS_AT_ONCE):
-            table = item.table.slice(start, RELATIONS_AT_ONCE)
-            yield Relations(item.name, item.source_label, item.target_label, table)
