@@ -21,18 +21,19 @@ def summary(record: Record) -> list[str]:
     if len(record.models) <= LISTED:
         listed = [(code(model), *figures) for model, *figures in rows] + matched
         return table(("model", "what", "found", "by chance"), listed) if listed else []
-    said = {(what, model): (found, chance) for model, what, found, chance in rows}
+    said: dict[str, dict[tuple[str, str], str]] = {}  # by motif: what is found of it, by model
+    motif = ""
+    for model, what, found, chance in rows:
+        motif = motif if what.startswith("...") else what
+        said.setdefault(motif, {})[what, model] = f"{found}<br>{chance}"
     lines = []
-    if rows:
-        whats = dict.fromkeys(what for _, what, _, _ in rows)
+    if said:
         lines += table(
             ("found, and by chance", *map(code, record.models)),
             (
-                (
-                    what,
-                    *("<br>".join(said.get((what, model), (NOTHING,))) for model in record.models),
-                )
-                for what in whats
+                (what, *(cells.get((what, model), NOTHING) for model in record.models))
+                for cells in said.values()
+                for what in dict.fromkeys(what for what, _ in cells)
             ),
         )
     return lines + _matched_pairs(record)

@@ -12,6 +12,16 @@ from typing import Any
 from circuitkb.report.markdown import code, correlation, count, paragraph, probability, share, table
 from circuitkb.report.searches import Searched
 
+_SHARES = {
+    "lost": "share of the response to a case's stimuli that goes with that case, median",
+    "crossed": "share of the response to a case's stimuli that goes with the other, median",
+}
+_CHANGES = {
+    "own": "change on its own stimuli, in the way claimed, in sd of the target: median",
+    "other": "change on the other stimuli, likewise: median",
+}
+"""Of circuits that claim two arms."""
+
 
 @dataclass(frozen=True)
 class _Tried:
@@ -73,11 +83,13 @@ def _rows(tried: Sequence[Sequence[_Tried]]) -> Iterator[Sequence[str]]:
             f"{part} holds by itself",
             *(count(sum(one.detail["parts"][part]["held"] for one in each)) for each in tried),
         )
-    for name, said in (("lost", "goes with that case"), ("crossed", "goes with the other")):
-        yield (
-            f"share of the response to a case's stimuli that {said}, median",
-            *(share(_median(name, trials), 1) for trials in tried),
-        )
+    told = [one.detail for trials in tried for one in trials]
+    for name, said in _SHARES.items():
+        if all(name in detail for detail in told):
+            yield said, *(share(_median(name, trials), 1) for trials in tried)
+    for name, said in _CHANGES.items():
+        if all(name in detail for detail in told):
+            yield said, *(correlation(_median(name, trials)) for trials in tried)
     yield (
         "predicted without the network and measured: correlation, largest difference (in sd)",
         *(_agreement(trials) for trials in tried),

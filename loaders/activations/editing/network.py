@@ -77,13 +77,13 @@ class EditedNetwork:
         shown = [view for view in self.views if any(view.places.keys() & one.read for one in runs)]
         found: list[dict[str, NDArray[np.float32]]] = [{} for _ in runs]
         for view, tell in zip(shown, parts(progress, len(shown)), strict=True):
-            steps = self._in(view)
+            seen = [place for place, one in enumerate(runs) if view.places.keys() & one.read]
             within = [
                 replace(one, read={n: u for n, u in one.read.items() if n in view.places})
-                for one in runs
+                for one in (runs[place] for place in seen)
             ]
-            for place, values in run_in_view(steps, within, images, tell):
-                found[place] |= values
+            for place, values in run_in_view(self._in(view), within, images, tell):
+                found[seen[place]] |= values
         return [_readings(one, values) for one, values in zip(runs, found, strict=True)]
 
     def flow(self) -> Flow:

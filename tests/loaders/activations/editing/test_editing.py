@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -269,6 +270,22 @@ def test_many_edits_in_one_pass_answer_as_each_alone() -> None:
         (alone,) = edited.run([one], shown)
         for side in ("before", "after", "base_before", "base_after"):
             np.testing.assert_allclose(getattr(found, side), getattr(alone, side), atol=1e-5)
+
+
+def test_an_edit_is_run_in_the_views_alone_that_show_what_it_reads() -> None:
+    module, edited, kernels = made()
+    (view,) = edited.views
+    late = {name: view.places[name] for name in ("act5", "head")}
+    early = {name: place for name, place in view.places.items() if name not in late}
+    apart = EditedNetwork(network_of(module), [replace(view, places=p) for p in (early, late)])
+    edits = ("remove act1:3 into act2:3", "act2"), ("remove act4:1 into act5:3", "act5")
+    wanted = [
+        EditedRun(kernels.changed(Edit.parse(text)).kernels, [], np.arange(4), {read: np.arange(5)})
+        for text, read in edits
+    ]
+    for one, other in zip(apart.run(wanted, shown), edited.run(wanted, shown), strict=True):
+        np.testing.assert_allclose(one.after, other.after, atol=1e-5)
+        np.testing.assert_allclose(one.base_after, other.base_after, atol=1e-5)
 
 
 def test_ablation_replaces_what_a_layer_puts_out() -> None:
