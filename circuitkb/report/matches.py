@@ -226,10 +226,14 @@ def _several(record: Record) -> list[str]:
 
 def _several_of(what: str, details: Mapping[str, Row]) -> list[str]:
     first = next(iter(details.values()))
-    joined = (
+    joined = [
         f"{size} or more: {count(number)} ({mean(first['joined_exchanged'][size])} by chance)"
         for size, number in first["joined"].items()
-    )
+        if number or first["joined_exchanged"][size]
+    ]
+    merely = paragraph(f"Merely joined, models: {'; '.join(joined)}." if joined else "")
+    if not any(one["found"] for detail in details.values() for one in detail["at_least"]):
+        return paragraph(f"No set of {what} is in {FEWEST} models or more.") + merely * bool(joined)
     lines = table(
         (f"{what}, sets with", "models", "found", "shuffled", "exchanged (max)", "p", "q"),
         (
@@ -247,7 +251,7 @@ def _several_of(what: str, details: Mapping[str, Row]) -> list[str]:
             if one["found"] or one["models"] == FEWEST
         ),
     )
-    return lines + paragraph(f"Merely joined, models: {'; '.join(joined)}.")
+    return lines + merely * bool(joined)
 
 
 def triangles(
