@@ -68,7 +68,6 @@ def report(
                 beside=output.parent if output else ".",
             )
         except OSError as error:
-            # Of a picture or page the parts of the folder that were to be made do not matter.
             raise typer.BadParameter(
                 f"{error.filename} cannot be written: {error.strerror}",
                 param_hint="--pictures, --by-network",

@@ -231,9 +231,9 @@ def _several_of(what: str, details: Mapping[str, Row]) -> list[str]:
         for size, number in first["joined"].items()
         if number or first["joined_exchanged"][size]
     ]
-    merely = paragraph(f"Merely joined, models: {'; '.join(joined)}." if joined else "")
+    merely = paragraph(f"Merely joined, models: {'; '.join(joined)}.") if joined else []
     if not any(one["found"] for detail in details.values() for one in detail["at_least"]):
-        return paragraph(f"No set of {what} is in {FEWEST} models or more.") + merely * bool(joined)
+        return paragraph(f"No set of {what} is in {FEWEST} models or more.") + merely
     lines = table(
         (f"{what}, sets with", "models", "found", "shuffled", "exchanged (max)", "p", "q"),
         (
@@ -251,7 +251,7 @@ def _several_of(what: str, details: Mapping[str, Row]) -> list[str]:
             if one["found"] or one["models"] == FEWEST
         ),
     )
-    return lines + merely * bool(joined)
+    return lines + merely
 
 
 def triangles(
