@@ -62,7 +62,6 @@ def test_any_order_and_any_repetition_give_the_same_graph(
     assert told(other) == expected
 
 
-@pytest.mark.long_on_a_server
 def test_a_refused_claim_leaves_the_store_as_it_was(store: Store) -> None:
     store.write(world())
     before = told(store)
@@ -71,6 +70,7 @@ def test_a_refused_claim_leaves_the_store_as_it_was(store: Store) -> None:
     assert told(store) == before
 
 
+@pytest.mark.long_on_a_server
 def test_standings_are_alike_and_travel_with_a_copy(
     open_again: Callable[..., Store], store: Store
 ) -> None:
@@ -132,6 +132,7 @@ def carried(outcome: str = "proved") -> ClaimFile:
     )
 
 
+@pytest.mark.long_on_a_server
 def test_a_bundles_proof_speaks_for_its_claim_and_is_about_its_feature(store: Store) -> None:
     store.write(world())
     before = told(store)
@@ -150,6 +151,7 @@ def test_a_bundles_proof_speaks_for_its_claim_and_is_about_its_feature(store: St
     assert told(store) == after
 
 
+@pytest.mark.long_on_a_server
 def test_a_claim_that_nobody_tested_travels_with_the_model_it_is_about(
     open_again: Callable[..., Store], store: Store
 ) -> None:
