@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,6 @@ class Covering(Writing):
         from circuitkb.coverage.coverage import Coverage, plain
         from circuitkb.coverage.hidden import hidden_directions, hidden_units, known_units
         from circuitkb.coverage.measuring import measure
-        from circuitkb.schema.provenance import now
 
         start = perf_counter()
         asked = Asked(tuple(circuits), tuple(labels), edges)
@@ -139,7 +139,8 @@ class Covering(Writing):
             told.measured,
             (*opening.shown.notes, *([rest] if untold else [])),
             round(perf_counter() - start, 2),
-            now(),
+            # To the microsecond: a report begins with the newest.
+            datetime.now(UTC).isoformat(timespec="microseconds"),
         )
         self._write(coverage.rows())
         return coverage
