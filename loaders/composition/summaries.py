@@ -171,6 +171,7 @@ def strongest_inputs(connections: Sequence[Connection], *, model: str, keep: int
         tables.append(table)
         layers[target] = _account(into, edges, kept_l2_squared)
     weights = pa.concat_tables(tables) if tables else relation_schema("WEIGHT").empty_table()
+    weights = weights.combine_chunks()  # here, where little else is in memory
     return EdgeSummary(weights, layers)
 
 
