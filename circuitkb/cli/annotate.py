@@ -17,7 +17,7 @@ import typer
 from circuitkb.cli.options import Format, Store, command, listing
 from circuitkb.cli.output import print_result, progress, say
 from circuitkb.kb import accepted
-from circuitkb.schema.hiding import hidden
+from circuitkb.schema.hiding import arrow_without_pandas
 
 if TYPE_CHECKING:
     from circuitkb.annotations.report import ImportReport
@@ -313,16 +313,10 @@ def retract(
 
 @contextmanager
 def _opened(kb: str | None) -> Iterator[KnowledgeBase]:
-    """Open a knowledge base for one row, which takes less than to import pandas.
-
-    Arrow does so with its first array, wherever pandas is there.
-    """
-    import pyarrow as pa
-
+    """Open a knowledge base for one row, which takes less than to import pandas."""
     import circuitkb as ckb
 
-    with hidden("pandas"):
-        pa.array([])
+    arrow_without_pandas()
     with ckb.open(kb, create=False) as base:
         yield base
 

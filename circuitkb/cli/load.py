@@ -9,6 +9,7 @@ import typer
 from circuitkb.cli.options import Format, Shape, Store, Workers, command, listing
 from circuitkb.cli.output import check_format, print_result, progress, say, say_what_runs
 from circuitkb.kb import accepted
+from circuitkb.schema.hiding import arrow_without_pandas
 
 
 @command(
@@ -94,6 +95,7 @@ def load(
 
     check_format(format_)
     say_what_runs(*source, architecture)
+    arrow_without_pandas()
     with ckb.open(kb) as base, progress() as tell:
         reports = base.load(
             tuple(source),
