@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import getpass
 import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -31,6 +29,7 @@ from circuitkb.schema.progress import Progress, silent, within
 from circuitkb.schema.provenance import import_node
 from circuitkb.schema.records import AWAITED, HASHED, canonical_record, core_of
 from circuitkb.schema.tables import GraphRows
+from circuitkb.schema.uncollected import uncollected
 from circuitkb.stores.base import Store
 from circuitkb.stores.stored_graph import StoredGraph
 
@@ -90,7 +89,7 @@ def import_annotations(
         A file cannot be read at all.
     """
     start = perf_counter()
-    with _uncollected(), Spool(RECORDS_AT_ONCE) as spool:
+    with uncollected(), Spool(RECORDS_AT_ONCE) as spool:
         checking = _Checking(store, spool, progress)
         for number, path in enumerate(paths):
             checking.read(number, path, len(paths), format, defaults or Defaults())
@@ -147,21 +146,6 @@ def _merged(
     merge = AnnotationMerge(spool, files if importer else {}, importer, dry_run=report.dry_run)
     store.merge(merge, progress)
     return merge.finish(report)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Let Python not look for circles of objects: records have none, and are millions of objects.
-
-    It would look again and again at all that are in memory, for a quarter of the whole time.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def raise_if_refused(report: ImportReport) -> None:

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from circuitkb.schema.progress import Progress
+from circuitkb.schema.uncollected import uncollected
 from circuitkb.stores.model_identity import Identity, check_same
 from circuitkb.workers.tasks import Done, Task
 
@@ -68,6 +69,7 @@ def task_of(source: Source, wanted: Wanted) -> Task:
     return Task(name, compose, replace(wanted, source=given))
 
 
+@uncollected()
 def compose(wanted: Wanted, progress: Progress) -> Done:
     """Open a source and compose it, unless it is there already; a folder is only opened.
 

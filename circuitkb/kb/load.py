@@ -18,6 +18,7 @@ from circuitkb.kb.sharding import Sharding
 from circuitkb.results.reports import LoadReport
 from circuitkb.schema.errors import SourceError, StoreError
 from circuitkb.schema.progress import Progress, silent, together, within
+from circuitkb.schema.uncollected import uncollected
 from circuitkb.stores.base import Store
 from circuitkb.stores.model_identity import Identity, check_layers, check_same
 
@@ -155,6 +156,7 @@ class Loading(Sharding):
                 reports.append(self._take_in(rows, opened, tell))
         return reports[0] if one else reports
 
+    @uncollected()
     def _take_in(
         self, rows: GraphRows | None, opened: Opened | Path, progress: Progress
     ) -> LoadReport:
