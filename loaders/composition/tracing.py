@@ -1,7 +1,8 @@
 """A network as a graph of functional operations, with the module that each one came from.
 
-The tracer is ``torch.export``; in-place operations become functional ones and composite ones
-(batch norm, layer norm, linear, GELU, attention) stay whole, since composition reads them.
+The tracer is ``torch.export``, or what gives the same at once for plain networks; in-place
+operations become functional ones and composite ones (batch norm, layer norm, linear, GELU,
+attention) stay whole, since composition reads them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
+from circuitkb.loaders.composition.plain_tracing import plain_graph
 from circuitkb.loaders.sources.quiet import quiet
 from circuitkb.loaders.sources.stepwise import seen_path
 from circuitkb.schema.errors import TraceError
@@ -138,6 +140,21 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
     ['aten.conv2d.default', 'aten.relu.default']
     """
     _check_names(module)
+    with quiet():
+        plain = plain_graph(module, example)
+    if plain is None:
+        return exported(module, example)
+    return _traced(module, example, plain.graph, plain.constants, plain.image, (plain.output,))
+
+
+def exported(module: nn.Module, example: Tensor) -> TracedNetwork:
+    """Trace a network by ``torch.export``, which takes any that can be traced.
+
+    Raises
+    ------
+    TraceError
+        As :func:`trace`.
+    """
     calls: list[tuple[str, str]] = []
     hooks = [
         part.register_forward_pre_hook(
@@ -147,16 +164,16 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
     ]
     try:
         with torch.no_grad(), quiet():
-            exported = torch.export.export(module, (example,), strict=False)
-            exported = exported.run_decompositions({})
+            program = torch.export.export(module, (example,), strict=False)
+            program = program.run_decompositions({})
     except Exception as error:
         path, kind = calls[-1] if calls else ("", type(module).__name__)
         raise TraceError(_explain(error, seen_path(module, path), kind)) from error
     finally:
         for hook in hooks:
             hook.remove()
-    signature = exported.graph_signature
-    stored = {**exported.state_dict, **exported.constants}
+    signature = program.graph_signature
+    stored = {**program.state_dict, **program.constants}
     names = {
         **signature.inputs_to_parameters,
         **signature.inputs_to_buffers,
@@ -165,7 +182,7 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
     constants: dict[Node, Tensor] = {}
     image: Node | None = None
     output: Sequence[Any] = ()
-    for node in exported.graph.nodes:
+    for node in program.graph.nodes:
         if node.op == "placeholder" and node.name in names:
             constants[node] = stored[names[node.name]].detach()
         elif node.op == "placeholder":
@@ -175,11 +192,22 @@ def trace(module: nn.Module, example: Tensor) -> TracedNetwork:
             output = [n for n in node.args[0] if isinstance(n, Node) and n.name in returned]
     if image is None or not output:
         raise TraceError("The network does not compute its output from its input image.")
+    return _traced(module, example, program.graph, constants, image, tuple(output))
+
+
+def _traced(
+    module: nn.Module,
+    example: Tensor,
+    graph: Graph,
+    constants: dict[Node, Tensor],
+    image: Node,
+    outputs: tuple[Node, ...],
+) -> TracedNetwork:
     see = partial(seen_path, module)
     leaves = frozenset(
         see(path) for path, part in module.named_modules() if not any(part.children())
     )
-    return TracedNetwork(exported.graph, constants, image, tuple(output), example, leaves, see)
+    return TracedNetwork(graph, constants, image, outputs, example, leaves, see)
 
 
 def copied(network: TracedNetwork) -> TracedNetwork:
