@@ -10,7 +10,10 @@ _HOMES = {
     **dict.fromkeys(("ask", "query"), "question"),
     **dict.fromkeys(("circuits", "edges", "features", "list", "models", "show"), "browse"),
 }
-"""The module of each command that only asks: what runs it imports no other command."""
+"""The module of each command that only asks."""
+
+_ALONE = {**_HOMES, "load": "load"}
+"""The modules whose commands run without the import of any other command."""
 
 _ASKING = {*_HOMES, *(f"annotate {verb}" for verb in ("add", "history", "retract", "review"))}
 """Commands that ask and do little else: what they ask starts while they are imported."""
@@ -28,8 +31,8 @@ def main() -> None:
         prepare(_store_among(arguments))
     from circuitkb.cli.program import program, run
 
-    if arguments and arguments[0] in _HOMES:
-        run(program(import_module(f"circuitkb.cli.{_HOMES[arguments[0]]}")))
+    if arguments and arguments[0] in _ALONE:
+        run(program(import_module(f"circuitkb.cli.{_ALONE[arguments[0]]}")))
     elif arguments and arguments[0] == "annotate":
         from circuitkb.cli.annotating import alone
 
