@@ -27,5 +27,8 @@ def resolve(store: Store) -> None:
 
     Called after anything that brings models or circuits. What still waits goes on waiting.
     """
+    counts = store.recorded_counts()
+    if counts is not None and not counts.get("Annotation"):
+        return  # what is known without a question needs none
     if store.read(_WAITING, {"awaited": AWAITED}).rows:
         store.merge(_Waiting())

@@ -200,6 +200,9 @@ class Loading(Sharding):
 
     def _all_there(self, model: str | None = None) -> dict[str, Stored]:
         """Return what is known of the models that are there, or of one of them."""
+        counts = self.store.recorded_counts()
+        if counts is not None and not counts.get("Model"):
+            return {}  # what is known without a question needs none
         rows = self.store.read(
             f"MATCH (m:Model{' {id: $id}' if model else ''}) RETURN m.id AS id, "
             "m.fingerprint AS fingerprint, m.computation AS computation, m.keep AS keep",
@@ -251,6 +254,9 @@ def _twins(store: Store, opened: Opened) -> tuple[str, ...]:
     """Return a sentence that names the models that are this one under another name."""
     from circuitkb.kb.prerequisites import some
 
+    counts = store.recorded_counts()
+    if counts is not None and counts.get("Model") == 1:
+        return ()  # what is known without a question needs none
     rows = store.read(
         "MATCH (m:Model {fingerprint: $fingerprint}) WHERE m.id <> $id "
         "RETURN m.id AS id, m.computation AS computation ORDER BY id",

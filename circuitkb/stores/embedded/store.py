@@ -247,7 +247,9 @@ class EmbeddedStore:
     def recorded_counts(self) -> Mapping[str, int] | None:
         """Return how much of each kind was written; None in a state of an older version."""
         with self._leased() as newest:
-            checksums = newest.checksums() if newest else None
+            if newest is None:
+                return {}
+            checksums = newest.checksums()
         return checksums.counts if checksums else None
 
     def close(self) -> None:
