@@ -99,11 +99,30 @@ def all_relations(
 
     Each row is one list ``v``: the ids of both ends, and the columns.
     """
-    properties = "".join(f", r.`{name}`" for name in columns)
-    return (
-        f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`)"
-        f"{of_models(models, a=source, b=target)} RETURN [a.id, b.id{properties}] AS v"
-    )
+    return f"{relations_between(name, source, target, models)} RETURN {values_of(columns)} AS v"
+
+
+def relations_between(name: str, source: str, target: str, models: Sequence[str] | None) -> str:
+    """Return the Cypher that binds every relation ``r`` from an ``a`` to a ``b``.
+
+    Examples
+    --------
+    >>> relations_between("IN_LAYER", "Feature", "Layer", None)
+    'MATCH (a:`Feature`)-[r:`IN_LAYER`]->(b:`Layer`)'
+    """
+    matched = f"MATCH (a:`{source}`)-[r:`{name}`]->(b:`{target}`)"
+    return f"{matched}{of_models(models, a=source, b=target)}"
+
+
+def values_of(columns: Sequence[str], ends: Sequence[str] = ("a.id", "b.id")) -> str:
+    """Return a list in Cypher: expressions for both ends of a relation, and the columns.
+
+    Examples
+    --------
+    >>> values_of(["rank"])
+    '[a.id, b.id, r.`rank`]'
+    """
+    return f"[{', '.join([*ends, *(f'r.`{name}`' for name in columns)])}]"
 
 
 class StoredGraph(Protocol):

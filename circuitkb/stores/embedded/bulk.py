@@ -14,6 +14,7 @@ from circuitkb.schema.errors import StoreError
 from circuitkb.stores.changes import Changes, Update
 from circuitkb.stores.embedded.edge_loading import load_relations, shortcut
 from circuitkb.stores.embedded.engine import open_for_writing
+from circuitkb.stores.embedded.pointwise import IN_CYPHER, NUMBER, WEIGHT, following
 from circuitkb.stores.embedded.read_only import Graph
 from circuitkb.stores.property_rows import property_rows
 from circuitkb.stores.property_text import property_text
@@ -79,9 +80,18 @@ def _update(changes: Changes, database: Any) -> None:
 
 def update(one: Update, database: Any) -> None:
     """Set properties in a transaction that is open."""
+    given = one.properties
+    if one.type == WEIGHT and not IN_CYPHER.keys().isdisjoint(given):
+        given = {**_following(one.record, database), **given}
     text = f"UPDATE `{one.type}` MERGE :given WHERE @rid = :record"
-    bound = {"given": one.properties, "record": one.record}
-    database.command("sql", text, bound).close()
+    database.command("sql", text, {"given": given, "record": one.record}).close()
+
+
+def _following(record: str, database: Any) -> dict[str, Any]:
+    """Return what a weight needs that is no longer one number."""
+    with database.query("sql", f"SELECT `{NUMBER}` AS n FROM {record}") as results:
+        number = next((result.get("n") for result in results), None)
+    return {} if number is None else {**following(number), NUMBER: None}
 
 
 def check_values(updates: Sequence[Update], graph: Graph) -> None:

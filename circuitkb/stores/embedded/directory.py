@@ -33,7 +33,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from circuitkb.schema.definition import FORMAT_VERSION
 from circuitkb.schema.errors import (
     StoreBusyError,
     StoreError,
@@ -64,11 +63,15 @@ from circuitkb.stores.embedded.generations import (
 from circuitkb.stores.embedded.settling import settle, unfinished
 
 FORMAT_NAME = "circuitkb"
+VERSION = 3
+"""Version of what lies in the directory. Before 3, every weight had all of its properties."""
+
 WAIT_FOR_WRITER = 30.0
 """Seconds that a writer waits for another one."""
 
 CARD, CURRENT, LOCK = "store.json", "CURRENT", "write.lock"
 _OF_NO_STATE = {LOCK, UNFINISHED, f"{CARD}.new", f"{CURRENT}.new"}
+_READ = (2, VERSION)
 _UNWRITTEN = {"written": False}
 _TRIES = 100
 
@@ -128,11 +131,11 @@ class StoreDirectory:
         about = self._card()
         if about is None:
             raise damaged(self.path, f"{CARD} is not what was written")
-        if about["format"] != FORMAT_NAME or about["version"] != FORMAT_VERSION:
+        if about["format"] != FORMAT_NAME or about["version"] not in _READ:
             raise StoreVersionError(
                 f"{self.path} has format version {about['version']} (written by circuitkb "
-                f"{about['circuitkb']}); circuitkb {_own_version()} reads version "
-                f"{FORMAT_VERSION}.\n"
+                f"{about['circuitkb']}); circuitkb {_own_version()} reads versions "
+                f"{' and '.join(map(str, _READ))}.\n"
                 f"Use the circuitkb that wrote it, or load its sources again into a new path."
             )
         return True
@@ -284,8 +287,17 @@ class StoreDirectory:
 
     def write_card(self, more: dict[str, Any]) -> None:
         """Write ``store.json``."""
-        card = {"format": FORMAT_NAME, "version": FORMAT_VERSION, "circuitkb": _own_version()}
+        card = {"format": FORMAT_NAME, "version": VERSION, "circuitkb": _own_version()}
         replace_text(self.path / CARD, json.dumps(card | more) + "\n")
+
+    def takes_short_weights(self) -> None:
+        """Say in ``store.json`` that weights may be one number, before there is such a one.
+
+        A circuitkb that does not know them must not read the store any more.
+        """
+        about = self._card()
+        if about is not None and about["version"] != VERSION:
+            self.write_card({"written": False} if about.get("written") is False else {})
 
     def _forget(self, *, with_directory: bool) -> None:
         """Leave nothing of a first write that failed, whose generation is gone by now."""

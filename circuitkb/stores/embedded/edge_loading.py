@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from circuitkb.schema.tables import Relations
+from circuitkb.stores.embedded.lookup import Lookup
+from circuitkb.stores.embedded.pointwise_tables import taken_apart
 from circuitkb.stores.one_ahead import one_ahead
 from circuitkb.stores.property_rows import Rows, property_rows
 from circuitkb.stores.property_text import property_text
@@ -40,7 +41,12 @@ def load_relations(
     """
 
     send = shortcut(batch, "new_edges")
-    numbers = {label: _Numbers(known) for label, known in records.items()}
+    numbers = {
+        label: Lookup(
+            pa.array(list(known), pa.string()), pa.array(list(known.values()), pa.string())
+        )
+        for label, known in records.items()
+    }
     pieces = (piece for item in relations for piece in _pieces(item, numbers))
     if send is None:
         for made in one_ahead(map(_rows, pieces)):
@@ -48,21 +54,6 @@ def load_relations(
     else:
         for written in one_ahead(map(_text, pieces)):
             send(written)
-
-
-class _Numbers:
-    """The engine's numbers of nodes, to look up many at once."""
-
-    def __init__(self, known: Mapping[str, str]) -> None:
-        self._ids = pa.array(list(known), pa.string())
-        self._numbers = pa.array(list(known.values()), pa.string())
-
-    def of(self, ids: pa.ChunkedArray) -> pa.Array:
-        """Return the number of each id."""
-        places = pc.index_in(ids.combine_chunks(), value_set=self._ids)
-        if places.null_count:
-            raise KeyError(ids.filter(places.is_null())[0].as_py())
-        return self._numbers.take(places)
 
 
 @dataclass(frozen=True)
@@ -75,10 +66,10 @@ class _Piece:
     properties: pa.Table
 
 
-def _pieces(item: Relations, numbers: Mapping[str, _Numbers]) -> Iterator[_Piece]:
+def _pieces(item: Relations, numbers: Mapping[str, Lookup]) -> Iterator[_Piece]:
     starts = numbers[item.source_label].of(item.table["source"])
     goals = numbers[item.target_label].of(item.table["target"])
-    properties = item.table.drop_columns(["source", "target"])
+    properties = taken_apart(item.name, item.table.drop_columns(["source", "target"]))
     for start in range(0, item.table.num_rows, RELATIONS_AT_ONCE):
         parts = (whole.slice(start, RELATIONS_AT_ONCE) for whole in (starts, goals, properties))
         yield _Piece(item.name, *parts)

@@ -14,7 +14,7 @@ from circuitkb.stores.querying.errors import (
     without_value,
     write_refused_error,
 )
-from circuitkb.stores.querying.labelling import Labelled
+from circuitkb.stores.querying.rewriting import Rewritten
 
 _PLACE = re.compile(r"(?:^Syntax error )?at line (\d+)(?:, column |:)(\d+)(?: - )?")
 _NAMED = re.compile(r"'([^']+)'")
@@ -36,7 +36,7 @@ _WRITING = {
 }
 
 
-def query_error(fault: Fault, sent: Labelled, offset: int, timeout: float) -> QueryError:
+def query_error(fault: Fault, sent: Rewritten, offset: int, timeout: float) -> QueryError:
     """Return our error for what the engine said of a query.
 
     Parameters

@@ -20,6 +20,7 @@ from circuitkb.stores.embedded.expected import Expected, Total
 from circuitkb.stores.embedded.generations import Generation
 from circuitkb.stores.embedded.glancing import Glances, arrays_of
 from circuitkb.stores.embedded.in_place import InPlace, to_change
+from circuitkb.stores.embedded.pointwise import WEIGHT
 from circuitkb.stores.embedded.read_only import ReadOnlyGraph
 from circuitkb.stores.embedded.verifying import opened
 
@@ -65,6 +66,8 @@ class Merging:
                     changes = changes_of(rows, before, files)
                     if changes.nothing and (newest or piece + 1 < merge.pieces):
                         continue
+                    if any(item.name == WEIGHT for item in changes.relations):
+                        self._directory.takes_short_weights()
                     if isinstance(before, InPlace) and self._in_place(changes, before):
                         continue
                     expected = Expected(changes, before, total)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from circuitkb.stores.querying.cypher_text import Token, error_at
+from circuitkb.stores.querying.cypher_text import BEFORE_VALUES, Token, error_at
 
 _MOST = 2**31 - 1
 _OPENING, _CLOSING = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
@@ -35,31 +35,6 @@ _AFTER_ROWS = {
     ";",
 }
 _COUNTING = {"left", "right", "substring", "round"}
-_BEFORE_VALUES = {
-    "ALL",
-    "AND",
-    "ANY",
-    "AS",
-    "BY",
-    "CASE",
-    "CONTAINS",
-    "DISTINCT",
-    "ELSE",
-    "IN",
-    "LIMIT",
-    "NONE",
-    "NOT",
-    "OR",
-    "RETURN",
-    "SINGLE",
-    "SKIP",
-    "THEN",
-    "UNWIND",
-    "WHEN",
-    "WHERE",
-    "WITH",
-    "XOR",
-}
 
 
 def refuse_narrowed(cypher: str, tokens: list[Token], parameters: Mapping[str, Any]) -> None:
@@ -186,7 +161,7 @@ def _purpose(tokens: list[Token], index: int) -> str | None:
     word = tokens[index].word
     if word == "{" or before is None:
         return ""
-    named = before.kind == "quoted" or (before.kind == "name" and before.word not in _BEFORE_VALUES)
+    named = before.kind == "quoted" or (before.kind == "name" and before.word not in BEFORE_VALUES)
     if word == "[":
         return "index" if named or before.kind == "string" or before.word in _CLOSING else ""
     if not named:

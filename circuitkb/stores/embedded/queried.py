@@ -12,6 +12,7 @@ from typing import Any
 from circuitkb.stores.base import Answer
 from circuitkb.stores.embedded.engine_errors import query_error
 from circuitkb.stores.embedded.narrowing import refuse_narrowed
+from circuitkb.stores.embedded.pointwise_queries import edits_of
 from circuitkb.stores.embedded.query_process import (
     PATIENCE,
     EngineFaultError,
@@ -23,7 +24,8 @@ from circuitkb.stores.embedded.refusing import refuse
 from circuitkb.stores.querying.bounds import check_parameters, check_text
 from circuitkb.stores.querying.cypher_text import columns_of, names_a_path, tokens_of
 from circuitkb.stores.querying.errors import gives_nothing, timed_out
-from circuitkb.stores.querying.labelling import LABELS, Labelled, labelled
+from circuitkb.stores.querying.labelling import LABELS, labelled
+from circuitkb.stores.querying.rewriting import rewritten
 
 GRACE = 1.0
 """Seconds that the engine gets to notice its own time limit before its process is killed."""
@@ -58,10 +60,15 @@ class UserQuery:
         refuse_narrowed(cypher, tokens, given)
         if tokens[-1].word == ";":  # the engine takes it only as the very last character
             cypher = cypher[: tokens[-1].start]
-        self.text = labelled(cypher, tokens)
+        implied = labelled(cypher, tokens)
+        self.cypher = implied.text
+        """The text with the labels that it implies: it says the same to any engine."""
+        self._weights = tuple(edits_of(cypher, tokens, given))
+        self.text = rewritten(cypher, [*implied.edits, *self._weights])
         self._given = given
         self._paths = names_a_path(tokens)
         self._named = columns_of(cypher, tokens)
+        self._sent: tuple[str, ...] | None = self._named
         self._gives = any(token.word in _GIVING for token in tokens)
         self.spent = time.monotonic() - started
         """Seconds of its time that looking at it took."""
@@ -71,18 +78,23 @@ class UserQuery:
     @property
     def sent(self) -> tuple[Any, ...]:
         """Text, parameters, names of columns, and whether paths may come."""
-        return self.text.text, self._given, self._named, self._paths
+        named = self._named
+        if named is not None and self._weights:  # the engine names a column by its text
+            named = columns_of(self.text.text, tokens_of(self.text.text))
+        self._sent = named
+        return self.text.text, self._given, named, self._paths
 
     def asked_of(self, labels: frozenset[str]) -> None:
         """Leave the text as it was written where a graph has labels that the schema lacks."""
         if not labels <= LABELS:
-            self.text = Labelled(self.text.cypher, self.text.cypher)
+            self.cypher = self.text.cypher
+            self.text = rewritten(self.text.cypher, self._weights)
 
     def columns(self, given: tuple[str, ...] | None) -> tuple[str, ...]:
         """Return the names of the columns, from the text or as the engine gives them."""
         if self._named is None and not self._gives:
             raise gives_nothing(self.text.cypher)
-        return (self._named or ()) if given is None else given
+        return (self._named or ()) if given is None or given == self._sent else given
 
     @contextmanager
     def in_our_words(self, timeout: float) -> Iterator[None]:

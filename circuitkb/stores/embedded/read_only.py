@@ -14,6 +14,9 @@ from circuitkb.schema.records import Record
 from circuitkb.schema.tables import Relations
 from circuitkb.stores import stored_graph
 from circuitkb.stores.embedded.engine import empty_graph, fault_of, open_for_reading
+from circuitkb.stores.embedded.lookup import Lookup
+from circuitkb.stores.embedded.pointwise import IN_CYPHER, NUMBER, WEIGHT, filled
+from circuitkb.stores.embedded.pointwise_tables import put_together
 from circuitkb.stores.embedded.records import listed_numbers, records
 from circuitkb.stores.embedded.row_lists import tables
 from circuitkb.stores.stored_graph import model_property
@@ -30,6 +33,11 @@ def _of_known_kinds() -> Iterator[None]:
         fault = fault_of(error)
         if "SchemaException" not in fault.kinds or "Type with name" not in fault.text:
             raise  # a write declares what is missing
+
+
+def _beside(relation: str, columns: Iterable[str]) -> list[str]:
+    """Return what is to be read beside some columns, since some of them may follow from it."""
+    return [NUMBER] if relation == WEIGHT and not IN_CYPHER.keys().isdisjoint(columns) else []
 
 
 class Graph:
@@ -58,12 +66,12 @@ class Graph:
                 yield result.to_dict()
 
     def _tables(
-        self, language: str, text: str, parameters: dict[str, Any], schema: pa.Schema
+        self, language: str, text: str, parameters: dict[str, Any], *schemas: pa.Schema
     ) -> Iterator[pa.Table]:
-        """Give the rows of a text that returns one list of the values of each."""
+        """Give the rows of a text that returns a list of the values of each; :mod:`.row_lists`."""
         bound = (parameters,) if parameters else ()
         with _of_known_kinds(), self._database.query(language, text, *bound) as results:
-            yield from tables(results, schema)
+            yield from tables(results, *schemas)
 
     def nodes(self, label: str, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Record]:
         """Give ``record`` and the columns of those of the nodes that exist."""
@@ -102,9 +110,10 @@ class Graph:
         self, item: Relations, starts: Sequence[str], columns: Sequence[str]
     ) -> Iterator[Record]:
         """Give relations with the name and labels of ``item`` that start at the given ids."""
-        text = stored_graph.relations_from(item, columns)
+        text = stored_graph.relations_from(item, [*columns, *_beside(item.name, columns)])
         for start in range(0, len(starts), _CHUNK):
-            yield from self.match(text, ids=list(starts[start : start + _CHUNK]))
+            for row in self.match(text, ids=list(starts[start : start + _CHUNK])):
+                yield filled(row)
 
     def all_nodes(
         self, label: str, columns: Sequence[str], models: Sequence[str] | None = None
@@ -131,10 +140,37 @@ class Graph:
 
         With ``models``, only those whose ends name one of these, where their labels name any.
         """
-        text = stored_graph.all_relations(name, source, target, columns, models)
         of_models = {} if models is None else {"models": list(models)}
         schema = stored_graph.relation_columns(name, columns)
-        return self._tables("opencypher", text, of_models, schema)
+        if not _beside(name, columns):
+            text = stored_graph.all_relations(name, source, target, columns, models)
+            yield from self._tables("opencypher", text, of_models, schema)
+            return
+        # Ten properties that are not there take as long to read as all else, and the id of a
+        # node, at each of its many weights, longer than its number.
+        ends = "elementId(a)", "elementId(b)"
+        kept = [column for column in columns if column not in IN_CYPHER]
+        short = stored_graph.relation_columns(name, kept).append(pa.field(NUMBER, pa.float64()))
+        text = (
+            f"{stored_graph.relations_between(name, source, target, models)} "
+            f"RETURN CASE WHEN r.{NUMBER} IS NULL "
+            f"THEN {stored_graph.values_of(columns, ('0', *ends))} "
+            f"ELSE {stored_graph.values_of([*kept, NUMBER], ('1', *ends))} END AS v"
+        )
+        ids = {"source": self._ids(source), "target": self._ids(target)}
+        for table in self._tables("opencypher", text, of_models, schema, short):
+            whole = put_together(table, schema) if NUMBER in table.column_names else table
+            for end, known in ids.items():
+                place = whole.schema.get_field_index(end)
+                whole = whole.set_column(place, schema.field(end), known.of(whole[end]))
+            yield whole
+
+    def _ids(self, label: str) -> Lookup:
+        """Return the ids of all nodes of a label, by the engine's numbers."""
+        schema = pa.schema([("record", pa.string()), ("id", pa.string())])
+        text = f"SELECT [@rid.asString(), id] AS v FROM `{label}`"
+        found = pa.concat_tables([schema.empty_table(), *self._tables("sql", text, {}, schema)])
+        return Lookup(found["record"], found["id"])
 
     def count(self, sql: str) -> int:
         """Return the number that an SQL text of ours gives as ``n``; a sum of nothing is 0."""

@@ -141,7 +141,7 @@ class EmbeddedStore:
             graph = self._open(newest, timeout)
             query.asked_of(graph.labels)
             try:
-                return replace(graph.ask(query, limit=limit), cypher=query.text.text)
+                return replace(graph.ask(query, limit=limit), cypher=query.cypher)
             finally:
                 if graph.lost:
                     self._close()
@@ -167,7 +167,7 @@ class EmbeddedStore:
             with closing(queried(newest, timeout=timeout)) as graph:
                 query.asked_of(graph.labels)
                 for piece in graph.pieces(query, rows=rows):
-                    yield replace(piece, cypher=query.text.text)
+                    yield replace(piece, cypher=query.cypher)
 
     def kernels(self, model: str) -> Sequence[Connection]:
         """Return the kernels of a model, memory-mapped; none for a model that has none."""

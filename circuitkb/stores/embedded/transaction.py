@@ -10,6 +10,7 @@ from circuitkb.schema.tables import Relations
 from circuitkb.stores.changes import Changes
 from circuitkb.stores.embedded.bulk import check_values, lost, update
 from circuitkb.stores.embedded.engine import engine_error
+from circuitkb.stores.embedded.pointwise_tables import taken_apart
 from circuitkb.stores.embedded.read_only import Graph
 from circuitkb.stores.property_rows import property_rows
 
@@ -58,10 +59,10 @@ def _join(item: Relations, records: Mapping[str, Mapping[str, str]], database: A
     for start in range(0, item.table.num_rows, _ROWS_AT_ONCE):
         table = item.table.slice(start, _ROWS_AT_ONCE)
         ends = zip(table["source"].to_pylist(), table["target"].to_pylist(), strict=True)
-        properties = property_rows(table.drop_columns(["source", "target"]))
+        own = taken_apart(item.name, table.drop_columns(["source", "target"]))
         rows = [
-            {"source": sources[a], "target": targets[b], "properties": own}
-            for (a, b), own in zip(ends, properties, strict=True)
+            {"source": sources[a], "target": targets[b], "properties": properties}
+            for (a, b), properties in zip(ends, property_rows(own), strict=True)
         ]
         with database.command("opencypher", text, {"rows": rows}) as results:
             made = sum(int(row.to_dict()["n"]) for row in results)

@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from circuitkb.stores.embedded.pointwise import whole
 from circuitkb.stores.querying.values import in_order_of_schema, in_the_schema
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def properties(record: Mapping[str, Any]) -> Record:
     """
     kind = str(record.get("@type", ""))
     own = {name: plain(value) for name, value in record.items() if not name.startswith("@")}
-    return in_order_of_schema(kind, own)
+    return in_order_of_schema(kind, whole(own))
 
 
 def plain(value: Any) -> Any:
@@ -37,7 +38,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         if _is_a_record(value):
             return properties(value)
-        return {str(key): plain(item) for key, item in value.items()}
+        return whole({str(key): plain(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, set | frozenset):

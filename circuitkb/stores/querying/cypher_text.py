@@ -25,6 +25,33 @@ _TOKEN = re.compile(
 _AFTER_ITEMS = {"ORDER", "SKIP", "OFFSET", "LIMIT", "UNION", ";"}
 _WIDTH = 100
 
+BEFORE_VALUES = {
+    "ALL",
+    "AND",
+    "ANY",
+    "AS",
+    "BY",
+    "CASE",
+    "CONTAINS",
+    "DISTINCT",
+    "ELSE",
+    "IN",
+    "LIMIT",
+    "NONE",
+    "NOT",
+    "OR",
+    "RETURN",
+    "SINGLE",
+    "SKIP",
+    "THEN",
+    "UNWIND",
+    "WHEN",
+    "WHERE",
+    "WITH",
+    "XOR",
+}
+"""Keywords after which a value begins, so that a bracket there is no index and no call."""
+
 
 class Token(NamedTuple):
     """A piece of a query that means something.

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from circuitkb.schema.definition import NODES, RELATIONS
 from circuitkb.stores.querying.cypher_text import Token
+from circuitkb.stores.querying.rewriting import Edit, Rewritten, rewritten
 
 LABELS = frozenset(node.label for node in NODES)
 """The labels that the relations' ends were stated for: a graph with others is asked as it is."""
@@ -29,32 +30,6 @@ _AFTER_LABELS = {")", "{", "$", "WHERE"}
 _AFTER_TYPES = {"]", "*", "{", "$", "WHERE"}
 
 Pairs = frozenset[tuple[str, str]]
-
-
-class Labelled(NamedTuple):
-    """A query as a user wrote it, as it is sent, and the labels added with their offsets in it."""
-
-    cypher: str
-    text: str
-    added: tuple[tuple[int, str], ...] = ()
-
-    def written(self, position: int) -> int:
-        """Return where a spot of what was sent stands in what the user wrote.
-
-        Examples
-        --------
-        >>> from circuitkb.stores.querying.cypher_text import tokens_of
-        >>> text = "MATCH (a)-[:BY]->(b) RETURN a.x"
-        >>> sent = labelled(text, tokens_of(text))
-        >>> text[sent.written(sent.text.index("RETURN")) :]
-        'RETURN a.x'
-        """
-        moved = 0
-        for offset, label in self.added:
-            if position < offset + moved:
-                break
-            moved += min(len(label), position - offset - moved)
-        return position - moved
 
 
 @dataclass
@@ -75,7 +50,7 @@ class _Hop(NamedTuple):
     single: bool
 
 
-def labelled(cypher: str, tokens: list[Token]) -> Labelled:
+def labelled(cypher: str, tokens: list[Token]) -> Rewritten:
     """Return a query with the labels that the schema implies.
 
     Examples
@@ -97,14 +72,8 @@ def labelled(cypher: str, tokens: list[Token]) -> Labelled:
         _narrow(chain)
         for node in nodes.values():
             if node.adds and node.labels is not None and len(node.labels) == 1:
-                added.append((node.end, f":{next(iter(node.labels))}"))
-    if not added:
-        return Labelled(cypher, cypher)
-    pieces, start = [], 0
-    for offset, label in sorted(added):
-        pieces += [cypher[start:offset], label]
-        start = offset
-    return Labelled(cypher, "".join([*pieces, cypher[start:]]), tuple(sorted(added)))
+                added.append(Edit(node.end, node.end, f":{next(iter(node.labels))}"))
+    return rewritten(cypher, added)
 
 
 def _narrow(chain: list[_Hop]) -> None:

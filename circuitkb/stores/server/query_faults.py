@@ -14,7 +14,7 @@ from circuitkb.stores.querying.errors import (
     without_value,
     write_refused_error,
 )
-from circuitkb.stores.querying.labelling import Labelled
+from circuitkb.stores.querying.rewriting import Rewritten
 
 _PLACE = re.compile(r"\s*\(line \d+, column \d+ \(offset: (\d+)\)\)")
 _CAUSE = re.compile(r"^Failed to invoke (?:procedure|function) .*?Caused by: (?:[\w$]+\.)+[\w$]+: ")
@@ -27,7 +27,7 @@ _OUTSIDE_OF_DATES = (
 )
 
 
-def query_error(error: Exception, sent: Labelled, timeout: float) -> CircuitKBError | None:
+def query_error(error: Exception, sent: Rewritten, timeout: float) -> CircuitKBError | None:
     """Return our error for what the driver raised over a query.
 
     None where it is not about the query but about the server or the way to it, which
@@ -71,7 +71,7 @@ def query_error(error: Exception, sent: Labelled, timeout: float) -> CircuitKBEr
     return None
 
 
-def _in_the_text(message: str, sent: Labelled) -> CypherError:
+def _in_the_text(message: str, sent: Rewritten) -> CypherError:
     """Return the error of a text that the server cannot run, with the spot where it is known."""
     cypher = sent.cypher
     if message.startswith("Query cannot conclude with"):

@@ -16,7 +16,8 @@ from circuitkb.stores.base import Answer
 from circuitkb.stores.querying.bounds import check_parameters, check_text
 from circuitkb.stores.querying.cypher_text import tokens_of
 from circuitkb.stores.querying.errors import check_limit, check_rows, check_timeout, timed_out
-from circuitkb.stores.querying.labelling import LABELS, Labelled, labelled
+from circuitkb.stores.querying.labelling import LABELS, labelled
+from circuitkb.stores.querying.rewriting import Rewritten
 from circuitkb.stores.server.query_faults import query_error
 from circuitkb.stores.server.refusing import refuse
 from circuitkb.stores.server.values import plain
@@ -167,7 +168,7 @@ def _pieces(
 
 def _checked(
     labels: frozenset[str], cypher: Any, parameters: Any, timeout: float
-) -> tuple[Labelled, dict[str, Any], float]:
+) -> tuple[Rewritten, dict[str, Any], float]:
     """Return a query that may be sent, and the seconds that are left of its time."""
     end = time.monotonic() + float(timeout)
     cypher = check_text(cypher)
@@ -175,8 +176,8 @@ def _checked(
     refuse(cypher, tokens)
     given = check_parameters(parameters)
     sent = labelled(cypher, tokens)
-    if sent.added and not labels <= LABELS:
-        sent = Labelled(cypher, cypher)
+    if sent.edits and not labels <= LABELS:
+        sent = Rewritten(cypher, cypher)
     left = end - time.monotonic()
     if left <= 0:
         raise timed_out(timeout)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from circuitkb.schema.definition import FORMAT_VERSION
 from circuitkb.schema.errors import StoreDamagedError
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
+from circuitkb.stores.embedded.directory import VERSION
 from tests.stores.contents import more, network, values
 from tests.stores.processes import tree
 
@@ -79,7 +79,7 @@ def test_every_read_and_write_refuses_and_nothing_is_removed(
 def test_a_store_whose_first_write_was_cut_off_is_empty_and_not_damaged(place: Path) -> None:
     store = open_store(place)
     place.mkdir()
-    card = {"format": "circuitkb", "version": FORMAT_VERSION, "circuitkb": "0", "written": False}
+    card = {"format": "circuitkb", "version": VERSION, "circuitkb": "0", "written": False}
     (place / "store.json").write_text(json.dumps(card))
     (place / "generation-1" / "graph").mkdir(parents=True)
     (place / "generation-1" / "lease").touch()

@@ -16,7 +16,8 @@ from circuitkb.schema.properties import Property
 from circuitkb.stores.base import Store
 from circuitkb.stores.embedded import queried
 from circuitkb.stores.querying.cypher_text import tokens_of
-from circuitkb.stores.querying.labelling import Labelled, labelled
+from circuitkb.stores.querying.labelling import labelled
+from circuitkb.stores.querying.rewriting import Rewritten
 from circuitkb.stores.server import reading
 from tests.stores.contents import nodes, relations, together
 from tests.stores.factories import FACTORIES, Factory
@@ -306,7 +307,7 @@ def test_rows_are_the_same_with_labels_and_without(
             answered += bool(given.rows)
             with monkeypatch.context() as patch:
                 for module in (queried, reading):
-                    patch.setattr(module, "labelled", lambda text, _: Labelled(text, text))
+                    patch.setattr(module, "labelled", lambda text, _: Rewritten(text, text))
                 plain = store.read(text, limit=None)
             assert plain.cypher == text
             assert Counter(plain.rows) == expected, text
@@ -316,5 +317,5 @@ def test_rows_are_the_same_with_labels_and_without(
             with pytest.raises(CypherError) as caught:
                 store.read(text)
             assert caught.value.position == text.rindex(spot)
-            assert labelled(text, tokens_of(text)).added
+            assert labelled(text, tokens_of(text)).edits
             assert ":Feature" not in str(caught.value)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from circuitkb.schema.definition import FORMAT_VERSION
 from circuitkb.schema.errors import (
     CapabilityError,
     StoreError,
@@ -16,6 +15,7 @@ from circuitkb.schema.errors import (
 )
 from circuitkb.stores import open_store
 from circuitkb.stores.base import Store
+from circuitkb.stores.embedded.directory import VERSION
 from tests.stores.contents import content, content_of, network, values
 from tests.stores.processes import tree
 
@@ -71,13 +71,13 @@ def test_another_format_version_is_named_with_the_remedy(place: Path, store: Sto
     store.close()
     card = place / "store.json"
     about = json.loads(card.read_text())
-    assert about["version"] == FORMAT_VERSION
-    card.write_text(json.dumps(about | {"version": FORMAT_VERSION + 1, "circuitkb": "9.9"}))
+    assert about["version"] == VERSION
+    card.write_text(json.dumps(about | {"version": VERSION + 1, "circuitkb": "9.9"}))
     before = tree(place)
     for create in (True, False):
         with pytest.raises(StoreVersionError) as caught:
             open_store(place, create=create)
-        for part in (str(FORMAT_VERSION + 1), "9.9", f"reads version {FORMAT_VERSION}", "again"):
+        for part in (str(VERSION + 1), "9.9", f"reads versions 2 and {VERSION}", "again"):
             assert part in str(caught.value)
     assert tree(place) == before
 

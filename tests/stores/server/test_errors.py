@@ -24,7 +24,7 @@ from circuitkb.schema.errors import (
     StoreUnreachableError,
 )
 from circuitkb.stores.base import Store
-from circuitkb.stores.querying.labelling import Labelled
+from circuitkb.stores.querying.rewriting import Rewritten
 from circuitkb.stores.server import reading
 from circuitkb.stores.server.query_faults import query_error
 from tests.stores.contents import network, values
@@ -146,7 +146,7 @@ def neo4j_error(code: str, message: str = "what it says") -> Neo4jError:
 def test_what_the_server_says_becomes_an_error_of_ours(
     code: str, kind: type[CircuitKBError], says: str
 ) -> None:
-    error = query_error(neo4j_error(code), Labelled("RETURN 1", "RETURN 1"), 7.0)
+    error = query_error(neo4j_error(code), Rewritten("RETURN 1", "RETURN 1"), 7.0)
     assert type(error) is kind
     assert says in str(error)
 
@@ -162,7 +162,7 @@ def test_what_the_server_says_becomes_an_error_of_ours(
     ],
 )
 def test_what_is_not_about_the_query_is_left_to_the_store(error: Exception) -> None:
-    assert query_error(error, Labelled("RETURN 1", "RETURN 1"), 7.0) is None
+    assert query_error(error, Rewritten("RETURN 1", "RETURN 1"), 7.0) is None
 
 
 def sessions(port: int) -> Any:

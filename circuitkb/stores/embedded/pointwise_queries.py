@@ -1,0 +1,273 @@
+"""Queries that ask for properties of weights, so that what follows from one number is found.
+
+``w.l1`` becomes ``coalesce(w.l1, abs(w._pointwise))``: the property where it is there, else what
+follows from the number of :mod:`.pointwise`, else null. So it is for any expression before the
+dot, since no other node, relation or map has that property.
+
+Beside a property after a dot, a query can name one in a map projection (``w {.l1}``), in the map
+of a pattern (``[w:WEIGHT {l1: 2.0}]``), by a computed name (``w[$name]``) and through ``keys(w)``;
+whole weights and maps of their properties are put together when they leave (:mod:`.values`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from circuitkb.stores.embedded.pointwise import IN_CYPHER, NUMBER
+from circuitkb.stores.querying.cypher_text import BEFORE_VALUES, Token, error_at
+from circuitkb.stores.querying.rewriting import Edit
+
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
+_ITEM, _KEY = "_weight", "_key"
+_NAMES = "[" + ", ".join(f"'{name}'" for name in IN_CYPHER) + "]"
+
+
+def edits_of(cypher: str, tokens: list[Token], parameters: Mapping[str, Any]) -> Iterator[Edit]:
+    """Give what has to change in a query, at the offsets of its text.
+
+    Raises
+    ------
+    CypherError
+        A property in the map of a pattern is compared with what only a condition can be: the
+        error says how to write it.
+
+    Examples
+    --------
+    >>> from circuitkb.stores.querying.cypher_text import tokens_of
+    >>> from circuitkb.stores.querying.rewriting import rewritten
+    >>> text = "MATCH ()-[w:WEIGHT]->() WHERE w.l1 > 2 RETURN w.rank"
+    >>> rewritten(text, edits_of(text, tokens_of(text), {})).text
+    'MATCH ()-[w:WEIGHT]->() WHERE coalesce(w.l1, abs(w._pointwise)) > 2 RETURN w.rank'
+    """
+    named = any(token.plain in IN_CYPHER for token in tokens if token.kind in ("name", "quoted"))
+    keys = any(token.word == "KEYS" for token in tokens)
+    computed = keys or _name_one(parameters)
+    computed = computed or any(t.kind == "string" and t.text[1:-1] in IN_CYPHER for t in tokens)
+    if named or computed:
+        yield from _Reading(cypher, tokens).edits(computed=computed)
+
+
+def _name_one(value: Any) -> bool:
+    """Return whether a value is, or holds, the name of such a property."""
+    if isinstance(value, str):
+        return value in IN_CYPHER
+    if isinstance(value, Mapping):
+        return any(_name_one(item) for item in value.values())
+    return isinstance(value, list) and any(_name_one(item) for item in value)
+
+
+def asked(name: str, owner: str) -> str:
+    """Return the expression for a property of what a name stands for.
+
+    Examples
+    --------
+    >>> asked("positive", "w")
+    'coalesce(w.positive, (w._pointwise + abs(w._pointwise)) / 2)'
+    """
+    return f"coalesce({owner}.{name}, {IN_CYPHER[name].format(n=f'{owner}.{NUMBER}')})"
+
+
+class _Reading:
+    """One query, with what brackets belong together."""
+
+    def __init__(self, cypher: str, tokens: list[Token]) -> None:
+        self._cypher = cypher
+        self._tokens = tokens
+        self._pair: dict[int, int] = {}
+        opened: list[int] = []
+        for index, token in enumerate(tokens):
+            if token.word in _OPENING:
+                opened.append(index)
+            elif token.word in _CLOSING and opened:
+                self._pair[index] = opened.pop()
+                self._pair[self._pair[index]] = index
+
+    def _word(self, index: int) -> str:
+        return self._tokens[index].word if 0 <= index < len(self._tokens) else ""
+
+    def _is_name(self, index: int) -> bool:
+        return 0 <= index < len(self._tokens) and self._tokens[index].kind in ("name", "quoted")
+
+    def edits(self, *, computed: bool) -> Iterator[Edit]:
+        for index, token in enumerate(self._tokens):
+            if token.word == "[" and index in self._pair:
+                if self._is_relation(index):
+                    yield from self._in_a_pattern(index)
+                elif computed and self._is_computed(index):
+                    yield from self._by_computed_name(index)
+            elif token.word == "KEYS" and self._word(index + 1) == "(" and index + 1 in self._pair:
+                yield from self._all_names(index)
+            elif token.word == "." and self._is_name(index + 1):
+                name = self._tokens[index + 1].plain
+                if name in IN_CYPHER and self._word(index + 2) != "(":
+                    yield from self._after_a_dot(index, name)
+
+    def _after_a_dot(self, dot: int, name: str) -> Iterator[Edit]:
+        if self._word(dot - 1) in ("{", ","):  # in a map projection
+            around = self._around(dot)
+            if around is not None and self._is_name(around - 1):
+                text = f"{name}: {asked(name, self._tokens[around - 1].text)}"
+                yield Edit(self._tokens[dot].start, self._tokens[dot + 1].end, text)
+            return
+        start = self._owner(dot)
+        if start is None or self._word(start - 1) == "$":  # a map that came with the query
+            return
+        begin, end = self._tokens[start].start, self._tokens[dot + 1].end
+        if self._is_short(start, dot):
+            owner = self._cypher[begin : self._tokens[dot - 1].end]
+            number = f"{owner}.{NUMBER}"
+            yield Edit(begin, begin, "coalesce(")
+            yield Edit(end, end, f", {IN_CYPHER[name].format(n=number)})")
+        else:
+            yield Edit(begin, begin, f"[{_ITEM} IN [")
+            yield Edit(self._tokens[dot].start, end, f"] | {asked(name, _ITEM)}][0]")
+
+    def _by_computed_name(self, opened: int) -> Iterator[Edit]:
+        start = self._owner(opened)
+        if start is None or self._word(start - 1) == "$":
+            return
+        closed = self._tokens[self._pair[opened]]
+        cases = " ".join(f"WHEN '{name}' THEN {asked(name, _ITEM)}" for name in IN_CYPHER)
+        begin = self._tokens[start].start
+        yield Edit(begin, begin, f"[{_ITEM} IN [")
+        yield Edit(self._tokens[opened].start, self._tokens[opened].end, f"] | [{_KEY} IN [")
+        yield Edit(
+            closed.start,
+            closed.end,
+            f"] | CASE WHEN {_KEY} IN {_NAMES} THEN CASE {_KEY} {cases} END "
+            f"ELSE {_ITEM}[{_KEY}] END][0]][0]",
+        )
+
+    def _all_names(self, index: int) -> Iterator[Edit]:
+        opened, closed = self._tokens[index + 1], self._tokens[self._pair[index + 1]]
+        yield Edit(self._tokens[index].start, opened.end, f"[{_ITEM} IN [")
+        names = f"[{_KEY} IN {_NAMES} WHERE CASE {_KEY}"
+        names += "".join(f" WHEN '{n}' THEN {asked(n, _ITEM)}" for n in IN_CYPHER)
+        yield Edit(
+            closed.start,
+            closed.end,
+            f"] | CASE WHEN {_ITEM}.{NUMBER} IS NULL THEN keys({_ITEM}) ELSE "
+            f"{names} END IS NOT NULL] + [{_KEY} IN keys({_ITEM}) "
+            f"WHERE NOT {_KEY} IN {_NAMES} + ['{NUMBER}']] END][0]",
+        )
+
+    def _in_a_pattern(self, bracket: int) -> Iterator[Edit]:
+        """Turn such properties in the map of a relation into a condition on it."""
+        inside = self._within(bracket)
+        opened = next((index for index in inside if self._word(index) == "{"), None)
+        entries = [] if opened is None else self._entries(opened)
+        named = [first for first, _ in entries if self._tokens[first].plain in IN_CYPHER]
+        if opened is None or not named:
+            return
+        others = {"*", "WHERE"} & {self._word(index) for index in inside}
+        if others or not all(self._is_plain(first + 2, last) for first, last in entries):
+            raise error_at(
+                f"{self._tokens[named[0]].plain} in the map of a pattern is compared with a number "
+                f"or a parameter alone: write WHERE w.{self._tokens[named[0]].plain} = ... here.",
+                self._cypher,
+                self._tokens[named[0]].start,
+            )
+        first = self._tokens[bracket + 1]
+        owner = first.text if self._is_name(bracket + 1) else f"{_ITEM}_{bracket}"
+        if not self._is_name(bracket + 1):
+            yield Edit(first.start, first.start, owner)
+        kept, tests = [], []
+        for begin, end in entries:
+            name, value = self._tokens[begin].plain, self._text(begin + 2, end)
+            if name in IN_CYPHER:
+                tests.append(f"{asked(name, owner)} = {value}")
+            else:
+                kept.append(self._text(begin, end))
+        end = self._tokens[self._pair[opened]].end
+        text = f"{{{', '.join(kept)}}}" if kept else ""
+        yield Edit(self._tokens[opened].start, end, f"{text} WHERE {' AND '.join(tests)}")
+
+    def _text(self, begin: int, end: int) -> str:
+        """Return the text of the tokens from ``begin`` to before ``end``."""
+        return self._cypher[self._tokens[begin].start : self._tokens[end - 1].end]
+
+    def _within(self, opened: int) -> list[int]:
+        """Return the tokens in a bracket, those in brackets within it left out."""
+        inside, index = [], opened + 1
+        while index < self._pair[opened]:
+            inside.append(index)
+            index = self._pair[index] if self._word(index) in _OPENING else index + 1
+        return inside
+
+    def _entries(self, opened: int) -> list[tuple[int, int]]:
+        """Return where each entry of a map begins and ends."""
+        commas = [index for index in self._within(opened) if self._word(index) == ","]
+        begins = [opened + 1, *(index + 1 for index in commas)]
+        ends = [*commas, self._pair[opened]]
+        return [pair for pair in zip(begins, ends, strict=True) if self._word(pair[0] + 1) == ":"]
+
+    def _is_plain(self, begin: int, end: int) -> bool:
+        """Whether a value is a number, a text, or came with the query."""
+        begin += self._word(begin) == "-"
+        if self._word(begin) == "$":
+            return end == begin + 2
+        return end == begin + 1 and self._tokens[begin].kind in ("number", "string")
+
+    def _is_relation(self, bracket: int) -> bool:
+        return self._word(bracket - 1) == "-" and self._word(self._pair[bracket] + 1) == "-"
+
+    def _is_computed(self, opened: int) -> bool:
+        """Whether a bracket holds what may be a name, after something that it is a part of."""
+        inside = self._within(opened)
+        if not inside or any(self._word(index) in (",", "|", "..", ":") for index in inside):
+            return False
+        if all(
+            self._tokens[index].kind == "number" or self._word(index) == "-" for index in inside
+        ):
+            return False
+        return ".." not in self._text(opened + 1, self._pair[opened]) and self._ends_a_value(
+            opened - 1
+        )
+
+    def _ends_a_value(self, index: int) -> bool:
+        if self._word(index) in _CLOSING:
+            return True
+        return self._is_name(index) and self._word(index) not in BEFORE_VALUES
+
+    def _owner(self, after: int) -> int | None:
+        """Return where the expression begins that ends before a dot or bracket; None if unclear."""
+        index = after - 1
+        while self._ends_a_value(index):
+            if self._word(index) in _CLOSING:
+                if index not in self._pair:
+                    return None
+                closing, index = self._word(index), self._pair[index]
+                if closing == ")" and self._is_a_call(index):
+                    index -= 1
+                elif closing == "}" and self._is_name(index - 1):  # a subquery or a projection
+                    return index - 1
+                elif closing == "]" and self._ends_a_value(index - 1):
+                    index -= 1
+                    continue
+                else:
+                    return index
+            if self._word(index - 1) != ".":
+                return index
+            index -= 2
+        return None
+
+    def _is_a_call(self, opened: int) -> bool:
+        return self._is_name(opened - 1) and self._word(opened - 1) not in BEFORE_VALUES
+
+    def _is_short(self, start: int, end: int) -> bool:
+        """Whether an expression is names, dots and numbers in brackets, as soon read twice."""
+        return all(
+            token.kind in ("name", "quoted", "number") or token.word in (".", "[", "]")
+            for token in self._tokens[start:end]
+        )
+
+    def _around(self, index: int) -> int | None:
+        """Return the brace that a token stands in, directly."""
+        depth = 0
+        for place in range(index - 1, -1, -1):
+            word = self._word(place)
+            depth += (word in _CLOSING) - (word in _OPENING)
+            if depth < 0:
+                return place if word == "{" else None
+        return None
