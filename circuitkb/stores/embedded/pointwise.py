@@ -40,6 +40,17 @@ IN_CYPHER: Mapping[str, str] = {
 """What each property is, where ``{n}`` is the number; null where that is null."""
 
 
+def asked(name: str, owner: str) -> str:
+    """Return the expression for a property of what a name stands for.
+
+    Examples
+    --------
+    >>> asked("positive", "w")
+    'coalesce(w.positive, (w._pointwise + abs(w._pointwise)) / 2)'
+    """
+    return f"coalesce({owner}.{name}, {IN_CYPHER[name].format(n=f'{owner}.{NUMBER}')})"
+
+
 def following(number: float) -> Record:
     """Return the properties that follow from the number of a weight.
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from circuitkb.stores.embedded.pointwise import IN_CYPHER, NUMBER
-from circuitkb.stores.querying.cypher_text import BEFORE_VALUES, Token, error_at
+from circuitkb.stores.embedded.pointwise import IN_CYPHER, NUMBER, asked
+from circuitkb.stores.embedded.pointwise_patterns import WHERE, in_a_pattern
+from circuitkb.stores.querying.brackets import CLOSING, Brackets
+from circuitkb.stores.querying.cypher_text import BEFORE_VALUES, Token
 from circuitkb.stores.querying.rewriting import Edit
 
-_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 _ITEM, _KEY = "_weight", "_key"
 _NAMES = "[" + ", ".join(f"'{name}'" for name in IN_CYPHER) + "]"
 
@@ -45,7 +46,18 @@ def edits_of(cypher: str, tokens: list[Token], parameters: Mapping[str, Any]) ->
     computed = keys or _name_one(parameters)
     computed = computed or any(t.kind == "string" and t.text[1:-1] in IN_CYPHER for t in tokens)
     if named or computed:
-        yield from _Reading(cypher, tokens).edits(computed=computed)
+        yield from _one_where(_Reading(Brackets(cypher, tokens)).edits(computed=computed))
+
+
+def _one_where(edits: Iterator[Edit]) -> Iterator[Edit]:
+    """Join conditions that several relations of a pattern bring."""
+    begun = set()
+    for edit in edits:
+        if edit.text.startswith(WHERE):
+            if edit.start in begun:
+                edit = edit._replace(text=f" AND {edit.text.removeprefix(WHERE)}")
+            begun.add(edit.start)
+        yield edit
 
 
 def _name_one(value: Any) -> bool:
@@ -57,43 +69,21 @@ def _name_one(value: Any) -> bool:
     return isinstance(value, list) and any(_name_one(item) for item in value)
 
 
-def asked(name: str, owner: str) -> str:
-    """Return the expression for a property of what a name stands for.
-
-    Examples
-    --------
-    >>> asked("positive", "w")
-    'coalesce(w.positive, (w._pointwise + abs(w._pointwise)) / 2)'
-    """
-    return f"coalesce({owner}.{name}, {IN_CYPHER[name].format(n=f'{owner}.{NUMBER}')})"
-
-
 class _Reading:
-    """One query, with what brackets belong together."""
+    """One query, in which the properties are looked for."""
 
-    def __init__(self, cypher: str, tokens: list[Token]) -> None:
-        self._cypher = cypher
-        self._tokens = tokens
-        self._pair: dict[int, int] = {}
-        opened: list[int] = []
-        for index, token in enumerate(tokens):
-            if token.word in _OPENING:
-                opened.append(index)
-            elif token.word in _CLOSING and opened:
-                self._pair[index] = opened.pop()
-                self._pair[self._pair[index]] = index
-
-    def _word(self, index: int) -> str:
-        return self._tokens[index].word if 0 <= index < len(self._tokens) else ""
-
-    def _is_name(self, index: int) -> bool:
-        return 0 <= index < len(self._tokens) and self._tokens[index].kind in ("name", "quoted")
+    def __init__(self, text: Brackets) -> None:
+        self._text = text
+        self._tokens = text.tokens
+        self._pair = text.pair
+        self._word = text.word
+        self._is_name = text.is_name
 
     def edits(self, *, computed: bool) -> Iterator[Edit]:
         for index, token in enumerate(self._tokens):
             if token.word == "[" and index in self._pair:
                 if self._is_relation(index):
-                    yield from self._in_a_pattern(index)
+                    yield from in_a_pattern(self._text, index)
                 elif computed and self._is_computed(index):
                     yield from self._by_computed_name(index)
             elif token.word == "KEYS" and self._word(index + 1) == "(" and index + 1 in self._pair:
@@ -105,7 +95,7 @@ class _Reading:
 
     def _after_a_dot(self, dot: int, name: str) -> Iterator[Edit]:
         if self._word(dot - 1) in ("{", ","):  # in a map projection
-            around = self._around(dot)
+            around = self._text.around(dot)
             if around is not None and self._is_name(around - 1):
                 text = f"{name}: {asked(name, self._tokens[around - 1].text)}"
                 yield Edit(self._tokens[dot].start, self._tokens[dot + 1].end, text)
@@ -115,7 +105,7 @@ class _Reading:
             return
         begin, end = self._tokens[start].start, self._tokens[dot + 1].end
         if self._is_short(start, dot):
-            owner = self._cypher[begin : self._tokens[dot - 1].end]
+            owner = self._text.between(start, dot)
             number = f"{owner}.{NUMBER}"
             yield Edit(begin, begin, "coalesce(")
             yield Edit(end, end, f", {IN_CYPHER[name].format(n=number)})")
@@ -152,81 +142,24 @@ class _Reading:
             f"WHERE NOT {_KEY} IN {_NAMES} + ['{NUMBER}']] END][0]",
         )
 
-    def _in_a_pattern(self, bracket: int) -> Iterator[Edit]:
-        """Turn such properties in the map of a relation into a condition on it."""
-        inside = self._within(bracket)
-        opened = next((index for index in inside if self._word(index) == "{"), None)
-        entries = [] if opened is None else self._entries(opened)
-        named = [first for first, _ in entries if self._tokens[first].plain in IN_CYPHER]
-        if opened is None or not named:
-            return
-        others = {"*", "WHERE"} & {self._word(index) for index in inside}
-        if others or not all(self._is_plain(first + 2, last) for first, last in entries):
-            raise error_at(
-                f"{self._tokens[named[0]].plain} in the map of a pattern is compared with a number "
-                f"or a parameter alone: write WHERE w.{self._tokens[named[0]].plain} = ... here.",
-                self._cypher,
-                self._tokens[named[0]].start,
-            )
-        first = self._tokens[bracket + 1]
-        owner = first.text if self._is_name(bracket + 1) else f"{_ITEM}_{bracket}"
-        if not self._is_name(bracket + 1):
-            yield Edit(first.start, first.start, owner)
-        kept, tests = [], []
-        for begin, end in entries:
-            name, value = self._tokens[begin].plain, self._text(begin + 2, end)
-            if name in IN_CYPHER:
-                tests.append(f"{asked(name, owner)} = {value}")
-            else:
-                kept.append(self._text(begin, end))
-        end = self._tokens[self._pair[opened]].end
-        text = f"{{{', '.join(kept)}}}" if kept else ""
-        yield Edit(self._tokens[opened].start, end, f"{text} WHERE {' AND '.join(tests)}")
-
-    def _text(self, begin: int, end: int) -> str:
-        """Return the text of the tokens from ``begin`` to before ``end``."""
-        return self._cypher[self._tokens[begin].start : self._tokens[end - 1].end]
-
-    def _within(self, opened: int) -> list[int]:
-        """Return the tokens in a bracket, those in brackets within it left out."""
-        inside, index = [], opened + 1
-        while index < self._pair[opened]:
-            inside.append(index)
-            index = self._pair[index] if self._word(index) in _OPENING else index + 1
-        return inside
-
-    def _entries(self, opened: int) -> list[tuple[int, int]]:
-        """Return where each entry of a map begins and ends."""
-        commas = [index for index in self._within(opened) if self._word(index) == ","]
-        begins = [opened + 1, *(index + 1 for index in commas)]
-        ends = [*commas, self._pair[opened]]
-        return [pair for pair in zip(begins, ends, strict=True) if self._word(pair[0] + 1) == ":"]
-
-    def _is_plain(self, begin: int, end: int) -> bool:
-        """Whether a value is a number, a text, or came with the query."""
-        begin += self._word(begin) == "-"
-        if self._word(begin) == "$":
-            return end == begin + 2
-        return end == begin + 1 and self._tokens[begin].kind in ("number", "string")
-
     def _is_relation(self, bracket: int) -> bool:
         return self._word(bracket - 1) == "-" and self._word(self._pair[bracket] + 1) == "-"
 
     def _is_computed(self, opened: int) -> bool:
         """Whether a bracket holds what may be a name, after something that it is a part of."""
-        inside = self._within(opened)
+        inside = self._text.within(opened)
         if not inside or any(self._word(index) in (",", "|", "..", ":") for index in inside):
             return False
         if all(
             self._tokens[index].kind == "number" or self._word(index) == "-" for index in inside
         ):
             return False
-        return ".." not in self._text(opened + 1, self._pair[opened]) and self._ends_a_value(
-            opened - 1
-        )
+        return ".." not in self._text.between(
+            opened + 1, self._pair[opened]
+        ) and self._ends_a_value(opened - 1)
 
     def _ends_a_value(self, index: int) -> bool:
-        if self._word(index) in _CLOSING:
+        if self._word(index) in CLOSING:
             return True
         return self._is_name(index) and self._word(index) not in BEFORE_VALUES
 
@@ -234,7 +167,7 @@ class _Reading:
         """Return where the expression begins that ends before a dot or bracket; None if unclear."""
         index = after - 1
         while self._ends_a_value(index):
-            if self._word(index) in _CLOSING:
+            if self._word(index) in CLOSING:
                 if index not in self._pair:
                     return None
                 closing, index = self._word(index), self._pair[index]
@@ -261,13 +194,3 @@ class _Reading:
             token.kind in ("name", "quoted", "number") or token.word in (".", "[", "]")
             for token in self._tokens[start:end]
         )
-
-    def _around(self, index: int) -> int | None:
-        """Return the brace that a token stands in, directly."""
-        depth = 0
-        for place in range(index - 1, -1, -1):
-            word = self._word(place)
-            depth += (word in _CLOSING) - (word in _OPENING)
-            if depth < 0:
-                return place if word == "{" else None
-        return None

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from circuitkb.schema.tables import GraphRows
+from circuitkb.stores.embedded.pointwise import following
 from tests.stores.contents import Record, nodes, relations, together
 
 
@@ -174,6 +175,8 @@ def _weights(rng: random.Random, features: list[Node], width: int) -> list[Edge]
         seen[source, target] += 1
         record: Record = {"connection": f"c{seen[source, target]}"}
         record |= {"sum": round(rng.uniform(-1, 1), 2), "rank": rng.randint(1, 4)}
+        if rng.random() < 0.5:  # as the weights of kernels with one position have it
+            record |= following(record["sum"])
         if rng.random() < 0.6:
             record["path"] = rng.choice(["direct", "residual"])
         edges.append(Edge("WEIGHT", source, target, record))

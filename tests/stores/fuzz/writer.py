@@ -34,7 +34,7 @@ PROPERTIES = {
     "Feature": ["id", "layer", "unit", "bias", "basis", "answers"],
     "Layer": ["id", "position"],
     "Circuit": ["id", "motif", "origin", "score"],
-    "WEIGHT": ["sum", "rank", "path", "connection"],
+    "WEIGHT": ["sum", "rank", "path", "connection", "l1", "positive"],
     "TRANSFORMS_TO": ["group", "parameter", "score"],
     "WEIGHT|TRANSFORMS_TO": ["sum", "path", "score", "group"],
     "MEMBER_OF": ["role", "side"],
