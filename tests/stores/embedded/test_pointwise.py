@@ -68,7 +68,7 @@ QUESTIONS = [
     "MATCH (a) OPTIONAL MATCH (a)-[ws:WEIGHT*1..2 {l2: 2.5}]->(b) RETURN a.id, size(ws) AS n",
     "MATCH (a) RETURN a.id, [(a)-[:WEIGHT*2..2 {max_abs: 4.0}]->(b) | b.id] AS far, "
     "[(a)-[:WEIGHT*1..1 {max_abs: 4.0}]->(b) WHERE b.unit > 0 OR b.unit < 9 | b.id] AS near",
-    "MATCH (a)-[:WEIGHT*1..2 {negative: 0.0}]->(b), (a)-[:WEIGHT*1..1 {l2: 4.0}]->(c) RETURN b.id",
+    "MATCH (a)-[:WEIGHT*1..2 {l2: 4.0}]->(c), (c)-[:WEIGHT*1..1 {negative: 0.0}]->(b) RETURN b.id",
     "MATCH (a) WHERE NOT (a)-[:WEIGHT {sum: $m.none}]->()<-[:WEIGHT]-() AND a.unit < 9 RETURN a.id",
     "MATCH (a), (b) WHERE (a)-[:WEIGHT*1..2 {negative: 0.0}]->(b) OR b.unit < a.unit "
     "RETURN a.id, b.id, exists((b)-[:WEIGHT {l1: 2.5}]->()) AS e",
