@@ -174,7 +174,7 @@ def _weights(rng: random.Random, features: list[Node], width: int) -> list[Edge]
     for source, target in pairs:
         seen[source, target] += 1
         record: Record = {"connection": f"c{seen[source, target]}"}
-        record |= {"sum": round(rng.uniform(-1, 1), 2), "rank": rng.randint(1, 4)}
+        record |= {"sum": round(rng.uniform(-1, 1), 2) + 0.0, "rank": rng.randint(1, 4)}
         if rng.random() < 0.5:  # as the weights of kernels with one position have it
             record |= following(record["sum"])
         if rng.random() < 0.6:
