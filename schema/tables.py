@@ -68,6 +68,8 @@ def _conform(columns: Mapping[str, Any], schema: pa.Schema, what: str) -> pa.Tab
         values = columns.get(item.name)
         if values is None:
             array = pa.nulls(rows, item.type)
+        elif isinstance(values, pa.ChunkedArray):
+            array = values.cast(item.type)
         else:
             try:
                 array = pa.array(values, item.type, from_pandas=True)

@@ -164,15 +164,24 @@ def strongest_inputs(connections: Sequence[Connection], *, model: str, keep: int
     """
     if keep < 1:
         raise ValueError(f"keep={keep}: at least one input of each unit is kept.")
-    tables, layers = [], {}
+    found: list[dict[str, Any]] = []
+    layers = {}
     for target, into in _by_target(connections).items():
         edges = rank_inputs(into, keep)
-        table, kept_l2_squared = _tabulate(into, edges, model)
-        tables.append(table)
-        layers[target] = _account(into, edges, kept_l2_squared)
-    weights = pa.concat_tables(tables) if tables else relation_schema("WEIGHT").empty_table()
-    weights = weights.combine_chunks()  # here, where little else is in memory
-    return EdgeSummary(weights, layers)
+        found.append(_columns(into, edges, model))
+        layers[target] = _account(into, edges, _squared(found[-1]["l2"]))
+    if not found:
+        return EdgeSummary(relation_schema("WEIGHT").empty_table(), layers)
+    # One table of all is made at once: a table of each, and all of them copied, take twice as much.
+    columns = {name: _joined([each.pop(name) for each in found]) for name in list(found[0])}
+    return EdgeSummary(relation_table("WEIGHT", columns).combine_chunks(), layers)
+
+
+def _joined(pieces: Sequence[Any]) -> NDArray[Any] | pa.ChunkedArray:
+    if isinstance(pieces[0], pa.Array):
+        return pa.chunked_array(pieces)
+    joined: NDArray[Any] = np.concatenate(pieces)
+    return joined
 
 
 def edges_between(
@@ -224,7 +233,8 @@ def edges_between(
         edges = rank_inputs(into, None, only=asked[start : start + 256])
         pairs = _pair(edges.target_unit, edges.source_unit)
         chosen = (edges.connection == place) & np.isin(pairs, wanted)
-        tables.append(_tabulate(into, edges.take(np.flatnonzero(chosen)), model)[0])
+        columns = _columns(into, edges.take(np.flatnonzero(chosen)), model)
+        tables.append(relation_table("WEIGHT", columns))
     return pa.concat_tables(tables).combine_chunks()
 
 
@@ -239,12 +249,10 @@ def _by_target(connections: Sequence[Connection]) -> dict[str, list[Connection]]
     return found
 
 
-def _tabulate(
-    into: Sequence[Connection], edges: RankedEdges, model: str
-) -> tuple[pa.Table, _Doubles]:
-    """Return the edges as a ``WEIGHT`` table, and the squared l2 of each."""
+def _columns(into: Sequence[Connection], edges: RankedEdges, model: str) -> dict[str, Any]:
+    """Return the columns of a ``WEIGHT`` table of the edges."""
     count = len(edges.rank)
-    statistics = {name: np.empty(count, np.float32) for name in _STATISTICS}
+    statistics: dict[str, Any] = {name: np.empty(count, np.float32) for name in _STATISTICS}
     for place, connection in enumerate(into):
         here = np.flatnonzero(edges.connection == place)
         groups, out, inputs, *window = connection.kernel.shape
@@ -257,7 +265,7 @@ def _tabulate(
             ).items():
                 statistics[name][part] = values
     statistics["l1"] = edges.l1
-    columns: dict[str, Any] = {
+    return statistics | {
         "source": _feature_ids(model, [c.source for c in into], edges, edges.source_unit),
         "target": _feature_ids(model, [c.target for c in into], edges, edges.target_unit),
         "rank": edges.rank,
@@ -265,8 +273,11 @@ def _tabulate(
         "connection": _text([c.key for c in into], edges),
         "origin": _text([c.origin for c in into], edges),
     }
-    table = relation_table("WEIGHT", columns | statistics)
-    return table, statistics["l2"].astype(np.float64) ** 2
+
+
+def _squared(values: Floats) -> _Doubles:
+    squared: _Doubles = values.astype(np.float64) ** 2
+    return squared
 
 
 def _text(values: Sequence[str | None], edges: RankedEdges) -> pa.Array:
