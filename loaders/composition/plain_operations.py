@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Node
 
+BATCH_NORM = "_native_batch_norm_legit_no_training.default"
+"""It has three results, of which one is read."""
+
 
 class UnknownError(Exception):
     """Something of which it is not known here what ``torch.export`` makes of it."""
@@ -40,9 +43,14 @@ class Call:
     def given(self) -> tuple[Any, ...]:
         """Return all arguments that are written down."""
         more = self.more
-        while more and more[-1] == self.usual[len(more) - 1]:
+        while more and _alike(more[-1], self.usual[len(more) - 1]):
             more = more[:-1]
         return self.args + more
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two numbers are the same: 1.0 is written down where 1 is usual."""
+    return type(one) is type(other) and bool(one == other)
 
 
 def _two(value: Any) -> list[int]:
@@ -78,7 +86,37 @@ def _on_values(name: str) -> Callable[..., Call]:
 def _hardtanh(
     read: Node, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Call:
-    return Call("hardtanh.default", (read,), (min_val, max_val), (-1.0, 1.0), inplace)
+    return Call("hardtanh.default", (read,), (min_val, max_val), (-1, 1), inplace)
+
+
+def _leaky_relu(read: Node, negative_slope: float = 0.01, inplace: bool = False) -> Call:
+    return Call("leaky_relu.default", (read,), (negative_slope,), (0.01,), inplace)
+
+
+def _elu(read: Node, alpha: float = 1.0, inplace: bool = False) -> Call:
+    return Call("elu.default", (read,), (alpha,), (1,), inplace)
+
+
+def _gelu(read: Node, approximate: str = "none") -> Call:
+    if approximate != "none":
+        raise UnknownError
+    return Call("gelu.default", (read,))
+
+
+def _batch_norm(
+    read: Node,
+    running_mean: Node,
+    running_var: Node,
+    weight: Node,
+    bias: Node,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Call:
+    held = (weight, bias, running_mean, running_var)
+    if training or not all(isinstance(one, Node) for one in held):
+        raise UnknownError
+    return Call(BATCH_NORM, (read, *held, momentum, eps))
 
 
 def _of_two(name: str, *, overwrites: bool = False) -> Callable[..., Call]:
@@ -94,6 +132,10 @@ def _dropout(read: Node, p: float = 0.5, training: bool = True, inplace: bool = 
     if training:
         raise UnknownError
     return Call("dropout", (read,))
+
+
+def _stochastic_depth(read: Node, p: float, mode: str, training: bool = True) -> Call:
+    return _dropout(read, p, training)
 
 
 def _pad(read: Node, pad: Any, mode: str = "constant", value: float | None = None) -> Call:
@@ -161,9 +203,15 @@ _relu, _sigmoid = _on_values("relu.default"), _on_values("sigmoid.default")
 FUNCTIONS: dict[Any, Callable[..., Call]] = {
     F.adaptive_avg_pool2d: _adaptive_avg_pool2d,
     F.avg_pool2d: _avg_pool2d,
+    F.batch_norm: _batch_norm,
     F.conv2d: _conv2d,
     F.dropout: _dropout,
+    F.elu: _elu,
+    F.gelu: _gelu,
+    F.hardsigmoid: _on_values("hardsigmoid.default"),
+    F.hardswish: _on_values("hardswish.default"),
     F.hardtanh: _hardtanh,
+    F.leaky_relu: _leaky_relu,
     F.linear: _linear,
     F.pad: _pad,
     F.relu: _relu,
@@ -179,6 +227,7 @@ FUNCTIONS: dict[Any, Callable[..., Call]] = {
     torch.mul: _mul,
     torch.relu: _relu,
     torch.sigmoid: _sigmoid,
+    "torchvision.ops.stochastic_depth.stochastic_depth": _stochastic_depth,
 }
 """What the functions of PyTorch that plain networks call are as operations of ATen."""
 

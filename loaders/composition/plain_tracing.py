@@ -10,16 +10,23 @@ give what the network gives is left to ``torch.export``.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.fx import Graph, Node, Tracer
 from torch.fx.node import map_arg
 
-from circuitkb.loaders.composition.plain_operations import FUNCTIONS, METHODS, Call, UnknownError
+from circuitkb.loaders.composition.plain_operations import (
+    BATCH_NORM,
+    FUNCTIONS,
+    METHODS,
+    Call,
+    UnknownError,
+)
 
 
 @dataclass(frozen=True)
@@ -164,15 +171,14 @@ class _Plain:
     def _value(self, node: Node, args: Any, keywords: Any) -> Any:
         """Return what a call gives."""
         if node.op == "call_module":
-            return self._normalised(str(node.target), *args, **keywords)
-        if node.op == "call_method" and node.target == "size":
-            return self._values[args[0]].size(*args[1:])
-        if node.target is getattr and args[1:] == ("shape",):
-            return self._values[args[0]].shape
+            return self._called(self._normalising(str(node.target), *args, **keywords))
+        if node.op == "call_method" and node.target in ("dim", "size"):
+            return getattr(self._values[args[0]], str(node.target))(*args[1:])
+        if node.target is getattr and args[1:] in (("ndim",), ("shape",)):
+            return getattr(self._values[args[0]], args[1])
         if not _nodes_in((args, keywords)):
             return _plain(node.target(*args, **keywords))  # type: ignore[operator]
-        rules = METHODS if node.op == "call_method" else FUNCTIONS
-        return self._called(rules[node.target](*args, **keywords))
+        return self._called(_rule_of(node)(*args, **keywords))
 
     def _called(self, call: Call) -> Node:
         read = call.args[0]
@@ -181,6 +187,8 @@ class _Plain:
         if call.overwrites and read in self._shared:
             raise UnknownError
         found = self._note(call.name, call.given)
+        if call.name == BATCH_NORM:
+            return self._first_of(found)
         if call.overwrites:
             self._written.add(found)
             for node, known in self._known.items():
@@ -196,7 +204,7 @@ class _Plain:
             wanted = list(value.flatten(*call.args[1:]).shape)
         else:
             wanted = shape if call.name == "dropout" else list(call.args[1])
-        if wanted == shape:
+        if wanted == shape and call.name != "view":
             return read
         if read in self._written or not value.is_contiguous():
             raise UnknownError  # there it has another name, or is copied
@@ -204,20 +212,21 @@ class _Plain:
         self._shared.update((read, found))
         return found
 
-    def _normalised(self, path: str, read: Node) -> Node:
-        """Add a batch norm: an operation with three results, of which one is read."""
+    def _normalising(self, path: str, read: Node) -> Call:
+        """Return what a module that is a batch norm calls."""
         norm = self._module.get_submodule(path)
         if not isinstance(norm, nn.BatchNorm2d) or norm.training or norm.momentum is None:
             raise UnknownError
-        names = ("weight", "bias", "running_mean", "running_var")
+        names = ("running_mean", "running_var", "weight", "bias")
         held = [self._held[f"{path}.{name}" if path else name] for name in names]
-        several = self._note(
-            "_native_batch_norm_legit_no_training.default", (read, *held, norm.momentum, norm.eps)
-        )
+        return FUNCTIONS[F.batch_norm](read, *held, False, norm.momentum, norm.eps)
+
+    def _first_of(self, several: Node) -> Node:
+        """Add the first result of an operation with several; the others are not read."""
         values = self._values.pop(several)
         first, *others = (
-            self._add(operator.getitem, (several, place), "getitem", values[place])
-            for place in range(3)
+            self._add(operator.getitem, (several, place), "getitem", value)
+            for place, value in enumerate(values)
         )
         for node in others:
             self._graph.erase_node(node)
@@ -237,6 +246,15 @@ class _Plain:
         self._values[node] = value
         node.meta["val"] = _shape_alone(value)
         return node
+
+
+def _rule_of(node: Node) -> Callable[..., Call]:
+    """Return what is known of a function or a method."""
+    if node.op == "call_method":
+        return METHODS[node.target]
+    called: Any = node.target
+    known = FUNCTIONS.get(called) or FUNCTIONS[f"{called.__module__}.{called.__name__}"]
+    return known
 
 
 def _nodes_in(values: Any) -> list[Node]:

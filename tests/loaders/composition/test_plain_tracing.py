@@ -26,10 +26,27 @@ class _Everything(nn.Module):
         self.c = nn.Conv2d(8, 3, 1, bias=False)
         self.Last = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(12, 5), nn.ReLU6(True))
         self.calls = nn.ReLU(inplace=True)
+        self.more = nn.Sequential(
+            nn.ELU(),
+            nn.ELU(0.5, inplace=True),
+            nn.GELU(),
+            nn.Hardsigmoid(),
+            nn.Hardsigmoid(inplace=True),
+            nn.Hardtanh(),
+            nn.Hardtanh(-1, 1, inplace=True),
+            nn.Hardswish(),
+            nn.Hardswish(inplace=True),
+            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(inplace=True),
+            nn.Dropout(inplace=True),
+        )
 
     def forward(self, Image: Tensor) -> Tensor:
         value = self.b(self.a(Image))
         gated = F.silu(value) * torch.sigmoid(value)
+        b = self.b
+        gated = F.batch_norm(gated, b.running_mean, b.running_var, b.weight, b.bias)
+        value = self.more(value.view(value.size(0), value.shape[1], 8, 8))
         value = self.c(torch.cat([gated, F.relu(value)], 1))
         value += Image
         value = torch.add(self.calls(value), value.relu().sigmoid())
@@ -109,6 +126,7 @@ class _Forward(nn.Module):
         lambda part, x: (part(x), F.relu(part(x)))[1],
         lambda part, x: part(x) if isinstance(x, Tensor) else F.relu(part(x)),
         lambda part, x: part(x) + 1,
+        lambda part, x: F.gelu(part(x), approximate="tanh"),
         lambda part, x: F.dropout(part(x)),
         lambda part, x: F.max_pool2d(part(x), 2, return_indices=True)[0],
     ],
@@ -126,6 +144,7 @@ class _Forward(nn.Module):
         "what nobody reads",
         "other code for what is no tensor",
         "a number added",
+        "another way to compute it",
         "a dropout that drops",
         "places of the largest",
     ],
