@@ -9,16 +9,17 @@ the first and the last id, what joins these nodes from either end, and the recor
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from circuitkb.schema.definition import NODES, RELATIONS
-from circuitkb.stores.changes import Changes
+from circuitkb.stores.changes import Changes, Update
 from circuitkb.stores.embedded.bulk import check_values, lost
 from circuitkb.stores.embedded.read_only import Graph, ReadOnlyGraph
 
@@ -71,35 +72,38 @@ def added(changes: Changes) -> Counter[str]:
 
 
 class Expected:
-    """What must be in the database once changes are.
+    """What must be in the database once changes are, which may come in several pieces.
 
     Parameters
     ----------
-    changes
-        Not made yet.
-    before
-        The graph without them.
     total
-        What is known of how much there is in it.
+        What is known of how much there is before.
     """
 
-    def __init__(self, changes: Changes, before: Graph, total: Total) -> None:
-        self._updates = changes.updates
-        concerned: defaultdict[str, list[tuple[str, pa.ChunkedArray]]] = defaultdict(list)
+    def __init__(self, total: Total) -> None:
+        self._total = total
+        self._ranges: dict[str, _Range] = {}
+        self._records: dict[str, _Records] = {}
+
+    def add(self, changes: Changes, before: Graph) -> None:
+        """Count what some changes will concern, in the graph as it is before they are made."""
+        concerned: defaultdict[str, list[_Part]] = defaultdict(list)
         for label, table in changes.nodes.items():
-            concerned[label].append(("count(*)", table["id"]))
-        for item in changes.relations:  # not in Cypher, which gathers them in memory
-            ends = item.table["source"], item.table["target"]
-            concerned[item.source_label].append((f"sum(outE('{item.name}').size())", ends[0]))
-            concerned[item.target_label].append((f"sum(inE('{item.name}').size())", ends[1]))
-        self._ranges = [_Range.before(label, items, before) for label, items in concerned.items()]
-        self._records = [
-            _Records.before(kind, more, before, total.before(kind))
-            for kind, more in added(changes).items()
-        ]
+            concerned[label].append(_Part(NODES_THEMSELVES, "", table["id"]))
+        for item in changes.relations:
+            concerned[item.source_label].append(_Part(OUT, item.name, item.table["source"]))
+            concerned[item.target_label].append(_Part(IN, item.name, item.table["target"]))
+        for label, parts in concerned.items():
+            self._ranges.setdefault(label, _Range(label)).add(parts, before)
+        for kind, more in added(changes).items():
+            if kind in self._records:
+                self._records[kind].more += more
+            else:
+                known = self._total.before(kind)
+                self._records[kind] = _Records.before(kind, more, before, known)
 
     def check(self, written: Path) -> None:
-        """Read back from the disk that all of it is there, each property with its value.
+        """Read back from the disk that all of it is there.
 
         Raises
         ------
@@ -107,54 +111,121 @@ class Expected:
             Something is missing.
         """
         with closing(ReadOnlyGraph(written, timeout=None)) as after:
-            for label in self._ranges:
+            for label in self._ranges.values():
                 label.check(after)
-            for kind in self._records:
+            for kind in self._records.values():
                 kind.check(after)
-            check_values(self._updates, after)
 
 
-@dataclass(frozen=True)
+def check_updates(updates: Sequence[Update], written: Path) -> None:
+    """Read back from the disk that each property that was set has its value.
+
+    Raises
+    ------
+    StoreError
+        One has another.
+    """
+    if updates:
+        with closing(ReadOnlyGraph(written, timeout=None)) as after:
+            check_values(updates, after)
+
+
+NODES_THEMSELVES, OUT, IN = "nodes", "outE", "inE"
+
+
+class _Part(NamedTuple):
+    """What changes bring: nodes by their ids, or relations of a name by the ids of one end."""
+
+    counted: str
+    name: str
+    ids: pa.ChunkedArray
+
+
 class _Range:
     """What the nodes of a label between the first and the last of some ids must add up to."""
 
-    label: str
-    bounds: Mapping[str, str]
-    sums: Mapping[str, int]
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._bounds: dict[str, str] | None = None
+        """Where the ids lie; {} is anywhere, None as long as there are none."""
+        self._names: dict[str, set[str]] = {OUT: set(), IN: set()}
+        self._sums: Counter[str] = Counter()
 
-    @classmethod
-    def before(
-        cls, label: str, items: Sequence[tuple[str, pa.ChunkedArray]], graph: Graph
-    ) -> _Range:
-        """Count what there is before ``items`` are added: what counts them, and their ids."""
-        ids = pa.chunked_array([chunk for _, each in items for chunk in each.chunks], pa.string())
-        more: Counter[str] = Counter()
-        for counted, each in items:
-            more[counted] += len(each)
+    def add(self, parts: Sequence[_Part], graph: Graph) -> None:
+        """Take what will come, and count what is there of it; what came before counts already."""
+        named = {side: {p.name for p in parts if p.counted == side} for side in (OUT, IN)}
+        unseen = {side: names - self._names[side] for side, names in named.items()}
+        if self._bounds is not None and any(unseen.values()):
+            self._sums += self._found(graph, *_between(self._bounds), unseen, nodes=False)
+        for side, names in named.items():
+            self._names[side] |= names
+        self._widen(parts, graph)
+        for part in parts:
+            self._sums[part.counted] += len(part.ids)
+
+    def _widen(self, parts: Sequence[_Part], graph: Graph) -> None:
+        """Count what lies where nothing lay that came before."""
+        ids = pa.chunked_array([chunk for p in parts for chunk in p.ids.chunks], pa.string())
         bounds: dict[str, str] = {}
         # Of other letters it is not certain that the engine has them in the same order.
-        if pc.all(pc.string_is_ascii(ids)).as_py():
+        if self._bounds != {} and pc.all(pc.string_is_ascii(ids)).as_py():
             ends = pc.min_max(ids).as_py()
             bounds = {"first": ends["min"], "last": ends["max"]}
-        there = cls(label, bounds, dict.fromkeys(more, 0)).found(graph)
-        return cls(label, bounds, dict(Counter(there) + more))
+        there = self._bounds
+        if there is None:
+            more = self._found(graph, *_between(bounds), self._names)
+        elif there == bounds:
+            return
+        elif not bounds:
+            more = self._found(graph, "", {}, self._names)
+            more.subtract(self._found(graph, *_between(there), self._names))
+        else:
+            bounds = {
+                "first": min(bounds["first"], there["first"]),
+                "last": max(bounds["last"], there["last"]),
+            }
+            more = Counter()
+            below = {"first": bounds["first"], "to": there["first"]}
+            above = {"to": there["last"], "last": bounds["last"]}
+            if below["first"] < below["to"]:
+                more += self._found(graph, " WHERE id >= :first AND id < :to", below, self._names)
+            if above["to"] < above["last"]:
+                more += self._found(graph, " WHERE id > :to AND id <= :last", above, self._names)
+        self._sums.update(more)
+        self._bounds = bounds
 
-    def found(self, graph: Graph) -> dict[str, int]:
-        """Count in one pass."""
-        listed = ", ".join(f"{counted} AS n{place}" for place, counted in enumerate(self.sums))
-        where = " WHERE id BETWEEN :first AND :last" if self.bounds else ""
-        text = f"SELECT {listed} FROM `{self.label}`{where}"
-        row = next(graph.select(text, **self.bounds), {})
-        return {counted: int(row.get(f"n{n}") or 0) for n, counted in enumerate(self.sums)}
+    def _found(
+        self,
+        graph: Graph,
+        where: str,
+        bound: Mapping[str, str],
+        names: Mapping[str, Collection[str]],
+        *,
+        nodes: bool = True,
+    ) -> Counter[str]:
+        """Count in one pass, and all relations of a direction at once: each size is dear."""
+        columns = ["count(*) AS nodes"] if nodes else []
+        for side, own in names.items():
+            if own:
+                listed = ", ".join(f"'{name}'" for name in sorted(own))
+                columns.append(f"sum({side}({listed}).size()) AS {side}")  # Cypher gathers them
+        text = f"SELECT {', '.join(columns)} FROM `{self._label}`{where}"
+        row = next(graph.select(text, **bound), {})
+        return Counter({name: int(value or 0) for name, value in row.items()})
 
     def check(self, graph: Graph) -> None:
         """Count again."""
-        for counted, count in self.found(graph).items():
-            if count != self.sums[counted]:
-                raise lost(f"{counted} of {self.label}")
+        found = self._found(graph, *_between(self._bounds or {}), self._names)
+        for counted, count in self._sums.items():
+            if found[counted] != count:
+                raise lost(f"{counted} of {self._label}")
 
 
-@dataclass(frozen=True)
+def _between(bounds: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    return (" WHERE id BETWEEN :first AND :last" if bounds else "", bounds)
+
+
+@dataclass
 class _Records:
     """How many records of a kind there must be, by themselves, in the order of the file."""
 
@@ -176,7 +247,7 @@ class _Records:
 
     def check(self, graph: Graph) -> None:
         """Count those that came last, and all where some of them lie elsewhere."""
-        if self.newest is not None:
+        if self.newest is not None and _DEARER * self.more < self.known:
             text = (
                 f"SELECT count(*) AS n FROM (SELECT {_column(self.kind)} AS whole, @rid AS record "
                 f"FROM `{self.kind}` ORDER BY @rid DESC LIMIT {self.more}) "

@@ -16,7 +16,7 @@ from circuitkb.stores.embedded.bulk import apply
 from circuitkb.stores.embedded.copies import Staged
 from circuitkb.stores.embedded.directory import StoreDirectory
 from circuitkb.stores.embedded.engine import empty_graph, engine_error, fault_of
-from circuitkb.stores.embedded.expected import Expected, Total
+from circuitkb.stores.embedded.expected import Expected, Total, check_updates
 from circuitkb.stores.embedded.generations import Generation
 from circuitkb.stores.embedded.glancing import Glances, arrays_of
 from circuitkb.stores.embedded.in_place import InPlace, to_change
@@ -53,6 +53,7 @@ class Merging:
         with self._directory.writing(), ExitStack() as stack:
             newest = self._directory.current()
             total = Total(_counts(newest))
+            expected = Expected(total)
             if newest:
                 self._glances.look(newest, again=True)
             staged: Staged | None = None
@@ -70,14 +71,17 @@ class Merging:
                         self._directory.takes_short_weights()
                     if isinstance(before, InPlace) and self._in_place(changes, before):
                         continue
-                    expected = Expected(changes, before, total)
+                    expected.add(changes, before)
                 total.add(changes)
                 if staged is None:
                     room = changes.room * (merge.pieces - piece)
                     staged = stack.enter_context(self._changing(room, total))
                     newest = staged.generation
-                self._apply(changes, expected, staged.generation)
+                self._apply(changes, staged.generation)
                 progress(doing, (piece + 1) / merge.pieces)
+            if staged is not None:
+                with self._disk_faults():
+                    expected.check(staged.generation.graph)
         progress(doing, 1.0)
 
     def _to_compare(self, newest: Generation | None, merge: Merge) -> InPlace | ReadOnlyGraph:
@@ -105,8 +109,8 @@ class Merging:
                 counts = total.counts(staged.generation.graph)
             staged.seal(counts, total.arrays)
 
-    def _apply(self, changes: Changes, expected: Expected, staged: Generation) -> None:
-        """Make changes in a generation that does not count yet, and see that they are there."""
+    def _apply(self, changes: Changes, staged: Generation) -> None:
+        """Make changes in a generation that does not count yet."""
         # Named before they are written: what a killed write leaves is known for the store's own.
         for kind, changed in changes.arrays.items():
             names = {key: name for key, (name, _) in changed.items()}
@@ -115,7 +119,7 @@ class Merging:
             FORMATS[kind].save(self._directory.arrays(kind), name, value)
         with self._disk_faults():
             apply(changes, staged.graph)
-            expected.check(staged.graph)
+            check_updates(changes.updates, staged.graph)
 
     @contextmanager
     def _disk_faults(self) -> Iterator[None]:

@@ -79,6 +79,42 @@ def test_one_row_of_a_few_that_does_not_arrive_is_missed(
     assert content_of(store) == before
 
 
+class Pieces:
+    """Rows that come one after the other: a few, some before them, some in other letters."""
+
+    def __init__(self) -> None:
+        self._rows = [few()]
+        for layer in ("A", "\uff5e"):
+            units = nodes("Feature", *(feature(unit, layer=layer) for unit in range(2)))
+            edge = weight(0, 1, connection=layer) | {"source": "net/new:0"}
+            self._rows.append(together(units, weights(edge | {"target": f"net/{layer}:1"})))
+        self.pieces = len(self._rows)
+
+    def rows(self, graph: Any, first: int, last: int) -> GraphRows:
+        return together(*self._rows[first:last])
+
+
+def test_a_row_of_a_piece_that_does_not_arrive_is_missed_at_the_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = bulk.apply, []
+
+    def forgetful(changes: Any, graph: Path) -> None:
+        calls.append(changes)
+        joined = [] if len(calls) == 2 else changes.relations
+        real(type(changes)(changes.nodes, joined, records=changes.records), graph)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "apply", forgetful)
+        with pytest.raises(StoreError, match="did not bring every"):
+            store.merge(Pieces())
+    store.merge(Pieces())
+    assert len(calls) == 3  # the others were written meanwhile
+    assert {("Feature", f"net/{layer}:1") for layer in ("A", "new", "\uff5e")} <= set(
+        content_of(store)["nodes"]
+    )
+
+
 def test_ids_in_any_letters_arrive(store: Store) -> None:
     ids = ["net/a", "net/é", "net/\uff5e", "net/\U0001d4b3", "net/z"]
     for place in ids:
