@@ -7,13 +7,15 @@ Two records with one id and one body are the same, whatever their dates: the ear
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from circuitkb.schema.claims import SCHEMA, claim_id
-from circuitkb.schema.ids import annotation_id, canonical_json, content_hash
+from circuitkb.schema.ids import CORE, annotation_id, canonical_json, content_hash, plain_json
 
 STATES = ("pending", "live", "superseded", "retracted", "contested")
 """What becomes of an annotation. It only ever moves to a later one of these."""
@@ -36,7 +38,32 @@ Record = dict[str, Any]
 _EXACT = 2**53
 
 
-def canonical_record(record: Mapping[str, Any]) -> Record:
+class KeptRecord(dict[str, Any]):
+    """A record as it is kept, with the one text that it is written as; not to be changed.
+
+    Examples
+    --------
+    >>> record = KeptRecord.read('{"id":"a","text":"b"}')
+    >>> record["text"], record.written
+    ('b', '{"id":"a","text":"b"}')
+    """
+
+    __slots__ = ("written",)
+    written: str
+
+    @classmethod
+    def read(cls, written: str) -> Self:
+        """Return the record that a text says, which is canonical JSON."""
+        return cls._of(json.loads(written), written)
+
+    @classmethod
+    def _of(cls, record: Mapping[str, Any], written: str) -> Self:
+        made = cls(record)
+        made.written = written
+        return made
+
+
+def canonical_record(record: Mapping[str, Any]) -> KeptRecord:
     """Return a checked record as it is kept: with its id, NFC text, 1.0 written as 1.
 
     Examples
@@ -44,12 +71,44 @@ def canonical_record(record: Mapping[str, Any]) -> Record:
     >>> canonical_record({"kind": "comment", "text": "cafe\u0301", "created": "2020-01-01"})
     {'created': '2020-01-01', 'id': 'ckb:...', 'kind': 'comment', 'text': 'café'}
     """
-    kept: Record = _read_back(canonical_json(record))
-    target = kept.get("target")
+    target = record.get("target")
+    if target is None or target["type"] != "circuit":
+        parts = {key: plain_json(record[key]) for key in sorted(record)}
+        values = ",".join(parts.values())
+        if values.isascii() and not _WHOLE.search(values):  # most are: written as they stand
+            kept: Record = {**record, "id": _id_by_parts(record, parts)}
+            parts["id"] = plain_json(kept["id"])
+            keys = sorted(parts)
+            written = _joined({key: parts[key] for key in keys})
+            return KeptRecord._of({key: kept[key] for key in keys}, written)
+    kept = _read_back(canonical_json(record))
     if target is not None and target["type"] == "circuit":
-        _sort_members(target)
+        _sort_members(kept["target"])
     kept["id"] = annotation_id(kept)
-    return dict(sorted(kept.items()))
+    return KeptRecord._of(dict(sorted(kept.items())), canonical_json(kept))
+
+
+def _joined(parts: Mapping[str, str]) -> str:
+    """Return the text of an object with these values, in this order."""
+    return "{" + ",".join([f'"{key}":{part}' for key, part in parts.items()]) + "}"
+
+
+def _id_by_parts(record: Mapping[str, Any], parts: Mapping[str, str]) -> str:
+    """Return what :func:`annotation_id` does, of a record whose values are written already."""
+    given = record.get("id")
+    if isinstance(given, str):
+        return given
+    core = {key: part for key, part in parts.items() if key in _CORE and part != "null"}
+    if "author" in core:
+        core["author"] = plain_json(record["author"]["id"])
+    if "text" in core:
+        core["text"] = plain_json(label_text(record["text"]))
+    if "label" in core:
+        label = record["label"]
+        text = label_text(label["text"])
+        if text != label["text"]:
+            core["label"] = plain_json(label | {"text": text})
+    return f"{HASHED}{hashlib.sha256(_joined(core).encode()).hexdigest()[:32]}"
 
 
 def _number(text: str) -> float:
@@ -57,6 +116,10 @@ def _number(text: str) -> float:
     value = float(text)
     return int(value) if value.is_integer() and abs(value) < _EXACT else value
 
+
+_CORE = frozenset(CORE)
+_WHOLE = re.compile(r"\.0(?=[,}\]]|\Z)")
+"""What may be a number that is written in another way; in a string it is none."""
 
 _read_back = json.JSONDecoder(parse_float=_number).decode
 
@@ -187,4 +250,7 @@ def together(records: Iterable[Record]) -> dict[str, Record]:
 
 def texts_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return records as they are kept on a node: canonical JSON, sorted."""
-    return sorted(canonical_json(record) for record in records)
+    return sorted(
+        record.written if isinstance(record, KeptRecord) else canonical_json(record)
+        for record in records
+    )

@@ -216,27 +216,28 @@ class _Checking:
             if line.record is None:
                 self._reject(number, path, line.number, line.problem or "it cannot be read")
             else:
-                self._take(number, path, line.number, line.record)
+                self._take(number, path, line, line.record)
         self._files.append(FileReport(shown(path), "records", "", count, 0))
         return count
 
-    def _take(self, number: int, path: Path, line: int, given: dict[str, Any]) -> None:
-        problems = problems_of(given)
+    def _take(self, number: int, path: Path, line: Line, given: dict[str, Any]) -> None:
+        problems = problems_of(given, plain=line.plain)
         if not problems:
             record = canonical_record(given)
             hashed = "id" in given and record["id"].startswith(HASHED)
             problems = [*(_id_problems(record) if hashed else ()), *self._places.problems(record)]
         if problems:
-            self._reject(number, path, line, "; ".join(problems))
+            self._reject(number, path, line.number, "; ".join(problems))
             return
         units = [unit for _, unit in units_of(record["target"])]
-        for model in {unit["model"] for unit in units} - set(self._places.models):
-            self._unknown[model] += 1
+        for model in {unit["model"] for unit in units}:
+            self._unknown[model] += model not in self._places.models
         self._unmarked += any("fingerprint" not in unit for unit in units)
-        referring = Referring.of((number, line), record)
+        key = number, line.number
+        referring = Referring.of(key, record)
         if referring is not None:
             self._referring.append(referring)
-        self._spool.add((number, line), record)
+        self._spool.add(key, record)
 
     def _check_references(self, store: Store) -> None:
         """Refuse records that name others which they may not name."""
@@ -268,7 +269,7 @@ class _Checking:
             pending=0,
             rejected=self._rejected.total(),
             rejections=tuple(sorted(self._rejections)),
-            unknown_models=dict(sorted(self._unknown.items())),
+            unknown_models=dict(sorted((+self._unknown).items())),
             without_fingerprint=self._unmarked,
             partial=partial,
             dry_run=dry_run,

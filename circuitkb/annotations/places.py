@@ -5,7 +5,7 @@ A model or a circuit that the knowledge base does not hold is no mistake: the re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,9 +45,9 @@ class KnownPlaces:
         self._directions: dict[str, bool] = {}
 
     @property
-    def models(self) -> tuple[str, ...]:
+    def models(self) -> Collection[str]:
         """Names of the models."""
-        return tuple(self._layers)
+        return self._layers.keys()
 
     def problems(self, record: Record) -> list[str]:
         """Return why a record cannot stand in this knowledge base; nothing if it can.

@@ -6,12 +6,11 @@ time are all of them in memory.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from tempfile import TemporaryFile
-from typing import Any, Self
+from typing import Self
 
-from circuitkb.schema.ids import canonical_json
+from circuitkb.schema.records import KeptRecord
 
 Key = tuple[int, int]
 """Which file of an import, from 0, and which line of it, from 1."""
@@ -26,7 +25,7 @@ class Spool:
     --------
     >>> with Spool(size=2) as spool:
     ...     for line in (1, 2, 3):
-    ...         spool.add((0, line), {"id": str(line)})
+    ...         spool.add((0, line), KeptRecord.read(f'{{"id":"{line}"}}'))
     ...     spool.drop((0, 2))
     ...     [list(spool.piece(number)) for number in range(spool.pieces)]
     [[((0, 1), {'id': '1'})], [((0, 3), {'id': '3'})]]
@@ -53,22 +52,22 @@ class Spool:
         """How many pieces there are."""
         return len(self._starts)
 
-    def add(self, key: Key, record: dict[str, Any]) -> None:
+    def add(self, key: Key, record: KeptRecord) -> None:
         """Keep a record."""
         if self._count % self._size == 0:
             self._starts.append(self._file.tell())
-        self._file.write(f"{key[0]}\t{key[1]}\t{canonical_json(record)}\n".encode())
+        self._file.write(f"{key[0]}\t{key[1]}\t{record.written}\n".encode())
         self._count += 1
 
     def drop(self, key: Key) -> None:
         """Leave out a record that was added."""
         self._dropped.add(key)
 
-    def piece(self, number: int) -> Iterator[tuple[Key, dict[str, Any]]]:
+    def piece(self, number: int) -> Iterator[tuple[Key, KeptRecord]]:
         """Give the records of a piece with their keys."""
         self._file.seek(self._starts[number])
         for _ in range(min(self._size, self._count - number * self._size)):
-            file, line, text = self._file.readline().decode().split("\t", 2)
+            file, line, text = self._file.readline().decode().rstrip("\n").split("\t", 2)
             key = int(file), int(line)
             if key not in self._dropped:
-                yield key, json.loads(text)
+                yield key, KeptRecord.read(text)

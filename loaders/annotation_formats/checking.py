@@ -49,13 +49,15 @@ _IN_WORDS = {
 """What should stand in fields that have a pattern in the schema."""
 
 
-def problems_of(record: object) -> list[str]:
+def problems_of(record: object, *, plain: bool = False) -> list[str]:
     """Return what is wrong with a record, in words; nothing if it can be taken.
 
     Parameters
     ----------
     record
         One record, as JSON gives it.
+    plain
+        Whether it is known that no text in it has anything but printable ASCII.
 
     Examples
     --------
@@ -73,7 +75,8 @@ def problems_of(record: object) -> list[str]:
     if not _validator().is_valid(record):
         return _schema_problems(record)
     # What no text may have is escaped where Python shows it, so most records take one look.
-    found = list(text_problems(record, ())) if "\\" in repr(record) else []
+    suspect = not plain and "\\" in repr(record)
+    found = list(text_problems(record, ())) if suspect else []
     if not found:
         found = _sense_problems(record)
     return found[:_MOST_SAID]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -15,6 +16,7 @@ MOST_LINE = 2**20
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CHUNK = 2**16
+_ESCAPED = re.compile(rb"[\\\x7f]")
 
 
 def read_json_lines(path: Path) -> Iterator[Line]:
@@ -54,7 +56,8 @@ def _line(number: int, data: bytes) -> Line:
         return Line(number, None, reason_of(error))
     if not isinstance(value, dict):
         return Line(number, None, "a record is a JSON object, and this is none")
-    return Line(number, value)
+    plain = data.isascii() and not _ESCAPED.search(data)  # JSON has no other control characters
+    return Line(number, value, plain=plain)
 
 
 def _recognise(head: FileHead) -> bool:

@@ -24,11 +24,14 @@ class Line:
         What stands there, not checked against the schema yet; None where it cannot be read.
     problem
         Why it cannot be read.
+    plain
+        Whether it is known that no text in it has anything but printable ASCII.
     """
 
     number: int
     record: Record | None
     problem: str | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True)

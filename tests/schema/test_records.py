@@ -9,8 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from circuitkb.schema.ids import annotation_id, canonical_json
 from circuitkb.schema.records import (
     STATES,
+    KeptRecord,
     body_of,
     canonical_record,
     core_of,
@@ -64,6 +66,25 @@ def test_canonical_is_canonical(record: dict[str, Any]) -> None:
     once = canonical_record(record)
     assert canonical_record(once) == once
     assert canonical_record(json.loads(json.dumps(once))) == once
+
+
+@given(labels(), st.sampled_from([None, 1, 1.0, -0.0, 0.25, 1e16]), st.booleans())
+def test_what_is_written_by_parts_is_what_is_written_as_a_whole(
+    record: dict[str, Any], number: float | None, ascii_alone: bool
+) -> None:
+    record = record | {"ext": {"x": [number], "y": "v1.0 b"}, "text": None}
+    if ascii_alone:
+        record = json.loads(json.dumps(record).replace("\\u", "  "))
+    kept_as = canonical_record(record)
+    whole = json.loads(canonical_json(record)) | {
+        "id": annotation_id(json.loads(canonical_json(record)))
+    }
+    if number == 1e16:
+        assert "1e+16" in kept_as.written
+    elif number is not None and number == int(number):
+        whole["ext"]["x"] = [int(number)]
+    assert kept_as.written == canonical_json(kept_as) == canonical_json(whole)
+    assert KeptRecord.read(kept_as.written) == kept_as
 
 
 @given(labels())

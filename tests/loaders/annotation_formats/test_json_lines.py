@@ -30,6 +30,11 @@ def test_each_line_is_a_record_and_a_blank_one_is_counted() -> None:
     assert lines[1].record["text"] == "café"
 
 
+def test_a_line_is_plain_where_every_character_is_printable_ascii(tmp_path: Path) -> None:
+    data = b'{"a": "b/~"}\n{"a": "\\u0007"}\n{"a": "\x7f"}\n' + '{"a": "é"}\n'.encode()
+    assert [line.plain for line in lines_of(tmp_path, data)] == [True, False, False, False]
+
+
 BAD = {
     b"\xff{}": "no UTF-8: byte 0xFF at 1",
     '{"a": "é"}'.encode("cp1252"): "no UTF-8: byte 0xE9 at 8",
