@@ -192,7 +192,9 @@ class _Merging:
         counts = MergeCounts()
         self._recall(record["id"] for record in records)
         for position, record in enumerate(records):
-            history = self._histories.setdefault(record["id"], AnnotationHistory())
+            history = self._histories.get(record["id"])
+            if history is None:
+                history = self._histories[record["id"]] = AnnotationHistory()
             match history.add(record):
                 case "new":
                     counts.new += 1
@@ -326,11 +328,13 @@ class _Merging:
         self, touched: Mapping[str, AnnotationHistory], states: Mapping[str, str]
     ) -> GraphRows:
         nodes = []
-        for id, history in touched.items():
+        for id in sorted(touched):  # in their order engines put them into an index faster
+            history = touched[id]
             node = annotation_properties(id, list(history.records.values()))
             node["state"] = states[id]
-            node["awaits"] = sorted(history.missing)
-            node["awaiting"] = min(history.missing.values(), key=AWAITED.index, default="")
+            if history.missing:
+                node["awaits"] = sorted(history.missing)
+                node["awaiting"] = min(history.missing.values(), key=AWAITED.index)
             nodes.append(node)
         nodes += [  # those that another one superseded or retracted, and that did not change else
             {name: history.stored[name] for name in ("id", "kind", "text")}
@@ -362,9 +366,16 @@ class _Merging:
         return [annotator_properties(authors.values()) for authors in said.values()]
 
 
-def _labels(records: Iterable[Record]) -> list[dict[str, Any]]:
-    found = (label_properties(record) for record in records)
-    return list({label["id"]: label for label in found if label is not None}.values())
+def _labels(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return the nodes of the labels; of one that stands there twice the last one counts."""
+    said: dict[tuple[str, str | None], Mapping[str, Any]] = {}
+    for record in reversed(records):
+        if label := record.get("label"):
+            said.setdefault((label["text"], label.get("vocabulary")), label)
+    unique: dict[str, dict[str, Any]] = {}
+    for properties in map(label_properties, said.values()):
+        unique.setdefault(properties["id"], properties)
+    return list(unique.values())
 
 
 def _circuit(record: Record, stored: Mapping[str, Any] | None) -> dict[str, Any]:

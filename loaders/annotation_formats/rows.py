@@ -76,7 +76,7 @@ def annotation_properties(id: str, records: Sequence[Record]) -> dict[str, Any]:
     first, *others = all_of = [_properties(record) for record in records]
     node: dict[str, Any] = {"id": id, "state": "live", "awaiting": "", "awaits": []}
     if not others:
-        node |= {name: value for name, value in first.items() if value is not None}
+        node |= first
     for name in first if others else ():
         values = [found[name] for found in all_of if found.get(name) is not None]
         if values:
@@ -88,7 +88,6 @@ def annotation_properties(id: str, records: Sequence[Record]) -> dict[str, Any]:
 def _properties(record: Record) -> dict[str, Any]:
     label = record.get("label")
     text = label_text(label["text"]) if label else record.get("text") or record.get("verdict")
-    fingerprints = (unit.get("fingerprint") for _, unit in units_of(record["target"]))
     return {
         "kind": record["kind"],
         "text": text or "",
@@ -101,8 +100,15 @@ def _properties(record: Record) -> dict[str, Any]:
         "created": record["created"],
         "source": place_of(record["source"]),
         "license": record["license"],
-        "fingerprint": min((each for each in fingerprints if each), default=None),
+        "fingerprint": _fingerprint(record["target"]),
     }
+
+
+def _fingerprint(target: Record) -> str | None:
+    if target["type"] == "feature":
+        return target.get("fingerprint") or None
+    fingerprints = (unit.get("fingerprint") for _, unit in units_of(target))
+    return min((each for each in fingerprints if each), default=None)
 
 
 def place_of(source: Mapping[str, Any]) -> str:
@@ -137,11 +143,14 @@ def annotator_properties(authors: Iterable[Mapping[str, Any]]) -> dict[str, Any]
     }
 
 
-def label_properties(record: Record) -> dict[str, Any] | None:
-    """Return the properties of the label that a record gives, or None where it gives none."""
-    label = record.get("label")
-    if label is None:
-        return None
+def label_properties(label: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of the label that a record gives.
+
+    Examples
+    --------
+    >>> label_properties({"text": " dog  head "})
+    {'id': 'free:dog head', 'text': 'dog head', 'vocabulary': None}
+    """
     return {
         "id": label_id(label),
         "text": label_text(label["text"]),

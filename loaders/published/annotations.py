@@ -159,7 +159,8 @@ def annotation_rows(
         relations.said_by(key, record)
         for reference in references_of(record):
             relations.add("ANNOTATES", Reference("Annotation", key), reference, reference.role)
-        if label := label_properties(record):
+        if "label" in record:
+            label = label_properties(record["label"])
             labels[label["id"]] = label
     annotations = [annotation_properties(key, [record]) for key, record in unique.items()]
     nodes = {
