@@ -78,7 +78,7 @@ VALUES: dict[str, Sequence[Any]] = {
 def values(item: Property, count: int, start: int) -> list[Any]:
     """Return ``count`` values of a property; another ``start`` begins elsewhere in the list."""
     known = [*VALUES[item.type], *([] if item.required else [None])]
-    if item.indexed:
+    if item.indexed and item.type == "string":
         known = [value for value in known if len(value or "") < 8_000]
     return list(islice(cycle(known), start % len(known), start % len(known) + count))
 

@@ -35,6 +35,7 @@ WRITTEN_BEFORE = """
 from circuitkb.schema import ddl
 new = [f"`{owner}`.`{name}`" for owner, names in eval(sys.argv[2]).items() for name in names]
 real = ddl.arcade_statements
+new.append("`Feature` (`orientation`)")  # the index
 old = [text for text in real() if not any(name in text for name in new)]
 assert len(old) == len(real()) - len(new)
 ddl.arcade_statements = lambda: old
@@ -87,6 +88,7 @@ def test_an_older_store_takes_what_is_new(store: Store) -> None:
         GraphRows(responses={"net": responses()}),
     )
     store.write(rows)
+    assert values(store, "MATCH (n:Feature) WHERE n.orientation >= 0 RETURN count(n)") == [2]
     held = content_of(store)
     assert held["nodes"]["Layer", "net/a"]["receptive_field"] == 27
     assert held["nodes"]["Layer", "net/a"]["off_centre"] == 0.5

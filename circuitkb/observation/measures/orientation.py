@@ -103,6 +103,7 @@ ORIENTATION = Measure(
             "float",
             "degrees of the lines it prefers, 0 horizontal, 45 rising to the right; "
             "only where it passed its nulls",
+            indexed=True,
             period=PERIOD,
         ),
         given(

@@ -27,6 +27,7 @@
 // default = []
 // help = "layers to look in; none for all"
 // # Only what passed its nulls has an orientation; the evidence that says so stands beside it.
+// # To be at least 0, as all of them are, is asked of the index; IS NOT NULL of every feature.
 // [columns]
 // feature = "id of the feature"
 // model = "its model"
@@ -36,7 +37,7 @@
 // off = "degrees from what was asked for, round the half circle"
 // labels = "what people and measures call it"
 MATCH (f:Feature)-[:IN_LAYER]->(y:Layer)
-WHERE f.orientation IS NOT NULL
+WHERE f.orientation >= 0
   AND 90 - abs(90 - abs(f.orientation - $orientation)) <= $tolerance
   AND (size($models) = 0 OR f.model IN $models) AND (size($layers) = 0 OR f.layer IN $layers)
 WITH f, y, 90 - abs(90 - abs(f.orientation - $orientation)) AS off,

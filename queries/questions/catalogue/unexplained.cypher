@@ -29,13 +29,15 @@ MATCH (y:Layer) WHERE size($models) = 0 OR y.model IN $models
 MATCH (y)<-[:IN_LAYER]-(f:Feature)
 WHERE f.inputs > 0
 WITH y, count(f) AS features, sum(f.inputs) AS edges, count(f.input_l1) AS known,
-  sum(toInteger(round(f.input_l1 * 1000000000))) / 1000000000.0 AS l1,
-  sum(toInteger(round(f.left_out_l1 * 1000000000))) / 1000000000.0 AS out_l1,
-  sum(toInteger(round(f.input_l2_squared * 1000000000))) / 1000000000.0 AS l2,
-  sum(toInteger(round(f.left_out_l2_squared * 1000000000))) / 1000000000.0 AS out_l2
+  sum(toInteger(round(f.input_l1 * 1000000000))) AS l1,
+  sum(toInteger(round(f.left_out_l1 * 1000000000))) AS out_l1,
+  sum(toInteger(round(f.input_l2_squared * 1000000000))) AS l2,
+  sum(toInteger(round(f.left_out_l2_squared * 1000000000))) AS out_l2
+WITH y, features, edges, known, l1 / 1000000000.0 AS l1, out_l1 / 1000000000.0 AS out_l1,
+  l2 / 1000000000.0 AS l2, out_l2 / 1000000000.0 AS out_l2
 RETURN y.model AS model, y.name AS layer, features, edges,
   CASE WHEN known > 0 THEN l1 END AS input_l1,
   CASE WHEN known > 0 THEN out_l1 END AS left_out_l1,
   CASE WHEN l1 > 0 THEN out_l1 / l1 END AS share_l1,
   CASE WHEN l2 > 0 THEN out_l2 / l2 END AS share_l2_squared
-ORDER BY model, y.position, layer
+ORDER BY [model, y.position, layer]
