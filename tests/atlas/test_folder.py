@@ -6,6 +6,7 @@ Costs about three seconds of a processor.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,14 +24,21 @@ from circuitkb.schema.errors import NotFoundError, ServingError
 from tests.stores.contents import nodes
 
 
-@pytest.fixture
-def kb(tmp_path: Path) -> Iterator[ckb.KnowledgeBase]:
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU())
-    with ckb.open(tmp_path / "zoo.ckb") as kb:
+    place = tmp_path_factory.mktemp("stored") / "zoo.ckb"
+    with ckb.open(place) as kb:
         small.input_shape = (3, 16, 16)
         kb.load(small, name="small")
         for feature in kb.features(limit=None).run()["feature"][-3:]:
             kb.annotate.add(feature, "</script><b>corner", author="ada", license="CC0-1.0")
+    return place
+
+
+@pytest.fixture
+def kb(stored: Path, tmp_path: Path) -> Iterator[ckb.KnowledgeBase]:
+    with ckb.open(shutil.copytree(stored, tmp_path / "zoo.ckb")) as kb:
         yield kb
 
 

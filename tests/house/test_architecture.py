@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -36,8 +37,13 @@ def modules(room: str) -> list[Path]:
     ]
 
 
-def imports(tree: ast.AST, path: Path, *, everywhere: bool) -> Iterator[str]:
+@cache
+def imports(path: Path, *, everywhere: bool) -> tuple[str, ...]:
     """Absolute dotted names that a module imports, relative ones resolved to their room."""
+    return tuple(_imports(ast.parse(path.read_text("utf-8")), path, everywhere=everywhere))
+
+
+def _imports(tree: ast.AST, path: Path, *, everywhere: bool) -> Iterator[str]:
     nodes = ast.walk(tree) if everywhere else at_import_time(tree)
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -80,7 +86,7 @@ def test_imports_point_one_way(room: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in modules(room)
-        for name in imports(ast.parse(path.read_text("utf-8")), path, everywhere=True)
+        for name in imports(path, everywhere=True)
         if room_of(name) not in ARROWS[room] | {None}
     ]
     assert wrong == []
@@ -97,7 +103,7 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
     paths = {module_name(path): path for room in ARROWS for path in modules(room)}
     needs: dict[str, set[str]] = {}
     for name, path in paths.items():
-        named = imports(ast.parse(path.read_text("utf-8")), path, everywhere=True)
+        named = imports(path, everywhere=True)
         found = {item if item in paths else item.rpartition(".")[0] for item in named}
         needs[name] = (found & set(paths)) - {name}
     try:
@@ -113,7 +119,7 @@ def test_no_module_outside_the_loaders_imports_heavy_packages_when_it_is_importe
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in modules(room)
-        for name in imports(ast.parse(path.read_text("utf-8")), path, everywhere=False)
+        for name in imports(path, everywhere=False)
         if name.split(".")[0] in HEAVY
     ]
     assert wrong == []
@@ -128,7 +134,7 @@ def test_the_command_line_calls_the_facade_and_no_store_loader_or_search() -> No
             *sorted((ROOT / "circuitkb/cli").rglob("*.py")),
             ROOT / "circuitkb/demonstration/demo.py",
         ]
-        for name in imports(ast.parse(path.read_text("utf-8")), path, everywhere=True)
+        for name in imports(path, everywhere=True)
         if name.startswith(below) and not name.startswith(listed)
     ]
     assert wrong == []

@@ -34,7 +34,7 @@ def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
     with ckb.open(folder / "kb.ckb") as kb:
         for seed, name in enumerate(MODELS):
             planted = planted_network(
-                one_sided=4, false_unions=4, symmetric=4, random=4, noise=0.1, size=45, seed=seed
+                one_sided=4, false_unions=4, symmetric=4, random=4, noise=0.1, size=27, seed=seed
             )
             kb.load(write_onnx(planted, folder / f"{name}.onnx", any_size=False))
             kb.observe(name)
@@ -142,7 +142,7 @@ def test_what_was_observed_is_what_the_observation_said(kb: ckb.KnowledgeBase, t
     assert table[0][1:] == list(MODELS)
     for name, what in (("units", "units"), ("silent units", "silent"), ("stimuli", "stimuli")):
         assert said[name] == [f"{one[what]:,}" for one in kept]
-    assert said["images (pixels)"] == ["45x45", "45x45"]
+    assert said["images (pixels)"] == ["27x27", "27x27"]
 
 
 def test_orientation_is_counted_from_the_evidence_with_those_that_failed_shuffled_weights(

@@ -28,10 +28,17 @@ from tests.stores.factories import FACTORIES, Factory
 MODEL = "small"
 
 
-@pytest.fixture
-def kb(tmp_path: Path) -> Iterator[ckb.KnowledgeBase]:
-    with ckb.open(tmp_path / "kb.ckb") as base:
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("loaded") / "kb.ckb"
+    with ckb.open(place) as base:
         base.load(Small().eval(), name=MODEL, input_shape=(3, SIDE, SIDE))
+    return place
+
+
+@pytest.fixture
+def kb(loaded: Path, tmp_path: Path) -> Iterator[ckb.KnowledgeBase]:
+    with ckb.open(shutil.copytree(loaded, tmp_path / "kb.ckb")) as base:
         yield base
 
 
