@@ -47,8 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     yield
 
 
+def pytest_collection() -> None:
+    """Look for no circles of objects while all is imported and gathered: it stays to the end."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what was imported and gathered: it stays to the end."""
+    """Spare the garbage collector what was imported and gathered."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
@@ -98,16 +104,27 @@ def flat(values: Iterable[Any]) -> Iterable[Any]:
 
 
 class Scheduling(LoadScopeScheduling):
-    """Gives a test process whole files, and one of them all tests that need a server."""
+    """Gives a test process whole files, and one of them all tests that need a server.
+
+    One gets all files that run the program, too: each would import all that commands may need.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        return "server" if re.search(r"\[.*neo4j", test) or marks_servers(file) else file
+        if re.search(r"\[.*neo4j", test) or marks_servers(file):
+            return "server"
+        return "program" if runs_the_program(file) else file
 
 
 @cache
 def marks_servers(file: str) -> bool:
     return "pytest.mark.server" in (ROOT / file).read_text("utf-8")
+
+
+@cache
+def runs_the_program(file: str) -> bool:
+    text = (ROOT / file).read_text("utf-8")
+    return file.startswith("tests/cli/") or "from tests.cli.conftest import" in text
 
 
 @pytest.hookimpl(optionalhook=True)
