@@ -18,6 +18,7 @@ import pytest
 import circuitkb as ckb
 from circuitkb.kb.knowledge_base import KnowledgeBase
 from tests.annotations.rated import alpha_by_definition
+from tests.stores.made_once import published_copy
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/annotating.md"
 LAYER = "mixed3b"
@@ -27,10 +28,7 @@ CURVE, LINE = "curve", "line"
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("guide") / "circuits.ckb"
-    with ckb.open(place) as kb:
-        kb.load("published:inceptionv1")
-    return place
+    return published_copy(tmp_path_factory, tmp_path_factory.mktemp("guide") / "circuits.ckb")
 
 
 @pytest.fixture

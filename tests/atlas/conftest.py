@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 import circuitkb as ckb
 from circuitkb.atlas.server import build
 from circuitkb.results.harmless_text import for_spreadsheet
+from tests.stores.made_once import published_copy
 
 HEAD = "inceptionv1/mixed4b:418"
 
@@ -69,9 +70,7 @@ KEPT = [text for text in HOSTILE if not {"\u202e", "\u2066"} & set(text)]
 @pytest.fixture(scope="session")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
     folder = tmp_path_factory.mktemp("atlas")
-    with ckb.open(folder / "zoo.ckb") as kb:
-        kb.load("published:inceptionv1")
-        kb.find("union")
+    with ckb.open(published_copy(tmp_path_factory, folder / "zoo.ckb", searched=True)) as kb:
         sheet = folder / "labels.csv"
         with sheet.open("w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)

@@ -17,6 +17,7 @@ import circuitkb as ckb
 from circuitkb.atlas.links import address
 from circuitkb.atlas.server import build
 from tests.atlas.conftest import HEAD
+from tests.stores.made_once import published_copy
 
 PAGE = f"/{address(HEAD)}"
 HERE = "http://127.0.0.1:8421"
@@ -24,8 +25,8 @@ HERE = "http://127.0.0.1:8421"
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
-    with ckb.open(tmp_path_factory.mktemp("labels") / "zoo.ckb") as kb:
-        kb.load("published:inceptionv1")
+    place = tmp_path_factory.mktemp("labels") / "zoo.ckb"
+    with ckb.open(published_copy(tmp_path_factory, place)) as kb:
         yield kb
 
 

@@ -15,14 +15,12 @@ from pathlib import Path
 
 import pytest
 
-import circuitkb as ckb
+from tests.stores.made_once import published_copy
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> Path:
-    with ckb.open(tmp_path / "zoo.ckb") as kb:
-        kb.load("published:inceptionv1")
-    return tmp_path / "zoo.ckb"
+def stored(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return published_copy(tmp_path_factory, tmp_path / "zoo.ckb")
 
 
 def command(*arguments: str) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli import warm
+from tests.stores.made_once import published_copy
 
 PROGRAM = Path(sys.executable).parent / "circuitkb"
 
@@ -69,11 +70,8 @@ class Program:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """The published circuits, searched for unions; tests only read it."""
     folder = tmp_path_factory.mktemp("published")
-    program = Program(folder, folder / "published.ckb")
-    for arguments in (("load", "published:inceptionv1"), ("find", "union")):
-        run = program(*arguments)
-        assert run.code == 0, run.err
-    return program
+    place = published_copy(tmp_path_factory, folder / "published.ckb", searched=True)
+    return Program(folder, place)
 
 
 @pytest.fixture

@@ -17,15 +17,14 @@ from typer.testing import CliRunner
 from circuitkb.cli.app import app
 from circuitkb.loaders.annotation_formats.recognition import FORMATS
 from tests.cli.conftest import Program
+from tests.stores.made_once import published_copy
 
 FEATURE = "inceptionv1/mixed4b:418"
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("annotate")
-    assert Program(folder, folder / "zoo.ckb")("load", "published:inceptionv1").code == 0
-    return folder / "zoo.ckb"
+    return published_copy(tmp_path_factory, tmp_path_factory.mktemp("annotate") / "zoo.ckb")
 
 
 @pytest.fixture
@@ -240,10 +239,9 @@ def test_an_export_has_the_format_of_its_ending_and_replaces_nothing_unasked(
     assert program("annotate", "export", name, "--overwrite").code == 0
 
 
-def test_another_lab_imports_a_bundle_with_one_command(program: Program) -> None:
+def test_another_lab_imports_a_bundle_with_one_command(program: Program, loaded: Path) -> None:
     assert program("annotate", "export", "labels.zip").code == 0
-    other = Program(program.folder, program.folder / "other.ckb")
-    assert other("load", "published:inceptionv1").code == 0
+    other = Program(program.folder, shutil.copytree(loaded, program.folder / "other.ckb"))
     report = other("annotate", "import", "labels.zip", "--json").json()
     assert (report["rejected"], report["conflicting"], report["new"]) == (0, 0, 0)
     assert report["known"] == count(program)

@@ -20,6 +20,7 @@ from circuitkb.errors import (
     UnknownQuestionError,
 )
 from circuitkb.kb.address import ADDRESS_VARIABLE
+from tests.stores.made_once import published_copy
 
 HEAD = "inceptionv1/mixed4b:418"
 LEFT_AND_RIGHT = "find all circuits unioning left/right orientation detectors across models"
@@ -27,8 +28,8 @@ LEFT_AND_RIGHT = "find all circuits unioning left/right orientation detectors ac
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
-    with ckb.open(tmp_path_factory.mktemp("published") / "kb.ckb") as kb:
-        kb.load("published:inceptionv1")
+    place = tmp_path_factory.mktemp("published") / "kb.ckb"
+    with ckb.open(published_copy(tmp_path_factory, place)) as kb:
         yield kb
 
 

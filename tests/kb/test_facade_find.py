@@ -10,6 +10,7 @@ import pytest
 import circuitkb as ckb
 from circuitkb.results.reports import Asked, FindReport
 from circuitkb.schema.tables import GraphRows, node_table
+from tests.stores.made_once import published_copy
 
 HEAD = "inceptionv1/mixed4b:418"
 LEFT_AND_RIGHT = "find all circuits unioning left/right orientation detectors across models"
@@ -21,8 +22,8 @@ def heads(*units: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
-    with ckb.open(tmp_path_factory.mktemp("searched") / "kb.ckb") as kb:
-        kb.load("published:inceptionv1")
+    place = tmp_path_factory.mktemp("searched") / "kb.ckb"
+    with ckb.open(published_copy(tmp_path_factory, place)) as kb:
         # A model without kernels, and one that nobody searches.
         row = {"id": ["bare", "later"], "fingerprint": ["f", "g"], "source": ["x", "x"]}
         kb.store.write(GraphRows({"Model": node_table("Model", row)}))

@@ -12,6 +12,7 @@ import pytest
 import circuitkb as ckb
 from circuitkb.schema.tables import GraphRows
 from tests.report.report_reading import section
+from tests.stores.made_once import published_copy
 
 UP_DOWN = {"of": "mirror up-down"}
 
@@ -40,8 +41,8 @@ def stores(
 ) -> Iterator[tuple[ckb.KnowledgeBase, ckb.KnowledgeBase]]:
     """Published circuits, searched for two mirrors: of today, and as they were written before."""
     folder: Path = tmp_path_factory.mktemp("stores")
+    published_copy(tmp_path_factory, folder / "new.ckb")
     with ckb.open(folder / "new.ckb") as new, ckb.open(folder / "old.ckb") as old:
-        new.load("published:inceptionv1")
         new.find(ckb.Union(of=ckb.mirror("up-down"), fdr=0.99))
         new.find("union")
         for piece in new.store.export():

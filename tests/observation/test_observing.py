@@ -20,6 +20,7 @@ from circuitkb.observation.measures.orientation import ORIENTATION
 from circuitkb.schema.kernels import Floats
 from circuitkb.schema.responses import ARRAYS
 from circuitkb.stores.base import Store
+from tests.stores.made_once import published_copy
 
 SIDE = 22
 """Of the images; an odd number of strides fits, so that a middle unit stands in the middle."""
@@ -291,13 +292,15 @@ def test_an_unknown_model_is_answered_with_near_ones(observed: ckb.KnowledgeBase
         observed.observe("smal")
 
 
-def test_published_circuits_are_refused_and_told_what_can_be_done(kb: ckb.KnowledgeBase) -> None:
-    kb.load("published:inceptionv1")
-    before = fingerprint(kb.store)
-    with pytest.raises(ObservationError, match="without its network's weights") as refused:
-        kb.observe("inceptionv1")
-    assert "circuitkb find union" in str(refused.value)
-    assert fingerprint(kb.store) == before
+def test_published_circuits_are_refused_and_told_what_can_be_done(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with ckb.open(published_copy(tmp_path_factory, tmp_path / "published.ckb")) as kb:
+        before = fingerprint(kb.store)
+        with pytest.raises(ObservationError, match="without its network's weights") as refused:
+            kb.observe("inceptionv1")
+        assert "circuitkb find union" in str(refused.value)
+        assert fingerprint(kb.store) == before
 
 
 def test_weights_that_moved_are_found_where_the_user_says(

@@ -39,7 +39,8 @@ class Base:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
-    planted, kb = observed(tmp_path_factory.mktemp("planted"), 312)
+    place = tmp_path_factory.mktemp("planted") / "kb.ckb"
+    planted, kb = observed(tmp_path_factory, place, 312)
     with kb:
         yield Base(kb, planted)
 

@@ -15,6 +15,7 @@ from circuitkb.cli.app import app
 from circuitkb.kb.several import in_several_networks
 from circuitkb.schema.tables import GraphRows, Relations, node_table, relation_table, rows_of
 from tests.report.report_reading import ask, figures, section, summary, tables
+from tests.stores.made_once import published_copy
 
 ENDS = ("source", "target")
 
@@ -56,13 +57,23 @@ def test_a_model_that_was_only_loaded_says_what_to_run_in_every_section(
     assert len(tables(text)) == 2
 
 
-def test_published_circuits_stand_with_the_null_of_their_kernels(bare: ckb.KnowledgeBase) -> None:
-    bare.load("published:inceptionv1")
-    bare.find("union")
-    text = bare.report()
+@pytest.fixture
+def searched(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ckb.KnowledgeBase]:
+    """The published circuits, searched for unions."""
+    place = tmp_path / "searched.ckb"
+    with ckb.open(published_copy(tmp_path_factory, place, searched=True)) as kb:
+        yield kb
+
+
+def test_published_circuits_stand_with_the_null_of_their_kernels(
+    searched: ckb.KnowledgeBase,
+) -> None:
+    text = searched.report()
     assert "cannot be observed" in " ".join(section(text, "## 1. What was observed").split())
     counts, targets = tables(section(text, "## 3. Unions of mirrored cases"))
-    kept = summary(bare, "find:union, mirror left-right:inceptionv1")
+    kept = summary(searched, "find:union, mirror left-right:inceptionv1")
     said = figures(counts)
     assert said["units tested"] == [str(kept["tested"])]
     assert said["found: targets"] == [str(kept["groups"])]
@@ -75,7 +86,7 @@ def test_published_circuits_stand_with_the_null_of_their_kernels(bare: ckb.Knowl
         kept["null"]["shuffled_hits_mean"], abs=0.0501
     )
     evidence = ask(
-        bare,
+        searched,
         "MATCH (e:Evidence {kind: 'mirrored-inputs'})-[:ABOUT {role: 'union'}]->(u) "
         "RETURN u.id AS target, e.value AS hits, e.q AS q ORDER BY q",
     )
@@ -253,12 +264,11 @@ def test_the_command_refuses_a_model_that_is_not_there_and_a_file_that_cannot_be
     assert (tmp_path / "taken").read_text() == "mine"
 
 
-def test_one_circuit_of_a_motif_is_drawn_beside_the_report(tmp_path: Path) -> None:
-    with ckb.open(tmp_path / "kb.ckb") as kb:
-        kb.load("published:inceptionv1")
-        kb.find("union")
-        shown = kb.report(pictures=tmp_path / "docs" / "motifs", beside=tmp_path / "docs")
-        again = kb.report(pictures=tmp_path / "docs" / "motifs", beside=tmp_path / "docs")
+def test_one_circuit_of_a_motif_is_drawn_beside_the_report(
+    searched: ckb.KnowledgeBase, tmp_path: Path
+) -> None:
+    shown = searched.report(pictures=tmp_path / "docs" / "motifs", beside=tmp_path / "docs")
+    again = searched.report(pictures=tmp_path / "docs" / "motifs", beside=tmp_path / "docs")
     drawn = (tmp_path / "docs" / "motifs" / "union.svg").read_text("utf-8")
     (found,) = (line for line in shown.splitlines() if line.startswith("!["))
     assert found.endswith("](motifs/union.svg)")

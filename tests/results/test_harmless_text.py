@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import circuitkb as ckb
 from circuitkb.report.markdown import code, commands, table
 from circuitkb.results.harmless_text import for_markdown, for_spreadsheet, for_terminal
 from circuitkb.results.result import Result
 from tests.cli.conftest import Program
+from tests.stores.made_once import published_copy
 
 ESCAPE = "\x1b[2J\x1b]0;owned\x07"
 C1 = "\x9b31m"
@@ -84,10 +84,7 @@ def test_text_is_no_mark_up_in_markdown() -> None:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("harmless") / "zoo.ckb"
-    with ckb.open(path) as kb:
-        kb.load("published:inceptionv1")
-    return path
+    return published_copy(tmp_path_factory, tmp_path_factory.mktemp("harmless") / "zoo.ckb")
 
 
 def test_a_table_shows_control_characters_by_their_codes(store: Path) -> None:

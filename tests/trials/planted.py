@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import circuitkb as ckb
 from circuitkb.kb.observe import stored_model
@@ -18,6 +20,7 @@ from circuitkb.motifs.union import UNION
 from circuitkb.schema.progress import silent
 from circuitkb.schema.responses import Responses
 from circuitkb.trials.trial import CircuitOnTrial, Trial
+from tests.stores.made_once import made_once
 
 MODEL = "planted"
 
@@ -37,14 +40,20 @@ class Tried:
         return [trial.outcome for kind, trial in pairs if kind in kinds]
 
 
-def observed(folder: Path, seed: int) -> tuple[Planted, ckb.KnowledgeBase]:
-    """Load and observe a network whose unions have one case on each side."""
+def observed(
+    factory: pytest.TempPathFactory, place: Path, seed: int = 311
+) -> tuple[Planted, ckb.KnowledgeBase]:
+    """Load and observe a network whose unions have one case on each side: a copy, at ``place``."""
     planted = planted_network(cases=1, size=27, seed=seed)
-    file = write_onnx(planted, folder / f"{MODEL}.onnx", any_size=False)
-    kb = ckb.open(folder / "kb.ckb")
-    kb.load(file)
-    kb.observe(MODEL, pixels=(-1, 1))
-    return planted, kb
+
+    def make(folder: Path) -> None:
+        file = write_onnx(planted, folder / f"{MODEL}.onnx", any_size=False)
+        with ckb.open(folder / "kb.ckb") as kb:
+            kb.load(file)
+            kb.observe(MODEL, pixels=(-1, 1))
+
+    made = made_once(factory, f"planted-{seed}", make)
+    return planted, ckb.open(shutil.copytree(made / "kb.ckb", place))
 
 
 def tried(planted: Planted, kb: ckb.KnowledgeBase, seed: int) -> Tried:

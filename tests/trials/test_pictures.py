@@ -98,7 +98,8 @@ class Base:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
-    with observed(tmp_path_factory.mktemp("planted"), 312)[1] as kb:
+    place = tmp_path_factory.mktemp("planted") / "kb.ckb"
+    with observed(tmp_path_factory, place)[1] as kb:
         yield Base(kb)
 
 

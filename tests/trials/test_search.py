@@ -102,7 +102,8 @@ def test_an_exact_prediction_has_no_gap_to_be_widened() -> None:
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
-    with observed(tmp_path_factory.mktemp("planted"), 312)[1] as kb:
+    place = tmp_path_factory.mktemp("planted") / "kb.ckb"
+    with observed(tmp_path_factory, place)[1] as kb:
         yield kb
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import circuitkb as ckb
 from circuitkb.schema.errors import NotFoundError, ObservationError, TrialError
+from tests.stores.made_once import published_copy
 from tests.trials.planted import MODEL, observed
 
 
@@ -24,7 +25,8 @@ class Base:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
-    planted, kb = observed(tmp_path_factory.mktemp("planted"), 312)
+    place = tmp_path_factory.mktemp("planted") / "kb.ckb"
+    planted, kb = observed(tmp_path_factory, place)
     responses = kb.responses(MODEL)
     assert responses is not None
     detectors, targets = (name for name, _ in responses.layers[-2:])
@@ -103,11 +105,12 @@ def test_what_is_not_there_is_named(base: Base) -> None:
         base.kb.trial(base.target)
 
 
-def test_a_model_without_its_network_cannot_be_tried(tmp_path: Path) -> None:
-    with ckb.open(tmp_path / "kb.ckb") as kb:
-        kb.load("published:inceptionv1")
-        with pytest.raises(ObservationError, match="published circuits"):
-            kb.trial("inceptionv1/mixed4b:418", "ablate")
+def test_a_model_without_its_network_cannot_be_tried(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = published_copy(tmp_path_factory, tmp_path / "kb.ckb")
+    with ckb.open(place) as kb, pytest.raises(ObservationError, match="published circuits"):
+        kb.trial("inceptionv1/mixed4b:418", "ablate")
 
 
 def test_an_edge_that_is_one_convolution_is_saved_as_changed_weights(

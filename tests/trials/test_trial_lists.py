@@ -51,7 +51,7 @@ class Base:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("planted")
-    observed(folder, 312)[1].close()
+    observed(tmp_path_factory, folder / "kb.ckb")[1].close()
     return folder
 
 

@@ -38,7 +38,8 @@ Both = tuple[Planted, ckb.KnowledgeBase]
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    network, kb = observed(tmp_path_factory.mktemp("planted"), 311)
+    place = tmp_path_factory.mktemp("planted") / "kb.ckb"
+    network, kb = observed(tmp_path_factory, place)
     with kb:
         yield network, kb
 

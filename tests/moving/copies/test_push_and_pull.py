@@ -14,6 +14,7 @@ import circuitkb as ckb
 from circuitkb.stores import open_store
 from tests.cli.conftest import Program
 from tests.stores.contents import content_of, model, network, nodes
+from tests.stores.made_once import published_copy
 from tests.stores.processes import listen_to_interrupts
 
 
@@ -21,8 +22,7 @@ from tests.stores.processes import listen_to_interrupts
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A knowledge base with the published InceptionV1 and another network."""
     path = tmp_path_factory.mktemp("published") / "zoo.ckb"
-    with ckb.open(path) as kb:
-        kb.load("published:inceptionv1")
+    with ckb.open(published_copy(tmp_path_factory, path)) as kb:
         kb.store.write(network())
     return path
 

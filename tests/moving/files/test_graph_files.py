@@ -12,6 +12,7 @@ import igraph
 import pytest
 
 import circuitkb as ckb
+from tests.stores.made_once import published_copy
 
 HEAD = "inceptionv1/mixed4b:418"
 TEXT = 'a "quoted" <label> & more; ünïcode'
@@ -19,9 +20,8 @@ TEXT = 'a "quoted" <label> & more; ünïcode'
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with ckb.open(tmp_path_factory.mktemp("graph") / "zoo.ckb") as base:
-        base.load("published:inceptionv1")
-        base.find("union")
+    place = tmp_path_factory.mktemp("graph") / "zoo.ckb"
+    with ckb.open(published_copy(tmp_path_factory, place, searched=True)) as base:
         base.annotate.add(HEAD, TEXT, author="ada")
         yield base
 

@@ -13,14 +13,15 @@ import pytest
 import circuitkb as ckb
 from circuitkb.errors import QueryError, SourceError
 from circuitkb.patterns.in_folders import Folders
+from tests.stores.made_once import published_copy
 
 MODEL = "inceptionv1"
 
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
-    with ckb.open(tmp_path_factory.mktemp("kb") / "kb.ckb") as kb:
-        kb.load("published:inceptionv1")
+    place = tmp_path_factory.mktemp("kb") / "kb.ckb"
+    with ckb.open(published_copy(tmp_path_factory, place)) as kb:
         yield kb
 
 

@@ -11,6 +11,7 @@ import circuitkb as ckb
 from circuitkb.errors import QueryError, QueryRefusedError
 from circuitkb.queries.questions.catalogue import questions
 from circuitkb.queries.questions.own_questions import VARIABLE, every_question
+from tests.stores.made_once import published_copy
 
 WIDEST = """\
 // title = "The widest layers"
@@ -43,9 +44,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> ckb.KnowledgeBase:
-    base = ckb.open(tmp_path_factory.mktemp("own") / "zoo.ckb")
-    base.load("published:inceptionv1")
-    return base
+    place = tmp_path_factory.mktemp("own") / "zoo.ckb"
+    return ckb.open(published_copy(tmp_path_factory, place))
 
 
 def test_a_question_of_a_group_is_asked_by_name_and_by_sentence(

@@ -11,6 +11,7 @@ import pytest
 
 import circuitkb as ckb
 from circuitkb.results.pictures.circuit_diagram import EXCITES, INHIBITS, MOST, diagram
+from tests.stores.made_once import published_copy
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "<script>alert('x')</script>"
@@ -119,9 +120,8 @@ class _Tags(HTMLParser):
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
-    with ckb.open(tmp_path_factory.mktemp("cards") / "zoo.ckb") as base:
-        base.load("published:inceptionv1")
-        base.find("union")
+    place = tmp_path_factory.mktemp("cards") / "zoo.ckb"
+    with ckb.open(published_copy(tmp_path_factory, place, searched=True)) as base:
         base.annotate.add("inceptionv1/mixed4b:418", EVIL, author="stranger")
         yield base
 

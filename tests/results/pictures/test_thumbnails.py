@@ -14,14 +14,15 @@ from circuitkb.observation.measures.orientation import ORIENTATION
 from circuitkb.results.pictures.circuit_diagram import EXCITES, INHIBITS
 from circuitkb.results.pictures.thumbnails import kernel_picture, measure_picture
 from tests.queries.pattern_worlds import World, make
+from tests.stores.made_once import published_copy
 
 HEAD = "inceptionv1/mixed4b:418"
 
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
-    with ckb.open(tmp_path_factory.mktemp("pictures") / "zoo.ckb") as base:
-        base.load("published:inceptionv1")
+    place = tmp_path_factory.mktemp("pictures") / "zoo.ckb"
+    with ckb.open(published_copy(tmp_path_factory, place)) as base:
         yield base
 
 
