@@ -16,15 +16,18 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 import circuitkb as ckb
 from circuitkb.atlas.labelling import MOST_BYTES
 from circuitkb.atlas.password import OF_ALL, OF_ONE, WINDOW, PasswordMiddleware
 from circuitkb.atlas.server import build
+from circuitkb.cli.app import app
 
 PASSWORD = "correct h\u00f6rse: battery"
 
@@ -115,21 +118,6 @@ def test_guesses_from_many_addresses_are_counted_together() -> None:
     assert answers == [401] * OF_ALL + [429] * 5
 
 
-def run(*arguments: str, password: str | None = None) -> subprocess.CompletedProcess[str]:
-    settings = {name: value for name, value in os.environ.items() if name != "CIRCUITKB_PASSWORD"}
-    if password is not None:
-        settings["CIRCUITKB_PASSWORD"] = password
-    return subprocess.run(
-        [sys.executable, "-m", "circuitkb", "serve", "--port", "0", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=settings,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "password", "why"),
     [
@@ -142,10 +130,22 @@ def run(*arguments: str, password: str | None = None) -> subprocess.CompletedPro
     ],
 )
 def test_what_would_be_open_to_everybody_is_refused(
-    kb: ckb.KnowledgeBase, arguments: tuple[str, ...], password: str | None, why: str
+    kb: ckb.KnowledgeBase,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    password: str | None,
+    why: str,
 ) -> None:
-    done = run("--kb", kb.address, *arguments, password=password)
-    assert done.returncode == 2
+    def serving(*_: object, **__: object) -> None:
+        raise AssertionError("it would serve")
+
+    monkeypatch.setattr(uvicorn.Server, "run", serving)
+    done = CliRunner().invoke(
+        app,
+        ["serve", "--port", "0", "--kb", kb.address, *arguments],
+        env={"CIRCUITKB_PASSWORD": password},
+    )
+    assert done.exit_code == 2
     assert why in done.stderr
     assert "Traceback" not in done.stderr
 
