@@ -99,7 +99,7 @@ class Base:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     place = tmp_path_factory.mktemp("planted") / "kb.ckb"
-    with observed(tmp_path_factory, place)[1] as kb:
+    with observed(tmp_path_factory, place, 312)[1] as kb:
         yield Base(kb)
 
 

@@ -103,7 +103,7 @@ def test_an_exact_prediction_has_no_gap_to_be_widened() -> None:
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ckb.KnowledgeBase]:
     place = tmp_path_factory.mktemp("planted") / "kb.ckb"
-    with observed(tmp_path_factory, place)[1] as kb:
+    with observed(tmp_path_factory, place, 312)[1] as kb:
         yield kb
 
 
