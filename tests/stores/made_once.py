@@ -1,6 +1,6 @@
 """Folders that many tests begin with: made once for all test processes of a run, then copied.
 
-A copy of the published circuits takes a sixtieth of the processor time of a load.
+A copy of the published circuits takes a fiftieth of the processor time of a load.
 """
 
 from __future__ import annotations
