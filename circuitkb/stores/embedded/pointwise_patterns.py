@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from circuitkb.schema.errors import CypherError
 from circuitkb.stores.embedded.pointwise import IN_CYPHER, asked
-from circuitkb.stores.querying.brackets import Brackets
+from circuitkb.stores.querying.brackets import CLOSING, OPENING, Brackets
 from circuitkb.stores.querying.cypher_text import BEFORE_VALUES, error_at
 from circuitkb.stores.querying.rewriting import Edit
 
@@ -18,6 +18,7 @@ WHERE = " WHERE "
 """What an edit begins with that begins a condition."""
 
 _NAME = "_weight"
+_MOST_PATHS = 100
 _ENDS = {
     "CALL",
     "FINISH",
@@ -37,7 +38,30 @@ _ENDS = {
 """What ends the condition of a MATCH, or of a pattern in a list."""
 
 
-def in_a_pattern(text: Brackets, bracket: int) -> Iterator[Edit]:
+class Clauses:
+    """Whether what stands at a place of a query is matched, or stands in a condition."""
+
+    def __init__(self) -> None:
+        self._levels = ["MATCH"]
+        self.far = 0
+        """Paths so far whose MATCH was looked through to its end."""
+
+    def read(self, word: str) -> None:
+        """Take notice of the next word."""
+        if word in OPENING:
+            self._levels.append("" if word == "(" else "MATCH")
+        elif word in CLOSING and len(self._levels) > 1:
+            self._levels.pop()
+        elif word in _ENDS or word == "WHERE":
+            self._levels[-1] = word
+
+    @property
+    def matched(self) -> bool:
+        """Whether a relation whose bracket was just opened is in the pattern of a MATCH or list."""
+        return self._levels[-2] == "MATCH"
+
+
+def in_a_pattern(text: Brackets, bracket: int, clauses: Clauses) -> Iterator[Edit]:
     """Give the edits of a relation in a pattern.
 
     Parameters
@@ -46,6 +70,8 @@ def in_a_pattern(text: Brackets, bracket: int) -> Iterator[Edit]:
         The query.
     bracket
         Where the relation's bracket opens.
+    clauses
+        What was read up to there.
 
     Raises
     ------
@@ -80,7 +106,10 @@ def in_a_pattern(text: Brackets, bracket: int) -> Iterator[Edit]:
     if several:
         condition = f"all({_NAME} IN {owner} WHERE {condition})"
     after = text.pair[bracket] + 1
-    if _is_matched(text, bracket):
+    if clauses.matched:
+        clauses.far += several
+        if clauses.far > _MOST_PATHS:
+            raise _better_as_condition(text, named[0])
         yield from _also(text, after if several else closed + 1, condition)
         return
     begin, end = _pattern(text, bracket)
@@ -90,17 +119,6 @@ def in_a_pattern(text: Brackets, bracket: int) -> Iterator[Edit]:
     yield Edit(text.tokens[begin].start, text.tokens[begin].start, "EXISTS { MATCH ")
     offset = text.tokens[end - 1].end
     yield Edit(offset, offset, f"{WHERE}{condition} }}")
-
-
-def _is_matched(text: Brackets, bracket: int) -> bool:
-    """Whether a relation is in the pattern of a MATCH or list; else it stands in a condition."""
-    around = text.around(bracket)
-    if around is not None and text.word(around) == "(":
-        return False
-    begin = 0 if around is None else around + 1
-    words = [text.word(index) for index in text.onwards(begin, bracket)]
-    clause = next((word for word in reversed(words) if word in _ENDS or word == "WHERE"), "MATCH")
-    return clause == "MATCH"
 
 
 def _pattern(text: Brackets, bracket: int) -> tuple[int, int]:

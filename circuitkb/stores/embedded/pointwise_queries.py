@@ -14,13 +14,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from circuitkb.schema.errors import CypherError
 from circuitkb.stores.embedded.pointwise import IN_CYPHER, NUMBER, asked
-from circuitkb.stores.embedded.pointwise_patterns import WHERE, in_a_pattern
+from circuitkb.stores.embedded.pointwise_patterns import WHERE, Clauses, in_a_pattern
 from circuitkb.stores.querying.brackets import CLOSING, Brackets
-from circuitkb.stores.querying.cypher_text import BEFORE_VALUES, Token
+from circuitkb.stores.querying.cypher_text import BEFORE_VALUES, Token, error_at
 from circuitkb.stores.querying.rewriting import Edit
 
 _ITEM, _KEY = "_weight", "_key"
+_MOST_STEPS = 1_000_000
+"""Names and brackets that are looked at to find where expressions begin: seconds at most."""
+
+_MOST_ADDED = 10_000_000
+"""Characters; the text itself has a million at most."""
+
 _NAMES = "[" + ", ".join(f"'{name}'" for name in IN_CYPHER) + "]"
 
 
@@ -30,8 +37,8 @@ def edits_of(cypher: str, tokens: list[Token], parameters: Mapping[str, Any]) ->
     Raises
     ------
     CypherError
-        A property in the map of a pattern is compared with what only a condition can be: the
-        error says how to write it.
+        A property in the map of a pattern is compared with what only a condition can be (the error
+        says how to write it), or there are too many places.
 
     Examples
     --------
@@ -43,10 +50,21 @@ def edits_of(cypher: str, tokens: list[Token], parameters: Mapping[str, Any]) ->
     """
     named = any(token.plain in IN_CYPHER for token in tokens if token.kind in ("name", "quoted"))
     keys = any(token.word == "KEYS" for token in tokens)
-    computed = keys or _name_one(parameters)
-    computed = computed or any(t.kind == "string" and t.text[1:-1] in IN_CYPHER for t in tokens)
-    if named or computed:
-        yield from _one_where(_Reading(Brackets(cypher, tokens)).edits(computed=computed))
+    texts = any(token.kind == "string" and token.text[1:-1] in IN_CYPHER for token in tokens)
+    bound = any(token.word == "[" for token in tokens) and _name_one(parameters)
+    if named or keys or texts or bound:
+        reading = _Reading(Brackets(cypher, tokens))
+        left = _MOST_ADDED
+        for edit in _one_where(reading.edits(computed=keys or texts or bound)):
+            left -= len(edit.text)
+            if left < 0:
+                raise _too_many(cypher, edit.start)
+            yield edit
+
+
+def _too_many(cypher: str, position: int) -> CypherError:
+    what = "The query asks for properties of weights in too many places."
+    return error_at(what, cypher, position)
 
 
 def _one_where(edits: Iterator[Edit]) -> Iterator[Edit]:
@@ -78,12 +96,15 @@ class _Reading:
         self._pair = text.pair
         self._word = text.word
         self._is_name = text.is_name
+        self._steps = 0
 
     def edits(self, *, computed: bool) -> Iterator[Edit]:
+        clauses = Clauses()
         for index, token in enumerate(self._tokens):
+            clauses.read(token.word if self._word(index - 1) != "." else "")
             if token.word == "[" and index in self._pair:
                 if self._is_relation(index):
-                    yield from in_a_pattern(self._text, index)
+                    yield from in_a_pattern(self._text, index, clauses)
                 elif computed and self._is_computed(index):
                     yield from self._by_computed_name(index)
             elif token.word == "KEYS" and self._word(index + 1) == "(" and index + 1 in self._pair:
@@ -167,6 +188,9 @@ class _Reading:
         """Return where the expression begins that ends before a dot or bracket; None if unclear."""
         index = after - 1
         while self._ends_a_value(index):
+            self._steps += 1
+            if self._steps > _MOST_STEPS:
+                raise _too_many(self._text.cypher, self._tokens[after].start)
             if self._word(index) in CLOSING:
                 if index not in self._pair:
                     return None

@@ -26,13 +26,15 @@ class Brackets:
         self.tokens = tokens
         self.pair: dict[int, int] = {}
         """The other end of each bracket."""
+        self._around: list[int | None] = []
         opened: list[int] = []
         for index, token in enumerate(tokens):
-            if token.word in OPENING:
-                opened.append(index)
-            elif token.word in CLOSING and opened:
+            if token.word in CLOSING and opened:
                 self.pair[index] = opened.pop()
                 self.pair[self.pair[index]] = index
+            self._around.append(opened[-1] if opened else None)
+            if token.word in OPENING:
+                opened.append(index)
 
     def word(self, index: int) -> str:
         """Return the keyword or sign of a token, upper-case; nothing where there is no token."""
@@ -62,9 +64,4 @@ class Brackets:
 
     def around(self, index: int) -> int | None:
         """Return the bracket that a token stands in, directly; None outside of all."""
-        depth = 0
-        for place in range(index - 1, -1, -1):
-            depth += (self.word(place) in CLOSING) - (self.word(place) in OPENING)
-            if depth < 0:
-                return place
-        return None
+        return self._around[index]

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuitkb.schema.definition import relation_type
 from circuitkb.schema.errors import CypherError
 from circuitkb.schema.tables import relation_table, rows_of
 from circuitkb.stores import open_store
@@ -203,7 +202,12 @@ def test_a_store_of_the_version_before_is_read_and_takes_short_weights(tmp_path:
     store.close()
 
 
-COLUMNS = [p.name for p in relation_type("WEIGHT").properties]
+@pytest.mark.parametrize("text", ["w" + ".l1" * 3000, "keys(" * 9000 + "w" + ")" * 9000])
+def test_a_text_is_not_made_longer_without_end(stores: tuple[Store, Store], text: str) -> None:
+    with pytest.raises(CypherError, match="too many places"):
+        stores[0].read(f"MATCH ()-[w:WEIGHT]->() RETURN {text}")
+
+
 FINITE = st.floats(allow_nan=False, width=32) | st.floats(allow_nan=False)
 ROW = FINITE.map(following) | st.fixed_dictionaries({}, optional=dict.fromkeys(IN_CYPHER, FINITE))
 
