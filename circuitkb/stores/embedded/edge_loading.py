@@ -48,7 +48,8 @@ def load_relations(
         )
         for label, known in records.items()
     }
-    weights, others = [], []
+    weights: list[Iterator[_Piece]] = []
+    others: list[Iterator[_Piece]] = []
     for item in relations:
         (weights if item.name == WEIGHT else others).append(_pieces(item, numbers))
     # In one flush with others, 14,000 weights take three times as long where millions are.
