@@ -84,7 +84,7 @@ def assert_the_same(module: nn.Module, image: Tensor) -> None:
     assert quick.leaf_modules == slow.leaf_modules
 
 
-def test_every_function_that_is_known_becomes_what_is_exported() -> None:  # 3 s
+def test_every_function_that_is_known_becomes_what_is_exported() -> None:  # 4.2 s
     assert_the_same(_Everything().eval(), torch.rand(1, 3, 8, 8))
 
 
